@@ -1,0 +1,216 @@
+import { hash } from 'node:crypto'
+import { type Principal, may } from '../access/principal.ts'
+import type { Declaration, DeclarationAnswer, InventoryAnswer, PartReceipt, PushAnswer, SealReceipt, SealRequest } from '../api/runs.ts'
+import type { Recorded } from '../ledger/appender.ts'
+import type { Book } from '../ledger/book.ts'
+import type { Submission } from '../ledger/decide.ts'
+import type { LedgerReader, StoredRecord } from '../ledger/read.ts'
+import { type PackedSegment, groupPayloads, packSegment } from '../ledger/segments.ts'
+import { Problem } from '../record/problem.ts'
+import { type LedgerName, printTime, toLedgerName } from '../record/record.ts'
+import { inventoryPayloads, printPayload } from '../record/run.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { readInventory } from './inventory.ts'
+import type { PartRequest, Parts } from './parts.ts'
+import { partReceipt, sealReceipt } from './receipts.ts'
+import { runPayload } from './run-record.ts'
+import { declarationDigest, digestOf, keys } from './run.ts'
+import type { RunsStore } from './runs-store.ts'
+import { type Offered, type RunFields, byOf, rejectionSubmission, sealSubmission } from './submissions.ts'
+
+/**
+ * Decides what enters. Every method is safe to repeat: the same content again gives the first answer, other content under the same name
+ * is refused; every refusal of a caller with valid credentials is itself a record.
+ */
+export interface Admission {
+  declare(who: Principal, run: string, body: Declaration): Promise<Admitted<DeclarationAnswer>>
+  addInventory(who: Principal, run: string, body: AsyncIterable<Uint8Array>): Promise<Admitted<InventoryAnswer>>
+  addPart(who: Principal, run: string, part: PartRequest): Promise<Admitted<PartReceipt>>
+  close(who: Principal, run: string, body: SealRequest): Promise<Admitted<SealReceipt>>
+  push(who: Principal, run: string, push: { declaration: Declaration; part: PartRequest; seal: SealRequest }): Promise<Admitted<PushAnswer>>
+}
+
+/** `created` is false when the same content had been recorded before. */
+export interface Admitted<T> {
+  created: boolean
+  answer: T
+}
+
+export interface AdmissionDeps {
+  org: string
+  bookOf: (ledger: LedgerName) => Book
+  reader: LedgerReader
+  runs: RunsStore
+  parts: Parts
+  log: Logger
+  maxInventoryFiles: number
+}
+
+export function createAdmission(deps: AdmissionDeps): Admission {
+  const { bookOf, reader, runs, parts, log } = deps
+
+  const ledgerOf = (run: string): LedgerName => toLedgerName(`${deps.org}/${run.slice(run.lastIndexOf('.') + 1)}`)
+
+  const recordAt = async (ledger: LedgerName, seq: number): Promise<StoredRecord> => {
+    const record = (await reader.readBatch(ledger, seq, { maxRecords: 1 })).records[0]
+    if (record === undefined) throw new Error(`${ledger}: record ${seq} was just recorded and is not there`)
+    return record
+  }
+
+  const only = ([recorded]: Recorded[]): Recorded => {
+    if (recorded === undefined) throw new Error('the appender answered nothing')
+    return recorded
+  }
+
+  /** Runs `work`; whatever it refuses becomes a rejection on record before the caller hears of it. */
+  const recordingRefusals = async <T>(offered: Offered, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      const problem = error instanceof Problem ? error : undefined
+      // What says "not now" is no judgement of what was offered.
+      if (problem === undefined || isPassing(problem) || problem.code === 'integrity' || problem.code === 'internal') throw error
+      await bookOf(offered.ledger).appender.submit([rejectionSubmission(offered, problem)])
+      log.warn('submission.refused', { run: offered.run, part: offered.part, code: problem.code, detail: problem.message })
+      throw problem
+    }
+  }
+
+  const demand = (who: Principal, repository: string): void => {
+    if (!may(who, 'push', { org: deps.org, repository })) throw new Problem('forbidden', `this credential may not push for ${repository}`)
+  }
+
+  /** The first run that names a build makes its `build` record; that record's seq is the build's number, which only grows. */
+  const buildSeq = async ({ build, repository, commit, ref }: Declaration): Promise<number | undefined> => {
+    if (build === undefined) return undefined
+    const ledger = toLedgerName(`${deps.org}/changes`)
+    const book = bookOf(ledger)
+    const payload = printPayload('build', ledger, { repository, build, commit, ref })
+    const recorded = await book.appender.submit([
+      { key: keys.build(repository, build), digest: digestOf({ repository, build }), firstWins: true, conflict: 'internal', segments: [packSegment('build', [payload])] },
+    ])
+    return only(recorded).firstSeq
+  }
+
+  const runSubmission = async (who: Principal, run: string, body: Declaration): Promise<{ fields: RunFields; submission: Submission }> => {
+    demand(who, body.repository)
+    const ledger = ledgerOf(run)
+    if (!run.endsWith(`.${body.test_type}`)) throw new Problem('test_type_mismatch', `${run} does not end in .${body.test_type}`)
+    const build_seq = await buildSeq(body)
+    const { fields, payload, list } = runPayload(ledger, run, body, build_seq, byOf(who))
+    if (list !== undefined) await parts.keepList(list)
+    const link = await bookOf(ledger).link(body.repository, body.suite, ':run', 0)
+    return {
+      fields,
+      submission: {
+        key: keys.run(run),
+        digest: declarationDigest(body),
+        run,
+        conflict: 'run_conflict',
+        segments: [packSegment('run', [payload], link)],
+      },
+    }
+  }
+
+  const declarationAnswer = async (ledger: LedgerName, run: string, body: Declaration, recorded: Recorded): Promise<DeclarationAnswer> => {
+    const record = await recordAt(ledger, recorded.firstSeq)
+    const inventory = !(await runs.hasInventory(ledger, body.repository, body.commit))
+    return { run, ledger, id: record.id, seq: record.seq, recorded_at: printTime(record.recordedAt), missing: { inventory, line_maps: [] } }
+  }
+
+  const sealOf = async (fields: RunFields, body: SealRequest): Promise<Submission> =>
+    sealSubmission(fields, body, await bookOf(fields.ledger).link(fields.repository, fields.suite, ':seal', 0))
+
+  return {
+    async declare(who, run, body) {
+      const ledger = ledgerOf(run)
+      const offered = { ledger, run, repository: body.repository, commit: body.commit, by: byOf(who) }
+      return recordingRefusals(offered, async () => {
+        const { submission } = await runSubmission(who, run, body)
+        const recorded = only(await bookOf(ledger).appender.submit([submission]))
+        return { created: !recorded.repeated, answer: await declarationAnswer(ledger, run, body, recorded) }
+      })
+    },
+
+    async addInventory(who, run, body) {
+      const ledger = ledgerOf(run)
+      return recordingRefusals({ ledger, run, by: byOf(who) }, async () => {
+        const { repository, commit, suite } = await runs.getRun(ledger, run)
+        demand(who, repository)
+        const files = await readInventory(body, deps.maxInventoryFiles)
+        const digest = hash('sha256', files.map((file) => `${file.path}\0${file.blob}\n`).join(''), 'buffer')
+        const segments: PackedSegment[] = []
+        for (const group of groupPayloads(inventoryPayloads(ledger, repository, commit, files))) {
+          segments.push(packSegment('inventory', group, await bookOf(ledger).link(repository, suite, ':inventory', segments.length)))
+        }
+        const key = keys.inventory(repository, commit)
+        const recorded = only(await bookOf(ledger).appender.submit([{ key, digest, firstWins: true, conflict: 'internal', segments }]))
+        const total = fieldOf(await reader.payload(ledger, recorded.firstSeq), 'total')
+        return { created: !recorded.repeated, answer: { repository, commit, files: total, records: [recorded.firstSeq, recorded.lastSeq] } }
+      })
+    },
+
+    async addPart(who, run, request) {
+      const ledger = ledgerOf(run)
+      const offered: Offered = { ledger, run, part: request.name, by: byOf(who) }
+      return recordingRefusals(offered, async () => {
+        const fields = await runs.getRun(ledger, run)
+        demand(who, fields.repository)
+        const recorded = await parts.record(fields, request, offered)
+        return { created: !recorded.repeated, answer: partReceipt(await recordAt(ledger, recorded.firstSeq), recorded.checkpoint) }
+      })
+    },
+
+    async close(who, run, body) {
+      const ledger = ledgerOf(run)
+      return recordingRefusals({ ledger, run, by: byOf(who) }, async () => {
+        const fields = await runs.getRun(ledger, run)
+        demand(who, fields.repository)
+        const recorded = only(await bookOf(ledger).appender.submit([await sealOf(fields, body)]))
+        return { created: !recorded.repeated, answer: sealReceipt(await recordAt(ledger, recorded.firstSeq), recorded.checkpoint) }
+      })
+    },
+
+    async push(who, run, { declaration, part, seal }) {
+      const ledger = ledgerOf(run)
+      const offered: Offered = { ledger, run, part: part.name, repository: declaration.repository, commit: declaration.commit, by: byOf(who) }
+      return recordingRefusals(offered, async () => {
+        const { fields, submission } = await runSubmission(who, run, declaration)
+        const ofPart = await parts.prepare(fields, part, offered)
+        const recorded = await bookOf(ledger).appender.submit([submission, ...ofPart, await sealOf(fields, seal)])
+        const [declared, recordedPart, sealed] = [recorded[0], recorded.at(-2), recorded.at(-1)]
+        if (declared === undefined || recordedPart === undefined || sealed === undefined) throw new Error('the appender answered too little')
+        return {
+          created: !sealed.repeated,
+          answer: {
+            run: await declarationAnswer(ledger, run, declaration, declared),
+            part: partReceipt(await recordAt(ledger, recordedPart.firstSeq), recordedPart.checkpoint),
+            seal: sealReceipt(await recordAt(ledger, sealed.firstSeq), sealed.checkpoint),
+          },
+        }
+      })
+    },
+  }
+}
+
+function fieldOf(payload: Buffer, name: string): number {
+  const value = (JSON.parse(payload.toString()) as Record<string, unknown>)[name]
+  return typeof value === 'number' ? value : 0
+}
+
+/** Refusals that say "not now": the same bytes may be taken later, so nothing is recorded about them. */
+function isPassing({ code }: Problem): boolean {
+  switch (code) {
+    case 'unavailable':
+    case 'overloaded':
+    case 'recording_stopped':
+    case 'clock_step':
+    case 'signer_not_current':
+    case 'rollback_detected':
+    case 'part_open':
+    case 'rate_limited':
+      return true
+    default:
+      return false
+  }
+}

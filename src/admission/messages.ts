@@ -1,0 +1,99 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Declared } from '../formats/reading.ts'
+import type { PackedSegment } from '../ledger/segments.ts'
+import type { ProblemCode } from '../record/problem.ts'
+import type { RunContext } from '../record/coverage.ts'
+import type { Totals } from '../record/run.ts'
+
+/** What the HTTP thread and a parse worker say to each other about one body. One port a job; nothing else is shared. */
+
+export interface ParseLimits {
+  maxDecodedBytes: number
+  /** Decoded bytes may be this many times the encoded ones, once they exceed `ratioFreeBytes`. */
+  maxRatio: number
+  ratioFreeBytes: number
+  maxLinesPerFile: number
+  maxFiles: number
+}
+
+export interface ParseJob {
+  encoding: 'identity' | 'gzip' | 'zstd'
+  contentDigest: string | undefined
+  format: string | undefined
+  strip: string | undefined
+  root: string | undefined
+  limits: ParseLimits
+  artifactsFolder: string
+  /** Payload bytes of the commit's inventory records; undefined when there is no inventory. */
+  inventory: Uint8Array[] | undefined
+  run: Omit<RunContext, 'artifact_sha256' | 'tool'>
+}
+
+/** What a body was found to hold, before any record of it exists. */
+export interface ParseSummary {
+  sha256: string
+  bytes: number
+  format: string
+  definition: string
+  tool: { name: string; version?: string } | null
+  incomplete: string | null
+  totals: { recomputed: Totals; declared: Declared | null }
+  refused: { count: number; first: { where: string; reason: string }[] }
+  unresolved: { count: number; first: string[] }
+}
+
+export interface Link {
+  chain: bigint
+  index: number
+  dictionary: { seq: number; depth: number; raw: Uint8Array } | undefined
+}
+
+export type ToWorker =
+  | { type: 'chunk'; bytes: Uint8Array }
+  | { type: 'end' }
+  | { type: 'broken' }
+  | { type: 'go' }
+  | { type: 'link'; link: Link }
+  | { type: 'next' }
+  | { type: 'stop' }
+
+export type FromWorker =
+  | { type: 'taken'; bytes: number }
+  | { type: 'summary'; summary: ParseSummary }
+  | { type: 'link'; number: number }
+  | { type: 'slice'; segments: PackedSegment[] }
+  | { type: 'done' }
+  | { type: 'refused'; code: ProblemCode; detail: string; sha256: string | undefined; bytes: number }
+  | { type: 'failed'; error: string }
+
+/** A port as a queue: messages in order, awaited one by one. Ends with an error when the other side is gone. */
+export interface Mailbox<In, Out> {
+  send(message: Out, transfer?: ArrayBuffer[]): void
+  next(): Promise<In>
+  close(): void
+}
+
+export function createMailbox<In, Out>(port: MessagePort): Mailbox<In, Out> {
+  const arrived: In[] = []
+  const waiting: { resolve: (message: In) => void; reject: (error: Error) => void }[] = []
+  let closed = false
+  port.on('message', (message: In) => {
+    const taker = waiting.shift()
+    if (taker === undefined) arrived.push(message)
+    else taker.resolve(message)
+  })
+  port.on('close', () => {
+    closed = true
+    for (const { reject } of waiting.splice(0)) reject(new Error('the other thread is gone'))
+  })
+  return {
+    send: (message, transfer = []) => port.postMessage(message, transfer),
+    next() {
+      const message = arrived.shift()
+      if (message !== undefined) return Promise.resolve(message)
+      if (closed) return Promise.reject(new Error('the other thread is gone'))
+      return new Promise((resolve, reject) => waiting.push({ resolve, reject }))
+    },
+    close: () => port.close(),
+  }
+}

@@ -1,0 +1,164 @@
+import type { Recorded } from '../ledger/appender.ts'
+import type { Book } from '../ledger/book.ts'
+import type { Submission } from '../ledger/decide.ts'
+import type { PackedSegment } from '../ledger/segments.ts'
+import { Problem } from '../record/problem.ts'
+import type { LedgerName } from '../record/record.ts'
+import { RefusedBody, type Taken, takeIn } from './intake.ts'
+import type { ParseJob, ParseLimits } from './messages.ts'
+import type { OpenParts } from './open-parts.ts'
+import type { ParsePool } from './pool.ts'
+import { type PartParameters, decidePart, digestOf, keys, partDigest } from './run.ts'
+import type { RunsStore } from './runs-store.ts'
+import { type Offered, type RunFields, partSubmission } from './submissions.ts'
+
+/**
+ * One uploaded report becomes slices of coverage records and one `part` record. A slice counts nowhere until the part record exists; a
+ * part that a crash left open is finished from its artifact at the next start, or by the client repeating the same bytes.
+ */
+
+export interface PartRequest extends PartParameters {
+  name: string
+  contentType?: string | undefined
+  encoding: 'identity' | 'gzip' | 'zstd'
+  contentDigest?: string | undefined
+  body: AsyncIterable<Uint8Array>
+}
+
+export interface Parts {
+  /** Takes the body in and records slices and part. Fills in what was offered, for a rejection. */
+  record(run: RunFields, request: PartRequest, offered: Offered): Promise<Recorded>
+  /** The same as submissions of one append; throws Problem('use_parts') for what is larger. */
+  prepare(run: RunFields, request: PartRequest, offered: Offered): Promise<Submission[]>
+  /** Keeps a list that a record names by its digest. */
+  keepList(bytes: Uint8Array): Promise<void>
+}
+
+export interface PartsDeps {
+  pool: ParsePool
+  bookOf: (ledger: LedgerName) => Book
+  runs: RunsStore
+  openParts: OpenParts
+  artifactsFolder: string
+  keep: (bytes: Uint8Array) => Promise<void>
+  limits: ParseLimits
+}
+
+/** What is recorded in one append, slices and part together; more goes slice by slice. */
+const maxTogetherBytes = 4 * 1_048_576
+const slicesInFlight = 3
+
+export function createParts(deps: PartsDeps): Parts {
+  const { pool, bookOf, runs, openParts, limits } = deps
+
+  const take = async (run: RunFields, request: PartRequest, offered: Offered): Promise<Taken> => {
+    const { ledger, repository, commit, ref, build, build_seq, suite, test_type } = run
+    offered.repository = repository
+    offered.commit = commit
+    const job: ParseJob = {
+      encoding: request.encoding,
+      contentDigest: request.contentDigest,
+      format: request.format,
+      strip: request.strip,
+      root: request.root,
+      limits,
+      artifactsFolder: deps.artifactsFolder,
+      inventory: await runs.findInventory(ledger, repository, commit),
+      run: {
+        ledger, run: run.run, part: request.name, repository, commit, suite, test_type,
+        ...(ref === undefined ? {} : { ref }),
+        ...(build === undefined ? {} : { build }),
+        ...(build_seq === undefined ? {} : { build_seq }),
+      },
+    }
+    try {
+      const taken = await takeIn(pool, job, request.body)
+      offered.sha256 = taken.summary.sha256
+      offered.bytes = taken.summary.bytes
+      return taken
+    } catch (error) {
+      if (!(error instanceof RefusedBody)) throw error
+      offered.sha256 = error.sha256
+      offered.bytes = error.bytes
+      throw error.problem
+    }
+  }
+
+  const sliceOf = (run: RunFields, part: string, digest: Buffer, index: number, segments: PackedSegment[]): Submission => ({
+    key: keys.slice(run.run, part, index),
+    digest: digestOf([digest.toString('hex'), index]),
+    run: run.run,
+    conflict: 'part_conflict',
+    decide: decidePart(run.run, part, digest),
+    segments,
+  })
+
+  const record = async (run: RunFields, request: PartRequest, offered: Offered): Promise<Recorded> => {
+    const book = bookOf(run.ledger)
+    const taken = await take(run, request, offered)
+    try {
+      const { summary } = taken
+      const parameters = { format: request.format, strip: request.strip, root: request.root }
+      const digest = partDigest(summary.sha256, parameters)
+      const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
+      const part = partSubmission({ id: run, part: request.name, digest, parameters, summary }, await link(-1))
+      const together: Submission[] = []
+      const inFlight: Promise<unknown>[] = []
+      let bytes = 0
+      let index = 0
+      let close: (() => Promise<void>) | undefined
+      const known = await runs.isRecorded(run.ledger, run.run, request.name, digest)
+      for await (const segments of known ? [] : taken.slices(link)) {
+        const slice = sliceOf(run, request.name, digest, index++, segments)
+        bytes += segments.reduce((sum, segment) => sum + segment.rawBytes, 0)
+        if (close === undefined && bytes <= maxTogetherBytes) {
+          together.push(slice)
+          continue
+        }
+        // More than one append: from here on the part is open, and a note on disk says how to finish it should we die.
+        close ??= await openParts.note({ ledger: run.ledger, run: run.run, part: request.name, sha256: summary.sha256, parameters })
+        for (const waiting of together.splice(0)) inFlight.push(watched(book.appender.submit([waiting])))
+        inFlight.push(watched(book.appender.submit([slice])))
+        while (inFlight.length > slicesInFlight) await inFlight.shift()
+      }
+      await Promise.all(inFlight)
+      const recorded = (await book.appender.submit([...together, part])).at(-1)
+      await close?.()
+      if (recorded === undefined) throw new Error('the appender answered nothing')
+      return recorded
+    } finally {
+      taken.free()
+    }
+  }
+
+  return {
+    record,
+    keepList: deps.keep,
+    async prepare(run, request, offered) {
+      const book = bookOf(run.ledger)
+      const taken = await take(run, request, offered)
+      try {
+        const parameters = { format: request.format, strip: request.strip, root: request.root }
+        const digest = partDigest(taken.summary.sha256, parameters)
+        const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
+        const slices: Submission[] = []
+        let bytes = 0
+        for await (const segments of taken.slices(link)) {
+          bytes += segments.reduce((sum, segment) => sum + segment.rawBytes, 0)
+          if (bytes > maxTogetherBytes) throw new Problem('use_parts', 'the report is larger than one append')
+          slices.push(sliceOf(run, request.name, digest, slices.length, segments))
+        }
+        const part = partSubmission({ id: run, part: request.name, digest, parameters, summary: taken.summary }, await link(-1))
+        return [...slices, part]
+      } finally {
+        taken.free()
+      }
+    },
+  }
+}
+
+/** A rejection is met where the promise is awaited; until then it must not end the process. */
+function watched<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}

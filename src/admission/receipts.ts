@@ -1,0 +1,61 @@
+import type { PartReceipt, SealReceipt } from '../api/runs.ts'
+import type { Checkpoint } from '../ledger/publisher.ts'
+import type { StoredRecord } from '../ledger/read.ts'
+import { printTime } from '../record/record.ts'
+
+/** Receipts are read off the records themselves, so the first one and every repeat have the same bytes. */
+
+/** The members of a record, which this service wrote itself. */
+export function fieldsOf(record: StoredRecord): Record<string, unknown> {
+  const fields: unknown = JSON.parse(Buffer.from(record.bytes).toString())
+  if (typeof fields !== 'object' || fields === null) throw new Error(`record ${record.id} is not an object`)
+  return { ...fields }
+}
+
+export function partReceipt(record: StoredRecord, checkpoint: Checkpoint): PartReceipt {
+  const fields = fieldsOf(record)
+  const pick = (name: string) => fields[name]
+  return {
+    schema: 'proofline.receipt.v1',
+    ledger: record.ledger,
+    run: pick('run'),
+    part: pick('part'),
+    artifact_sha256: pick('artifact_sha256'),
+    bytes: pick('bytes'),
+    format: pick('format'),
+    definition: pick('definition'),
+    tool: pick('tool'),
+    incomplete: pick('incomplete'),
+    files: pick('files'),
+    records: pick('records'),
+    ranges: pick('ranges'),
+    part_record: { id: record.id, seq: record.seq },
+    recorded_at: printTime(record.recordedAt),
+    totals: pick('totals'),
+    refused: pick('refused'),
+    unresolved: pick('unresolved'),
+    checkpoint: checkpoint.note,
+  } as PartReceipt // the part record is written by parts.ts with exactly these members
+}
+
+export function sealReceipt(record: StoredRecord, checkpoint: Checkpoint): SealReceipt {
+  const fields = fieldsOf(record)
+  const pick = (name: string) => fields[name]
+  return {
+    schema: 'proofline.receipt.v1',
+    ledger: record.ledger,
+    run: pick('run'),
+    id: record.id,
+    seq: record.seq,
+    recorded_at: printTime(record.recordedAt),
+    admitted: pick('admitted'),
+    reasons: pick('reasons'),
+    outcome: pick('outcome'),
+    tests: pick('tests'),
+    parts: pick('parts'),
+    records: pick('records'),
+    root: pick('root'),
+    totals: pick('totals'),
+    checkpoint: checkpoint.note,
+  } as SealReceipt // the seal record is written by seal.ts with exactly these members
+}

@@ -1,0 +1,150 @@
+import { hash } from 'node:crypto'
+import type { Declaration, SealRequest } from '../api/runs.ts'
+import type { RunView } from '../ledger/decide.ts'
+import { Problem } from '../record/problem.ts'
+import type { Totals } from '../record/run.ts'
+
+/** Pure: the keys of a run, what clients assert, and what may happen to a run as it stands at the head. */
+
+export const keys = {
+  run: (run: string) => `run:${run}`,
+  end: (run: string) => `end:${run}`,
+  part: (run: string, part: string) => `part:${run}/${part}`,
+  /** Not `part:R/P/i`: a part may itself be called `P/0`. */
+  slice: (run: string, part: string, index: number) => `slice:${run}/${part}/${index}`,
+  inventory: (repository: string, commit: string) => `inventory:${repository}@${commit}`,
+  build: (repository: string, build: string) => `build:${repository}/${build}`,
+}
+
+export function digestOf(asserted: unknown): Buffer {
+  return hash('sha256', JSON.stringify(asserted), 'buffer')
+}
+
+/** What a declaration asserts: without what differs between two tries of one job (DESIGN.md section 4). */
+export function declarationDigest(body: Declaration): Buffer {
+  const { occurred_at: _at, traceparent: _trace, first_parents: _parents, client: _client, ...asserted } = body
+  return digestOf(Object.fromEntries(Object.entries(asserted).toSorted(([a], [b]) => (a < b ? -1 : 1))))
+}
+
+export interface PartParameters {
+  format?: string | undefined
+  strip?: string | undefined
+  root?: string | undefined
+}
+
+/** What a part asserts: the decoded body and the parameters that change its meaning. */
+export function partDigest(artifactSha256: string, { format, strip, root }: PartParameters): Buffer {
+  return digestOf({ artifactSha256, format, strip, root })
+}
+
+export function sealDigest({ outcome, tests }: SealRequest): Buffer {
+  return digestOf({ outcome, tests: tests === null ? null : [tests.total, tests.passed, tests.failed, tests.skipped] })
+}
+
+/** Parts and slices need a declared run that has not ended; a slice or part under a name that holds other content is a conflict. */
+export function decidePart(run: string, part: string, digest: Buffer): (view: RunView) => Problem | undefined {
+  return (view) => {
+    if (!view.has(keys.run(run))) return new Problem('run_unknown', `declare ${run} first`)
+    const first = view.get(keys.part(run, part))
+    if (first !== undefined && Buffer.compare(first.digest, digest) !== 0) {
+      return new Problem('part_conflict', `${part} of ${run} was recorded with other content`)
+    }
+    if (view.has(keys.end(run))) return new Problem('run_sealed', `${run} has ended`)
+    return undefined
+  }
+}
+
+/** A run ends when it was declared and no part is open: every slice belongs to a part that is recorded. */
+export function decideEnd(run: string): (view: RunView) => Problem | undefined {
+  return (view) => {
+    if (!view.has(keys.run(run))) return new Problem('run_unknown', `declare ${run} first`)
+    const open = openParts(run, view)
+    return open.length === 0 ? undefined : new Problem('part_open', `still being recorded: ${open.slice(0, 5).join(', ')}`)
+  }
+}
+
+export function openParts(run: string, view: RunView): string[] {
+  const open = new Set<string>()
+  const prefix = `slice:${run}/`
+  for (const key of view.keys()) {
+    if (!key.startsWith(prefix)) continue
+    const part = key.slice(prefix.length, key.lastIndexOf('/'))
+    if (!view.has(keys.part(run, part))) open.add(part)
+  }
+  return [...open].toSorted()
+}
+
+/** Closed seq ranges of a part's slices, joined where they touch. */
+export function sliceRanges(run: string, part: string, view: RunView): [number, number][] {
+  const prefix = `slice:${run}/${part}/`
+  const found: [number, number][] = []
+  for (const key of view.keys()) {
+    if (!key.startsWith(prefix) || key.lastIndexOf('/') !== prefix.length - 1) continue
+    const known = view.get(key)
+    if (known !== undefined) found.push([known.firstSeq, known.lastSeq])
+  }
+  return joinRanges(found)
+}
+
+export function joinRanges(ranges: [number, number][]): [number, number][] {
+  const joined: [number, number][] = []
+  for (const [first, last] of ranges.toSorted((a, b) => a[0] - b[0])) {
+    const previous = joined.at(-1)
+    if (previous !== undefined && first === previous[1] + 1) previous[1] = last
+    else joined.push([first, last])
+  }
+  return joined
+}
+
+export interface PartSummary {
+  definition: string
+  tool: { name: string; version?: string | undefined } | null
+  incomplete: string | null
+  totals: { recomputed: Totals; declared: unknown }
+}
+
+/** Why a run does not count; empty when it does. */
+export function reasonsAgainst({ outcome, tests }: SealRequest, parts: readonly PartSummary[]): string[] {
+  const reasons: string[] = []
+  if (outcome !== 'completed') reasons.push(`outcome_${outcome}`)
+  if (tests === null) reasons.push('tests_unknown')
+  else if (tests.total - tests.skipped <= 0) reasons.push('no_tests')
+  if (parts.length === 0) reasons.push('no_parts')
+  if (parts.some((part) => part.incomplete !== null)) reasons.push('report_incomplete')
+  return reasons
+}
+
+export interface MeasureTotals extends Totals {
+  metric: string
+  definition: string
+  tool?: { name: string; version?: string | undefined }
+}
+
+/** Sums per measure: different definitions or tools are never added up. */
+export function totalsByMeasure(parts: readonly PartSummary[]): MeasureTotals[] {
+  const byMeasure = new Map<string, MeasureTotals>()
+  for (const { definition, tool, totals } of parts) {
+    const key = JSON.stringify([definition, tool])
+    const known = byMeasure.get(key)
+    const added = totals.recomputed
+    const sum = known === undefined ? added : addTotals(known, added)
+    byMeasure.set(key, { metric: 'line', definition, ...(tool === null ? {} : { tool }), ...sum })
+  }
+  return [...byMeasure.keys()].toSorted().flatMap((key) => byMeasure.get(key) ?? [])
+}
+
+function addTotals(a: Totals, b: Totals): Totals {
+  const pair = (x?: { found: number; covered: number }, y?: { found: number; covered: number }) =>
+    x === undefined || y === undefined ? (x ?? y) : { found: x.found + y.found, covered: x.covered + y.covered }
+  return {
+    files: a.files + b.files,
+    lines: {
+      found: a.lines.found + b.lines.found,
+      covered: a.lines.covered + b.lines.covered,
+      partial: a.lines.partial + b.lines.partial,
+      missed: a.lines.missed + b.lines.missed,
+    },
+    branches: pair(a.branches, b.branches),
+    functions: pair(a.functions, b.functions),
+  }
+}

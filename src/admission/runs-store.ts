@@ -1,0 +1,85 @@
+import type { Queryable } from '../database/database.ts'
+import type { LedgerReader } from '../ledger/read.ts'
+import { findSubmissions } from '../ledger/store.ts'
+import { Problem } from '../record/problem.ts'
+import { type LedgerName, type TestType, toLedgerName } from '../record/record.ts'
+import type { RunFields } from './submissions.ts'
+import { keys } from './run.ts'
+
+/** What admission reads back: declared runs and inventories. Both are immutable, so what was read once is kept. */
+export interface RunsStore {
+  /** The declared run; throws Problem('run_unknown') when there is none. */
+  getRun(ledger: LedgerName, run: string): Promise<RunFields>
+  /** Payload bytes of a commit's inventory records; undefined when none was sent. */
+  findInventory(ledger: LedgerName, repository: string, commit: string): Promise<Uint8Array[] | undefined>
+  hasInventory(ledger: LedgerName, repository: string, commit: string): Promise<boolean>
+  /** Whether this part was recorded with exactly this digest. */
+  isRecorded(ledger: LedgerName, run: string, part: string, digest: Buffer): Promise<boolean>
+}
+
+const maxRuns = 1_000
+const maxInventories = 4
+
+export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore {
+  const runs = new Map<string, RunFields>()
+  const inventories = new Map<string, Uint8Array[]>()
+
+  const findOne = async (ledger: LedgerName, key: string) => (await findSubmissions(db, ledger, [key], []))[0]
+
+  return {
+    async getRun(ledger, run) {
+      const known = runs.get(run)
+      if (known?.ledger === ledger) return known
+      const found = await findOne(ledger, keys.run(run))
+      if (found === undefined) throw new Problem('run_unknown', `declare ${run} first`)
+      const fields = toRunFields(ledger, run, JSON.parse((await reader.payload(ledger, found.firstSeq)).toString()))
+      remember(runs, run, fields, maxRuns)
+      return fields
+    },
+    async findInventory(ledger, repository, commit) {
+      const key = keys.inventory(repository, commit)
+      const known = inventories.get(`${ledger} ${key}`)
+      if (known !== undefined) return known
+      const found = await findOne(ledger, key)
+      if (found === undefined) return undefined
+      const payloads: Uint8Array[] = []
+      for (let seq = found.firstSeq; seq <= found.lastSeq; seq++) payloads.push(Uint8Array.from(await reader.payload(ledger, seq)))
+      remember(inventories, `${ledger} ${key}`, payloads, maxInventories)
+      return payloads
+    },
+    hasInventory: async (ledger, repository, commit) => (await findOne(ledger, keys.inventory(repository, commit))) !== undefined,
+    isRecorded: async (ledger, run, part, digest) => (await findOne(ledger, keys.part(run, part)))?.digest.equals(digest) === true,
+  }
+}
+
+function remember<V>(map: Map<string, V>, key: string, value: V, max: number): void {
+  if (map.size >= max) map.delete(map.keys().next().value ?? key)
+  map.set(key, value)
+}
+
+/** The run record that `declare` wrote, read back. */
+function toRunFields(ledger: LedgerName, run: string, fields: Record<string, unknown>): RunFields {
+  const text = (name: string): string | undefined => (typeof fields[name] === 'string' ? fields[name] : undefined)
+  const need = (name: string): string => {
+    const value = text(name)
+    if (value === undefined) throw new Problem('integrity', `the record of ${run} has no ${name}`)
+    return value
+  }
+  const buildSeq = fields['build_seq']
+  return {
+    ledger: toLedgerName(ledger),
+    run,
+    repository: need('repository'),
+    repository_id: text('repository_id'),
+    commit: need('commit'),
+    ref: text('ref'),
+    build: text('build'),
+    build_seq: typeof buildSeq === 'number' ? buildSeq : undefined,
+    suite: need('suite'),
+    test_type: need('test_type') as TestType, // written from the declaration, which zod checked
+    url: text('url'),
+    contract: text('contract'),
+    configuration_digest: text('configuration_digest'),
+    by: fields['by'] as RunFields['by'], // written by declare in this form
+  }
+}

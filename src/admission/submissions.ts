@@ -1,0 +1,166 @@
+import { hash } from 'node:crypto'
+import type { Principal } from '../access/principal.ts'
+import type { SealRequest } from '../api/runs.ts'
+import type { AtHead, Submission } from '../ledger/decide.ts'
+import { type ChainLink, packSegment } from '../ledger/segments.ts'
+import { rootOfLeaves } from '../log/merkle.ts'
+import type { Problem } from '../record/problem.ts'
+import type { LedgerName } from '../record/record.ts'
+import { type By, type RunIdentity, digestList, identityFields, printPayload } from '../record/run.ts'
+import type { ParseSummary } from './messages.ts'
+import { type PartParameters, type PartSummary, decideEnd, decidePart, joinRanges, keys, reasonsAgainst, sealDigest, sliceRanges, totalsByMeasure } from './run.ts'
+
+/** What admission hands to the appender: the records that end a part or a run, and rejections. */
+
+export interface RunFields extends RunIdentity {
+  by: By
+  repository_id?: string | undefined
+  url?: string | undefined
+  contract?: string | undefined
+  configuration_digest?: string | undefined
+}
+
+export interface PartName {
+  id: RunFields
+  part: string
+  digest: Buffer
+  parameters: PartParameters
+  summary: ParseSummary
+}
+
+/** The `part` record: made at the head, since it names the seqs of the part's slices. Recording it is what makes the slices count. */
+export function partSubmission({ id, part, digest, parameters, summary }: PartName, link: ChainLink): Submission {
+  return {
+    key: keys.part(id.run, part),
+    digest,
+    run: id.run,
+    conflict: 'part_conflict',
+    decide: decidePart(id.run, part, digest),
+    async segments(at: AtHead) {
+      const ranges = sliceRanges(id.run, part, at.run)
+      const first = ranges[0]?.[0]
+      const last = ranges.at(-1)?.[1]
+      const count = ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0)
+      const payload = printPayload('part', id.ledger, {
+        run: id.run,
+        part,
+        ...identityFields(id),
+        artifact_sha256: summary.sha256,
+        bytes: summary.bytes,
+        format: summary.format,
+        definition: summary.definition,
+        tool: summary.tool,
+        parameters,
+        incomplete: summary.incomplete,
+        files: summary.totals.recomputed.files,
+        totals: summary.totals,
+        records: first === undefined || last === undefined ? null : { first, last, count },
+        ranges,
+        refused: shorten(summary.refused, 600),
+        unresolved: shorten(summary.unresolved, 600),
+      })
+      return { segments: [packSegment('part', [payload], link)] }
+    },
+  }
+}
+
+/** `first` holds a few already; they are cut again to what a record has room for. */
+function shorten<T>(list: { count: number; first: T[] }, maxBytes: number): { count: number; first: unknown[] } {
+  return { count: list.count, first: digestList(list.first, maxBytes, list.count).first }
+}
+
+/** The `seal` record: sums up the parts and binds the run's records by the Merkle root over their leaf hashes in seq order. */
+export function sealSubmission(id: RunFields, request: SealRequest, link: ChainLink): Submission {
+  return {
+    key: keys.end(id.run),
+    digest: sealDigest(request),
+    run: id.run,
+    conflict: 'seal_conflict',
+    decide: decideEnd(id.run),
+    async segments(at: AtHead) {
+      const ranges: [number, number][] = []
+      const parts: PartSummary[] = []
+      for (const key of at.run.keys()) {
+        const known = at.run.get(key)
+        if (known === undefined) continue
+        ranges.push([known.firstSeq, known.lastSeq])
+        if (key.startsWith('part:')) parts.push(JSON.parse((await at.payload(known.firstSeq)).toString()) as PartSummary) // written by partSubmission
+      }
+      const joined = joinRanges(ranges)
+      const leaves: Buffer[] = []
+      for (const [first, last] of joined) leaves.push(await at.leafHashes(first, last + 1))
+      const count = joined.reduce((sum, [first, last]) => sum + last - first + 1, 0)
+      const reasons = reasonsAgainst(request, parts)
+      const totals = totalsByMeasure(parts)
+      const { repository, commit, ref, build, build_seq, suite, test_type } = id
+      const payload = printPayload('seal', id.ledger, {
+        run: id.run,
+        repository,
+        repository_id: id.repository_id,
+        commit,
+        ref,
+        build,
+        build_seq,
+        suite,
+        test_type,
+        admitted: reasons.length === 0,
+        reasons,
+        outcome: request.outcome,
+        tests: request.tests,
+        parts: parts.length,
+        records: { first: joined[0]?.[0], last: joined.at(-1)?.[1], count },
+        by: id.by,
+        contract: id.contract,
+        configuration: id.configuration_digest,
+        url: id.url,
+        totals,
+        root: Buffer.from(rootOfLeaves(Buffer.concat(leaves))).toString('hex'),
+      })
+      const measure_digest = hash('sha256', JSON.stringify(totals.map(({ metric, definition, tool }) => [metric, definition, tool])), 'hex')
+      return {
+        segments: [packSegment('seal', [payload], link)],
+        seal: { repository, suite, ref: ref ?? '', admitted: reasons.length === 0, measure_digest },
+      }
+    },
+  }
+}
+
+export interface Offered {
+  ledger: LedgerName
+  run: string
+  part?: string | undefined
+  repository?: string | undefined
+  commit?: string | undefined
+  bytes?: number | undefined
+  sha256?: string | undefined
+  by: By
+}
+
+/** A `rejection`: what was offered, by whom, and why it was refused. The same refusal twice is one record. */
+export function rejectionSubmission(offered: Offered, problem: Problem): Submission {
+  const { ledger, run, part, repository, commit, bytes, sha256, by } = offered
+  const asserted = { run, part, reason: problem.code, sha256, bytes, by }
+  const digest = hash('sha256', JSON.stringify(asserted), 'buffer')
+  const payload = printPayload('rejection', ledger, {
+    run,
+    part,
+    repository,
+    commit,
+    reason: problem.code,
+    detail: problem.message.slice(0, 512),
+    offered: { bytes, sha256 },
+    by,
+  })
+  return {
+    key: `reject:${digest.toString('hex')}`,
+    digest,
+    firstWins: true,
+    conflict: 'internal',
+    segments: [packSegment('rejection', [payload])],
+  }
+}
+
+/** The verified identity as it stands in records. */
+export function byOf(who: Principal): By {
+  return { method: who.method, subject: who.id }
+}

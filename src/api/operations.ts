@@ -1,0 +1,157 @@
+import { z } from 'zod'
+import { noBody, nothing, route } from './route.ts'
+import { count, ledgerName, recordId, seq, text, time, whole } from './shapes.ts'
+
+/** What operators and machines read about the service itself. */
+
+const follower = z.looseObject({ name: z.string(), ledger: ledgerName, next: seq, lag: count })
+
+export const consumer = z.object({
+  consumer: z.string(),
+  ledger: ledgerName,
+  next: seq.describe('the position it asked for: everything before is its own'),
+  seen_at: time,
+})
+
+export const status = z.looseObject({
+  version: z.string(),
+  org: z.string(),
+  as_of: z.string().describe('sizes of the ledgers, as unit:184471,integration:99210'),
+  ledgers: z.array(z.looseObject({ ledger: ledgerName, recorded: count, published: count })),
+  followers: z.array(follower),
+  consumers: z.array(consumer),
+})
+export type Status = z.infer<typeof status>
+
+export const destination = z.looseObject({
+  name: z.string(),
+  kind: z.string(),
+  state: z.enum(['running', 'paused', 'blocked']),
+  proof: z.string().describe('what a delivery rests on: ack, search or answer'),
+  ledgers: z.array(
+    z.looseObject({ ledger: ledgerName, sent_to: seq, proved_to: seq, published: seq, in_doubt: count, parked: count }),
+  ),
+})
+export type DestinationStatus = z.infer<typeof destination>
+
+export const deadLetter = z.looseObject({
+  destination: z.string(),
+  ledger: ledgerName,
+  seq,
+  id: recordId.nullable(),
+  reason: z.string(),
+  since: time,
+})
+export type DeadLetter = z.infer<typeof deadLetter>
+
+export const deadLetterQuery = z.strictObject({
+  destination: text.optional(),
+  after: z.string().max(200).optional().describe('`next` of the page before'),
+  limit: whole(1, 1_000).default(100).describe('100 unless told'),
+})
+export type DeadLetterQuery = z.infer<typeof deadLetterQuery>
+
+const json = (schema: z.ZodType) => ({ 'application/json': schema })
+const operator = {
+  method: 'GET',
+  scope: ['operate', 'audit'],
+  open: 'never',
+  records: 'no',
+  params: nothing,
+  body: noBody,
+} as const
+const machine = {
+  method: 'GET',
+  scope: [],
+  open: 'always',
+  records: 'no',
+  params: nothing,
+  query: nothing,
+  body: noBody,
+} as const
+
+export const getStatus = route({
+  ...operator,
+  name: 'getStatus',
+  path: '/v1/status',
+  summary: 'What is recorded, signed and delivered, and how far everybody is',
+  query: nothing,
+  answers: [{ status: 200, what: 'The status', content: json(status) }],
+  problems: [],
+})
+
+export const listDestinations = route({
+  ...operator,
+  name: 'listDestinations',
+  path: '/v1/destinations',
+  summary: 'The SIEMs that records are pushed to, with their positions',
+  query: nothing,
+  answers: [{ status: 200, what: 'The destinations', content: json(z.object({ destinations: z.array(destination) })) }],
+  problems: [],
+})
+
+export const deadLetterPage = z.object({ dead_letters: z.array(deadLetter), next: z.string().nullable() })
+export type DeadLetterPage = z.infer<typeof deadLetterPage>
+
+export const listDeadLetters = route({
+  ...operator,
+  name: 'listDeadLetters',
+  path: '/v1/dead-letters',
+  summary: 'Records that a destination refused or holds in doubt, until someone decides',
+  query: deadLetterQuery,
+  answers: [{ status: 200, what: 'A page', content: json(deadLetterPage) }],
+  problems: [],
+})
+
+const word = (value: string) => ({ 'text/plain': z.literal(value) })
+
+export const getHealth = route({
+  ...machine,
+  name: 'getHealth',
+  path: '/healthz',
+  summary: 'Whether the process answers',
+  answers: [{ status: 200, what: 'It does', content: word('ok') }],
+  problems: [],
+})
+
+export const getReadiness = route({
+  ...machine,
+  name: 'getReadiness',
+  path: '/readyz',
+  summary: 'Whether the service can record and read',
+  answers: [
+    { status: 200, what: 'It can', content: word('ready') },
+    { status: 503, what: 'It cannot', content: word('unready') },
+  ],
+  problems: [],
+})
+
+export const getMetrics = route({
+  ...machine,
+  name: 'getMetrics',
+  path: '/metrics',
+  summary: 'Prometheus metrics',
+  scope: ['operate'],
+  open: 'loopback',
+  answers: [{ status: 200, what: 'The metrics', content: { 'text/plain': z.string() } }],
+  problems: [],
+})
+
+export const getPage = route({
+  ...machine,
+  name: 'getPage',
+  path: '/',
+  summary: 'What this is and where its parts are, for people',
+  answers: [{ status: 200, what: 'A page', content: { 'text/html': z.string() } }],
+  problems: [],
+})
+
+export const operationRoutes = [
+  getStatus,
+  listDestinations,
+  listDeadLetters,
+  getHealth,
+  getReadiness,
+  getMetrics,
+  getPage,
+] as const

@@ -1,0 +1,188 @@
+import { z } from 'zod'
+import {
+  checkpoint,
+  commit,
+  count,
+  instant,
+  ledgerName,
+  path,
+  recordId,
+  repository,
+  runId,
+  seq,
+  sha256,
+  span,
+  testType,
+  text,
+  time,
+} from './shapes.ts'
+
+/** What CI sends and what it gets back: the shapes and types of the routes in run-routes.ts. */
+
+const ci = z
+  .object({ provider: text, pipeline: text.optional(), job: text.optional(), attempt: text.optional() })
+  .catchall(text)
+
+export const declaration = z
+  .strictObject({
+    repository,
+    repository_id: text.optional(),
+    test_type: testType,
+    suite: text,
+    commit,
+    head_commit: commit.optional(),
+    ref: text.optional(),
+    change: text.optional(),
+    parents: z.array(commit).max(16).optional(),
+    committed_at: instant.optional(),
+    first_parents: z.array(commit).max(256).optional().describe('first-parent commits, newest first'),
+    build: text.optional(),
+    url: text.optional(),
+    environment: text.optional(),
+    stage: text.optional(),
+    ci: ci.refine((value) => Object.keys(value).length <= 24, 'at most 24 members').optional(),
+    client: z.strictObject({ name: text, version: text }).optional(),
+    configuration: z.array(z.strictObject({ path, sha256 })).max(32).optional(),
+    flags: z.array(text).max(32).optional(),
+    contract: text.optional(),
+    traceparent: text.optional(),
+    occurred_at: instant.optional().describe('what the client claims; never used for order'),
+  })
+  .meta({ id: 'Declaration' })
+export type Declaration = z.infer<typeof declaration>
+
+export const declarationAnswer = z
+  .object({
+    run: runId,
+    ledger: ledgerName,
+    id: recordId,
+    seq,
+    recorded_at: time,
+    missing: z.object({ inventory: z.boolean(), line_maps: z.array(z.object({ from: text, to: text })) }),
+  })
+  .meta({ id: 'DeclarationAnswer' })
+export type DeclarationAnswer = z.infer<typeof declarationAnswer>
+
+export const inventoryAnswer = z
+  .object({
+    repository,
+    commit,
+    files: count,
+    records: z.tuple([seq, seq]).nullable().describe('first and last seq; null for an empty inventory'),
+  })
+  .meta({ id: 'InventoryAnswer' })
+export type InventoryAnswer = z.infer<typeof inventoryAnswer>
+
+const pair = z.object({ found: count, covered: count })
+
+/** Declared totals may lack what the format does not say; recomputed ones have partial and missed always. */
+export const counts = z
+  .object({
+    files: count.optional(),
+    lines: z.object({ found: count, covered: count, partial: count.optional(), missed: count.optional() }),
+    branches: pair.optional(),
+    functions: pair.optional(),
+    statements: pair.optional(),
+    regions: pair.optional(),
+  })
+  .meta({ id: 'Counts' })
+export type Counts = z.infer<typeof counts>
+
+/** As the report says itself; what it does not say is absent. `executed` is covered and partial lines together. */
+export const declaredTotals = z.object({
+  lines: z.object({ found: count, executed: count }).optional(),
+  branches: pair.optional(),
+})
+export type DeclaredTotals = z.infer<typeof declaredTotals>
+
+const tool = z.object({ name: text, version: text.optional() }).nullable()
+
+export const partReceipt = z
+  .object({
+    schema: z.literal('proofline.receipt.v1'),
+    ledger: ledgerName,
+    run: runId,
+    part: path,
+    artifact_sha256: sha256,
+    bytes: count.describe('of the decoded body'),
+    format: z.string(),
+    definition: z.string(),
+    tool,
+    incomplete: z.string().nullable().describe('why the report cannot count, for example lines-only data of a format'),
+    files: count,
+    records: span.nullable(),
+    ranges: z.array(z.tuple([seq, seq])).describe('closed seq ranges of the part, in order'),
+    part_record: z.object({ id: recordId, seq }),
+    recorded_at: time,
+    totals: z.object({ recomputed: counts, declared: declaredTotals.nullable() }),
+    refused: z.object({ count, first: z.array(z.object({ where: z.string(), reason: z.string() })) }),
+    unresolved: z.object({ count, first: z.array(z.string()) }),
+    checkpoint,
+  })
+  .meta({ id: 'PartReceipt' })
+export type PartReceipt = z.infer<typeof partReceipt>
+
+export const outcome = z.enum(['completed', 'failed', 'aborted'])
+export const testTotals = z
+  .strictObject({ total: count, passed: count, failed: count, skipped: count })
+  .meta({ id: 'TestTotals' })
+export type TestTotals = z.infer<typeof testTotals>
+
+export const sealRequest = z.strictObject({ outcome, tests: testTotals.nullable() })
+export type SealRequest = z.infer<typeof sealRequest>
+
+export const sealReceipt = z
+  .object({
+    schema: z.literal('proofline.receipt.v1'),
+    ledger: ledgerName,
+    run: runId,
+    id: recordId,
+    seq,
+    recorded_at: time,
+    admitted: z.boolean(),
+    reasons: z.array(z.string()),
+    outcome,
+    tests: testTotals.nullable(),
+    parts: count,
+    records: span.nullable(),
+    root: z.string().describe("Merkle root over the run's leaf hashes, hex"),
+    totals: z.array(counts.extend({ metric: z.string(), definition: z.string(), tool: tool.optional() })),
+    checkpoint,
+  })
+  .meta({ id: 'SealReceipt' })
+export type SealReceipt = z.infer<typeof sealReceipt>
+
+export const pushAnswer = z.object({ run: declarationAnswer, part: partReceipt, seal: sealReceipt })
+export type PushAnswer = z.infer<typeof pushAnswer>
+
+const partFields = {
+  name: path.describe('name of the part within the run, usually the path of the report'),
+  format: text.optional().describe('only where the content could be of several formats'),
+  strip: path.optional().describe('prefix taken off every path in the report'),
+  root: path.optional().describe('repository folder that relative paths start from'),
+}
+
+const testsText = z
+  .string()
+  .regex(/^\d{1,9},\d{1,9},\d{1,9},\d{1,9}$/, 'total,passed,failed,skipped')
+  .optional()
+
+export const partQuery = z.strictObject(partFields)
+export type PartQuery = z.infer<typeof partQuery>
+
+export const pushQuery = z.strictObject({
+  run: runId,
+  ...partFields,
+  ...declaration.omit({
+    parents: true,
+    first_parents: true,
+    ci: true,
+    client: true,
+    configuration: true,
+    flags: true,
+    traceparent: true,
+  }).shape,
+  outcome: outcome.default('completed'),
+  tests: testsText.describe('total,passed,failed,skipped; without it the run is recorded but not admitted'),
+})
+export type PushQuery = z.infer<typeof pushQuery>

@@ -1,0 +1,280 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
+import { version } from './commands/version.ts'
+
+/**
+ * The `proofline` program: one line per command. What a command needs is loaded when it is called, so that `push` does not wait for the
+ * server's libraries. Exit codes: 0 done, 1 no, 2 usage, 3 incomplete, 4 unavailable and safe to repeat.
+ */
+
+type Action = (terminal: Terminal, signal: AbortSignal) => Promise<ExitCode>
+
+const program = new Command('proofline')
+
+async function run(options: { json?: boolean }, action: Action): Promise<void> {
+  const terminal = openTerminal(options.json === true)
+  const stop = new AbortController()
+  let stopped: 'SIGINT' | 'SIGTERM' | undefined
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (stopped !== undefined) process.exit(130) // asked twice: do not wait for anything
+      stopped = name
+      stop.abort(new Error(`stopped by ${name}`))
+    })
+  }
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0) // `proofline feed | head` has seen enough
+    throw error
+  })
+  try {
+    process.exitCode = await action(terminal, stop.signal)
+  } catch (error) {
+    process.exitCode = stopped === undefined ? terminal.fail(error) : stopped === 'SIGINT' ? 130 : 143
+    if (stopped !== undefined) terminal.progress(undefined)
+  }
+}
+
+const number = (text: string): number => {
+  const value = Number(text)
+  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('a number of 0 or more is needed')
+  return value
+}
+const list = (text: string, before: string[] | undefined): string[] => [
+  ...(before ?? []),
+  ...text.split(',').filter(Boolean),
+]
+const each = (text: string, before: string[] | undefined): string[] => [...(before ?? []), text]
+const port = (text: string): number => {
+  const value = number(text)
+  if (!Number.isInteger(value) || value > 65_535) throw new InvalidArgumentError('a port is 0 to 65535')
+  return value
+}
+
+const json = (): Option => new Option('--json', 'answer in JSON, for machines')
+const testType = (): Option =>
+  new Option('--test-type <type>', 'which ledger: the two are kept apart').choices(['unit', 'integration'])
+const suite = (): Option => new Option('--suite <name>', 'name of the test suite').default('default')
+const outcome = (): Option =>
+  new Option('--outcome <outcome>', 'how the tests ended')
+    .choices(['completed', 'failed', 'aborted'])
+    .default('completed')
+const junit = (): Option =>
+  new Option('--junit <glob>', 'count the tests in JUnit XML files; may be repeated').argParser(each)
+const tests = (): Option => new Option('--tests <total,passed,failed,skipped>', 'the test totals themselves')
+const configuration = (command: Command): Command =>
+  command
+    .option('--config <file>', 'configuration file, default proofline.yaml where there is one')
+    .option('--data-dir <folder>', 'data folder, default .proofline')
+
+program
+  .description('The write-once compliance sink for code coverage')
+  .version(version(), '-V, --version')
+  .exitOverride()
+  .showSuggestionAfterError()
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 no, 2 usage, 3 incomplete, 4 unavailable and safe to repeat.\nThe service is found by PROOFLINE_URL and PROOFLINE_TOKEN, else on this machine.',
+  )
+
+configuration(program.command('serve').description('run the service'))
+  .option('--host <address>', 'address to listen on')
+  .option('--port <port>', 'port to listen on', port)
+  .option('--public-host <name>', 'name in the origin of the log; fixed at the first start')
+  .action((options) =>
+    run(options, async (terminal, signal) => (await import('./commands/serve.ts')).serve(options, terminal, signal)),
+  )
+
+configuration(program.command('signer').description('run the signer that several services share'))
+  .option('--socket <path>', 'Unix socket to listen on')
+  .option('--public-host <name>', 'name in the origin of the log; fixed at the first start')
+  .action((options) =>
+    run(options, async (terminal, signal) => (await import('./commands/serve.ts')).signer(options, terminal, signal)),
+  )
+
+program
+  .command('push')
+  .description('record coverage reports: declare the run, send its inventory and parts, seal it')
+  .argument('[files...]', 'coverage reports; gzip and zstd are taken as they are')
+  .addOption(testType())
+  .addOption(suite())
+  .option('--run <name>', 'name of the run where CI gives none or several are needed; suite and test type are added')
+  .option('--build <name>', 'the build that these tests belong to')
+  .option('--part <name>', 'name of the part; default the path of the file')
+  .addOption(junit())
+  .addOption(tests())
+  .addOption(outcome())
+  .option('--repository <name>', 'for example github.com/acme/payments')
+  .option('--commit <id>', 'the commit that was tested')
+  .option('--ref <ref>', 'for example refs/heads/main')
+  .option('--stage <name>', 'stage of the pipeline')
+  .option('--environment <name>', 'environment that the tests ran against')
+  .option('--format <name>', 'format of the reports, only where it cannot be told from them')
+  .option('--strip <prefix>', 'prefix to take off every path in the reports')
+  .option('--root <folder>', 'folder of the checkout as the reports name it')
+  .option('--no-seal', 'leave the run open for more parts; end it with `proofline seal`')
+  .option('--receipt <file>', 'write the receipt with its proofs, for `proofline verify`')
+  .option('--dry-run', 'tell what would be recorded, without a service')
+  .addOption(
+    new Option('--on-unavailable <what>', 'when the service cannot be reached')
+      .choices(['fail', 'spool', 'warn'])
+      .default('fail'),
+  )
+  .option('--spool <folder>', 'where --on-unavailable spool keeps runs')
+  .option('--drain <folder>', 'send the runs that were spooled there')
+  .option('--retry-for <seconds>', 'how long to try again while the service is unavailable; default 60, or 5 for one on this machine', number)
+  .addOption(json())
+  .action((files: string[], options) =>
+    run(options, async (terminal, signal) =>
+      (await import('./commands/push.ts')).push(files, options, terminal, signal),
+    ),
+  )
+
+program
+  .command('seal')
+  .description('end a run that was pushed with --no-seal')
+  .requiredOption('--run <name>', 'name or id of the run')
+  .addOption(testType().makeOptionMandatory())
+  .addOption(suite())
+  .addOption(junit())
+  .addOption(tests())
+  .addOption(outcome())
+  .addOption(json())
+  .action((options) =>
+    run(options, async (terminal, signal) => (await import('./commands/push.ts')).seal(options, terminal, signal)),
+  )
+
+program
+  .command('feed')
+  .description('print published records, one a line')
+  .argument('<ledger>', 'unit, integration, changes or operations')
+  .option('--cursor <cursor>', 'go on from a cursor')
+  .option('--after <seq>', 'begin after this seq; -1 is the start')
+  .option('--since <time>', 'begin at this time (RFC 3339)')
+  .option('--until <time>', 'end before this time')
+  .option('--limit <records>', 'records a page')
+  .option('--kind <kinds>', 'only these kinds, separated by commas')
+  .option('--repository <name>', 'only this repository')
+  .option('--consumer <name>', 'a name under which the operator sees how far this reader is')
+  .option('--follow', 'wait for more')
+  .option('--cursor-file <file>', 'keep the position here and go on from it')
+  .action((ledger: string, options) =>
+    run(options, async (terminal, signal) =>
+      (await import('./commands/ask.ts')).feed(ledger, options, terminal, signal),
+    ),
+  )
+
+program
+  .command('artifact')
+  .description('the reports themselves')
+  .command('get')
+  .description('fetch the bytes that a part was made from')
+  .argument('<sha256>', 'digest, as in the receipt')
+  .option('-o, --output <file>', 'default: standard output')
+  .action((sha256: string, options) =>
+    run(options, async (terminal, signal) =>
+      (await import('./commands/ask.ts')).artifactGet(sha256, options, terminal, signal),
+    ),
+  )
+
+program
+  .command('status')
+  .description('what is recorded, published and delivered')
+  .addOption(json())
+  .action((options) =>
+    run(options, async (terminal, signal) => (await import('./commands/ask.ts')).status(terminal, signal)),
+  )
+
+program
+  .command('destinations')
+  .description('the SIEMs that records are pushed to')
+  .command('list', { isDefault: true })
+  .addOption(json())
+  .action((options) =>
+    run(options, async (terminal, signal) => (await import('./commands/ask.ts')).destinations(terminal, signal)),
+  )
+
+configuration(program.command('verify').description('find out whether records are what the signed log says'))
+  .argument(
+    '[receipt-or-url]',
+    'a receipt of `push --receipt`, or the address of a service; default the service found here',
+  )
+  .option('--database', 'verify the database itself')
+  .option('--key <vkey or file>', 'whose signatures are believed; default <data folder>/keys/*.vkey', each)
+  .option('--since <file>', 'remember verified checkpoints here, and demand that the log extends them')
+  .option('--org <name>', 'the org', 'main')
+  .option('--ledger <names>', 'only these ledgers', list)
+  .addOption(json())
+  .action((target: string | undefined, options) =>
+    run(options, async (terminal, signal) =>
+      (await import('./commands/verify.ts')).verify(target, options, terminal, signal),
+    ),
+  )
+
+const token = program.command('token').description('tokens of people, SIEMs and CI jobs, kept in the database')
+configuration(token.command('create'))
+  .argument('[name]', 'what it is for')
+  .option('--scope <scopes>', 'push, feed, audit, operate', list)
+  .option('--repository <names>', 'only these repositories', list)
+  .option('--expires <when>', 'a time (RFC 3339) or a number of days such as 90d')
+  .option('--org <name>', 'the org', 'main')
+  .addOption(json())
+  .action((name: string | undefined, options) =>
+    run(options, async (terminal) =>
+      (await import('./commands/access.ts')).token(
+        { action: 'create', ...(name === undefined ? {} : { name }), ...options },
+        terminal,
+      ),
+    ),
+  )
+configuration(token.command('list'))
+  .option('--org <name>', 'the org', 'main')
+  .addOption(json())
+  .action((options) =>
+    run(options, async (terminal) =>
+      (await import('./commands/access.ts')).token({ action: 'list', ...options }, terminal),
+    ),
+  )
+configuration(token.command('revoke'))
+  .argument('<id>', 'as `token list` shows it')
+  .option('--org <name>', 'the org', 'main')
+  .addOption(json())
+  .action((id: string, options) =>
+    run(options, async (terminal) =>
+      (await import('./commands/access.ts')).token({ action: 'revoke', id, ...options }, terminal),
+    ),
+  )
+
+configuration(program.command('migrate').description('bring the database to the newest schema'))
+  .addOption(json())
+  .action((options) =>
+    run(options, async (terminal) =>
+      (await import('./commands/maintain.ts')).migrate(options, terminal),
+    ),
+  )
+
+configuration(program.command('config').description('show the configuration in force, without its secrets'))
+  .addOption(json())
+  .action((options) =>
+    run(options, async (terminal) =>
+      (await import('./commands/maintain.ts')).showConfig(options, terminal),
+    ),
+  )
+
+program
+  .command('openapi')
+  .description('print the description of the public routes')
+  .option('--write <file>', 'write it there')
+  .option('--check <file>', 'fail when that file is not up to date')
+  .action((options) =>
+    run(options, async (terminal) =>
+      (await import('./commands/maintain.ts')).openapi(options, terminal),
+    ),
+  )
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error
+  // Commander has said what is wrong; what it says for --help and --version is no error.
+  process.exitCode = error.exitCode === 0 ? 0 : 2
+}

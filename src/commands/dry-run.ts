@@ -1,0 +1,31 @@
+import { resolve } from 'node:path'
+import { describeFile } from '../producer/dry-run.ts'
+import { printTable, type ExitCode, type Terminal } from './terminal.ts'
+
+/** `push --dry-run`: one object a file with --json, one line a file without; no service is asked. 1 when one would be refused, 3 when incomplete. */
+export async function dryRun(
+  files: readonly string[],
+  options: { format?: string; strip?: string; root?: string },
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const rows: string[][] = []
+  let [refused, incomplete] = [false, false]
+  for (const file of files) {
+    const description = await describeFile(resolve(file), options)
+    const { verdict, reason, format, files: count, lines } = description
+    refused ||= verdict === 'refuse'
+    incomplete ||= verdict === 'incomplete'
+    if (terminal.json) terminal.print({ file, ...description }, () => '')
+    else
+      rows.push([
+        file,
+        verdict,
+        format ?? '-',
+        `${count} files`,
+        `${lines.covered + lines.partial}/${lines.found} lines executed`,
+        reason ?? '',
+      ])
+  }
+  if (!terminal.json) terminal.print(undefined, () => printTable(rows))
+  return refused ? 1 : incomplete ? 3 : 0
+}

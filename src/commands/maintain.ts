@@ -1,0 +1,188 @@
+import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createTokens, type IssuedToken } from '../access/tokens.ts'
+import { scopes, type Scope } from '../access/principal.ts'
+import { printOpenapi } from '../api/openapi.ts'
+import { routes } from '../api/routes.ts'
+import { type Config, loadConfig } from '../config.ts'
+import { auditDatabase } from '../ledger/audit-database.ts'
+import { parseVkey, type VerifierKey } from '../log/vkey.ts'
+import { Problem } from '../record/problem.ts'
+import { printTime } from '../record/record.ts'
+import { openStorage, type Storage } from '../storage.ts'
+import type { AuditResult } from '../verify/audit.ts'
+import { silentLogger } from '../telemetry/logger.ts'
+import { printTable, type ExitCode, type Terminal } from './terminal.ts'
+import { version } from './version.ts'
+
+/** Commands that work on the database and the data folder themselves, with or without a running service. */
+
+export interface MaintainCommand {
+  config?: string
+  dataDir?: string
+}
+
+async function withStorage<T>(
+  options: MaintainCommand,
+  work: (storage: Storage, config: Config) => Promise<T>,
+): Promise<T> {
+  const config = loadConfig({ config: options.config, data_dir: options.dataDir })
+  const storage = await openStorage(config, silentLogger)
+  try {
+    return await work(storage, config)
+  } finally {
+    await storage.close()
+  }
+}
+
+/** `proofline migrate`: brings the schema up to date; `serve` does the same at its start. */
+export async function migrate(options: MaintainCommand, terminal: Terminal): Promise<ExitCode> {
+  return withStorage<ExitCode>(options, async ({ database }) => {
+    terminal.print({ migrated: true, database }, () => `${database} is up to date`)
+    return 0
+  })
+}
+
+/** `proofline config`: what is in force, without secrets. */
+export async function showConfig(options: MaintainCommand, terminal: Terminal): Promise<ExitCode> {
+  const { otlp: _otlp, ...config } = loadConfig({ config: options.config, data_dir: options.dataDir })
+  const shown = {
+    ...config,
+    database: {
+      ...config.database,
+      url: withoutPassword(config.database.url),
+      owner_url: withoutPassword(config.database.owner_url),
+    },
+  }
+  terminal.print(shown, () => JSON.stringify(shown, undefined, 2))
+  return 0
+}
+
+const withoutPassword = (url: string | undefined): string | undefined =>
+  url?.replace(/(\/\/[^:/@]*:)[^@]*@/, '$1[secret]@')
+
+/** `proofline openapi`: prints the description of the routes, writes it, or tells whether the file is stale. */
+export async function openapi(options: { write?: string; check?: string }, terminal: Terminal): Promise<ExitCode> {
+  const text = printOpenapi(routes, version())
+  if (options.write !== undefined) await writeFile(options.write, text)
+  else if (options.check !== undefined) {
+    if ((await readFile(options.check, 'utf8')) === text) return 0
+    terminal.say(`${options.check} is stale: npm run openapi writes it anew`)
+    return 1
+  } else await terminal.write(text)
+  return 0
+}
+
+export interface TokensCommand extends MaintainCommand {
+  action: 'create' | 'list' | 'revoke'
+  label?: string
+  id?: string
+  scope?: string[]
+  repository?: string[]
+  days?: number
+}
+
+/** `proofline token create|list|revoke`: on the database itself, so that somebody locked out gets in again. */
+export async function tokens(options: TokensCommand, terminal: Terminal): Promise<ExitCode> {
+  return withStorage(options, async ({ db }, { org }) => {
+    const issued = createTokens(db)
+    switch (options.action) {
+      case 'create': {
+        const wish = {
+          org,
+          label: options.label ?? 'token',
+          scopes: (options.scope ?? ['push']).map(toScope),
+          ...(options.repository === undefined ? {} : { repositories: options.repository }),
+          ...(options.days === undefined ? {} : { days: options.days }),
+        }
+        const made = await issued.create(wish)
+        terminal.print({ token: made.token, ...printToken(made.issued) }, () => made.token)
+        return 0
+      }
+      case 'list': {
+        const list = (await issued.list(org)).map(printToken)
+        terminal.print({ tokens: list }, () =>
+          printTable([
+            ['id', 'label', 'scopes', 'expires', 'revoked'],
+            ...list.map((t) => [t.id, t.label, t.scopes.join(','), t.expires_at, t.revoked_at ?? '']),
+          ]),
+        )
+        return 0
+      }
+      case 'revoke': {
+        const revoked = await issued.revoke(org, options.id ?? '')
+        terminal.print({ revoked }, () =>
+          revoked ? `${options.id} is revoked` : `there is no valid token ${options.id}`,
+        )
+        return revoked ? 0 : 1
+      }
+    }
+  })
+}
+
+function toScope(text: string): Scope {
+  const scope = scopes.find((known) => known === text)
+  if (scope === undefined)
+    throw new Problem('request_invalid', `there is no scope ${text}; they are ${scopes.join(', ')}`)
+  return scope
+}
+
+function printToken({ id, label, scopes: held, repositories, createdAt, expiresAt, revokedAt }: IssuedToken) {
+  const revoked_at = revokedAt === undefined ? undefined : printTime(revokedAt)
+  return {
+    id,
+    label,
+    scopes: held,
+    repositories,
+    created_at: printTime(createdAt),
+    expires_at: printTime(expiresAt),
+    revoked_at,
+  }
+}
+
+export interface VerifyDatabaseCommand extends MaintainCommand {
+  key?: string[]
+  ledger?: string[]
+}
+
+/** `proofline verify --database`: every record, leaf hash, tile root, head and checkpoint of every ledger; 1 when anything differs. */
+export async function verifyDatabase(
+  options: VerifyDatabaseCommand,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  return withStorage(options, async ({ db, reader, ledgers }, config) => {
+    const keys = await readKeys(config, options.key ?? [])
+    const results: AuditResult[] = []
+    for (const ledger of ledgers) {
+      if (
+        options.ledger !== undefined &&
+        !options.ledger.includes(ledger) &&
+        !options.ledger.includes(ledger.slice(ledger.indexOf('/') + 1))
+      )
+        continue
+      const origin = `${config.public_host}/${ledger}`
+      const own = keys.filter((key) => key.name === origin)
+      results.push(await auditDatabase({ db, reader, ledger, origin, vkeys: own, signal }))
+    }
+    const clean = results.every(({ differences, signed, size }) => differences.length === 0 && signed === size)
+    terminal.print({ verified: clean, ledgers: results }, () =>
+      results
+        .map(({ ledger, size, signed, differenceCount, differences }) => {
+          const first = differences[0]
+          if (first === undefined)
+            return `${signed === size ? 'ok     ' : 'UNSIGNED'} ${ledger}: ${size} records, signed to ${signed}`
+          return `DIFFERS ${ledger}: ${differenceCount} differences; first at ${first.seq}: expected ${first.expected}, found ${first.found}`
+        })
+        .join('\n'),
+    )
+    return clean ? 0 : 1
+  })
+}
+
+async function readKeys(config: Config, given: readonly string[]): Promise<VerifierKey[]> {
+  const folder = join(config.data_dir, 'keys')
+  const names = await readdir(folder).catch(() => [])
+  const kept = names.filter((name) => name.endsWith('.vkey')).map((name) => readFile(join(folder, name), 'utf8'))
+  return [...given, ...(await Promise.all(kept))].map((text) => parseVkey(text.trim()))
+}

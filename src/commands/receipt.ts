@@ -1,0 +1,150 @@
+import type { Counts, PartReceipt, SealReceipt } from '../api/runs.ts'
+import { Problem } from '../record/problem.ts'
+import type { Client } from '../producer/client.ts'
+import type { Uploaded } from '../producer/upload.ts'
+import { oneLine, printTable } from './terminal.ts'
+
+/** What a push leaves in the hands of who pushed: a text to read, and a document that is verified without any service. */
+
+export interface ReceiptDocument {
+  schema: 'proofline.receipts.v1'
+  run: string
+  ledger: string
+  repeated: boolean
+  declaration: Uploaded['declaration'] | null
+  inventory: Uploaded['inventory'] | null
+  parts: PartReceipt[]
+  seal: SealReceipt | null
+  /** The `part` and `seal` records with their tlog-proofs; empty when this token may not read them. */
+  evidence: Evidence[]
+}
+
+export interface Evidence {
+  id: string
+  /** The record bytes, which are UTF-8, as text. */
+  record: string
+  proof: string
+}
+
+/** Fetches records and proofs of what was recorded. A token that may push only gets none, and `missing` says so. */
+export async function collectEvidence(
+  uploaded: Uploaded,
+  client: Client,
+  signal: AbortSignal,
+): Promise<{ document: ReceiptDocument; missing: string | undefined }> {
+  const ids = [
+    ...uploaded.parts.map((part) => part.part_record.id),
+    ...(uploaded.seal === undefined ? [] : [uploaded.seal.id]),
+  ]
+  let missing: string | undefined
+  const evidence = await Promise.all(ids.map((id) => fetchEvidence(id, client, signal))).catch((error: unknown) => {
+    if (!(error instanceof Problem)) throw error
+    missing = error.message
+    return []
+  })
+  const { run, declaration, inventory, parts, seal, repeated } = uploaded
+  const document: ReceiptDocument = {
+    schema: 'proofline.receipts.v1',
+    run,
+    ledger: declaration.ledger,
+    repeated,
+    declaration,
+    inventory: inventory ?? null,
+    parts,
+    seal: seal ?? null,
+    evidence,
+  }
+  return { document, missing }
+}
+
+async function fetchEvidence(id: string, client: Client, signal: AbortSignal): Promise<Evidence> {
+  const path = `/v1/records/${encodeURIComponent(id)}`
+  const [record, proof] = await Promise.all([
+    client.send({ method: 'GET', path, signal }),
+    client.send({ method: 'GET', path: `${path}/proof`, signal }),
+  ])
+  return { id, record: record.bytes.toString('utf8').replace(/\n$/, ''), proof: proof.bytes.toString('utf8') }
+}
+
+/** The receipt for people. The same run and bytes give the same text, but for its first line. */
+export function printReceipt({ run, repeated, declaration, inventory, parts, seal }: Uploaded): string {
+  const sent =
+    inventory === undefined ? '' : `, with the ${inventory.files} files of commit ${inventory.commit.slice(0, 12)}`
+  const heading = `${repeated ? 'already recorded' : 'recorded'}: ${run} in ${declaration.ledger}${sent}`
+  const rows: string[][] = []
+  for (const part of parts) rows.push(...partRows(part))
+  if (seal !== undefined) rows.push(...sealRows(seal))
+  const checkpoint = seal?.checkpoint ?? parts.at(-1)?.checkpoint
+  if (checkpoint !== undefined) rows.push(['checkpoint', checkpoint.split('\n').slice(0, 3).join(' ')])
+  return `${oneLine(heading)}\n${printTable(rows.map((row) => row.map(printCell)))}`
+}
+
+/** Without what would move the cursor, and with the indentation that it has. */
+const printCell = (cell: string): string => (cell.startsWith('  ') ? `  ${oneLine(cell)}` : oneLine(cell))
+
+function partRows(part: PartReceipt): string[][] {
+  const { records, totals, refused, unresolved } = part
+  const tool =
+    part.tool === null ? '' : `, ${part.tool.name}${part.tool.version === undefined ? '' : ` ${part.tool.version}`}`
+  const rows = [
+    ['part', `${part.part}: ${part.format} (${part.definition}${tool}), ${part.files} files`],
+    ['  sha256', part.artifact_sha256],
+    [
+      '  seq',
+      `${records === null ? 'no coverage records' : `${part.ranges.map(([first, last]) => `${first}-${last}`).join(', ')} (${records.count} records)`}, part record ${part.part_record.seq}`,
+    ],
+    ['  recorded_at', part.recorded_at],
+    ['  recomputed', printCounts(totals.recomputed)],
+    ['  declared', printDeclared(totals)],
+  ]
+  if (part.incomplete !== null) rows.push(['  incomplete', part.incomplete])
+  if (refused.count > 0)
+    rows.push([
+      '  refused',
+      `${refused.count}: ${refused.first.map(({ where, reason }) => `${where} (${reason})`).join('; ')}`,
+    ])
+  if (unresolved.count > 0) rows.push(['  unresolved', `${unresolved.count}: ${unresolved.first.join(', ')}`])
+  return rows
+}
+
+function sealRows(seal: SealReceipt): string[][] {
+  const { tests } = seal
+  const counted =
+    tests === null
+      ? 'test totals unknown'
+      : `${tests.total} tests: ${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped`
+  return [
+    ['seal', `seq ${seal.seq}, ${seal.outcome}, ${counted}`],
+    ['  recorded_at', seal.recorded_at],
+    ['  admitted', seal.admitted ? 'yes' : `no: ${seal.reasons.join(', ')}`],
+    ['  root', seal.root],
+  ]
+}
+
+function printCounts({ lines, branches, functions }: Counts): string {
+  const { found, covered, partial = 0, missed = found - covered - partial } = lines
+  const split = partial === 0 ? '' : ` (${covered} covered, ${partial} partial)`
+  return [
+    `${found} lines: ${covered + partial} executed${split}, ${missed} missed`,
+    ...printPairs({ branches, functions }),
+  ].join('; ')
+}
+
+/** What the report says of itself stands beside what its lines add up to; where they disagree both are on record. */
+function printDeclared({ declared, recomputed }: PartReceipt['totals']): string {
+  if (declared === null) return 'nothing'
+  const { lines, branches } = declared
+  const { found, covered, partial = 0 } = recomputed.lines
+  const differs = lines !== undefined && (lines.found !== found || lines.executed !== covered + partial)
+  const said = [lines && `${lines.found} lines: ${lines.executed} executed`, ...printPairs({ branches })]
+    .filter(Boolean)
+    .join('; ')
+  return `${said || 'nothing'}${differs ? ' (differs)' : ''}`
+}
+
+function printPairs({ branches, functions }: Pick<Counts, 'branches' | 'functions'>): string[] {
+  return [
+    branches && `${branches.covered}/${branches.found} branches`,
+    functions && `${functions.covered}/${functions.found} functions`,
+  ].filter((text) => text !== undefined)
+}

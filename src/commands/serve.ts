@@ -1,0 +1,71 @@
+import { loadConfig } from '../config.ts'
+import { startService } from '../service.ts'
+import { serveSigner } from '../signing/serve-signer.ts'
+import { openLocalSigner } from '../signer.ts'
+import type { ExitCode, Terminal } from './terminal.ts'
+import { version } from './version.ts'
+
+export interface ServeCommand {
+  config?: string
+  dataDir?: string
+  host?: string
+  port?: string
+  publicHost?: string
+}
+
+const flagsOf = ({ config, dataDir, host, port, publicHost }: ServeCommand) => ({
+  config,
+  data_dir: dataDir,
+  host,
+  port,
+  public_host: publicHost,
+})
+
+/** `proofline serve`: runs until the signal aborts, then stops everything. */
+export async function serve(options: ServeCommand, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
+  const config = loadConfig(flagsOf(options))
+  const service = await startService(config, version())
+  terminal.print(
+    { url: service.url, database: service.database, data_dir: config.data_dir, token_file: service.tokenFile },
+    () =>
+      [
+        `Proofline ${version()} listens at ${service.url}`,
+        `  database   ${service.database}`,
+        `  data       ${config.data_dir}`,
+        `  token      ${service.tokenFile}`,
+        '',
+        'Next, in a git checkout with a coverage report:',
+        '  npx proofline push coverage/lcov.info --test-type unit',
+      ].join('\n'),
+  )
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  terminal.say('stopping')
+  await service.stop()
+  return 0
+}
+
+export interface SignerCommand extends ServeCommand {
+  socket?: string
+}
+
+/** `proofline signer`: the keys and the guard behind a Unix socket, for several nodes. */
+export async function signer(options: SignerCommand, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
+  const config = loadConfig(flagsOf(options))
+  const socket = options.socket ?? config.signer.socket
+  if (socket === undefined) throw new Error('say where to listen: --socket PATH, or signer.socket in the configuration')
+  const opened = await openLocalSigner(config, (ledger) => `${config.public_host}/${ledger}`)
+  try {
+    const server = await serveSigner(opened, socket, signal)
+    terminal.print(
+      { socket, guard: await opened.guardId() },
+      () => `The signer listens at ${socket}; set PROOFLINE_SIGNER_SOCKET=${socket} for every node`,
+    )
+    await server.closed
+    return 0
+  } finally {
+    await opened.close()
+  }
+}

@@ -1,0 +1,108 @@
+import type { DeadLetterPage, DeadLetterQuery, DestinationStatus } from './api/operations.ts'
+import type { Config } from './config.ts'
+import type { Database } from './database/database.ts'
+import { runWorker } from './database/worker.ts'
+import { runDelivery } from './delivery/deliver.ts'
+import type { DeliveryMetrics } from './delivery/metrics.ts'
+import { openDestination } from './delivery/open-destination.ts'
+import { deliveryStatus, listDeadLetters } from './delivery/status.ts'
+import type { LedgerReader } from './ledger/read.ts'
+import { type LedgerName, ledgerKindOf, printTime } from './record/record.ts'
+import type { Logger } from './telemetry/logger.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+
+/** Delivery as the service runs it: one worker per destination and ledger, in one process at a time. */
+export interface Deliveries {
+  followers(): Promise<{ name: string; ledger: LedgerName; next: number; lag: number }[]>
+  list(): Promise<DestinationStatus[]>
+  deadLetters(query: DeadLetterQuery): Promise<DeadLetterPage>
+  /** After the signal aborted: resolves when every worker ended. */
+  ended(): Promise<void>
+}
+
+export interface DeliveriesDeps {
+  config: Config
+  db: Database
+  reader: LedgerReader
+  ledgers: readonly LedgerName[]
+  log: Logger
+  metrics: Metrics
+  signal: AbortSignal
+}
+
+export async function startDeliveries({ config, db, reader, ledgers, log, metrics, signal }: DeliveriesDeps): Promise<Deliveries> {
+  const now = (): Date => new Date()
+  const workers: Promise<void>[] = []
+  const times = new Map<string, number>()
+  for (const [name, settings] of Object.entries(config.destinations)) {
+    const destination = await openDestination(settings, { publicHost: config.public_host, now })
+    for (const ledger of ledgers) {
+      if (settings.select.ledgers !== undefined && !settings.select.ledgers.includes(ledgerKindOf(ledger))) continue
+      const deps = { name, destination, settings, ledger, reader, db, log, metrics: wired(metrics, times), now }
+      workers.push(runWorker(`delivery ${name} ${ledger}`, (ending) => runDelivery(deps, ending), { db, log, metrics, signal }))
+    }
+  }
+
+  const list = async (): Promise<DestinationStatus[]> => {
+    const lanes = await deliveryStatus(db, now())
+    const sizes = new Map(await Promise.all(ledgers.map(async (ledger) => [ledger, (await reader.published(ledger))?.size ?? 0] as const)))
+    return Object.entries(config.destinations).map(([name, settings]) => {
+      const own = lanes.filter((lane) => lane.destination === name)
+      return {
+        name,
+        kind: settings.type,
+        state: own.some(({ state }) => state === 'blocked') ? 'blocked' : 'running',
+        proof: settings.type === 'elastic' ? 'answer' : settings.proof,
+        ledgers: own.map((lane) => ({
+          ledger: lane.ledger,
+          sent_to: lane.sentTo,
+          proved_to: lane.provedTo,
+          published: sizes.get(lane.ledger) ?? 0,
+          in_doubt: lane.inDoubt,
+          parked: lane.parked,
+          state: lane.state,
+          reason: lane.reason,
+          detail: lane.detail,
+        })),
+      }
+    })
+  }
+
+  return {
+    list,
+    async followers() {
+      const destinations = await list()
+      return destinations.flatMap(({ name, ledgers: lanes }) =>
+        lanes.map(({ ledger, sent_to, published }) => ({ name, ledger: ledger as LedgerName, next: sent_to, lag: published - sent_to })), // from LedgerName above
+      )
+    },
+    async deadLetters({ destination, limit }) {
+      const letters = await listDeadLetters(db, { limit, ...(destination === undefined ? {} : { destination }) })
+      return {
+        dead_letters: letters.map(({ at, ...letter }) => ({ ...letter, since: printTime(at) })),
+        next: null,
+      }
+    },
+    async ended() {
+      await Promise.all(workers)
+    },
+  }
+}
+
+/** Delivery's reports on the named instruments. */
+function wired(metrics: Metrics, times: Map<string, number>): DeliveryMetrics {
+  return {
+    progress(destination, ledger, { sentTo, inDoubt, inDoubtSince }) {
+      metrics.followed(destination, ledger, sentTo, times.get(ledger) ?? Date.now() * 1000)
+      metrics.inDoubt(destination, ledger, inDoubt, inDoubtSince === undefined ? undefined : inDoubtSince / 1000)
+    },
+    settled(destination, ledger, kind, count) {
+      if (kind !== 'delivered' && kind !== 'accepted') metrics.parked(destination, ledger, count)
+    },
+    duplicates: (destination, ledger, count) => metrics.duplicatesConfirmed(destination, ledger, count),
+    skippedWindows(destination, ledger, count) {
+      for (let i = 0; i < count; i++) metrics.windowSkipped(destination, ledger)
+    },
+    state() {},
+  }
+}

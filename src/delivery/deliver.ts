@@ -1,0 +1,184 @@
+import type { StoredRecord } from '../ledger/read.ts'
+import { cutEnds, ensureMonth, insertCut, openAttempts } from './attempts.ts'
+import { createConductor, LostRace } from './conduct.ts'
+import { createGate, type GateState, sleep } from './gate.ts'
+import type { DeliveryDeps, Lane } from './lane.ts'
+import { foundAttempt, freshAttempt, monthsBetween, type OpenAttempt, progressOf } from './open-attempt.ts'
+import { openTry } from './open-try.ts'
+import { insertPosition, insertStanding, latestPosition, latestStanding } from './places.ts'
+import { monthOf, planCut } from './plan-cut.ts'
+import { createSlots } from './slots.ts'
+import { createTail } from './tail.ts'
+import { createTasks } from './tasks.ts'
+
+/**
+ * Follows one ledger to one destination from its own position. Cuts are made in order and written with their attempts before a byte is
+ * sent; what became of an attempt is written before anything follows from it. A crash at any point leaves rows that say what is known,
+ * and the start reads exactly those. Two workers at once do no harm: each step has one row, and who finds it taken starts over.
+ */
+
+/** Runs until the signal aborts. Rejects on errors of the database and on bugs: the worker that runs it starts it again. */
+export async function runDelivery(deps: DeliveryDeps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await follow(deps, signal)
+    } catch (error) {
+      if (!(error instanceof LostRace)) throw error
+      deps.log.info('delivery.yielded', { destination: deps.name, ledger: deps.ledger, reason: error.message })
+      await sleep(50 + Math.random() * deps.settings.window_ms, undefined, signal).catch(() => undefined)
+    }
+  }
+}
+
+async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
+  const { settings, db, log, metrics, now, destination, ledger } = deps
+  const { monotonicMs = () => performance.now() } = deps
+  const lane: Lane = { ledger, destination: deps.name }
+  const micros = (): number => now().getTime() * 1000
+  const run = new AbortController()
+  const signal = AbortSignal.any([outer, run.signal])
+  /** Outlives the other a little, so that requests on their way can still be answered and their outcomes stored. */
+  const wire = new AbortController()
+  let failure: { error: unknown } | undefined
+  const tasks = createTasks((error) => {
+    failure ??= { error }
+    run.abort(error)
+  })
+
+  await ensureMonth(db, monthOf(micros()))
+  const begun = await begin(deps, lane)
+  const position = await latestPosition(db, lane)
+  const open = new Set<OpenAttempt>()
+  const ensured = new Set<string>()
+  let { next, lastMonth: month } = begun
+
+  const [quickestMs = 1_000] = settings.retry_delays_ms
+  const gate = createGate({
+    failingMs: { min: quickestMs, max: settings.retry_delays_ms.at(-1) ?? quickestMs },
+    blockedMs: settings.probe_ms,
+    monotonicMs,
+    onChange: (state) => tasks.add(stand(state)),
+  })
+  const slots = createSlots(settings.concurrency, monotonicMs)
+  const lookSlots = createSlots(
+    settings.type === 'splunk' ? (settings.search?.concurrency ?? settings.concurrency) : settings.concurrency,
+    monotonicMs,
+  )
+  const conductor = createConductor({
+    ...deps,
+    lane,
+    open,
+    gate,
+    slots,
+    lookSlots,
+    monotonicMs,
+    signal,
+    wire: wire.signal,
+  })
+
+  async function stand({
+    state,
+    reason = 'none',
+    detail = '',
+  }: {
+    state: GateState['state']
+    reason?: string
+    detail?: string
+  }): Promise<void> {
+    metrics.state(deps.name, ledger, state)
+    log.warn(state === 'blocked' ? 'destination.blocked' : 'destination.resumed', {
+      destination: deps.name,
+      ledger,
+      reason,
+      detail,
+    })
+    await insertStanding(db, lane, { at: micros(), state, reason, detail })
+  }
+
+  let kept = { text: '', atMs: -Infinity }
+  async function keepPosition(force: boolean): Promise<void> {
+    const progress = progressOf(open, next, month)
+    metrics.progress(deps.name, ledger, { ...progress, next, open: open.size })
+    const { sentTo, provedTo, openFrom, openMonth } = progress
+    const text = `${sentTo} ${provedTo} ${openFrom}`
+    if (text === kept.text || (!force && monotonicMs() - kept.atMs < settings.position_every_ms)) return
+    kept = { text, atMs: monotonicMs() }
+    await insertPosition(db, lane, { at: micros(), sentTo, provedTo, openFrom, openMonth })
+  }
+
+  /** Writes a cut with its attempts, then lets each go. Nothing is sent of what is not written. Returns the end of the cut. */
+  async function cut(records: readonly StoredRecord[], end: number): Promise<number> {
+    const plan = planCut({ ledger, first: next, next: end, records: [...records] }, settings.select, (record) =>
+      destination.target(record),
+    )
+    if (plan === undefined) return next
+    if (!ensured.has(plan.month)) {
+      await ensureMonth(db, plan.month)
+      ensured.add(plan.month)
+    }
+    const ticket = await conductor.admit()
+    const tries = plan.groups.map((group) =>
+      openTry({ ...deps, monotonicMs }, { month: plan.month, try: 1, mark: 0 }, group),
+    )
+    const rows = tries.map(({ row }) => row)
+    if (!(await insertCut(db, lane, plan, rows)))
+      throw new LostRace(`the cut at ${plan.base} was made by another worker`)
+    next = plan.next
+    month = plan.month
+    if (tries.length === 0) {
+      ticket.pass({ kind: 'unused' })
+      ticket.release()
+    }
+    for (const [i, { row, rendered }] of tries.entries()) {
+      const attempt = freshAttempt(row, rendered)
+      open.add(attempt)
+      tasks.add(i === 0 ? conductor.conduct(attempt, ticket) : conductor.conduct(attempt))
+    }
+    await keepPosition(false)
+    return next
+  }
+
+  const beat = setInterval(() => tasks.add(keepPosition(false)), Math.min(settings.position_every_ms, 1_000))
+  try {
+    const standing = await latestStanding(db, lane)
+    if (standing?.state === 'blocked') await stand({ state: 'running', detail: 'started again' })
+    else metrics.state(deps.name, ledger, 'running')
+    const months = monthsBetween(position?.openMonth ?? begun.firstMonth ?? begun.lastMonth, begun.lastMonth)
+    for (const row of await openAttempts(db, lane, months, position?.openFrom ?? 0)) {
+      const attempt = foundAttempt(row)
+      open.add(attempt)
+      tasks.add(conductor.conduct(attempt))
+    }
+    log.info('delivery.started', { destination: deps.name, ledger, next, open: open.size })
+    const tail = createTail({ ...deps, monotonicMs, open, idle: () => keepPosition(false) })
+    await tail.follow(next, cut, signal)
+  } catch (error) {
+    if (!signal.aborted) failure ??= { error }
+  } finally {
+    run.abort()
+    clearInterval(beat)
+    const drain = setTimeout(
+      () => wire.abort(new Error('the sender is stopping')),
+      failure === undefined ? settings.drain_ms : 0,
+    )
+    await tasks.settled()
+    clearTimeout(drain)
+  }
+  if (failure !== undefined) throw failure.error
+  await keepPosition(true)
+  log.info('delivery.stopped', { destination: deps.name, ledger, next, open: open.size })
+}
+
+/** Finds where the lane's cuts end; a lane that is new begins where its settings say, and that is written for ever. */
+async function begin(
+  deps: DeliveryDeps,
+  lane: Lane,
+): Promise<{ next: number; firstMonth: string | null; lastMonth: string }> {
+  const found = await cutEnds(deps.db, lane)
+  if (found !== undefined) return found
+  const next = deps.settings.start === 'now' ? ((await deps.reader.published(lane.ledger))?.size ?? 0) : 0
+  const month = monthOf(deps.now().getTime() * 1000)
+  if (!(await insertCut(deps.db, lane, { month, base: -1, next }, [])))
+    throw new LostRace('the lane was begun by another worker')
+  return { next, firstMonth: null, lastMonth: month }
+}

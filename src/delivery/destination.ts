@@ -1,0 +1,128 @@
+import type { LedgerName } from '../record/record.ts'
+import type { StoredRecord } from '../ledger/read.ts'
+
+/** Which try this is. What is rendered depends on the records, the settings and `mark`; the rest travels beside the bytes. */
+export interface AttemptId {
+  ledger: LedgerName
+  firstSeq: number
+  try: number
+  /** How many earlier tries of these records may have left this machine: Splunk shows 1 + mark, and marks a possible duplicate. */
+  mark: number
+  /** One-shot channel (a UUID): its first acknowledgement id is 0, so it can be asked for even when the answer was lost. */
+  channel: string
+  /** Monotonic milliseconds (performance.now): after the first no byte is begun, after the second the socket is gone. */
+  sendBeforeMs: number
+  deadlineMs: number
+}
+
+export interface Rendered {
+  attempt: AttemptId
+  records: readonly StoredRecord[]
+  /** What all records of one request share: index and sourcetype, or index. */
+  target: string
+  body: Buffer
+  /** SHA-256 that identifies the bytes, 32 bytes. */
+  digest: Buffer
+}
+
+/** An attempt as it is looked up later, by whichever process. */
+export interface Attempt {
+  id: AttemptId
+  target: string
+  records: readonly StoredRecord[]
+  /** Wall clock: when its row was written and when none of its bytes can be on their way any more. */
+  openedAt: Date
+  deadline: Date
+  /** Acknowledgement id told by the answer, when there was one. */
+  ackId?: number
+  /** A lost acknowledgement is final; look at the destination's own data. */
+  ackOver?: boolean
+}
+
+export type Phase = 'resolve' | 'connect' | 'tls' | 'write' | 'read'
+
+/** What was seen on the wire. */
+export type Answer =
+  | {
+      kind: 'answer'
+      status: number
+      headers: Readonly<Record<string, string>>
+      body: string
+      address: string
+      elapsedMs: number
+    }
+  | {
+      kind: 'failure'
+      phase: Phase
+      wrote: boolean
+      code: string
+      message: string
+      address: string
+      status?: number
+      elapsedMs: number
+    }
+  | { kind: 'expired' } // send_before had passed: no byte was begun
+
+export const blockReasons = [
+  'credentials',
+  'index',
+  'certificate',
+  'redirect',
+  'channel',
+  'cluster_block',
+  'address',
+  'settings',
+] as const
+export type BlockReason = (typeof blockReasons)[number]
+
+/** How what is left of a batch is tried again: in halves, or the member the destination named (and its neighbours) one by one. */
+export type Split = 'halve' | 'single' | `isolate:${number}`
+
+/** How it was proved, and what the destination said. */
+export interface Receipt {
+  by: 'ack' | 'search' | 'answer' | 'create' | 'compare'
+  [key: string]: string | number
+}
+
+export type Outcome =
+  | { kind: 'delivered'; receipt: Receipt } // proved to be there
+  | { kind: 'accepted'; ackId?: number; slow?: boolean } // a definite yes without proof
+  | { kind: 'refused'; reason: string } // will never be taken
+  | { kind: 'unsent'; reason: string; retryAfterMs?: number; block?: BlockReason; split?: Split } // provably nothing stored
+  | { kind: 'in_doubt'; reason: string; held?: true; block?: BlockReason; split?: Split } // look before anything is sent again; held: its id is taken
+
+export type Finding =
+  /** `digest`: the first hex digits of the SHA-256 of the stored bytes, as many as the destination knows. */
+  | { kind: 'present'; copies: number; digest?: string; receipt: Receipt }
+  | { kind: 'absent' } // conclusive: a later canary is visible and no peer was missing
+  | { kind: 'unknown'; reason: string }
+
+export interface SeqRange {
+  ledger: LedgerName
+  first: number
+  last: number
+}
+
+export type Measure =
+  | { kind: 'sum'; count: number; checkSum: number; complete: boolean }
+  | { kind: 'ids'; copies: ReadonlyMap<string, number>; complete: boolean }
+
+/** One destination. Translates, sends, looks; never decides, waits, retries or touches the database. Safe to call concurrently. */
+export interface Destination {
+  /** What one request may hold: records of different targets go into different attempts. Pure. */
+  target(record: StoredRecord): string
+  /** Pure. The attempt is stored with this request's digest before anything is sent. */
+  render(records: readonly StoredRecord[], attempt: AttemptId): Rendered
+  /** Sends once and tells what was seen on the wire. Rejects only on a bug, or on abort before the first byte. */
+  send(rendered: Rendered, signal: AbortSignal): Promise<Answer>
+  /** Pure. One outcome per record, in order. */
+  classify(rendered: Rendered, answer: Answer): Outcome[]
+  /** Asks for these records: acknowledgement, get or search. One finding per record, in order. Never rejects but on abort. */
+  look(attempt: Attempt, signal: AbortSignal): Promise<Finding[]>
+  /** Count and checksum of a closed range, computed over there; or its ids. Rejects when the destination cannot be asked. */
+  measure(range: SeqRange, what: 'sum' | 'ids', signal: AbortSignal): Promise<Measure>
+  close(): Promise<void>
+}
+
+/** The version of the rendering; it is stored with each attempt and stands in what Elastic gets. */
+export const renderVersion = 1

@@ -1,0 +1,103 @@
+import type { BlockReason } from './destination.ts'
+
+/**
+ * Lets sends through to one destination, or holds them back while it takes nothing. After a failure one send at a time is let through,
+ * after growing pauses; its result opens the gate or makes the pause longer. A definite POST is trusted more than any health answer.
+ */
+
+export type GateReport =
+  | { kind: 'ok' }
+  | { kind: 'failing'; retryAfterMs?: number }
+  | { kind: 'blocked'; reason: BlockReason; detail: string }
+  | { kind: 'unused' } // nothing was sent after all
+
+export interface GateState {
+  state: 'running' | 'blocked'
+  reason?: BlockReason
+  detail?: string
+}
+
+/** Tells how the send went; each is called once. */
+export type Pass = (report: GateReport) => void
+
+export interface Gate {
+  /** Resolves when a send may start; rejects when `signal` aborts. */
+  enter(signal: AbortSignal): Promise<Pass>
+  state(): GateState
+}
+
+export interface GateSettings {
+  failingMs: { min: number; max: number }
+  blockedMs: { min: number; max: number }
+  monotonicMs: () => number
+  onChange: (state: GateState) => void
+}
+
+export function createGate(settings: GateSettings): Gate {
+  const { monotonicMs } = settings
+  let current: GateState = { state: 'running' }
+  let failures = 0
+  let probeAtMs = 0
+  let probing = false
+  let wake = Promise.withResolvers<void>()
+
+  function change(next: GateState): void {
+    const changed = next.state !== current.state || next.reason !== current.reason
+    current = next
+    if (changed) settings.onChange(next)
+  }
+
+  function report(told: GateReport, probe: boolean): void {
+    if (probe) probing = false
+    if (told.kind === 'unused') {
+      // Whoever waits may try in its place.
+    } else if (told.kind === 'ok') {
+      failures = 0
+      change({ state: 'running' })
+    } else {
+      // Requests that were on their way together fail together: one failure.
+      if (probe || failures === 0) failures++
+      const { min, max } = told.kind === 'blocked' ? settings.blockedMs : settings.failingMs
+      const pauseMs = Math.min(max, min * 2 ** Math.min(failures - 1, 30))
+      const asked = told.kind === 'failing' ? (told.retryAfterMs ?? 0) : 0
+      probeAtMs = monotonicMs() + Math.max(pauseMs, asked)
+      if (told.kind === 'blocked') change({ state: 'blocked', reason: told.reason, detail: told.detail })
+    }
+    wake.resolve()
+    wake = Promise.withResolvers<void>()
+  }
+
+  return {
+    async enter(signal) {
+      for (;;) {
+        signal.throwIfAborted()
+        if (failures === 0) return (told) => report(told, false)
+        const waitMs = probeAtMs - monotonicMs()
+        if (waitMs <= 0 && !probing) {
+          probing = true
+          return (told) => report(told, true)
+        }
+        await sleep(probing ? 60_000 : waitMs, wake.promise, signal)
+      }
+    },
+    state: () => current,
+  }
+}
+
+/** Resolves after `ms` or when `woken` does; rejects when `signal` aborts. */
+export async function sleep(ms: number, woken: Promise<unknown> | undefined, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  let timer: NodeJS.Timeout | undefined
+  let onAbort: (() => void) | undefined
+  try {
+    await new Promise<void>((resolve, reject) => {
+      timer = setTimeout(resolve, Math.min(ms, 2_147_483_647))
+      onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
+      signal.addEventListener('abort', onAbort, { once: true })
+      woken?.then(() => resolve(), reject)
+    })
+  } finally {
+    clearTimeout(timer)
+    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,54 @@
+import type { Outcome } from './destination.ts'
+
+/**
+ * The state of each member of an attempt, one letter each, as stored in `outcomes.marks`. `lost` (no row yet, and the process that
+ * opened the attempt is gone) is not a letter of its own: it is `i` for all of them.
+ */
+export const markNames = {
+  d: 'delivered', a: 'accepted', r: 'refused', u: 'unsent', i: 'in_doubt', e: 'held', p: 'parked', n: 'handed_on',
+} as const // oxfmt-ignore
+export type Mark = keyof typeof markNames
+
+export function isMark(letter: string): letter is Mark {
+  return Object.hasOwn(markNames, letter)
+}
+
+/** One letter where all members agree, else one each. */
+export function packMarks(marks: readonly Mark[]): string {
+  const first = marks[0]
+  if (first === undefined) throw new Error('an attempt has members')
+  return marks.every((mark) => mark === first) ? first : marks.join('')
+}
+
+/** Throws on a text that `packMarks` never wrote for `count` members. */
+export function unpackMarks(text: string, count: number): Mark[] {
+  const letters = text.split('').filter(isMark)
+  const first = letters[0]
+  if (first === undefined || letters.length !== text.length || (text.length !== 1 && text.length !== count)) {
+    throw new Error(`${JSON.stringify(text)} are no marks of ${count} members`)
+  }
+  return text.length === count ? letters : Array.from({ length: count }, () => first)
+}
+
+export function markOf(outcome: Outcome): Mark {
+  switch (outcome.kind) {
+    case 'delivered':
+      return 'd'
+    case 'accepted':
+      return 'a'
+    case 'refused':
+      return 'r'
+    case 'unsent':
+      return 'u'
+    case 'in_doubt':
+      return outcome.held === true ? 'e' : 'i'
+  }
+}
+
+export type Tally = Record<Mark, number>
+
+export function tallyMarks(marks: readonly Mark[]): Tally {
+  const tally: Tally = { d: 0, a: 0, r: 0, u: 0, i: 0, e: 0, p: 0, n: 0 }
+  for (const mark of marks) tally[mark]++
+  return tally
+}

@@ -1,0 +1,158 @@
+import { z } from 'zod'
+import { ledgerKinds, recordKinds } from '../record/record.ts'
+import type { Policy } from './next-step.ts'
+import { toSecret } from './secret.ts'
+
+/**
+ * What an operator writes about one destination. Secrets are given by file (`*_file`) or by value (environment), never both.
+ * All times in milliseconds.
+ */
+
+const secret = z.string().min(1).transform(toSecret)
+const ms = (fallback: number, min = 0) => z.int().min(min).default(fallback)
+const httpUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((url) => !/[?#@]/.test(url), 'has a query, fragment or credentials: leave them out')
+
+const tls = {
+  /** PEM file with the certificates to trust instead of the system's. */
+  ca_file: z.string().optional(),
+  client_certificate_file: z.string().optional(),
+  client_key_file: z.string().optional(),
+  client_key_passphrase: secret.optional(),
+  /** Link-local and cloud metadata addresses are refused, since a redirected name would carry our credentials there. */
+  allow_metadata_addresses: z.boolean().default(false),
+}
+
+const common = {
+  url: httpUrl,
+  ...tls,
+  select: z
+    .strictObject({
+      ledgers: z.array(z.enum(ledgerKinds)).nonempty().optional(),
+      kinds: z.array(z.enum(recordKinds)).nonempty().optional(),
+      repositories: z.array(z.string().min(1)).nonempty().optional(),
+    })
+    .default({}),
+  start: z.enum(['beginning', 'now']).default('beginning'),
+  /** Every window what has come is sent, however little. */
+  window_ms: ms(1_000, 1),
+  batch: z
+    .strictObject({
+      records: z.int().min(1).max(1_000).default(1_000),
+      bytes: z.int().min(1).max(524_288).default(524_288),
+    })
+    .default({ records: 1_000, bytes: 524_288 }),
+  /** Requests on their way at once. */
+  concurrency: z.int().min(1).max(64).default(4),
+  /** Attempts without a final outcome; more are not begun. Bounds memory while outcomes wait for their proof. */
+  max_open_attempts: z.int().min(1).max(100_000).default(4_000),
+  compression: z.enum(['none', 'gzip']).default('none'),
+  send_before_ms: ms(10_000, 1),
+  request_timeout_ms: ms(60_000, 1),
+  on_unresolved: z.enum(['hold', 'resend_marked']).default('hold'),
+  unresolved_after_ms: ms(3_600_000),
+  unproved_after_ms: ms(3_600_000),
+  look_delays_ms: z.array(z.int().min(0)).nonempty().default([0, 2_000, 5_000, 10_000, 30_000, 60_000]),
+  retry_delays_ms: z.array(z.int().min(0)).nonempty().default([250, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000]),
+  /** A blocked destination is probed from the first to the second. */
+  probe_ms: z.strictObject({ min: ms(60_000, 1), max: ms(600_000, 1) }).default({ min: 60_000, max: 600_000 }),
+  position_every_ms: ms(60_000, 1),
+  drain_ms: ms(5_000),
+  /** How long the destination keeps what it gets; reconciliation asks for no more. */
+  keeps: z
+    .string()
+    .regex(/^\d+d$/)
+    .optional(),
+  /** Older than this at the destination is an alert. */
+  freshness_ms: ms(900_000, 1),
+}
+
+const splunk = z
+  .strictObject({
+    type: z.literal('splunk'),
+    ...common,
+    token: secret.optional(),
+    token_file: z.string().optional(),
+    proof: z.enum(['ack', 'search', 'answer']).default('search'),
+    search: z
+      .strictObject({
+        url: httpUrl,
+        token: secret.optional(),
+        token_file: z.string().optional(),
+        /** Absence is believed only this long after the last byte can have left, and behind a canary. */
+        lag_ms: ms(600_000),
+        timeout_ms: ms(60_000, 1),
+        concurrency: z.int().min(1).max(16).default(2),
+        ...tls,
+      })
+      .optional(),
+    /** How long an acknowledgement is waited for; a channel is forgotten after 600 s idle. */
+    ack_deadline_ms: ms(540_000, 1),
+    indexes: z.partialRecord(z.enum(ledgerKinds), z.string().min(1)).default({}),
+    event_form: z.enum(['object', 'string']).default('object'),
+  })
+  .superRefine((settings, context) => {
+    exactlyOne(context, settings.token, settings.token_file, 'token')
+    if (settings.search !== undefined)
+      exactlyOne(context, settings.search.token, settings.search.token_file, 'search.token')
+    if (settings.proof === 'search' && settings.search === undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['search'],
+        message: 'proof: search needs search.url and search.token; without them write proof: answer (or ack)',
+      })
+    }
+  })
+
+const elastic = z
+  .strictObject({
+    type: z.literal('elastic'),
+    ...common,
+    api_key: secret.optional(),
+    api_key_file: z.string().optional(),
+    username: z.string().min(1).optional(),
+    password: secret.optional(),
+    password_file: z.string().optional(),
+    /** Base name per ledger; the month of recorded_at is put behind it. */
+    indexes: z.partialRecord(z.enum(ledgerKinds), z.string().regex(/^[a-z0-9][a-z0-9._-]*$/)).default({}),
+    pipeline: z.string().optional(),
+  })
+  .superRefine((settings, context) => {
+    const { api_key, api_key_file, username, password, password_file } = settings
+    if (api_key !== undefined && api_key_file !== undefined) exactlyOne(context, api_key, api_key_file, 'api_key')
+    if (username !== undefined) exactlyOne(context, password, password_file, 'password')
+    if (username !== undefined && (api_key ?? api_key_file) !== undefined) {
+      context.addIssue({ code: 'custom', path: ['username'], message: 'is given besides api_key: choose one' })
+    }
+  })
+
+function exactlyOne(context: z.RefinementCtx, value: unknown, file: unknown, name: string): void {
+  if ((value === undefined) !== (file === undefined)) return
+  const message =
+    value === undefined ? `is missing: give ${name} or ${name}_file` : `is given twice: ${name} and ${name}_file`
+  context.addIssue({ code: 'custom', path: name.split('.'), message })
+}
+
+export const destinationSettings = z.discriminatedUnion('type', [splunk, elastic])
+export type DestinationSettings = z.output<typeof destinationSettings>
+export type SplunkSettings = z.output<typeof splunk>
+export type ElasticSettings = z.output<typeof elastic>
+
+/** A destination's name: part of keys, file names and metric labels. */
+export const destinationName = z.string().regex(/^[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?$/)
+
+/** The decisions that follow from the settings, as `nextStep` takes them. */
+export function policyOf(settings: DestinationSettings): Policy {
+  const repeatable = settings.type === 'elastic'
+  const onlyAck = settings.type === 'splunk' && settings.proof === 'ack' && settings.search === undefined
+  return {
+    repeatable,
+    canLook: repeatable || settings.proof === 'ack' || settings.search !== undefined,
+    onUnresolved: settings.on_unresolved,
+    unresolvedAfterMs: onlyAck ? settings.ack_deadline_ms : settings.unresolved_after_ms,
+    unprovedAfterMs: onlyAck ? settings.ack_deadline_ms : settings.unproved_after_ms,
+    lookDelaysMs: settings.look_delays_ms,
+    retryDelaysMs: settings.retry_delays_ms,
+  }
+}

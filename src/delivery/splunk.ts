@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto'
+import type { Answer, Attempt, Destination, Finding } from './destination.ts'
+import type { Outgoing } from './outgoing.ts'
+import type { Secret } from './secret.ts'
+import { ackReceipt, classifyHec, readAck } from './splunk-answers.ts'
+import { createSplunkLook, measureSplunk } from './splunk-look.ts'
+import { printSeconds, renderSplunk, splunkIndex, type SplunkRendering, splunkTarget } from './splunk-render.ts'
+import type { SplunkSearch } from './splunk-search.ts'
+
+export interface SplunkDeps {
+  rendering: SplunkRendering
+  outgoing: Outgoing
+  token: Secret
+  proof: 'ack' | 'search' | 'answer'
+  ackDeadlineMs: number
+  requestTimeoutMs: number
+  /** Absent where the management port cannot be reached, as on many clouds. */
+  search?: { client: SplunkSearch; lagMs: number }
+  now: () => Date
+}
+
+const indexOf = (target: string): string => target.slice(0, target.indexOf(' '))
+
+/** Splunk by HTTP Event Collector. */
+export function createSplunk(deps: SplunkDeps): Destination {
+  const { rendering, outgoing, search, now } = deps
+  const headers = (channel: string): Record<string, string> => ({
+    authorization: `Splunk ${deps.token.reveal()}`,
+    'content-type': 'application/json',
+    'x-splunk-request-channel': channel,
+  })
+
+  async function acknowledged(attempt: Attempt, signal: AbortSignal): Promise<Finding[] | undefined> {
+    if (deps.proof !== 'ack' || now().getTime() > attempt.openedAt.getTime() + deps.ackDeadlineMs) return undefined
+    const ackId = attempt.ackId ?? 0 // the channel was made for this attempt alone, so its only id is the first one
+    const answer = await outgoing.request(
+      {
+        method: 'POST',
+        path: `/services/collector/ack?channel=${attempt.id.channel}`,
+        headers: headers(attempt.id.channel),
+        body: Buffer.from(JSON.stringify({ acks: [ackId] })),
+        timeoutMs: deps.requestTimeoutMs,
+      },
+      signal,
+    )
+    // `true` is told once: the caller stores it before it does anything else. `false` means nothing.
+    if (readAck(answer, ackId) !== true) return undefined
+    return attempt.records.map(() => ({ kind: 'present', copies: 1, receipt: ackReceipt(attempt.id.channel, ackId) }))
+  }
+
+  const searchFor =
+    search === undefined
+      ? undefined
+      : createSplunkLook({
+          search: search.client,
+          lagMs: search.lagMs,
+          now,
+          indexOf: (target) => indexOf(target),
+          sendCanary,
+        })
+
+  async function sendCanary(index: string, canary: string, signal: AbortSignal): Promise<boolean> {
+    const at = now().getTime() * 1000
+    const event = {
+      host: rendering.publicHost,
+      source: `${rendering.publicHost}/canary`,
+      sourcetype: 'proofline:canary',
+      index,
+      fields: { proofline_canary: canary },
+      event: { canary },
+    }
+    const body = Buffer.from(`{"time":${printSeconds(at)},${JSON.stringify(event).slice(1)}\n`)
+    const request = { method: 'POST', path: '/services/collector/event', headers: headers(randomUUID()), body } as const
+    const answer = await outgoing.request({ ...request, timeoutMs: deps.requestTimeoutMs }, signal)
+    return classifyHec(answer, 1, 'answer').kind === 'delivered'
+  }
+
+  return {
+    target: (record) => splunkTarget(rendering, record),
+    render: (records, attempt) => renderSplunk(rendering, records, attempt),
+    send({ attempt, body }, signal): Promise<Answer> {
+      const { sendBeforeMs, deadlineMs, channel } = attempt
+      const request = { method: 'POST', path: '/services/collector/event', headers: headers(channel), body } as const
+      return outgoing.request({ ...request, sendBeforeMs, deadlineMs }, signal)
+    },
+    classify({ records }, answer) {
+      const outcome = classifyHec(answer, records.length, deps.proof)
+      return records.map(() => outcome)
+    },
+    async look(attempt, signal) {
+      const acked = await acknowledged(attempt, signal)
+      if (acked !== undefined) return acked
+      if (searchFor !== undefined) return searchFor(attempt, signal)
+      const reason = deps.proof === 'ack' ? 'not acknowledged' : 'there is neither acknowledgement nor search'
+      return attempt.records.map(() => ({ kind: 'unknown', reason }))
+    },
+    async measure(range, what, signal) {
+      if (search === undefined) throw new Error('measuring needs search.url')
+      return measureSplunk(search.client, splunkIndex(rendering, range.ledger), range, what, signal)
+    },
+    async close() {
+      await Promise.all([outgoing.close(), search?.client.close()])
+    },
+  }
+}

@@ -1,0 +1,64 @@
+import type { FastifyError, FastifyReply } from 'fastify'
+import { Problem, type ProblemCode, problemDocument, problems } from '../record/problem.ts'
+
+/** Whatever goes wrong leaves as a problem document; here an error of any kind becomes one. */
+
+/** What a retry should wait, where the problem does not say: these pass by themselves. */
+const retryAfter: Partial<Record<ProblemCode, number>> = {
+  overloaded: 1,
+  unavailable: 2,
+  recording_stopped: 30,
+  clock_step: 5,
+  signer_not_current: 30,
+  part_open: 1,
+}
+
+/** The problem of any thrown value; undefined for what nobody foresaw, which is a logged 500. */
+export function toProblem(error: unknown): Problem | undefined {
+  if (error instanceof Problem) return error
+  const { statusCode, message, code } = error as Partial<FastifyError>
+  if (typeof code !== 'string' || !code.startsWith('FST_') || statusCode === undefined) return undefined
+  const known = codeOfStatus.get(statusCode)
+  return known === undefined ? undefined : new Problem(known, message ?? '', { cause: error })
+}
+
+const codeOfStatus = new Map<number, ProblemCode>([
+  [400, 'request_invalid'],
+  [404, 'not_found'],
+  [405, 'method_not_allowed'],
+  [408, 'request_timeout'],
+  [413, 'body_too_large'],
+  [414, 'request_invalid'],
+  [415, 'media_type_unsupported'],
+  [503, 'unavailable'],
+])
+
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  const wait = retryAfter[problem.code]
+  if (wait !== undefined && !reply.hasHeader('retry-after')) reply.header('retry-after', wait)
+  return reply
+    .code(problems[problem.code].status)
+    .header('cache-control', 'no-store')
+    .header('content-type', 'application/problem+json')
+    .send(Buffer.from(JSON.stringify(problemDocument(problem)))) // of a string, fastify would declare a charset
+}
+
+/** The same for a connection on which no request could be read: there is only the socket. */
+export function printRawProblem(error: { code?: string }): string {
+  const problem =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? new Problem('request_timeout', 'the request did not arrive in time')
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? new Problem('headers_too_large', 'the request line and headers are too long')
+        : new Problem('request_invalid', 'this is not an HTTP request')
+  const body = JSON.stringify(problemDocument(problem))
+  const { status } = problems[problem.code]
+  const head = [
+    `HTTP/1.1 ${status} ${problem.code}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    'connection: close',
+  ]
+  return `${head.join('\r\n')}\r\n\r\n${body}`
+}

@@ -1,0 +1,116 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable, pipeline } from 'node:stream'
+import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { Problem } from '../record/problem.ts'
+
+/** Bodies as they arrive. None is gathered here but small JSON; all are bounded in size, in silence, and where they are short in time. */
+
+export interface BodyLimits {
+  maxBytes: number
+  /** Longest silence before the next chunk, while we wait for one. */
+  idleMs: number
+  /** Longest time for all of it. */
+  totalMs?: number
+}
+
+/**
+ * The chunks of a request body. Throws Problem body_incomplete when the connection ends before the body does (never a silent end),
+ * body_too_large, request_timeout. Whoever stops early leaves the connection usable, so that an answer can still be sent.
+ */
+export async function* readBody(request: IncomingMessage, limits: BodyLimits): AsyncGenerator<Uint8Array> {
+  const { maxBytes, idleMs, totalMs = Infinity } = limits
+  const announced = Number(request.headers['content-length'] ?? 0)
+  if (announced > maxBytes) throw tooLarge(maxBytes)
+  const deadline = performance.now() + totalMs
+  const chunks: AsyncIterator<Uint8Array> = request.iterator({ destroyOnReturn: false })
+  let bytes = 0
+  try {
+    for (;;) {
+      const left = Math.min(idleMs, deadline - performance.now())
+      const { done, value } = await within(chunks.next(), left)
+      if (done === true) break
+      bytes += value.length
+      if (bytes > maxBytes) throw tooLarge(maxBytes)
+      yield value
+    }
+  } finally {
+    // Not awaited: a pending next() of a silent connection would keep us waiting with it.
+    chunks.return?.().catch(() => {})
+  }
+  // Node ends the stream of an aborted request with an error, but a body cut at a chunk boundary must never pass for a whole one.
+  if (!request.complete) throw new Problem('body_incomplete', `the connection ended after ${bytes} bytes`)
+}
+
+const tooLarge = (maxBytes: number): Problem =>
+  new Problem('body_too_large', `the body is longer than ${maxBytes} bytes`)
+
+async function within<T>(next: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Problem('request_timeout', 'the body stopped arriving')), Math.max(0, ms))
+  })
+  try {
+    return await Promise.race([next, late])
+  } catch (error) {
+    if (error instanceof Problem) throw error
+    throw new Problem('body_incomplete', 'the connection broke off within the body', { cause: error })
+  } finally {
+    clearTimeout(timer)
+    next.catch(() => {}) // it may still fail after we stopped waiting for it
+  }
+}
+
+/** One JSON document; throws Problem request_invalid for anything else. */
+export async function readJson(request: IncomingMessage, limits: BodyLimits): Promise<unknown> {
+  const type = request.headers['content-type']
+  if (type !== undefined && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) {
+    throw new Problem('media_type_unsupported', `this route takes application/json, not ${type}`)
+  }
+  if (toEncoding(request.headers['content-encoding']) !== 'identity') {
+    throw new Problem('media_type_unsupported', 'this route takes no compressed body')
+  }
+  const chunks: Uint8Array[] = []
+  for await (const chunk of readBody(request, limits)) chunks.push(chunk)
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)))
+  } catch (error) {
+    throw new Problem('request_invalid', `the body is not JSON: ${error instanceof Error ? error.message : ''}`, {
+      cause: error,
+    })
+  }
+}
+
+export type Encoding = 'identity' | 'gzip' | 'zstd'
+
+/** One Content-Encoding; throws Problem media_type_unsupported for those we do not read, and for several. */
+export function toEncoding(header: string | undefined): Encoding {
+  const name = header?.trim().toLowerCase() ?? 'identity'
+  if (name === '' || name === 'identity') return 'identity'
+  if (name === 'gzip' || name === 'x-gzip') return 'gzip'
+  if (name === 'zstd') return 'zstd'
+  throw new Problem('media_type_unsupported', `Content-Encoding ${name} is not taken; identity, gzip and zstd are`)
+}
+
+/** The decoded bytes of a body; throws Problem encoding_invalid when they are broken, expansion_limit when they are more than `maxBytes`. */
+export async function* decodeBody(
+  body: AsyncIterable<Uint8Array>,
+  encoding: Encoding,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array> {
+  if (encoding === 'identity') return yield* body
+  const decoder = encoding === 'gzip' ? createGunzip() : createZstdDecompress()
+  pipeline(Readable.from(body), decoder, () => {}) // the error arrives where the decoder is read
+  let bytes = 0
+  try {
+    for await (const chunk of decoder as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > maxBytes) throw new Problem('expansion_limit', `the body expands to more than ${maxBytes} bytes`)
+      yield chunk
+    }
+  } catch (error) {
+    if (error instanceof Problem) throw error
+    throw new Problem('encoding_invalid', `the ${encoding} body is broken`, { cause: error })
+  } finally {
+    decoder.destroy()
+  }
+}

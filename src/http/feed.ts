@@ -1,0 +1,107 @@
+import { type Principal, may } from '../access/principal.ts'
+import { pageJson, pageLines } from '../answers/feed-bytes.ts'
+import type { Feed, FeedQuestion, Page } from '../answers/feed.ts'
+import type { Cursors } from '../answers/position.ts'
+import { type FeedQuery, readFeed } from '../api/records.ts'
+import { Problem } from '../record/problem.ts'
+import { type LedgerKind, type Micros, printTime, toLedgerName } from '../record/record.ts'
+import { chooseEncoding, encodeAnswer } from './encoding.ts'
+import type { Mount } from './mount.ts'
+
+/** `GET /v1/feed/{ledger}`: pages as NDJSON or JSON, with the headers that let dumb pollers follow and clever ones cache. */
+export function mountFeed(mount: Mount, feed: Feed, cursors: Cursors): void {
+  mount(readFeed, async ({ who, params, query, headers, baseUrl, signal }) => {
+    demandRepository(who, query.repository)
+    const question = toQuestion(who.org, params.ledger, query)
+    const start = await feed.resolve(question)
+    const lines = /\bapplication\/(?:x-)?ndjson\b/i.test(headers.accept ?? '')
+    const encoding = chooseEncoding(headers['accept-encoding'])
+
+    // All that a full page is made of; compressed bytes depend on the compressor too. Only a full page ever got this tag, so who shows it
+    // has the page, and nothing need be read to know.
+    const compressor = encoding === 'identity' ? '' : process.version
+    const { from, binding, notBefore } = start
+    const tag = cursors.tag([
+      binding,
+      from,
+      notBefore,
+      query.limit,
+      linkQuery(query),
+      baseUrl,
+      lines,
+      encoding,
+      compressor,
+    ])
+    const lasting = {
+      etag: tag,
+      'cache-control': start.fixed ? 'private, max-age=31536000, immutable' : 'private, no-cache',
+      vary: 'accept, accept-encoding',
+    }
+    if (holds(headers['if-none-match'], tag)) return { status: 304, headers: lasting }
+
+    const page = await feed.readPage(question, start, signal)
+    const next = `${baseUrl}/v1/feed/${params.ledger}?cursor=${page.nextCursor}${linkQuery(query)}`
+    const answer = await encodeAnswer(lines ? pageLines(page) : pageJson(page, next), encoding)
+    const kept = page.short === undefined ? lasting : { vary: lasting.vary, ...shortHeaders(page.short) }
+    return {
+      type: lines ? 'application/x-ndjson' : 'application/json',
+      headers: { link: `<${next}>; rel="next"`, 'proofline-next-cursor': page.nextCursor, ...kept, ...answer.headers },
+      body: answer.body,
+    }
+  })
+}
+
+/** NDJSON has no room for it, and everybody may rather read a header. */
+function shortHeaders(short: NonNullable<Page['short']>): Record<string, string> {
+  return {
+    'cache-control': 'no-store',
+    'proofline-has-more': String(short.hasMore),
+    'proofline-published': String(short.published),
+    'proofline-earliest': String(short.earliest),
+    ...(short.until === undefined ? {} : { 'proofline-until': printTime(short.until) }),
+  }
+}
+
+/** A credential that is bound to repositories reads what is about one of them, and has to say which. */
+function demandRepository(who: Principal, repository: string | undefined): void {
+  if (may(who, 'feed', repository === undefined ? {} : { repository })) return
+  throw new Problem(
+    'forbidden',
+    `this credential is bound to repositories: name one of them, repository=${who.repositories?.[0] ?? ''}`,
+  )
+}
+
+function toQuestion(org: string, ledger: LedgerKind, query: FeedQuery): FeedQuestion {
+  const { cursor, after, since, until, limit, wait, kind, repository, consumer } = query
+  return {
+    ledger: toLedgerName(`${org}/${ledger}`),
+    cursor,
+    after,
+    since: since === undefined ? undefined : toMicros(since),
+    until: until === undefined ? undefined : toMicros(until),
+    limit,
+    waitMs: wait * 1_000,
+    kinds: kind,
+    repository,
+    consumer,
+  }
+}
+
+/** What a next link repeats beside the cursor: the filters it is bound to, and how the caller likes its pages. */
+function linkQuery({ until, limit, wait, kind, repository, consumer }: FeedQuery): string {
+  const kept = { limit, wait: wait === 0 ? undefined : wait, kind: kind?.join(','), repository, until, consumer }
+  return Object.entries(kept)
+    .map(([name, value]) => (value === undefined ? '' : `&${name}=${encodeURIComponent(value)}`))
+    .join('')
+}
+
+/** An RFC 3339 time with offset, checked before, as microseconds; what is finer is rounded up, which is exact for both half-open bounds. */
+function toMicros(text: string): Micros {
+  const [, whole = '', fraction = '', offset = 'Z'] = /^([^.Zz+]*?)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)$/.exec(text) ?? []
+  const micros = Number(fraction.slice(0, 6).padEnd(6, '0')) + (/[1-9]/.test(fraction.slice(6)) ? 1 : 0)
+  return Date.parse(`${whole}${offset}`) * 1_000 + micros
+}
+
+function holds(ifNoneMatch: string | undefined, tag: string): boolean {
+  return ifNoneMatch?.split(',').some((item) => item.trim().replace(/^W\//, '') === tag) ?? false
+}

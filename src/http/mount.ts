@@ -1,0 +1,229 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { type Principal, anonymous } from '../access/principal.ts'
+import type { Body, Route } from '../api/route.ts'
+import { Problem } from '../record/problem.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { sendProblem, toProblem } from './answer.ts'
+import { readBody, readJson } from './body.ts'
+import { createGate } from './gate.ts'
+import { type RateLimiter, createRateLimiter, rateHeaders, secondsUntil } from './rate.ts'
+import type { HttpSettings } from './settings.ts'
+import { inSpan, noteInSpan } from './trace.ts'
+
+/** The one way from a route to its handler: credential, scope, parse, access record, handler, answer. Nothing is read before the scope is. */
+export type Mount = <R extends Route>(route: R, handler: (call: Call<R>) => Promise<Reply>) => void
+
+/** A request that is allowed and parsed. */
+export interface Call<R extends Route> {
+  who: Principal
+  params: z.output<R['params']>
+  query: z.output<R['query']>
+  body: BodyOf<R['body']>
+  headers: IncomingHttpHeaders
+  /** Scheme and host that links are made of. */
+  baseUrl: string
+  /** Aborts when the caller is gone or the service stops. */
+  signal: AbortSignal
+}
+
+type BodyOf<B extends Body> = B extends { kind: 'json'; schema: infer S extends z.ZodType }
+  ? z.output<S>
+  : B extends { kind: 'stream' }
+    ? AsyncIterable<Uint8Array>
+    : undefined
+
+export interface Reply {
+  /** 200 unless told. */
+  status?: number
+  headers?: Readonly<Record<string, string>>
+  /** Without a type the body is printed as JSON. */
+  type?: string
+  body?: unknown
+}
+
+/** A use that goes on record (Route.records). Rejecting refuses the request: what cannot be recorded is not shown. */
+export interface Use {
+  who: Principal
+  route: string
+  params: Readonly<Record<string, unknown>>
+  records: 'before' | 'summed'
+}
+
+export interface MountDeps {
+  authenticate: (authorization: string | undefined) => Promise<Principal | undefined>
+  recordUse: (use: Use) => Promise<void>
+  /** Whether /log is served without a credential. */
+  logPublic: boolean
+  log: Logger
+  now: () => Date
+  stopping: AbortSignal
+}
+
+export function createMount(app: FastifyInstance, settings: HttpSettings, deps: MountDeps): Mount {
+  const { limits } = settings
+  const { authenticate, now, stopping } = deps
+  const refusals = createRateLimiter(limits.refusals_per_minute, now)
+  const requests = createRateLimiter(limits.requests_per_minute, now)
+  const uploads = createGate(limits.uploads)
+
+  // One listener for all: thousands of requests come and go on the same signal.
+  const live = new Set<AbortController>()
+  stopping.addEventListener('abort', () => live.forEach((gone) => gone.abort()))
+  const signalOf = (reply: FastifyReply): AbortSignal => {
+    const gone = new AbortController()
+    live.add(gone)
+    reply.raw.once('close', () => {
+      live.delete(gone)
+      gone.abort()
+    })
+    return gone.signal
+  }
+
+  const refuseOver = (limiter: RateLimiter, key: string, counting: boolean, reply: FastifyReply): void => {
+    const allowance = counting ? limiter.take(key) : limiter.look(key)
+    if (counting || !allowance.allowed) reply.headers(rateHeaders(allowance, now()))
+    if (allowance.allowed) return
+    reply.header('retry-after', secondsUntil(allowance.resetAt, now()))
+    throw new Problem('rate_limited', `more than ${allowance.limit} requests a minute`)
+  }
+
+  /** Throws Problem unauthenticated, forbidden or rate_limited. */
+  const admit = async (route: Route, request: FastifyRequest, reply: FastifyReply): Promise<Principal> => {
+    const { authorization } = request.headers
+    if (route.open === 'always' || (authorization === undefined && isOpen(route, request, deps.logPublic)))
+      return anonymous
+    refuseOver(refusals, request.ip, false, reply)
+    const who = await authenticate(authorization)
+    if (who === undefined) {
+      refusals.take(request.ip)
+      reply.header('www-authenticate', 'Bearer realm="proofline"')
+      const detail =
+        authorization === undefined ? 'send Authorization: Bearer <token>' : 'the token is unknown, expired or revoked'
+      throw new Problem('unauthenticated', detail)
+    }
+    refuseOver(requests, who.id, true, reply)
+    if (!route.scope.some((scope) => who.scopes.has(scope))) {
+      throw new Problem('forbidden', `this needs the scope ${route.scope.join(' or ')}`)
+    }
+    return who
+  }
+
+  const bodyOf = async (route: Route, request: FastifyRequest): Promise<unknown> => {
+    const { kind } = route.body
+    if (kind === 'none') return undefined
+    if (kind === 'stream')
+      return readBody(request.raw, { maxBytes: streamLimit(route, settings), idleMs: limits.body_idle_ms })
+    const read = { maxBytes: limits.json_bytes, idleMs: limits.body_idle_ms, totalMs: limits.json_timeout_ms }
+    return parse(route.body.schema, await readJson(request.raw, read), 'body')
+  }
+
+  return (route, handler) => {
+    const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+      if (stopping.aborted) throw new Problem('unavailable', 'the service is stopping')
+      const who = await admit(route, request, reply)
+      const params = parse(route.params, pathParams(route, request.params), 'path') as Record<string, unknown>
+      const query = parse(route.query, request.query, 'query')
+      if (typeof params['run'] === 'string') noteInSpan(request, 'proofline.run', params['run'])
+      const leave = route.body.kind === 'stream' ? uploads.enter() : undefined
+      try {
+        const body = await bodyOf(route, request)
+        if (route.records !== 'no') await deps.recordUse({ who, route: route.name, params, records: route.records })
+        const call = {
+          who,
+          params,
+          query,
+          body,
+          headers: request.headers,
+          baseUrl: baseUrlOf(settings, request),
+          signal: signalOf(reply),
+        }
+        return send(reply, await handler(call as Call<typeof route>)) // parsed above by the very shapes that Call is made of
+      } finally {
+        leave?.()
+      }
+    }
+
+    app.route({
+      method: route.method,
+      url: route.path.replace(/\{\w+\*\}/, '*').replace(/\{(\w+)\}/g, ':$1'),
+      handler: (request, reply) =>
+        inSpan(request, route.path, async () => {
+          try {
+            return await serve(request, reply)
+          } catch (error) {
+            discardRest(request, limits.linger_ms)
+            const problem = toProblem(error)
+            if (problem === undefined) throw error
+            if (problem.code === 'integrity')
+              deps.log.error('record.failed', { route: route.name, detail: problem.message })
+            return sendProblem(reply, problem)
+          }
+        }),
+    })
+  }
+}
+
+function isOpen(route: Route, request: FastifyRequest, logPublic: boolean): boolean {
+  if (route.open === 'published_log') return logPublic
+  if (route.open !== 'loopback') return false
+  // A proxy on this machine makes everybody look local; it says so in its headers.
+  const { headers, socket } = request.raw
+  const proxied = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
+  return !proxied && /^(?:127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '')
+}
+
+/** `*` is what find-my-way calls the rest of a path. */
+function pathParams(route: Route, params: unknown): unknown {
+  const rest = /\{(\w+)\*\}/.exec(route.path)?.[1]
+  if (rest === undefined) return params
+  const { '*': value, ...others } = params as Record<string, unknown>
+  return { ...others, [rest]: value }
+}
+
+function parse<S extends z.ZodType>(shape: S, value: unknown, where: 'path' | 'query' | 'body'): z.output<S> {
+  const parsed = shape.safeParse(value)
+  if (parsed.success) return parsed.data
+  const errors = parsed.error.issues
+    .slice(0, 20)
+    .map(({ path, message }) => ({ where: [where, ...path.map(String)].join('.'), reason: message }))
+  const detail = errors.map((error) => `${error.where}: ${error.reason}`).join('; ')
+  throw new Problem('request_invalid', detail, { extra: { errors } })
+}
+
+function streamLimit(route: Route, { limits }: HttpSettings): number {
+  return route.name === 'putInventory' ? limits.inventory_bytes : limits.part_bytes
+}
+
+function baseUrlOf(settings: HttpSettings, request: FastifyRequest): string {
+  if (settings.public_url !== undefined) return settings.public_url
+  // The Host header is the caller's own word and goes back to no one else; what is no host at all gives links without one.
+  return /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(request.host)
+    ? `${request.protocol}://${request.host}`
+    : ''
+}
+
+function send(reply: FastifyReply, answer: Reply): FastifyReply {
+  reply.code(answer.status ?? 200).headers(answer.headers ?? {})
+  if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+  if (answer.body === undefined) return reply.send()
+  if (answer.type === undefined)
+    return reply.header('content-type', 'application/json').send(Buffer.from(JSON.stringify(answer.body)))
+  return reply.header('content-type', answer.type).send(answer.body as string | Buffer | Readable)
+}
+
+/**
+ * What a refused client still sends is read and thrown away for a while: closing at once would reset the connection, and the client
+ * would lose the answer that tells it why.
+ */
+function discardRest({ raw }: FastifyRequest, lingerMs: number): void {
+  const { socket } = raw
+  if (raw.complete || socket.destroyed) return
+  // By its own clock and not the request's events: the request is closed with the answer, whatever is still to come.
+  setTimeout(() => {
+    if (!raw.complete) socket.destroy()
+  }, lingerMs).unref()
+  raw.resume()
+}

@@ -1,0 +1,65 @@
+import type { Readable } from 'node:stream'
+import { type Principal, may } from '../access/principal.ts'
+import { getArtifact, getProof, getRecord } from '../api/records.ts'
+import type { Reader, StoredRecord } from '../ledger/read.ts'
+import type { Tree } from '../ledger/tree.ts'
+import { Problem } from '../record/problem.ts'
+import { type LedgerName, parseRecordId } from '../record/record.ts'
+import type { Mount } from './mount.ts'
+
+export interface RecordDeps {
+  reader: Pick<Reader, 'findRecord'>
+  treeOf: (ledger: LedgerName) => Pick<Tree, 'proof'> | undefined
+  /** Decoded bytes by the digest that names them; undefined when there are none. */
+  openArtifact: (sha256: string) => Promise<Readable | undefined>
+}
+
+/** Single records, their proofs, and the bytes that they were made from. */
+export function mountRecords(mount: Mount, { reader, treeOf, openArtifact }: RecordDeps): void {
+  /** What is not there and what this caller may not see look the same. */
+  const getVisible = async (who: Principal, id: string): Promise<StoredRecord> => {
+    const parsed = parseRecordId(id)
+    const record = parsed?.ledger.startsWith(`${who.org}/`) === true ? await reader.findRecord(id) : undefined
+    if (record === undefined || !isVisible(who, record))
+      throw new Problem('not_found', `there is no published record ${id}`)
+    return record
+  }
+
+  mount(getRecord, async ({ who, params, headers }) => {
+    const record = await getVisible(who, params.id)
+    const caching = { etag: `"${record.id}"`, 'cache-control': 'private, max-age=31536000, immutable' }
+    if (headers['if-none-match'] === caching.etag) return { status: 304, headers: caching }
+    return { type: 'application/json', headers: caching, body: Buffer.from(record.bytes) }
+  })
+
+  mount(getProof, async ({ who, params }) => {
+    const { ledger, seq, id } = await getVisible(who, params.id)
+    const tree = treeOf(ledger)
+    if (tree === undefined) throw new Problem('not_found', `there is no published record ${id}`)
+    return { type: 'text/plain; charset=utf-8', body: await tree.proof(seq) }
+  })
+
+  mount(getArtifact, async ({ who, params }) => {
+    // Which repositories an artifact belongs to is not its own to say, so a bound credential gets none.
+    if (!may(who, 'audit', {})) throw new Problem('forbidden', 'this credential is bound to repositories')
+    const bytes = await openArtifact(params.sha256)
+    if (bytes === undefined) throw new Problem('not_found', `there is no artifact ${params.sha256}`)
+    const digest = Buffer.from(params.sha256, 'hex').toString('base64')
+    return {
+      type: 'application/octet-stream',
+      headers: {
+        etag: `"${params.sha256}"`,
+        'repr-digest': `sha-256=:${digest}:`,
+        'content-disposition': `attachment; filename="${params.sha256}"`,
+      },
+      body: bytes,
+    }
+  })
+}
+
+function isVisible(who: Principal, record: StoredRecord): boolean {
+  if (who.repositories === undefined) return true
+  const { repository } = JSON.parse(new TextDecoder().decode(record.bytes)) as { repository?: unknown }
+  const subject = typeof repository === 'string' ? { repository } : {}
+  return may(who, 'feed', subject) || may(who, 'audit', subject)
+}

@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import helmet from '@fastify/helmet'
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Principal } from '../access/principal.ts'
+import type { Route } from '../api/route.ts'
+import { Problem } from '../record/problem.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { printRawProblem, sendProblem, toProblem } from './answer.ts'
+import { type Mount, type Use, createMount } from './mount.ts'
+import { contentPolicy } from './page-html.ts'
+import type { HttpSettings } from './settings.ts'
+import { traceRequests } from './trace.ts'
+
+/** The public face: one listening socket, every limit of settings.ts, problem documents for whatever goes wrong. */
+export interface HttpServer {
+  mount: Mount
+  /** After all routes are mounted. Answers the URL that it listens at. */
+  listen(): Promise<string>
+  /** Takes no more requests, ends long polls, gives what is under way `shutdown_ms`, then closes what is left. Safe to call twice. */
+  close(): Promise<void>
+}
+
+export interface ServerDeps {
+  authenticate: (authorization: string | undefined) => Promise<Principal | undefined>
+  recordUse: (use: Use) => Promise<void>
+  logPublic: boolean
+  log: Logger
+  now?: () => Date
+}
+
+export async function createServer(settings: HttpSettings, deps: ServerDeps): Promise<HttpServer> {
+  const { limits } = settings
+  const { log, now = () => new Date() } = deps
+  const stopping = new AbortController()
+  const app = createApp(settings)
+  const mounted: { route: Route; pattern: RegExp }[] = []
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    if (stopping.signal.aborted) reply.header('connection', 'close')
+  })
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: contentPolicy },
+    strictTransportSecurity: settings.tls !== undefined,
+    referrerPolicy: { policy: 'no-referrer' },
+  })
+  traceRequests(app)
+
+  // No parser of fastify's: mount.ts reads bodies itself, each by the limits of its route.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+
+  app.setErrorHandler((error, request, reply) => {
+    const problem = toProblem(error)
+    if (problem !== undefined) return sendProblem(reply, problem)
+    const stack = error instanceof Error ? error.stack : String(error)
+    log.error('request.failed', { request: request.id, method: request.method, url: request.url, error: stack })
+    return sendProblem(reply, new Problem('internal', `the request ${request.id} failed here`))
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const methods = mounted.filter(({ pattern }) => pattern.test(path)).map(({ route }) => route.method)
+    if (methods.length === 0) return sendProblem(reply, new Problem('not_found', `there is no ${path}`))
+    const allowed = [...new Set(methods.flatMap((method) => (method === 'GET' ? [method, 'HEAD'] : [method])))].join(
+      ', ',
+    )
+    reply.header('allow', allowed)
+    return sendProblem(reply, new Problem('method_not_allowed', `${path} takes ${allowed}`))
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    if (request.method === 'GET' && reply.statusCode < 500) return
+    const fields = {
+      request: request.id,
+      method: request.method,
+      url: request.url,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime),
+    }
+    if (reply.statusCode >= 500) log.warn('request.answered', fields)
+    else log.info('request.answered', fields)
+  })
+
+  const mount = createMount(app, settings, { ...deps, now, stopping: stopping.signal })
+  let closing: Promise<void> | undefined
+
+  const close = async (): Promise<void> => {
+    stopping.abort()
+    const force = setTimeout(() => app.server.closeAllConnections(), limits.shutdown_ms)
+    // A connection that falls idle only now would otherwise be kept alive until the end.
+    const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
+    try {
+      await app.close()
+    } finally {
+      clearTimeout(force)
+      clearInterval(sweep)
+    }
+  }
+
+  return {
+    mount: (route, handler) => {
+      mounted.push({ route, pattern: toPattern(route.path) })
+      mount(route, handler)
+    },
+    async listen() {
+      await app.listen({ host: settings.host, port: settings.port, backlog: 511 })
+      const { address, family, port } = app.server.address() as AddressInfo // a TCP server has one; pipes are not offered
+      const host = family === 'IPv6' ? `[${address}]` : address
+      return `${settings.tls === undefined ? 'http' : 'https'}://${host}:${port}`
+    },
+    close: () => (closing ??= close()),
+  }
+}
+
+function createApp(settings: HttpSettings): FastifyInstance {
+  const { limits, tls } = settings
+  const node = {
+    maxHeaderSize: limits.header_bytes,
+    headersTimeout: limits.headers_timeout_ms,
+    requestTimeout: limits.request_timeout_ms,
+    connectionsCheckingInterval: limits.check_ms,
+    keepAliveTimeout: limits.keep_alive_ms,
+    noDelay: true,
+  }
+  const options: FastifyServerOptions = {
+    logger: false,
+    trustProxy: settings.trusted_proxies.length === 0 ? false : settings.trusted_proxies,
+    serverFactory: (handler) =>
+      tls === undefined
+        ? createHttpServer(node, handler)
+        : createHttpsServer(
+            {
+              ...node,
+              cert: readFileSync(tls.certificate_file),
+              key: readFileSync(tls.key_file),
+              minVersion: 'TLSv1.2',
+            },
+            handler,
+          ),
+    forceCloseConnections: 'idle',
+    return503OnClosing: false, // mount.ts says so itself, as a problem document
+    genReqId: (request) => {
+      const given = request.headers['x-request-id']
+      return typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : randomUUID()
+    },
+    routerOptions: { maxParamLength: 1_024 },
+    frameworkErrors: (error, _request, reply) => {
+      void sendProblem(reply, toProblem(error) ?? new Problem('request_invalid', error.message))
+    },
+    clientErrorHandler: (error, socket) => {
+      if (socket.writable) socket.end(printRawProblem(error))
+      else socket.destroy()
+    },
+  }
+  const app: FastifyInstance = fastify(options)
+  app.server.maxConnections = limits.connections
+  return app
+}
+
+/** The path of a route as a pattern for concrete paths, to tell a wrong method from a wrong path. */
+function toPattern(path: string): RegExp {
+  const source = path
+    .replace(/[.]/g, '\\.')
+    .replace(/\{\w+\*\}/g, '.+')
+    .replace(/\{\w+\}/g, '[^/]+')
+  return new RegExp(`^${source}$`)
+}

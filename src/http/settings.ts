@@ -1,0 +1,54 @@
+import { z } from 'zod'
+
+/** Every limit of the public face, in one place. Times in milliseconds, sizes in bytes. */
+
+const ms = (fallback: number) => z.int().min(1).default(fallback)
+const bytes = (fallback: number) => z.int().min(1).default(fallback)
+
+const limits = z.strictObject({
+  /** A body that is one JSON document. */
+  json_bytes: bytes(1_048_576),
+  /** One artifact, as sent. What it may expand to is a setting of admission. */
+  part_bytes: bytes(2 * 1_073_741_824),
+  /** An inventory, as sent and decoded. */
+  inventory_bytes: bytes(268_435_456),
+  header_bytes: bytes(16_384),
+  connections: z.int().min(1).default(2_000),
+  /** Bodies that are taken in at the same time; more are told to come back, before they send. */
+  uploads: z.int().min(1).default(32),
+  /** Requests a minute of one credential. */
+  requests_per_minute: z.int().min(1).default(30_000),
+  /** Requests a minute without a valid credential from one address; a guesser is not even looked up any more. */
+  refusals_per_minute: z.int().min(1).default(120),
+  headers_timeout_ms: ms(15_000),
+  /** From first to last byte of a request, so also the longest an upload may take. */
+  request_timeout_ms: ms(3_600_000),
+  json_timeout_ms: ms(30_000),
+  /** Longest silence within a body. */
+  body_idle_ms: ms(30_000),
+  keep_alive_ms: ms(65_000),
+  /** How long what is under way may go on when the service stops. */
+  shutdown_ms: ms(10_000),
+  /** How long a refused upload is read on and thrown away, so that the client gets to read why. */
+  linger_ms: ms(5_000),
+  /** How often the timeouts of connections are looked at. */
+  check_ms: ms(5_000),
+})
+
+export const httpSettings = z
+  .strictObject({
+    host: z.string().min(1).default('127.0.0.1'),
+    port: z.int().min(0).max(65_535).default(7_357),
+    /** What links are made of where a proxy stands in front; otherwise the Host that was asked for. No slash at the end. */
+    public_url: z
+      .url({ protocol: /^https?$/ })
+      .regex(/[^/]$/, 'ends in a slash')
+      .optional(),
+    /** Addresses of proxies whose X-Forwarded-For is believed. */
+    trusted_proxies: z.array(z.string().min(1)).default([]),
+    tls: z.strictObject({ certificate_file: z.string().min(1), key_file: z.string().min(1) }).optional(),
+    limits: limits.prefault({}),
+  })
+  .prefault({})
+export type HttpSettings = z.infer<typeof httpSettings>
+export type HttpLimits = HttpSettings['limits']

@@ -1,0 +1,194 @@
+import type { Database } from '../database/database.ts'
+import { Problem } from '../record/problem.ts'
+import type { LedgerName } from '../record/record.ts'
+import type { Signer } from '../signing/signer.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import type { Head } from './batch.ts'
+import * as store from './store.ts'
+import type { Tree } from './tree.ts'
+
+/**
+ * Turns committed heads into signed checkpoints. Only a head whose commit came back clean is signed; one that this process merely sees
+ * (at start, after an unknown outcome, another node's) is signed after a barrier was committed cleanly. A crash between signature and row
+ * is harmless: the same head signed again gives the same bytes. One checkpoint may cover several heads.
+ */
+
+export interface Checkpoint {
+  size: number
+  note: string
+}
+
+export interface Publisher {
+  /** A head whose commit came back clean. */
+  offer(head: Pick<Head, 'edge' | 'root'>): void
+  /** The first checkpoint that covers `size` records; rejects with a Problem when signing is stopped. */
+  covering(size: number): Promise<Checkpoint>
+  /** Signs the newest head in the database if no checkpoint covers it: start-up, and heads that another node left unsigned. */
+  catchUp(): Promise<void>
+  /** Why nothing is signed and therefore nothing may be recorded. */
+  stopped(): Problem | undefined
+  /** Called with each new checkpoint of this process. */
+  onPublished(listener: (checkpoint: Checkpoint) => void): void
+  close(): Promise<void>
+}
+
+export interface PublisherDeps {
+  ledger: LedgerName
+  db: Database
+  signer: Signer
+  tree: Tree
+  node: string
+  log: Logger
+}
+
+interface Target {
+  size: number
+  root: Uint8Array
+}
+
+const pollMs = 25
+/** So long another node has to publish a head that it signed, before this one does it. */
+const othersMs = 500
+
+export function createPublisher(deps: PublisherDeps): Publisher {
+  const { ledger, db, signer, tree, log } = deps
+  const waiters = new Set<{ size: number; resolve: (c: Checkpoint) => void; reject: (e: unknown) => void }>()
+  const listeners: ((checkpoint: Checkpoint) => void)[] = []
+  let pending: Target | undefined
+  let lastSigned: Target | undefined
+  let problem: Problem | undefined
+  let running: Promise<void> | undefined
+  let closing = false
+  let publishedSize = -1
+
+  const publish = async (checkpoint: Checkpoint): Promise<void> => {
+    const before = await store.publishCheckpoint(db, ledger, checkpoint.size, checkpoint.note)
+    publishedSize = Math.max(publishedSize, before, checkpoint.size)
+    for (const listener of listeners) listener(checkpoint)
+    for (const waiter of waiters) {
+      if (waiter.size > publishedSize) continue
+      waiters.delete(waiter)
+      // Nothing was published between `before` and this one, so it is the smallest that covers whatever is larger than `before`.
+      if (waiter.size > before) waiter.resolve(checkpoint)
+      else smallestCovering(waiter.size).then(waiter.resolve, waiter.reject)
+    }
+  }
+
+  const smallestCovering = async (size: number): Promise<Checkpoint> => {
+    const stored = await store.checkpointCovering(db, ledger, size)
+    if (stored === undefined) throw new Error(`${ledger}: no checkpoint covers ${size} records, though one was published`)
+    return stored
+  }
+
+  const stop = (reason: Problem): void => {
+    problem = reason
+    log.error('recording.stopped', { ledger, code: reason.code, detail: reason.message })
+    for (const waiter of waiters) waiter.reject(reason)
+    waiters.clear()
+  }
+
+  /** One signature; answers false when another node is ahead. */
+  const sign = async (target: Target): Promise<boolean> => {
+    lastSigned ??= await signer.last(ledger)
+    for (let tries = 0; tries < 8; tries++) {
+      if (lastSigned !== undefined && lastSigned.size > target.size) return false
+      const from = lastSigned?.size ?? 0
+      const hashes = from === 0 || from === target.size ? [] : await tree.consistency(from, target.size)
+      const answer = await signer.sign(ledger, { ...target, proof: { from, hashes } })
+      if (answer.kind === 'signed') {
+        lastSigned = target
+        await publish({ size: target.size, note: answer.note })
+        return true
+      }
+      if (answer.kind === 'refused' && answer.reason === 'rollback') {
+        lastSigned = answer.last // another node is ahead, or the database is an older one: whoever reads the newest head finds out
+        return false
+      }
+      if (answer.kind === 'refused') {
+        stop(new Problem('rollback_detected', `the signer refuses head ${target.size} of ${ledger}: ${answer.reason}`))
+        return true
+      }
+      lastSigned = { size: answer.size, root: answer.root } // another node signed in between: prove from there
+    }
+    return false
+  }
+
+  /** Another node signed more than this one committed: take its checkpoint, or sign the newest head after a barrier. */
+  const follow = async (size: number): Promise<void> => {
+    for (const until = performance.now() + othersMs; performance.now() < until; await sleep(pollMs)) {
+      const found = await store.checkpointCovering(db, ledger, size)
+      if (found !== undefined) return publish(found) // it is stored already: this only tells who waits
+    }
+    await signNewest()
+  }
+
+  const signNewest = async (): Promise<void> => {
+    await store.insertBarrier(db, ledger, deps.node)
+    const { head } = await store.readHead(db, ledger)
+    const newest = await store.newestCheckpoint(db, ledger)
+    if (head === undefined || newest?.size === head.size) return
+    lastSigned = undefined
+    const target = { size: head.size, root: head.root }
+    lastSigned = await signer.last(ledger)
+    if (lastSigned !== undefined && lastSigned.size > head.size) {
+      return stop(new Problem('rollback_detected', `${ledger} has ${head.size} records, the signer signed ${lastSigned.size}`))
+    }
+    if (!(await sign(target)) && !closing) await follow(target.size)
+  }
+
+  const run = async (): Promise<void> => {
+    while (pending !== undefined && problem === undefined) {
+      const target = pending
+      pending = undefined
+      try {
+        if (!(await sign(target))) await follow(target.size)
+      } catch (error) {
+        log.warn('checkpoint.delayed', { ledger, size: target.size, error: String(error) })
+        lastSigned = undefined
+        pending ??= target
+        if (closing) return
+        await sleep(200)
+      }
+    }
+  }
+
+  const idle = (): boolean => pending === undefined && running === undefined
+
+  /** Starts `work` unless something runs; whatever was offered meanwhile is signed afterwards. */
+  const kick = (work: () => Promise<void>): Promise<void> =>
+    (running ??= work()
+      .catch((error: unknown) => log.warn('checkpoint.delayed', { ledger, error: String(error) }))
+      .finally(() => {
+        running = undefined
+        if (pending !== undefined && problem === undefined && !closing) void kick(run)
+      }))
+
+  return {
+    offer(head) {
+      if (pending === undefined || head.edge.size > pending.size) pending = { size: head.edge.size, root: head.root }
+      if (running === undefined) void kick(run)
+    },
+    async covering(size) {
+      if (problem !== undefined) throw problem
+      // A repeat names the checkpoint that its first receipt named: the smallest that covers it.
+      const stored = size <= publishedSize || idle() ? await store.checkpointCovering(db, ledger, size) : undefined
+      if (stored !== undefined) return stored
+      const found = new Promise<Checkpoint>((resolve, reject) => waiters.add({ size, resolve, reject }))
+      if (idle()) void kick(signNewest) // recorded, but a crash came before the signature
+      return found
+    },
+    async catchUp() {
+      publishedSize = (await store.newestCheckpoint(db, ledger))?.size ?? -1
+      await kick(signNewest)
+    },
+    stopped: () => problem,
+    onPublished: (listener) => void listeners.push(listener),
+    async close() {
+      closing = true
+      await running
+      for (const waiter of waiters) waiter.reject(new Problem('unavailable', 'the service is stopping'))
+    },
+  }
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))

@@ -1,0 +1,239 @@
+import type { Queryable } from '../database/database.ts'
+import { type LedgerName, type Micros, type RecordKind, ledgerKindOf } from '../record/record.ts'
+import type { Append } from './batch.ts'
+
+/** Every statement on heads, checkpoints, barriers, submissions, segments and tile_roots. Rows are only inserted; triggers refuse the rest. */
+
+export interface HeadRow {
+  base: number
+  size: number
+  root: Buffer
+  edge: Buffer
+  lastTime: Micros
+}
+
+export interface SubmissionRow {
+  key: string
+  digest: Buffer
+  firstSeq: number
+  lastSeq: number
+  firstTime: Micros
+}
+
+export interface SegmentRow {
+  firstSeq: number
+  count: number
+  firstTime: Micros
+  kind: RecordKind
+  dictionarySeq: number | null
+  depth: number
+  rawBytes: number
+  payloads: Buffer
+  leafHashes: Buffer
+  idHashes: Buffer
+}
+
+export function testTypeOf(ledger: LedgerName): 'unit' | 'integration' | 'other' {
+  const kind = ledgerKindOf(ledger)
+  return kind === 'unit' || kind === 'integration' ? kind : 'other'
+}
+
+/** The newest head and the database clock, read together; undefined head when the ledger has none. */
+export async function readHead(db: Queryable, ledger: LedgerName): Promise<{ head: HeadRow | undefined; clock: Micros }> {
+  const { rows } = await db.query<{ clock: number } & Partial<HeadRow>>({
+    name: 'read_head',
+    text: `select clock_micros() as clock, h.base, h.size, h.root, h.edge, h."lastTime" from (select 1) as one left join lateral (
+             select base, size, root, edge, last_time as "lastTime" from heads where ledger = $1 order by base desc limit 1) as h on true`,
+    values: [ledger],
+  })
+  const row = rows[0]
+  if (row === undefined) throw new Error('the database answered no clock')
+  const { clock, base, size, root, edge, lastTime } = row
+  if (base === undefined || base === null || size === undefined || root === undefined || edge === undefined || lastTime === undefined) {
+    return { head: undefined, clock }
+  }
+  return { head: { base, size, root, edge, lastTime }, clock }
+}
+
+/** The head of exactly this size. */
+export async function findHead(db: Queryable, ledger: LedgerName, size: number): Promise<HeadRow | undefined> {
+  const { rows } = await db.query<HeadRow>({
+    name: 'find_head',
+    text: 'select base, size, root, edge, last_time as "lastTime" from heads where ledger = $1 and size = $2',
+    values: [ledger, size],
+  })
+  return rows[0]
+}
+
+/** Heads in order of size, from the one that extends `base` on. */
+export async function headsFrom(db: Queryable, ledger: LedgerName, base: number, limit: number): Promise<HeadRow[]> {
+  const { rows } = await db.query<HeadRow>({
+    name: 'heads_from',
+    text: 'select base, size, root, edge, last_time as "lastTime" from heads where ledger = $1 and base >= $2 order by base limit $3',
+    values: [ledger, base, limit],
+  })
+  return rows
+}
+
+/** Submissions with one of `keys`, and those of the slices and parts of `runs`. */
+export async function findSubmissions(db: Queryable, ledger: LedgerName, keys: readonly string[], runs: readonly string[]): Promise<SubmissionRow[]> {
+  const { rows } = await db.query<SubmissionRow>({
+    name: 'find_submissions',
+    text: `select key, digest, first_seq as "firstSeq", last_seq as "lastSeq", first_time as "firstTime" from submissions
+           where ledger = $1 and key = any($2)
+           union all
+           select s.key, s.digest, s.first_seq, s.last_seq, s.first_time from unnest($3::text[]) as r(run), lateral (
+             select * from submissions where ledger = $1 and key > 'part:' || r.run || '/' and key < 'part:' || r.run || '0'
+             union all
+             select * from submissions where ledger = $1 and key > 'slice:' || r.run || '/' and key < 'slice:' || r.run || '0') as s`,
+    values: [ledger, keys, runs],
+  })
+  return rows
+}
+
+/** The genesis head of a ledger; nothing happens when it is there. */
+export async function insertGenesis(db: Queryable, ledger: LedgerName, root: Uint8Array): Promise<void> {
+  await db.query({
+    name: 'insert_genesis',
+    text: `select append($1, -1, 0, $2, ''::bytea, 0, 0, '1970-01-01', 'other', '{}', ''::bytea, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
+                         '{}', '{}', '{}', '{}', ''::bytea, ''::bytea, ''::bytea, '{}', '{}', ''::bytea, null)`,
+    values: [ledger, root],
+  })
+}
+
+/** One append, one autocommit statement. Answers the database clock; undefined when the fence was lost and nothing was written. */
+export async function insertAppend(db: Queryable, append: Append): Promise<Micros | undefined> {
+  const { next, submissions, segments, tileRoots, seals } = append
+  const join = (parts: readonly Uint8Array[]): Buffer => Buffer.concat(parts)
+  const { rows } = await db.query<{ clock: number | null }>({
+    name: 'append',
+    text: `select append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31) as clock`,
+    values: [
+      next.ledger, append.base, next.edge.size, join([next.root]), join(next.edge.hashes), append.firstTime, next.lastTime, append.month, append.testType,
+      submissions.map((s) => s.key), join(submissions.map((s) => s.digest)), submissions.map((s) => s.firstSeq),
+      submissions.map((s) => s.lastSeq), submissions.map((s) => s.firstTime),
+      segments.map((s) => s.firstSeq), segments.map((s) => s.segment.count), segments.map((s) => s.firstTime),
+      segments.map((s) => s.segment.kind), segments.map((s) => s.segment.chain?.toString() ?? null), segments.map((s) => s.segment.chainIndex ?? null),
+      segments.map((s) => s.segment.dictionarySeq ?? null), segments.map((s) => s.segment.depth), segments.map((s) => s.segment.rawBytes),
+      segments.map((s) => s.segment.compressed.length), join(segments.map((s) => s.segment.compressed)),
+      join(segments.map((s) => s.leafHashes)), join(segments.map((s) => s.segment.idHashes)),
+      tileRoots.map((t) => t.level), tileRoots.map((t) => t.index), join(tileRoots.map((t) => t.root)),
+      seals.length === 0 ? null : JSON.stringify(seals),
+    ],
+  })
+  return rows[0]?.clock ?? undefined
+}
+
+const segmentColumns = `first_seq as "firstSeq", count, first_time as "firstTime", kind, dictionary_seq as "dictionarySeq", depth, raw_bytes as "rawBytes",
+  payloads, leaf_hashes as "leafHashes", id_hashes as "idHashes"`
+
+/** Segments that hold records from `from` on, in order. A segment has at most 1,024 records, which bounds the look back. */
+export async function segmentsFrom(db: Queryable, ledger: LedgerName, from: number, limit: number): Promise<SegmentRow[]> {
+  const { rows } = await db.query<SegmentRow>({
+    name: 'segments_from',
+    text: `select ${segmentColumns} from segments where ledger = $1 and test_type = $2 and first_seq > $3 - 1024 and first_seq + count > $3
+           order by first_seq limit $4`,
+    values: [ledger, testTypeOf(ledger), from, limit],
+  })
+  return rows
+}
+
+export async function segmentAt(db: Queryable, ledger: LedgerName, firstSeq: number): Promise<SegmentRow | undefined> {
+  const { rows } = await db.query<SegmentRow>({
+    name: 'segment_at',
+    text: `select ${segmentColumns} from segments where ledger = $1 and test_type = $2 and first_seq = $3`,
+    values: [ledger, testTypeOf(ledger), firstSeq],
+  })
+  return rows[0]
+}
+
+/** Leaf hashes of the segments that hold records of [from, to), without their payloads. */
+export async function leafHashesBetween(
+  db: Queryable, ledger: LedgerName, from: number, to: number,
+): Promise<{ firstSeq: number; count: number; leafHashes: Buffer }[]> {
+  const { rows } = await db.query<{ firstSeq: number; count: number; leafHashes: Buffer }>({
+    name: 'leaf_hashes_between',
+    text: `select first_seq as "firstSeq", count, leaf_hashes as "leafHashes" from segments
+           where ledger = $1 and test_type = $2 and first_seq > $3 - 1024 and first_seq < $4 and first_seq + count > $3 order by first_seq`,
+    values: [ledger, testTypeOf(ledger), from, to],
+  })
+  return rows
+}
+
+/** Newest segment of a chain, and the one with the index that its successor takes as dictionary. */
+export async function chainSegments(
+  db: Queryable, ledger: LedgerName, chain: bigint,
+): Promise<{ index: number; seq: number; depth: number }[]> {
+  const { rows } = await db.query<{ index: number; seq: number; depth: number }>({
+    name: 'chain_segments',
+    text: `select chain_index as index, first_seq as seq, depth from segments where ledger = $1 and test_type = $2 and chain = $3
+           order by chain_index desc, first_seq limit 64`,
+    values: [ledger, testTypeOf(ledger), chain.toString()],
+  })
+  return rows
+}
+
+export async function tileRootsBetween(db: Queryable, ledger: LedgerName, level: number, from: number, to: number): Promise<Buffer[]> {
+  const { rows } = await db.query<{ root: Buffer }>({
+    name: 'tile_roots_between',
+    text: 'select root from tile_roots where ledger = $1 and level = $2 and index >= $3 and index < $4 order by index',
+    values: [ledger, level, from, to],
+  })
+  return rows.map((row) => row.root)
+}
+
+/** Publishes a checkpoint unless a larger one is there; answers the largest size published before, -1 for none. */
+export async function publishCheckpoint(db: Queryable, ledger: LedgerName, size: number, note: string): Promise<number> {
+  const { rows } = await db.query<{ before: number }>({
+    name: 'publish_checkpoint',
+    text: 'select publish_checkpoint($1, $2, $3) as before',
+    values: [ledger, size, note],
+  })
+  return rows[0]?.before ?? -1
+}
+
+export async function newestCheckpoint(db: Queryable, ledger: LedgerName): Promise<{ size: number; note: string } | undefined> {
+  const { rows } = await db.query<{ size: number; note: string }>({
+    name: 'newest_checkpoint',
+    text: 'select size, note from checkpoints where ledger = $1 order by size desc limit 1',
+    values: [ledger],
+  })
+  return rows[0]
+}
+
+/** The first checkpoint that covers `size` records: the one every receipt of such a record names. */
+export async function checkpointCovering(db: Queryable, ledger: LedgerName, size: number): Promise<{ size: number; note: string } | undefined> {
+  const { rows } = await db.query<{ size: number; note: string }>({
+    name: 'checkpoint_covering',
+    text: 'select size, note from checkpoints where ledger = $1 and size >= $2 order by size limit 1',
+    values: [ledger, size],
+  })
+  return rows[0]
+}
+
+/** A clean commit after the heads that are visible now: whatever was visible before it is replicated once it returns. */
+export async function insertBarrier(db: Queryable, ledger: LedgerName, node: string): Promise<void> {
+  await db.query({
+    name: 'insert_barrier',
+    text: 'insert into barriers (ledger, node, n) select $1, $2, coalesce(max(n), -1) + 1 from barriers where ledger = $1 and node = $2',
+    values: [ledger, node],
+  })
+}
+
+/** Seq of the first record at or after `at`, going by segments' first times: exact to the segment, the reader does the rest. */
+export async function segmentBefore(db: Queryable, ledger: LedgerName, at: Micros): Promise<{ firstSeq: number; count: number; firstTime: Micros } | undefined> {
+  const { rows } = await db.query<{ size: number }>({
+    name: 'head_before',
+    text: 'select base as size from heads where ledger = $1 and last_time >= $2 order by base limit 1',
+    values: [ledger, at],
+  })
+  const from = rows[0]?.size
+  if (from === undefined) return undefined
+  const found = await db.query<{ firstSeq: number; count: number; firstTime: Micros }>({
+    name: 'segment_reaching',
+    text: `select first_seq as "firstSeq", count, first_time as "firstTime" from segments
+           where ledger = $1 and test_type = $2 and first_seq >= $3 and first_time + count > $4 order by first_seq limit 1`,
+    values: [ledger, testTypeOf(ledger), Math.max(from, 0), at],
+  })
+  return found.rows[0]
+}

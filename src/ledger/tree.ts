@@ -1,0 +1,93 @@
+import type { Queryable } from '../database/database.ts'
+import { consistencyProof, inclusionProof } from '../log/merkle-proof.ts'
+import { printProof } from '../log/proof.ts'
+import { encodeBundle, nodeFromTile, tileOfNode, tileWidth } from '../log/tiles.ts'
+import type { Node } from '../log/merkle.ts'
+import { Problem } from '../record/problem.ts'
+import type { LedgerName } from '../record/record.ts'
+import type { Reader } from './read.ts'
+import * as store from './store.ts'
+
+/**
+ * The Merkle tree of one ledger as C2SP tlog-tiles. Level 0 is cut from the segments' leaf hashes, the levels above from tile_roots; both
+ * are immutable, so full tiles are cached. Nothing is served beyond the newest checkpoint.
+ */
+export interface Tree {
+  checkpoint(): Promise<string | undefined>
+  /** 32 bytes for each of `width` entries; undefined when the published tree has fewer. */
+  tile(level: number, index: number, width: number): Promise<Uint8Array | undefined>
+  /** Entry bundle of `width` records from 256 * index on. */
+  entries(index: number, width: number): Promise<Uint8Array | undefined>
+  /** Proof that the tree of size `to` continues that of size `from`, which are sizes of committed heads. */
+  consistency(from: number, to: number): Promise<Uint8Array[]>
+  /** tlog-proof of a record against the newest checkpoint. */
+  proof(seq: number): Promise<string>
+}
+
+const maxCachedTiles = 2_048
+
+export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reader, 'readBatch'>): Tree {
+  const cache = new Map<string, Uint8Array>()
+
+  /** Hashes [from, to) of a tile row, straight from the tables. */
+  const row = async (level: number, from: number, to: number): Promise<Uint8Array | undefined> => {
+    if (level > 0) {
+      const roots = await store.tileRootsBetween(db, ledger, level, from, to)
+      return roots.length === to - from ? Buffer.concat(roots) : undefined
+    }
+    const parts: Buffer[] = []
+    for (const { firstSeq, count, leafHashes } of await store.leafHashesBetween(db, ledger, from, to)) {
+      parts.push(leafHashes.subarray(Math.max(0, from - firstSeq) * 32, Math.min(count, to - firstSeq) * 32))
+    }
+    const joined = Buffer.concat(parts)
+    return joined.length === (to - from) * 32 ? joined : undefined
+  }
+
+  const tile = async (level: number, index: number, width: number): Promise<Uint8Array | undefined> => {
+    const key = `${level}/${index}`
+    const cached = cache.get(key)
+    if (cached !== undefined) return cached.subarray(0, width * 32)
+    const hashes = await row(level, index * tileWidth, index * tileWidth + width)
+    if (hashes !== undefined && width === tileWidth) {
+      if (cache.size >= maxCachedTiles) cache.delete(cache.keys().next().value ?? key)
+      cache.set(key, hashes)
+    }
+    return hashes
+  }
+
+  /** Hash of a perfect subtree, out of the one tile that holds its base. */
+  const node = async (wanted: Node): Promise<Uint8Array> => {
+    const span = tileOfNode(wanted)
+    const hashes = await tile(span.level, span.index, span.offset + span.count)
+    if (hashes === undefined) throw new Problem('integrity', `${ledger}: hashes of tile ${span.level}/${span.index} are missing`)
+    return nodeFromTile(hashes, span)
+  }
+  const nodes = (wanted: readonly Node[]): Promise<Uint8Array[]> => Promise.all(wanted.map(node))
+
+  const published = async (): Promise<number> => (await store.newestCheckpoint(db, ledger))?.size ?? 0
+
+  return {
+    checkpoint: async () => (await store.newestCheckpoint(db, ledger))?.note,
+    async tile(level, index, width) {
+      const size = await published()
+      return (index * tileWidth + width) * tileWidth ** level > size ? undefined : tile(level, index, width)
+    },
+    async entries(index, width) {
+      const from = index * tileWidth
+      if (from + width > (await published())) return undefined
+      const entries: Uint8Array[] = []
+      while (entries.length < width) {
+        const batch = await reader.readBatch(ledger, from + entries.length, { maxRecords: width - entries.length, maxBytes: 2 ** 24 })
+        if (batch.records.length === 0) return undefined
+        for (const record of batch.records) entries.push(record.bytes)
+      }
+      return encodeBundle(entries)
+    },
+    consistency: (from, to) => consistencyProof(from, to, nodes),
+    async proof(seq) {
+      const newest = await store.newestCheckpoint(db, ledger)
+      if (newest === undefined || seq >= newest.size) throw new Problem('not_found', `no published record ${seq} in ${ledger}`)
+      return printProof({ index: seq, hashes: await inclusionProof(seq, newest.size, nodes), checkpoint: newest.note })
+    },
+  }
+}

@@ -1,0 +1,65 @@
+import { decodeHash, encodeBase64 } from './base64.ts'
+import { LogError, parseDecimal } from './log-error.ts'
+import { emptyRoot, equalHashes, hashBytes } from './merkle.ts'
+import { openNote } from './note.ts'
+import type { VerifiedSignature } from './note.ts'
+import type { VerifierKey } from './vkey.ts'
+
+/** C2SP tlog-checkpoint: the text of a signed tree head. Our logs write no extension lines: monitors cannot audit them. */
+
+export interface Checkpoint {
+  origin: string
+  size: number
+  /** 32 bytes. */
+  root: Uint8Array
+}
+
+export interface OpenedCheckpoint extends Checkpoint {
+  /** The log's own signatures: at least one. */
+  signatures: VerifiedSignature[]
+  /** Of known witnesses, each with its time. */
+  cosignatures: VerifiedSignature[]
+}
+
+/** The note text, ready to be signed. Throws for what no reader would take. */
+export function printCheckpoint({ origin, size, root }: Checkpoint): string {
+  if (!Number.isSafeInteger(size) || size < 0 || root.length !== hashBytes)
+    throw new RangeError('a checkpoint has a size and 32 bytes of root')
+  const text = `${origin}\n${size}\n${encodeBase64(root)}\n`
+  parseCheckpoint(text)
+  return text
+}
+
+/** Reads a note text. Throws LogError `malformed`: also for an extension line, and for size 0 with another root than the empty one. */
+export function parseCheckpoint(text: string): Checkpoint {
+  const [origin = '', sizeText = '', rootText = '', last, ...more] = text.split('\n')
+  // oxlint-disable-next-line no-control-regex -- that is what is looked for
+  if (origin === '' || !origin.isWellFormed() || /[\u0000-\u001f\ufeff]/.test(origin))
+    throw new LogError('malformed', 'the checkpoint has no origin')
+  const size = parseDecimal(sizeText, 'the size of the checkpoint')
+  const root = decodeHash(rootText)
+  if (root === undefined) throw new LogError('malformed', 'the root of the checkpoint is not a hash in base64')
+  if (last !== '' || more.length > 0) throw new LogError('malformed', 'the checkpoint does not end after its root')
+  if (size === 0 && !equalHashes(root, emptyRoot))
+    throw new LogError('malformed', 'the checkpoint of an empty log has another root')
+  return { origin, size, root }
+}
+
+/**
+ * A checkpoint of the log `origin`, signed by one of `keys`: type 1 are the log's (each named as the origin), type 4 are witnesses.
+ * Throws LogError; `origin_mismatch` when it is another log's.
+ */
+export async function openCheckpoint(
+  note: string | Uint8Array,
+  origin: string,
+  keys: readonly VerifierKey[],
+): Promise<OpenedCheckpoint> {
+  const { text, verified } = await openNote(note, keys)
+  const checkpoint = parseCheckpoint(text)
+  if (checkpoint.origin !== origin) {
+    throw new LogError('origin_mismatch', `origin mismatch: expected ${origin}, got ${checkpoint.origin}`)
+  }
+  const signatures = verified.filter(({ key }) => key.type === 1 && key.name === origin)
+  if (signatures.length === 0) throw new LogError('no_trusted_signature', `no trusted signature of ${origin} itself`)
+  return { ...checkpoint, signatures, cosignatures: verified.filter(({ key }) => key.type === 4) }
+}

@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { Transform } from 'node:stream'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib'
+import { Problem } from '../record/problem.ts'
+
+/**
+ * Immutable bytes by key (`[a-z0-9./_-]`, no `..`). A key is stored once and never again: the second writer is told `existed` and the first
+ * bytes stay. What was answered is durable. Safe to use concurrently, also by several processes.
+ */
+export interface Objects {
+  put(key: string, bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Stored>
+  /** For bytes whose key is known only at their end. */
+  create(): Promise<ObjectWriter>
+  /** undefined when there is nothing; the stream fails when it cannot be read to the end. */
+  open(key: string): Promise<Readable | undefined>
+  has(key: string): Promise<boolean>
+}
+
+export type Stored = 'stored' | 'existed'
+
+/** One of commit and abort must be called. Until commit answers, nobody can open the object; a crash leaves nothing that counts. */
+export interface ObjectWriter {
+  write(chunk: Uint8Array): Promise<void>
+  commit(key: string): Promise<Stored>
+  abort(): Promise<void>
+}
+
+export interface Artifact {
+  /** Of the decoded bytes; 64 lower-case hex digits. */
+  sha256: string
+  /** Decoded length. */
+  bytes: number
+}
+
+/** One of commit and abort must be called. Calls must not overlap. */
+export interface ArtifactWriter {
+  /** Resolves when more may be written. The chunk must not be changed afterwards. */
+  write(chunk: Uint8Array): Promise<void>
+  /** Durable when it answers. The same bytes may be there already: that is fine. */
+  commit(): Promise<Artifact>
+  abort(): Promise<void>
+}
+
+/** What producers sent, byte for byte, under the SHA-256 of the decoded bytes; stored compressed by zstd. */
+export interface Artifacts {
+  writer(): Promise<ArtifactWriter>
+  /**
+   * The decoded bytes. Checked while they are read: the stream fails with `integrity` at its end, so what was read before counts only
+   * when the stream ended well.
+   */
+  open(sha256: string): Promise<Readable | undefined>
+  has(sha256: string): Promise<boolean>
+}
+
+/** zstd's own default: fast enough to keep up with the hash. */
+const level = 3
+
+export function createArtifacts(objects: Objects): Artifacts {
+  return {
+    async writer() {
+      const object = await objects.create()
+      const hash = createHash('sha256')
+      const zstd = createZstdCompress({
+        params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
+      })
+      let bytes = 0
+      let failure: unknown
+      const stored = pipeline(zstd, async (compressed: AsyncIterable<Uint8Array>) => {
+        for await (const chunk of compressed) await object.write(chunk)
+      }).catch((error: unknown) => {
+        failure = error
+      })
+      return {
+        async write(chunk) {
+          if (failure !== undefined) throw failure
+          hash.update(chunk)
+          bytes += chunk.length
+          // What ends the wait early shows in `failure`.
+          if (!zstd.write(chunk)) await Promise.race([once(zstd, 'drain').catch(() => stored), stored])
+          if (failure !== undefined) throw failure
+        },
+        async commit() {
+          zstd.end()
+          await stored
+          if (failure !== undefined) {
+            await object.abort()
+            throw failure
+          }
+          const sha256 = hash.digest('hex')
+          await object.commit(keyOf(sha256))
+          return { sha256, bytes }
+        },
+        async abort() {
+          zstd.destroy()
+          await stored
+          await object.abort()
+        },
+      }
+    },
+
+    async open(sha256) {
+      const stored = await objects.open(keyOf(sha256))
+      if (stored === undefined) return undefined
+      const decoded = verifying(sha256)
+      // A broken zstd frame is the same finding as a wrong digest. The error reaches the reader through `decoded`.
+      pipeline(stored, createZstdDecompress(), decoded).catch(() => {})
+      return decoded
+    },
+
+    has: (sha256) => objects.has(keyOf(sha256)),
+  }
+}
+
+function keyOf(sha256: string): string {
+  if (!/^[0-9a-f]{64}$/.test(sha256))
+    throw new Problem('request_invalid', 'An artifact is named by 64 lower-case hex digits')
+  return `artifacts/${sha256.slice(0, 2)}/${sha256.slice(2, 4)}/${sha256}.zst`
+}
+
+function verifying(sha256: string): Transform {
+  const hash = createHash('sha256')
+  const broken = (cause?: unknown): Problem =>
+    new Problem('integrity', `The stored bytes of artifact ${sha256} are not those bytes`, { cause })
+  return new Transform({
+    transform(chunk: Uint8Array, _encoding, done) {
+      hash.update(chunk)
+      done(null, chunk)
+    },
+    flush(done) {
+      done(hash.digest('hex') === sha256 ? null : broken())
+    },
+    destroy(error, done) {
+      const isDecoding =
+        error !== null && 'code' in error && typeof error.code === 'string' && /^(ZSTD_|Z_|ERR_)/.test(error.code)
+      done(isDecoding ? broken(error) : error)
+    },
+  })
+}

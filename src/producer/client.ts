@@ -1,0 +1,214 @@
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
+import type { Readable } from 'node:stream'
+import { problems, Problem, type ProblemCode } from '../record/problem.ts'
+import type { runRoutes } from '../api/run-routes.ts'
+import type { Environment } from './ci.ts'
+
+/**
+ * HTTP to the service: sends once, never repeats, never follows a redirect (it would carry the token elsewhere). node:http and not
+ * undici, which takes 130 ms to load where this takes 15: a CI job runs this program hundreds of times a day, each time for one upload.
+ */
+
+export interface Client {
+  readonly url: string
+  /** The answer, whole; at most 64 MiB. Throws a Problem for every status of 400 and up, and for what breaks on the way. */
+  send(request: Request): Promise<Answer>
+  /** The same for an answer of any length: status and headers first, the body as it arrives. */
+  open(request: Request): Promise<OpenAnswer>
+  /** Lets the kept connection go; without this the program would wait for its idle time. */
+  close(): void
+}
+
+export interface Request {
+  method: 'GET' | 'PUT' | 'POST'
+  /** Path with query, as `callOf` makes it. */
+  path: string
+  headers?: Readonly<Record<string, string>>
+  /** A stream is read once: whoever repeats the request opens another. */
+  body?: Uint8Array | Readable | undefined
+  signal?: AbortSignal | undefined
+  /** Silence on the connection that ends the request; default 120 s. Recording a large part may take that long to be answered. */
+  idleMs?: number
+}
+
+export interface Answer {
+  status: number
+  headers: Readonly<Record<string, string | string[] | undefined>>
+  bytes: Buffer
+}
+
+export interface OpenAnswer extends Omit<Answer, 'bytes'> {
+  body: IncomingMessage
+}
+
+export interface ClientSettings {
+  url: string
+  token: string | undefined
+  /** For HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
+  env: Environment
+  userAgent: string
+}
+
+/** Methods and paths of the routes called here. Kept equal to src/api by a test: importing it would load zod before the first byte. */
+export const calls = {
+  declareRun: ['PUT', '/v1/runs/{run}'],
+  putInventory: ['PUT', '/v1/runs/{run}/inventory'],
+  putPart: ['PUT', '/v1/runs/{run}/parts'],
+  sealRun: ['PUT', '/v1/runs/{run}/seal'],
+} as const satisfies Partial<Record<(typeof runRoutes)[number]['name'], readonly ['PUT', string]>>
+
+/** Method and path of a route with its run and query filled in. */
+export function callOf(name: keyof typeof calls, run: string, query: Query = {}): Pick<Request, 'method' | 'path'> {
+  const [method, path] = calls[name]
+  return { method, path: withQuery(path.replace('{run}', encodeURIComponent(run)), query) }
+}
+
+export type Query = Readonly<Record<string, string | number | undefined>>
+
+export function withQuery(path: string, query: Query): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined)
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
+  return text === '' ? path : `${path}?${text}`
+}
+
+const maxAnswerBytes = 64 * 1024 * 1024
+
+/** Throws `request_invalid` for what is no http or https address. */
+export function createClient({ url, token, env, userAgent }: ClientSettings): Client {
+  const base = URL.canParse(url) ? new URL(url) : undefined
+  if (base === undefined || !/^https?:$/.test(base.protocol))
+    throw new Problem('request_invalid', `${url} is not an http or https address`)
+  const where = `${base.protocol}//${base.host}${base.pathname.replace(/\/$/, '')}`
+  // Imported as a module, node:http costs 40 ms more: reading its exports makes it load a WebSocket client.
+  const { Agent, request } = process.getBuiltinModule(base.protocol === 'https:' ? 'node:https' : 'node:http')
+  const agent = new Agent({ keepAlive: true, proxyEnv: { ...env } })
+
+  const open = async (input: Request): Promise<OpenAnswer> => {
+    const options: RequestOptions = {
+      agent,
+      method: input.method,
+      headers: {
+        'user-agent': userAgent,
+        'accept-encoding': 'identity',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(input.body instanceof Uint8Array ? { 'content-length': input.body.length } : {}),
+        ...input.headers,
+      },
+      ...(input.signal === undefined ? {} : { signal: input.signal }),
+    }
+    const sent = request(`${where}${input.path}`, options)
+    const response = await exchange(sent, input)
+    const { statusCode: status = 0, headers } = response
+    if (status < 300 || status === 304) return { status, headers, body: response }
+    throw toProblem(status, headers, await readAll(response, 1 << 20).catch(() => Buffer.alloc(0)), where)
+  }
+
+  const explained = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      throw error instanceof Problem ? error : unreachable(where, error)
+    })
+
+  return {
+    url: where,
+    open: (input) => explained(open(input)),
+    send: (input) =>
+      explained(
+        open(input).then(async ({ body, ...answer }) => ({ ...answer, bytes: await readAll(body, maxAnswerBytes) })),
+      ),
+    close: () => agent.destroy(),
+  }
+}
+
+/** Sends the body and waits for the head of the answer, which may come, as a refusal does, before the body is out. */
+function exchange(sent: ClientRequest, { body, idleMs = 120_000 }: Request): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const stream = body === undefined || body instanceof Uint8Array ? undefined : body
+    sent.setTimeout(idleMs, () => sent.destroy(new Error(`no answer for ${idleMs / 1000} s`)))
+    sent.once('response', (response) => {
+      stream?.unpipe(sent)
+      stream?.destroy()
+      resolve(response)
+    })
+    sent.on('error', (error) => {
+      stream?.destroy()
+      reject(error) // no effect once the answer is there
+    })
+    if (stream === undefined) {
+      sent.end(body)
+      return
+    }
+    stream.on('error', (error) => {
+      sent.destroy()
+      reject(error)
+    })
+    stream.pipe(sent)
+  })
+}
+
+async function readAll(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > maxBytes) throw new Error(`the answer is longer than ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** A problem document as it came; anything else (a proxy's page) by its status alone. */
+function toProblem(status: number, headers: Answer['headers'], body: Buffer, where: string): Problem {
+  const document = parseObject(body)
+  const retryAfter = Number(headers['retry-after'])
+  const extra = { status, ...(Number.isFinite(retryAfter) ? { retry_after: retryAfter } : {}) }
+  const { code, detail, title } = document
+  const known = typeof code === 'string' && code in problems ? (code as ProblemCode) : codeOf(status) // the table is the proof
+  const said = [detail, title].find((text) => typeof text === 'string' && text !== '')
+  const named = typeof code !== 'string' || known === code ? '' : ` [${code}]`
+  return new Problem(
+    known,
+    typeof said === 'string' ? `${said}${named}` : `${where} answers with status ${status}${named}`,
+    { extra },
+  )
+}
+
+function codeOf(status: number): ProblemCode {
+  if (status >= 300 && status < 400) return 'request_invalid'
+  const exact: Partial<Record<number, ProblemCode>> = {
+    401: 'unauthenticated',
+    403: 'forbidden',
+    404: 'not_found',
+    408: 'request_timeout',
+    413: 'body_too_large',
+    429: 'rate_limited',
+  }
+  return exact[status] ?? (status >= 500 ? 'unavailable' : 'request_invalid')
+}
+
+function parseObject(body: Buffer): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'))
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
+  } catch {
+    return {}
+  }
+}
+
+const meanings: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'the name cannot be resolved now',
+  ECONNRESET: 'the connection broke',
+  EPIPE: 'the connection broke',
+  ETIMEDOUT: 'no connection in time',
+}
+
+function unreachable(where: string, cause: unknown): Problem {
+  const error = cause instanceof Error ? cause : new Error(String(cause))
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name
+  const said = meanings[code] ?? error.message
+  return new Problem('unavailable', `cannot reach ${where}: ${said}${code in meanings ? ` (${code})` : ''}`, {
+    cause,
+    extra: { errno: code },
+  })
+}

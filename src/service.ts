@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname, join } from 'node:path'
+import { ensureOperatorToken, ensureSecret } from './access/first-token.ts'
+import { createTokens } from './access/tokens.ts'
+import { createAdmission } from './admission/admission.ts'
+import { finishOpenParts } from './admission/finish.ts'
+import { createOpenParts } from './admission/open-parts.ts'
+import { createParts } from './admission/parts.ts'
+import { createParsePool } from './admission/pool.ts'
+import { createRunsStore } from './admission/runs-store.ts'
+import { createFeed } from './answers/feed.ts'
+import { createCursors } from './answers/position.ts'
+import { type Config, localStateFile } from './config.ts'
+import { startDeliveries } from './deliveries.ts'
+import { mountFeed } from './http/feed.ts'
+import { mountLog } from './http/log.ts'
+import { mountOperations } from './http/operations.ts'
+import { mountPage } from './http/page.ts'
+import { mountRecords } from './http/records.ts'
+import { mountRuns } from './http/runs.ts'
+import { createServer } from './http/server.ts'
+import { type Book, openBook } from './ledger/book.ts'
+import { checkKeyRecord, recordConfiguration, recordKey } from './ledger/key-records.ts'
+import { createFolderObjects } from './objects/folder.ts'
+import { createArtifacts } from './objects/objects.ts'
+import { type LedgerName, toLedgerName } from './record/record.ts'
+import { openSigner } from './signer.ts'
+import { ensurePartitions, openStorage } from './storage.ts'
+import { startTelemetry } from './telemetry/telemetry.ts'
+import { readLedgers } from './watch/status.ts'
+import { createUses } from './watch/uses.ts'
+
+export interface Service {
+  url: string
+  /** What PostgreSQL it stands on, for people. */
+  database: string
+  tokenFile: string
+  /** Stops taking requests, finishes what is under way, releases everything. Safe to call twice. */
+  stop(): Promise<void>
+}
+
+/** Builds and starts everything, in this order; whatever was started is stopped again when a later step fails. */
+export async function startService(config: Config, version: string): Promise<Service> {
+  const started: { name: string; stop: () => Promise<unknown> }[] = []
+  const telemetry = await startTelemetry({ ...config.telemetry, otlp: config.otlp })
+  const { log, metrics } = telemetry
+  started.push({ name: 'telemetry', stop: () => telemetry.shutdown() })
+  const ending = new AbortController()
+  let stopping: Promise<void> | undefined
+  const stop = (): Promise<void> => (stopping ??= stopAll())
+  const stopAll = async (): Promise<void> => {
+    ending.abort()
+    for (const { name, stop: end } of started.toReversed()) {
+      await end().catch((error: unknown) => log.error('stop.failed', { name, error: String(error) }))
+    }
+  }
+  const keep = <T>(name: string, thing: T, end: (thing: T) => Promise<unknown>): T => {
+    started.push({ name, stop: () => end(thing) })
+    return thing
+  }
+
+  try {
+    const storage = keep('storage', await openStorage(config, log), (opened) => opened.close())
+    const { db, reader, watch, ledgers } = storage
+    const originOf = (ledger: LedgerName): string => `${config.public_host}/${ledger}`
+    const signer = keep('signer', await openSigner(config, originOf), (opened) => opened.close())
+
+    // Nothing is recorded by a service that has another key or guard than the ledgers were opened with.
+    const operationsName = toLedgerName(`${config.org}/operations`)
+    const guard = await signer.guardId()
+    const keyFacts = await Promise.all(ledgers.map(async (ledger) => ({ ledger, origin: originOf(ledger), vkey: await signer.vkey(ledger), guard })))
+    for (const facts of keyFacts) await checkKeyRecord(db, reader, operationsName, facts)
+
+    const node = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
+    const books = new Map<LedgerName, Book>()
+    for (const ledger of ledgers) {
+      const onAppend = (records: number, size: number, ms: number): void => metrics.recorded(ledger, records, size, ms / 1000)
+      const book = keep(`book ${ledger}`, await openBook({ ledger, db, signer, reader, watch, node, log, onAppend }), (opened) => opened.close())
+      const observe = async (): Promise<void> => {
+        const published = await reader.published(ledger)
+        if (published !== undefined) metrics.published(ledger, published.size, published.lastTime)
+      }
+      book.publisher.onPublished(() => void observe().catch(() => {})) // the next one tells
+      await observe()
+      books.set(ledger, book)
+    }
+    const bookOf = (ledger: LedgerName): Book => {
+      const book = books.get(ledger)
+      if (book === undefined) throw new Error(`${ledger} is not open`)
+      return book
+    }
+    const operations = bookOf(operationsName)
+    if (operations.publisher.stopped() === undefined) {
+      for (const facts of keyFacts) await recordKey(operations, facts)
+      await recordConfiguration(operations, hostname(), version, config)
+    }
+
+    const artifactsFolder = join(config.data_dir, 'artifacts')
+    const artifacts = createArtifacts(await createFolderObjects(artifactsFolder))
+    const pool = keep('parse pool', createParsePool(config.intake.workers), (opened) => opened.close())
+    const openParts = createOpenParts(join(config.data_dir, 'open-parts'))
+    const runs = createRunsStore(db, reader)
+    const parts = createParts({
+      pool, bookOf, runs, openParts, artifactsFolder,
+      async keep(bytes) {
+        const writer = await artifacts.writer()
+        await writer.write(bytes)
+        await writer.commit()
+      },
+      limits: {
+        maxDecodedBytes: config.intake.max_decoded_bytes,
+        maxRatio: config.intake.max_expansion,
+        ratioFreeBytes: 16 * 1_048_576,
+        maxLinesPerFile: config.intake.max_lines_per_file,
+        maxFiles: config.intake.max_files,
+      },
+    })
+    const admission = createAdmission({ org: config.org, bookOf, reader, runs, parts, log, maxInventoryFiles: 1_000_000 })
+    const finishing = finishOpenParts({ openParts, artifacts, runs, parts, log, signal: ending.signal })
+    keep('open parts', finishing, () => finishing)
+
+    const tokens = createTokens(db)
+    const tokenFile = join(config.data_dir, 'operator-token')
+    await ensureOperatorToken(db, tokenFile, config.org)
+    const uses = createUses(operations, log)
+    const server = await createServer(config.http, { authenticate: tokens.authenticate, recordUse: uses.record, logPublic: config.log.public, log })
+    const cursors = createCursors(await ensureSecret(db, 'cursors'))
+    const feed = createFeed({ reader, cursors, earliest: async () => 0 })
+    const treeOf = (ledger: LedgerName) => books.get(ledger)?.tree
+    const readBooks = () => readLedgers(db, reader, [...books.values()])
+    const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal: ending.signal })
+
+    mountRuns(server.mount, admission, config.http.limits)
+    mountFeed(server.mount, feed, cursors)
+    mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
+    mountLog(server.mount, treeOf, config.log.public)
+    mountOperations(server.mount, {
+      async readStatus() {
+        const status = await readBooks()
+        const ledgerStatus = status.ledgers.map((one) => ({ ...one }))
+        return { version, org: config.org, node, database: storage.database, ...status, ledgers: ledgerStatus, followers: await deliveries.followers(), consumers: feed.consumers(config.org) }
+      },
+      listDestinations: deliveries.list,
+      listDeadLetters: deliveries.deadLetters,
+    })
+    mountPage(server.mount, {
+      org: config.org,
+      version,
+      isReady: async () => (await readBooks()).ledgers.every(({ stopped }) => stopped === null),
+      printMetrics: () => telemetry.prometheus(),
+    })
+    metrics.setClock(async () => (await readBooks()).emitted_at / 1e6)
+
+    const minute = setInterval(() => void uses.flush(), 60_000)
+    const day = setInterval(() => void ensurePartitions(db).catch((error: unknown) => log.error('partitions.failed', { error: String(error) })), 6 * 3_600_000)
+    keep('uses', uses, async () => {
+      clearInterval(minute)
+      clearInterval(day)
+      await uses.flush()
+    })
+    keep('deliveries', deliveries, (running) => running.ended())
+    const url = await server.listen()
+    keep('http', server, (listening) => listening.close())
+    await writeLocalState({ url, token_file: tokenFile })
+    log.info('service.started', { url, node, version, database: storage.database })
+    return { url, database: storage.database, tokenFile, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Where the command line on this machine finds the service and its token. */
+async function writeLocalState(state: { url: string; token_file: string }): Promise<void> {
+  const file = localStateFile()
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  await writeFile(`${file}.${process.pid}.tmp`, `${JSON.stringify(state)}\n`, { mode: 0o600 })
+  await rename(`${file}.${process.pid}.tmp`, file)
+}

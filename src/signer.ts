@@ -1,0 +1,28 @@
+import { join } from 'node:path'
+import type { Config } from './config.ts'
+import type { LedgerName } from './record/record.ts'
+import { createGuard } from './signing/guard.ts'
+import { createKeys } from './signing/keys.ts'
+import { connectSigner } from './signing/remote.ts'
+import { type Signer, createSigner } from './signing/signer.ts'
+
+export interface OpenSigner extends Signer {
+  close(): Promise<void>
+}
+
+/** The signer of this node: the one behind `signer.socket`, which several nodes share, or its own over the data folder. */
+export async function openSigner(config: Config, origin: (ledger: LedgerName) => string): Promise<OpenSigner> {
+  const { socket } = config.signer
+  if (socket !== undefined) {
+    const remote = connectSigner(socket)
+    return { ...remote, close: async () => remote.close() }
+  }
+  return openLocalSigner(config, origin)
+}
+
+/** Keys and guard of the data folder. Throws when another process holds the guard. */
+export async function openLocalSigner(config: Config, origin: (ledger: LedgerName) => string): Promise<OpenSigner> {
+  const guard = await createGuard(join(config.data_dir, 'guard'))
+  const signer = createSigner({ keys: createKeys(join(config.data_dir, 'keys'), origin), guard, origin })
+  return { ...signer, close: async () => guard.close() }
+}

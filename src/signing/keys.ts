@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createSigningKey, parsePrivateKey, parseVkey, printPrivateKey, printVkey } from '../log/vkey.ts'
+import type { SigningKey } from '../log/vkey.ts'
+import type { LedgerName } from '../record/record.ts'
+import { ignoreAbsent, realFileEffects } from './durable-file.ts'
+
+/**
+ * The Ed25519 keys of the ledgers, one each, as files: `<org>.<ledger>.key` (a secret, 0600, in the form that Go tools read) and beside
+ * it `<org>.<ledger>.vkey` for everybody. A key's name is the origin of its log.
+ */
+export interface Keys {
+  /** Undefined when there is none. Throws when the file is damaged, another log's, or readable by others than owner and group. */
+  find(ledger: LedgerName): Promise<SigningKey | undefined>
+  /** Makes one, durable when this resolves; gives the one that is there when another process was faster. */
+  make(ledger: LedgerName): Promise<SigningKey>
+}
+
+/** `originOf` gives the origin, `<public host>/<org>/<ledger>`. The folder is made when it is not there. */
+export function createKeys(folder: string, originOf: (ledger: LedgerName) => string): Keys {
+  const pathOf = (ledger: LedgerName, extension: 'key' | 'vkey'): string =>
+    join(folder, `${ledger.replace('/', '.')}.${extension}`)
+
+  const find = async (ledger: LedgerName): Promise<SigningKey | undefined> => {
+    const path = pathOf(ledger, 'key')
+    const text = await readFile(path, 'utf8').catch(ignoreAbsent)
+    if (text === undefined) return undefined
+    const { mode } = await stat(path)
+    // Group read passes: it is how secrets are mounted into containers. Windows has no such bits.
+    if (process.platform !== 'win32' && (mode & 0o037) !== 0) {
+      throw new Error(`${path} is a private key and has mode ${(mode & 0o777).toString(8)}: chmod 600 it`)
+    }
+    const key = await parsePrivateKey(text.trimEnd())
+    if (key.name !== originOf(ledger)) throw new Error(`${path} is the key of ${key.name}, not of ${originOf(ledger)}`)
+    await publish(pathOf(ledger, 'vkey'), key)
+    return key
+  }
+
+  return {
+    find,
+    async make(ledger) {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      const seed = crypto.getRandomValues(new Uint8Array(32))
+      const key = await createSigningKey(originOf(ledger), 1, seed)
+      // Linked, not renamed: a link fails when the name is taken, so a key that others may have seen is never replaced.
+      // A crash before the link leaves a temporary file with a key that nobody used; after it, the key.
+      await putOnce(pathOf(ledger, 'key'), `${printPrivateKey(key, seed)}\n`, 0o600)
+      await realFileEffects.syncFolder(folder)
+      const made = await find(ledger)
+      if (made === undefined) throw new Error(`the key of ${ledger} vanished while it was made`)
+      return made
+    },
+  }
+}
+
+/** Writes the public half if it is not there; what is there must be it, for others verify by that file. */
+async function publish(path: string, key: SigningKey): Promise<void> {
+  const found = await readFile(path, 'utf8').catch(ignoreAbsent)
+  if (found === undefined) await putOnce(path, `${printVkey(key)}\n`, 0o644)
+  else if (printVkey(parseVkey(found.trimEnd())) !== printVkey(key))
+    throw new Error(`${path} does not belong to the key beside it`)
+}
+
+async function putOnce(path: string, text: string, mode: number): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.new`
+  const file = await open(temporary, 'wx', mode)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+    await link(temporary, path).catch(ignorePresent)
+  } finally {
+    await file.close()
+    await unlink(temporary)
+  }
+}
+
+function ignorePresent(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+}

@@ -1,0 +1,63 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Config } from './config.ts'
+import { type Database, createDatabase } from './database/database.ts'
+import { startEmbedded } from './database/embedded.ts'
+import { migrate } from './database/migrate.ts'
+import { type LedgerReader, createReader } from './ledger/read.ts'
+import { type Watch, createWatch } from './ledger/watch.ts'
+import { type LedgerName, ledgerKinds, toLedgerName } from './record/record.ts'
+import type { Logger } from './telemetry/logger.ts'
+
+/** Database and ledger reader without the service: for serving, and for commands that look into the database. */
+export interface Storage {
+  db: Database
+  reader: LedgerReader
+  watch: Watch
+  ledgers: LedgerName[]
+  /** What PostgreSQL it is, for people. */
+  database: string
+  close(): Promise<void>
+}
+
+/** The migrations lie beside src in a checkout and beside dist in the package. */
+export const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url))
+
+/** Months of partitions that are made ahead. */
+const monthsAhead = 6
+
+/** Starts the embedded server or connects, brings the schema up to date and makes partitions. Throws with what to do about it. */
+export async function openStorage(config: Config, log: Logger): Promise<Storage> {
+  await mkdir(config.data_dir, { recursive: true, mode: 0o700 })
+  const { url: given, owner_url } = config.database
+  const embedded = given === undefined ? await startEmbedded(join(config.data_dir, 'postgres'), { log }) : undefined
+  const url = given ?? embedded?.url ?? ''
+  try {
+    await migrate(owner_url ?? url, migrationsFolder, { log })
+    const db = createDatabase({ url, maxConnections: config.database.connections, log })
+    const watch = createWatch(db)
+    await ensurePartitions(db)
+    const { rows } = await db.query<{ version: string }>({ text: `select current_setting('server_version') as version` })
+    return {
+      db,
+      watch,
+      reader: createReader(db, watch),
+      ledgers: ledgerKinds.map((kind) => toLedgerName(`${config.org}/${kind}`)),
+      database: `PostgreSQL ${rows[0]?.version ?? ''}${embedded === undefined ? '' : ' (embedded: one node, no replica)'}`,
+      async close() {
+        await db.end()
+        await embedded?.stop()
+      },
+    }
+  } catch (error) {
+    await embedded?.stop()
+    throw error
+  }
+}
+
+/** This month's partitions and those of the months ahead; those that exist stay. */
+export async function ensurePartitions(db: Database): Promise<void> {
+  await db.query({ text: `select ensure_partitions(date_trunc('month', now() at time zone 'UTC')::date, $1)`, values: [monthsAhead + 1] })
+  await db.query({ text: `select ensure_delivery_partitions(date_trunc('month', now() at time zone 'UTC')::date, $1)`, values: [monthsAhead + 1] })
+}

@@ -1,0 +1,59 @@
+import type { Database } from '../database/database.ts'
+import type { LedgerReader } from '../ledger/read.ts'
+import { readHead } from '../ledger/store.ts'
+import { type LedgerName, type Micros, ledgerKindOf, printTime } from '../record/record.ts'
+
+/** How each ledger stands, by the database's own word. */
+export interface LedgerStatus {
+  ledger: LedgerName
+  recorded: number
+  published: number
+  /** recorded_at of the last published record; null for an empty ledger. */
+  last_recorded_at: string | null
+  /** Why nothing is recorded now; null while recording goes on. */
+  stopped: { code: string; detail: string } | null
+}
+
+export interface LedgersStatus {
+  ledgers: LedgerStatus[]
+  /** Sizes of the published ledgers, as `unit:184471,integration:99210`. */
+  as_of: string
+  /** Sum of the published sizes: never falls. */
+  generation: number
+  /** Database time: never stands still. */
+  emitted_at: Micros
+  partitions_ahead: number
+}
+
+export async function readLedgers(
+  db: Database,
+  reader: LedgerReader,
+  books: readonly { ledger: LedgerName; publisher: { stopped(): { code: string; message: string } | undefined } }[],
+): Promise<LedgersStatus> {
+  const ledgers: LedgerStatus[] = []
+  let emittedAt = 0
+  for (const { ledger, publisher } of books) {
+    const [{ head, clock }, published] = await Promise.all([readHead(db, ledger), reader.published(ledger)])
+    emittedAt = clock
+    const stopped = publisher.stopped()
+    ledgers.push({
+      ledger,
+      recorded: head?.size ?? 0,
+      published: published?.size ?? 0,
+      last_recorded_at: published === undefined || published.lastTime === 0 ? null : printTime(published.lastTime),
+      stopped: stopped === undefined ? null : { code: stopped.code, detail: stopped.message },
+    })
+  }
+  const { rows } = await db.query<{ ahead: number }>({
+    name: 'partitions_ahead',
+    text: `select partitions_ahead(date_trunc('month', to_timestamp($1 / 1000000.0) at time zone 'UTC')::date) as ahead`,
+    values: [emittedAt],
+  })
+  return {
+    ledgers,
+    as_of: ledgers.map(({ ledger, published }) => `${ledgerKindOf(ledger)}:${published}`).join(','),
+    generation: ledgers.reduce((sum, { published }) => sum + published, 0),
+    emitted_at: emittedAt,
+    partitions_ahead: rows[0]?.ahead ?? 0,
+  }
+}

@@ -1,0 +1,365 @@
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { runRoutes } from '../../src/api/run-routes.ts'
+import { declaration } from '../../src/api/runs.ts'
+import { calls } from '../../src/producer/client.ts'
+import { sha256, startFakeService, type FakeService } from './fake-service.ts'
+import { commit, lcov, makeCheckout, makeFolder, runProgram, write, type Ran } from './run-program.ts'
+
+let service: FakeService
+let folder: string
+beforeEach(async () => {
+  service = await startFakeService()
+  folder = makeCheckout()
+})
+afterEach(async () => {
+  await service.close()
+  rmSync(join(folder, '..'), { recursive: true, force: true })
+})
+
+const push = (...args: string[]): Promise<Ran> =>
+  runProgram(folder, ['push', ...args], { PROOFLINE_URL: service.url, PROOFLINE_TOKEN: 'secret-token' })
+const unit = ['coverage/lcov.info', '--test-type', 'unit']
+const lines = (): string[] => service.requests.map(({ line }) => line)
+
+describe('proofline push', () => {
+  it('declares, sends the inventory, sends the part, seals, and prints the receipt', async () => {
+    const head = commit(folder, 'second')
+    const { code, stdout, stderr } = await push(...unit, '--tests', '3,2,1,0')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const id = `local.${head.slice(0, 12)}-${sha256(lcov).slice(0, 12)}.default.unit`
+    expect(lines()).toEqual([
+      `PUT /v1/runs/${id}`,
+      `PUT /v1/runs/${id}/inventory`,
+      `PUT /v1/runs/${id}/parts?name=coverage%2Flcov.info`,
+      `PUT /v1/runs/${id}/seal`,
+    ])
+    expect(
+      stdout
+        .replaceAll(/[0-9a-f]{64}/g, '<hash>')
+        .replaceAll(id, '<run>')
+        .replace(/4 \S{44}$/m, '4 <root>'),
+    ).toBe(
+      [
+        'recorded: <run> in main/unit, with the 2 files of commit 000000000000',
+        'part           coverage/lcov.info: lcov (lcov.da@1), 1 files',
+        '  sha256       <hash>',
+        '  seq          1-1 (1 records), part record 2',
+        '  recorded_at  2026-11-23T05:00:00.000002Z',
+        '  recomputed   2 lines: 1 executed, 1 missed',
+        '  declared     2 lines: 2 executed (differs)',
+        '  unresolved   1: /else/where.js',
+        'seal           seq 3, completed, 3 tests: 2 passed, 1 failed, 0 skipped',
+        '  recorded_at  2026-11-23T05:00:00.000003Z',
+        '  admitted     yes',
+        '  root         <hash>',
+        'checkpoint     localhost/main/unit 4 <root>',
+        '',
+      ].join('\n'),
+    )
+  })
+
+  it('says what the routes take, with the token, the part compressed and the files of the commit', async () => {
+    await push(...unit)
+    const [declared, inventory, part] = service.requests
+    const said = declaration.parse(JSON.parse(declared!.body.toString()))
+    expect(said).toMatchObject({
+      repository: 'github.com/acme/payments',
+      test_type: 'unit',
+      suite: 'default',
+      ref: 'refs/heads/main',
+      parents: [],
+      committed_at: '2026-11-23T05:00:00.000Z',
+    })
+    expect(JSON.stringify(said)).not.toMatch(/secret|example\.com/)
+    expect(declared!.headers.authorization).toBe('Bearer secret-token')
+    expect(inventory!.body.toString()).toBe('{"path":"src/a.js","blob":"814f4a422927b82f5f8a43f8fab6d3839e3983f2"}\n')
+    expect(part!.headers['content-encoding']).toBe('zstd')
+    expect(part!.body.toString()).toBe(lcov)
+  })
+
+  it('prints the same receipt for the same run and bytes, and says that it is recorded', async () => {
+    const first = await push(...unit)
+    const second = await push(...unit)
+    expect(second.code).toBe(0)
+    expect(second.stdout.split('\n')[0]).toMatch(/^already recorded: local\./)
+    expect(second.stdout.split('\n').slice(1)).toEqual(first.stdout.split('\n').slice(1))
+    expect(service.records).toHaveLength(4)
+  })
+
+  it('refuses other bytes in the same part of the same run with exit code 1 and what to do', async () => {
+    await push(...unit, '--run', 'nightly', '--no-seal')
+    write(folder, 'coverage/lcov.info', lcov.replace('DA:2,0', 'DA:2,1'))
+    const { code, stderr } = await push(...unit, '--run', 'nightly', '--no-seal')
+    expect(code).toBe(1)
+    expect(stderr).toBe(
+      'proofline: part:nightly.default.unit/coverage/lcov.info was recorded before with other content [part_conflict]\n' +
+        '  what is recorded stays: push other bytes under another --run, or as another part with --part\n',
+    )
+  })
+
+  it('says how to give the test totals when there are none', async () => {
+    const { code, stderr } = await push(...unit)
+    expect(code).toBe(0)
+    expect(stderr).toContain("add --junit 'path/to/*.xml' or --tests total,passed,failed,skipped")
+  })
+
+  it('counts JUnit files into the seal', async () => {
+    write(
+      folder,
+      'out/a.xml',
+      '<testsuites><testsuite tests="99"><testcase name="a"/><testcase name="b"><failure>x</failure></testcase></testsuite></testsuites>',
+    )
+    write(folder, 'out/deep/b.xml', '<testsuite><testcase><skipped/></testcase></testsuite>')
+    const { code } = await push(...unit, '--junit', 'out/**/*.xml', '--outcome', 'failed')
+    expect(code).toBe(0)
+    expect(JSON.parse(service.requests.at(-1)!.body.toString())).toEqual({
+      outcome: 'failed',
+      tests: { total: 3, passed: 1, failed: 1, skipped: 1 },
+    })
+  })
+
+  it('sends a gzip file as it is, with its digest, under the name and the run of its content', async () => {
+    write(folder, 'coverage/lcov.info.gz', gzipSync(lcov))
+    const { code } = await push('coverage/lcov.info.gz', '--test-type', 'unit')
+    expect(code).toBe(0)
+    const part = service.requests[2]!
+    expect(part.headers['content-encoding']).toBe('gzip')
+    expect(part.headers['content-digest']).toBe(
+      `sha-256=:${Buffer.from(sha256(gzipSync(lcov)), 'hex').toString('base64')}:`,
+    )
+    expect(part.line).toContain(`-${sha256(lcov).slice(0, 12)}.default.unit/parts`)
+  })
+
+  it('names the folder of the checkout only where the report does', async () => {
+    write(folder, 'coverage/absolute.info', lcov.replace('src/a.js', join(folder, 'src/a.js')))
+    await push('coverage/lcov.info', 'coverage/absolute.info', '--test-type', 'unit', '--no-seal')
+    const parts = lines()
+      .filter((line) => line.includes('/parts?'))
+      .map((line) => new URL(line.slice(4), service.url).searchParams)
+    expect(parts.map((query) => [query.get('name'), query.get('root')])).toEqual([
+      ['coverage/lcov.info', null],
+      ['coverage/absolute.info', folder],
+    ])
+  })
+
+  it.each(['drop', 'lose', 503, { status: 503, code: 'overloaded', detail: 'too much is waiting' }] as const)(
+    'sends the same bytes again after %o, and nothing is recorded twice',
+    async (failure) => {
+      service.failNext('/parts', failure)
+      const { code, stderr } = await push(...unit, '--retry-for', '5')
+      expect(code).toBe(0)
+      expect(stderr).toMatch(/^waiting \d\.\d s: /)
+      expect(service.records).toHaveLength(4)
+    },
+  )
+
+  it('does not repeat what is refused', async () => {
+    service.failNext('/parts', { status: 422, code: 'report_empty', detail: 'the report names no file' })
+    const { code, stdout, stderr } = await push(...unit, '--json')
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout)).toEqual({
+      error: { code: 'report_empty', status: 422, exit: 1, detail: 'the report names no file' },
+    })
+    expect(stderr).toBe('proofline: the report names no file [report_empty]\n')
+    expect(lines().filter((line) => line.includes('/parts'))).toHaveLength(1)
+  })
+
+  it('ends with 4 when the time for retries is over, and says that repeating is safe', async () => {
+    service.failNext('PUT', 502, 9)
+    const { code, stderr } = await push(...unit, '--retry-for', '0')
+    expect(code).toBe(4)
+    expect(stderr).toMatch(
+      /^proofline: http:\S+ answers with status 502 \[unavailable\]\n {2}nothing is lost: repeating this command is safe\n$/,
+    )
+  })
+
+  it('spools the run where the service is unavailable, and drains it later without the checkout', async () => {
+    service.failNext('PUT', 'drop', 1)
+    const away = await push(...unit, '--retry-for', '0', '--on-unavailable', 'spool', '--spool', '../spool')
+    expect(away.code).toBe(0)
+    expect(away.stdout).toMatch(/^spooled local\.\S+ to /)
+    expect(service.records).toHaveLength(0)
+    const elsewhere = makeFolder()
+    const drained = await runProgram(elsewhere, ['push', '--drain', join(folder, '../spool')], {
+      PROOFLINE_URL: service.url,
+    })
+    expect(drained.code).toBe(0)
+    expect(drained.stdout).toMatch(/^recorded: local\./)
+    expect(readdirSync(join(folder, '../spool'))).toEqual([])
+    expect(service.requests.find(({ line }) => line.includes('/parts'))!.body.toString()).toBe(lcov)
+    expect(service.requests.find(({ line }) => line.includes('/inventory'))!.body.toString()).toContain('src/a.js')
+    const again = await push(...unit)
+    expect(again.stdout).toMatch(/^already recorded/)
+    rmSync(join(elsewhere, '..'), { recursive: true })
+  })
+
+  it('goes on with a warning when told to', async () => {
+    service.failNext('PUT', 'drop', 1)
+    const { code, stderr } = await push(...unit, '--retry-for', '0', '--on-unavailable', 'warn')
+    expect(code).toBe(0)
+    expect(stderr).toMatch(
+      /^warning: local\.\S+ was not recorded: cannot reach http:\S+: the connection broke \(ECONNRESET\)\n$/,
+    )
+  })
+
+  it('says what to start when nothing listens on this machine', async () => {
+    const { code, stderr } = await runProgram(folder, ['push', ...unit, '--retry-for', '0'], {
+      PROOFLINE_URL: 'http://127.0.0.1:9',
+    })
+    expect(code).toBe(4)
+    expect(stderr).toContain('start the service with: npx proofline serve')
+  })
+
+  it('uses what GitHub says in a job, and the checkout for the commit', async () => {
+    const event = write(
+      folder,
+      '../event.json',
+      JSON.stringify({ pull_request: { number: 12, head: { sha: 'a'.repeat(40) } } }),
+    )
+    const env = {
+      GITHUB_ACTIONS: 'true',
+      GITHUB_RUN_ID: '7351001',
+      GITHUB_RUN_ATTEMPT: '2',
+      GITHUB_JOB: 'test',
+      GITHUB_SHA: 'b'.repeat(40),
+      GITHUB_REF: 'refs/pull/12/merge',
+      GITHUB_EVENT_NAME: 'pull_request',
+      GITHUB_EVENT_PATH: event,
+      GITHUB_REPOSITORY: 'acme/payments',
+      GITHUB_REPOSITORY_ID: '99',
+      GITHUB_ACTOR_ID: '1',
+      GITHUB_ACTOR: 'someone',
+    }
+    const { code, stderr } = await runProgram(folder, ['push', ...unit, '--suite', 'api', '--tests', '1,1,0,0'], {
+      ...env,
+      PROOFLINE_URL: service.url,
+    })
+    expect(code).toBe(0)
+    expect(stderr).toMatch(
+      /^note: github builds bbbbbbbbbbbb, but [0-9a-f]{12} is checked out and is what is recorded\n$/,
+    )
+    expect(lines()[0]).toBe('PUT /v1/runs/github.7351001~2.api.unit')
+    const said = declaration.parse(JSON.parse(service.requests[0]!.body.toString()))
+    expect(said).toMatchObject({
+      head_commit: 'a'.repeat(40),
+      ref: 'refs/pull/12/merge',
+      change: '12',
+      repository_id: '99',
+      build: 'github.7351001',
+      ci: { provider: 'github', pipeline: '7351001', attempt: '2', job: 'test', actor_id: '1' },
+    })
+    expect(JSON.stringify(said)).not.toContain('someone')
+  })
+
+  it.each([
+    [['nothing.info', '--test-type', 'unit'], /cannot read .*nothing\.info: ENOENT/],
+    [['coverage/lcov.info'], /say --test-type unit or --test-type integration/],
+    [[...unit, '--tests', '1,2,3,4'], /are not 1/],
+    [[...unit, '--junit', 'no/*.xml'], /matches no file/],
+    [[...unit, '--commit', 'abc'], /40 or 64 hex digits/],
+    [['coverage/lcov.info', './coverage/lcov.info', '--test-type', 'unit'], /both be part coverage\/lcov\.info/],
+    [[], /name the coverage reports/],
+    [[...unit, '--outcome', 'green'], /Allowed choices/],
+  ])('is a usage error: %j', async (args, said) => {
+    const { code, stderr, stdout } = await push(...args)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(said)
+    expect(stderr).not.toMatch(/^\s+at /m)
+    expect(service.requests).toEqual([])
+  })
+
+  it('names a checkout without commits and a folder without git by what is missing', async () => {
+    const bare = makeFolder()
+    write(bare, 'lcov.info', lcov)
+    const none = await runProgram(bare, ['push', 'lcov.info', '--test-type', 'unit'], { PROOFLINE_URL: service.url })
+    expect(none.stderr).toContain('no commit is known here')
+    const named = [
+      'push',
+      'lcov.info',
+      '--test-type',
+      'unit',
+      '--commit',
+      'c'.repeat(40),
+      '--repository',
+      'example.org/r',
+    ]
+    const given = await runProgram(bare, named, { PROOFLINE_URL: service.url })
+    expect(given.code).toBe(0)
+    expect(given.stderr).toContain('no git checkout here')
+    rmSync(join(bare, '..'), { recursive: true })
+  })
+
+  it('finds url and token that a service left on this machine, and gives the token to no other address', async () => {
+    const token = write(folder, '../token', 'from-file\n')
+    write(folder, '../home/.local/state/proofline/local.json', JSON.stringify({ url: service.url, token_file: token }))
+    expect((await runProgram(folder, ['push', ...unit])).code).toBe(0)
+    expect(service.requests[0]!.headers.authorization).toBe('Bearer from-file')
+    await runProgram(folder, ['push', ...unit], { PROOFLINE_URL: service.url.replace('127.0.0.1', 'localhost') })
+    expect(service.requests.at(-1)!.headers.authorization).toBeUndefined()
+  })
+
+  it('writes a receipt file with the records and their proofs', async () => {
+    const { code } = await push(...unit, '--receipt', '../receipt.json')
+    expect(code).toBe(0)
+    const document: unknown = JSON.parse(readFileSync(join(folder, '../receipt.json'), 'utf8'))
+    expect(document).toMatchObject({ schema: 'proofline.receipts.v1', repeated: false, evidence: [{}, {}] })
+  })
+
+  it('leaves proofs out, and says so, where the token may not read', async () => {
+    service.failNext('/v1/records', { status: 403, code: 'forbidden', detail: 'push only' }, 4)
+    const { code, stdout, stderr } = await push(...unit, '--json')
+    expect(code).toBe(0)
+    expect(stderr).toContain('the receipt holds no proofs: push only')
+    expect(JSON.parse(stdout)).toMatchObject({ evidence: [] })
+  })
+
+  it('calls routes that exist', () => {
+    for (const [name, [method, path]] of Object.entries(calls)) {
+      expect(runRoutes.find((route) => route.name === name)).toMatchObject({ method, path })
+    }
+  })
+})
+
+describe('proofline push --dry-run', () => {
+  it('prints one object a file, without a service', async () => {
+    write(folder, 'a.info.gz', gzipSync(lcov))
+    write(folder, 'b.txt', 'hello')
+    write(folder, 'c.gz', gzipSync(lcov.repeat(500)).subarray(0, 40))
+    const { code, stdout } = await runProgram(folder, ['push', '--dry-run', '--json', 'a.info.gz', 'b.txt', 'c.gz'])
+    expect(code).toBe(1)
+    const [a, b, c] = stdout
+      .trim()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line))
+    expect(a).toEqual({
+      file: 'a.info.gz',
+      verdict: 'accept',
+      reason: null,
+      format: 'lcov',
+      definition: 'lcov.da@1',
+      files: 1,
+      lines: { found: 2, covered: 1, partial: 0, missed: 1 },
+      branches: { found: 0, covered: 0 },
+    })
+    expect(b).toMatchObject({ file: 'b.txt', verdict: 'refuse', format: null })
+    expect(c).toMatchObject({ verdict: 'refuse', reason: expect.stringMatching(/^encoding_invalid: gzip: /) as string })
+  })
+})
+
+describe('proofline seal', () => {
+  it('ends a run that was left open, once', async () => {
+    await push(...unit, '--run', 'nightly', '--no-seal')
+    expect(lines().some((line) => line.endsWith('/seal'))).toBe(false)
+    const args = ['seal', '--run', 'nightly', '--test-type', 'unit', '--tests', '1,1,0,0']
+    const first = await runProgram(folder, args, { PROOFLINE_URL: service.url })
+    expect(first).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^sealed: nightly\.default\.unit in main\/unit\nseq 3 at /) as string,
+    })
+    const again = await runProgram(folder, args, { PROOFLINE_URL: service.url })
+    expect(again.stdout).toMatch(/^already sealed/)
+  })
+})

@@ -1,0 +1,212 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ReceiptDocument } from '../../src/commands/receipt.ts'
+import { sha256, startFakeService, type FakeService } from './fake-service.ts'
+import { makeCheckout, runProgram, write, type Ran } from './run-program.ts'
+
+let service: FakeService
+let folder: string
+beforeEach(async () => {
+  service = await startFakeService()
+  folder = makeCheckout()
+})
+afterEach(async () => {
+  await service.close()
+  rmSync(join(folder, '..'), { recursive: true, force: true })
+})
+
+const proofline = (...args: string[]): Promise<Ran> => runProgram(folder, args, { PROOFLINE_URL: service.url })
+const otherKey = 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW'
+const appendMany = async (count: number): Promise<void> => {
+  for (let i = 0; i < count; i++) await service.append({ run: 'r', n: service.records.length })
+}
+
+describe('proofline verify <receipt>', () => {
+  const receipt = (): string => join(folder, '../receipt.json')
+  const change = (edit: (document: ReceiptDocument) => void): void => {
+    const document = JSON.parse(readFileSync(receipt(), 'utf8')) as ReceiptDocument
+    edit(document)
+    writeFileSync(receipt(), JSON.stringify(document))
+  }
+  beforeEach(async () => {
+    await appendMany(300)
+    await proofline(
+      'push',
+      'coverage/lcov.info',
+      '--test-type',
+      'unit',
+      '--tests',
+      '1,1,0,0',
+      '--receipt',
+      '../receipt.json',
+    )
+  })
+
+  it('needs neither service nor database, only a key, given or in the data folder', async () => {
+    await service.close()
+    const given = await proofline('verify', receipt(), '--key', service.vkey)
+    expect(given).toEqual({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(
+        /^ok {2}part coverage\/lcov\.info {2}main\.unit-302-\S+, in the log of 304 records signed by localhost\/main\/unit\nok {2}seal {21}main\.unit-303-/,
+      ) as string,
+    })
+    write(folder, '.proofline/keys/main.unit.vkey', `${service.vkey}\n`)
+    expect((await proofline('verify', receipt())).code).toBe(0)
+    service = await startFakeService()
+  })
+
+  it.each<[string, (document: ReceiptDocument) => void, RegExp]>([
+    [
+      'a receipt that says other than its record',
+      (d) => void (d.parts[0]!.totals.recomputed.lines.covered = 2),
+      /the receipt and its record differ in totals/,
+    ],
+    [
+      'a record with other bytes',
+      (d) => void (d.evidence[0]!.record = d.evidence[0]!.record.replace('"files":1', '"files":2')),
+      /malformed: expected a record of main\/unit, found record \S+: payload hashes to/,
+    ],
+    [
+      'a proof of another record',
+      (d) => void (d.evidence[0]!.proof = d.evidence[1]!.proof),
+      /proof-mismatch: expected a proof for index 302, found a proof for index 303/,
+    ],
+    [
+      'a checkpoint with another size',
+      (d) => void (d.evidence[0]!.proof = d.evidence[0]!.proof.replace('\n304\n', '\n305\n')),
+      /bad signature for key localhost\/main\/unit/,
+    ],
+  ])('names %s', async (_, edit, said) => {
+    change(edit)
+    const { code, stdout } = await proofline('verify', receipt(), '--key', service.vkey)
+    expect(code).toBe(1)
+    expect(stdout).toMatch(said)
+    expect(stdout).toMatch(/^DIFFERS/)
+  })
+
+  it('ends with 3 when the receipt holds no proofs, and with 2 without a key or for another file', async () => {
+    expect((await proofline('verify', receipt())).stderr).toContain('say whose signature is believed: --key')
+    change((document) => void (document.evidence = []))
+    expect((await proofline('verify', receipt(), '--key', service.vkey)).code).toBe(3)
+    writeFileSync(receipt(), '{}')
+    expect((await proofline('verify', receipt(), '--key', service.vkey)).code).toBe(2)
+  })
+
+  it('believes no key but those it was given', async () => {
+    const { code, stdout } = await proofline('verify', receipt(), '--key', otherKey)
+    expect(code).toBe(1)
+    expect(stdout).toContain('no key given here is for a log of ledger main/unit: PeterNeumann')
+  })
+})
+
+describe('proofline verify <service>', () => {
+  const verify = (...args: string[]): Promise<Ran> =>
+    proofline('verify', service.url, '--ledger', 'unit', '--key', service.vkey, ...args)
+
+  it('hashes every record again and says who signed', async () => {
+    await appendMany(255)
+    expect(await verify()).toEqual({
+      code: 0,
+      stderr: '',
+      stdout: 'ok  main/unit  255 records, every one hashed again, lead to the root signed by localhost/main/unit\n',
+    })
+    const { stdout } = await verify('--json')
+    expect(JSON.parse(stdout)).toMatchObject({
+      verdict: 'ok',
+      checks: [{ check: 'main/unit', verdict: 'ok', size: 255 }],
+    })
+  })
+
+  it('names the first bad seq, what was expected and what was found', async () => {
+    await appendMany(5)
+    const note = service.records[3]!
+    note[note.length - 2] = '9'.charCodeAt(0)
+    const { code, stdout } = await verify('--json')
+    expect(code).toBe(1)
+    const [check] = (JSON.parse(stdout) as { checks: { seq: number; detail: string }[] }).checks
+    expect(check).toMatchObject({
+      seq: 3,
+      detail: expect.stringMatching(
+        /^first bad seq 3: id-mismatch: expected payload hash \w+, found payload hash \w+/,
+      ) as string,
+    })
+  })
+
+  it('remembers what it verified, and demands that the log extends it', async () => {
+    await appendMany(3)
+    expect((await verify('--since', '../seen.json')).code).toBe(0)
+    await appendMany(4)
+    const grown = await verify('--since', '../seen.json')
+    expect(grown.stdout).toContain(
+      '7 records, every one hashed again, lead to the root signed by localhost/main/unit, and extends the 3 remembered',
+    )
+    service.records.length = 5
+    const back = await verify('--since', '../seen.json')
+    expect(back).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('rollback: expected at least 7 records as remembered, found 5') as string,
+    })
+    service.records.length = 1
+    await appendMany(9)
+    service.records.splice(0, 10)
+    await service.append({ run: 'another' })
+    await appendMany(9)
+    const forked = await verify('--since', '../seen.json')
+    expect(forked.code).toBe(1)
+    expect(forked.stdout).toContain('root-mismatch')
+    expect(readFileSync(join(folder, '../seen.json'), 'utf8')).toContain('\\n7\\n')
+  })
+
+  it('ends with 4 when the service cannot be reached', async () => {
+    service.failNext('/checkpoint', 'drop')
+    expect((await verify()).code).toBe(4)
+  })
+})
+
+describe('proofline feed', () => {
+  it('prints every record, one a line, and goes on from its cursor file', async () => {
+    await appendMany(5)
+    const args = ['feed', 'unit', '--after', '-1', '--limit', '2', '--cursor-file', '../cursor']
+    const first = await proofline(...args)
+    expect(first.code).toBe(0)
+    expect(first.stdout).toBe(service.records.map((record) => `${Buffer.from(record).toString()}\n`).join(''))
+    await appendMany(1)
+    const second = await proofline(...args)
+    expect(second.stdout).toBe(`${Buffer.from(service.records[5]!).toString()}\n`)
+  })
+
+  it('demands a start', async () => {
+    const { code, stderr } = await proofline('feed', 'unit')
+    expect(code).toBe(2)
+    expect(stderr).toContain('say --after -1 for everything from the start')
+  })
+})
+
+describe('proofline artifact get', () => {
+  it('writes the bytes only when they are what they are called', async () => {
+    expect((await proofline('artifact', 'get', sha256('artifact'))).stdout).toBe('artifact')
+    expect((await proofline('artifact', 'get', sha256('artifact'), '-o', '../a')).code).toBe(0)
+    expect(readFileSync(join(folder, '../a'), 'utf8')).toBe('artifact')
+    const altered = await proofline('artifact', 'get', sha256('altered'), '-o', '../b')
+    expect(altered.code).toBe(1)
+    expect(altered.stderr).toContain('[integrity]')
+    expect(existsSync(join(folder, '../b'))).toBe(false)
+    expect((await proofline('artifact', 'get', sha256('nothing'))).code).toBe(1)
+  })
+})
+
+describe('proofline status and destinations', () => {
+  it('print tables for people and JSON for machines', async () => {
+    await appendMany(2)
+    const { stdout } = await proofline('status')
+    expect(stdout).toBe(
+      `proofline 1 at ${service.url}, org main, as of unit:2\n\nledger     recorded  published\nmain/unit  2         2\n\nfollower  ledger     next  lag\nsplunk    main/unit  1     2\n`,
+    )
+    expect(JSON.parse((await proofline('status', '--json')).stdout)).toMatchObject({ as_of: 'unit:2' })
+    expect((await proofline('destinations')).stdout).toBe('no destinations are configured\n')
+    expect((await proofline('destinations', 'list', '--json')).stdout).toBe('[]\n')
+  })
+})

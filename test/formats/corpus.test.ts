@@ -1,0 +1,122 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import type { Description } from '../../src/formats/describe.ts'
+import { describeRefusal, describeReport } from '../../src/formats/describe.ts'
+import { printFiles, read } from './read.ts'
+
+/**
+ * Real and hostile reports that are not part of this project, beside it or where PROOFLINE_CORPUS says. Their manifest has the numbers
+ * of an independent reader: lines hit are our covered + partial.
+ */
+const corpus = process.env['PROOFLINE_CORPUS'] ?? fileURLToPath(new URL('../../../shared/corpus', import.meta.url))
+const isHere = existsSync(`${corpus}/MANIFEST.tsv`)
+if (!isHere) console.log('skipped: the corpus of real reports is not here (../shared/corpus, or PROOFLINE_CORPUS)')
+
+function readTable(name: string): Record<string, string>[] {
+  if (!isHere) return []
+  const [head = '', ...rows] = readFileSync(`${corpus}/${name}`, 'utf8').trimEnd().split('\n')
+  const columns = head.split('\t')
+  return rows.map((row) => Object.fromEntries(row.split('\t').map((cell, i) => [columns[i] ?? '', cell])))
+}
+
+function open(name: string): Uint8Array {
+  const bytes = readFileSync(`${corpus}/${name}`)
+  return name.endsWith('.gz') ? gunzipSync(bytes) : bytes
+}
+
+const describeFile = (name: string): Promise<Description> => read(open(name)).then(describeReport, describeRefusal)
+
+const numbersOf = ({ files, lines, branches }: Description): number[] => [
+  files,
+  lines.found,
+  lines.covered + lines.partial,
+  branches.found,
+  branches.covered,
+]
+
+const expectedOf = (row: Record<string, string>): number[] =>
+  ['exp_files', 'exp_lines_found', 'exp_lines_hit', 'exp_branches_found', 'exp_branches_hit'].map((column) =>
+    Number(row[column]),
+  )
+
+const manifest = readTable('MANIFEST.tsv')
+const isOurs = (row: Record<string, string>): boolean => row['format'] === 'lcov' || row['format'] === 'istanbul'
+const named = (rows: Record<string, string>[]): [string, Record<string, string>][] =>
+  rows.map((row) => [row['file'] ?? '', row])
+
+describe.skipIf(!isHere)('the corpus', () => {
+  it.each(named(manifest.filter((row) => isOurs(row) && row['verdict'] === 'accept')))(
+    '%s has the numbers of the manifest',
+    async (name, row) => {
+      const description = await describeFile(name)
+      expect(description.verdict).toBe('accept')
+      expect(numbersOf(description)).toEqual(expectedOf(row))
+    },
+  )
+
+  it.each(named(manifest.filter((row) => row['verdict']?.startsWith('incomplete'))))(
+    '%s is incomplete and keeps its whole sections',
+    async (name, row) => {
+      const description = await describeFile(name)
+      expect(description.verdict).toBe('incomplete')
+      const { complete_sections_only: whole } = JSON.parse(row['extra'] ?? '{}') as {
+        complete_sections_only?: number[]
+      }
+      if (whole === undefined) expect(numbersOf(description)).toEqual(expectedOf(row))
+      else expect(numbersOf(description).slice(1)).toEqual(whole)
+    },
+  )
+
+  it.each(named(manifest.filter((row) => row['verdict']?.startsWith('refuse'))))('%s is refused', async (name) => {
+    expect(await describeFile(name)).toMatchObject({ verdict: 'refuse', files: 0 })
+  })
+
+  it.each([
+    ['lcov-coveralls-empty.info', 'report_empty'],
+    ['lcov-grcov-not-an-info-file.info', 'report_unrecognized'],
+    ['istanbul-duplicate-json-keys.json', 'duplicate_key'],
+    ['v8-eslint-raw.json.gz', 'no_lines'],
+  ])('%s is refused with %s', async (name, code) => {
+    expect((await describeFile(name)).reason).toMatch(new RegExp(`^${code}: `))
+  })
+
+  it('keeps the one good file of a report with impossible paths', async () => {
+    const result = await read(open('hostile-lcov-path-traversal.info'))
+    expect(printFiles(result)).toEqual(['src/ok.c 1||2 - -'])
+    expect(result.refused.count).toBe(4)
+    expect(result.refused.first.map(({ reason }) => reason)).toEqual([
+      'the path leaves the repository',
+      'the path lies outside any repository',
+      'the path has a control character',
+      'the path is longer than 1024 bytes',
+    ])
+  })
+
+  it.each(named(readTable('history-lua/EVENTS.tsv')))('event %s', async (_, row) => {
+    const description = await describeFile(`history-lua/${row['file']}`)
+    expect(description.verdict).toBe('accept')
+    expect(numbersOf(description)).toEqual(expectedOf(row))
+  })
+
+  it('gives the same result however the bytes are cut', async () => {
+    const names = manifest
+      .filter((row) => isOurs(row) && Number(row['bytes_unpacked']) < 20_000)
+      .map((row) => row['file'] ?? '')
+    for (const name of names) {
+      const bytes = open(name)
+      const outcomes = await Promise.all(
+        [1, 7, 4_096].map((size) =>
+          read(bytes, {}, size).then((result) => [result, printFiles(result)], describeRefusal),
+        ),
+      )
+      for (const outcome of outcomes) expect(JSON.stringify(outcome)).toBe(JSON.stringify(outcomes[0]))
+    }
+  })
+
+  it('finds a file whose name is Latin-1 in the tree of the commit', async () => {
+    const result = await read(open('lcov-latin1-path-gcc.info'), { tree: new Set(['src/naïve módulo/ño.c']) })
+    expect(printFiles(result)).toEqual(['src/naïve módulo/ño.c 2|3| 6/8 2/2'])
+  })
+})

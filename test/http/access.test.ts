@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { scopes } from '../../src/access/principal.ts'
+import type { Route } from '../../src/api/route.ts'
+import { routes } from '../../src/api/routes.ts'
+import { type Served, artifactDigest, declaration, run, serve } from './serve.ts'
+
+/**
+ * The access matrix: every route with every kind of credential. An example request is needed for each route, so a new route without one
+ * fails here.
+ */
+const examples: Record<string, { path: string; body?: string; status: number }> = {
+  declareRun: { path: `/v1/runs/${run}`, body: JSON.stringify(declaration), status: 201 },
+  putInventory: { path: `/v1/runs/${run}/inventory`, body: '{"path":"a","blob":"b"}\n', status: 201 },
+  putPart: { path: `/v1/runs/${run}/parts?name=lcov.info`, body: 'TN:\n', status: 201 },
+  sealRun: { path: `/v1/runs/${run}/seal`, body: '{"outcome":"completed","tests":null}', status: 201 },
+  pushRun: {
+    path: `/v1/push?run=${run}&name=lcov.info&${new URLSearchParams(declaration).toString()}`,
+    body: 'TN:\n',
+    status: 201,
+  },
+  readFeed: { path: '/v1/feed/unit?cursor=earliest', status: 200 },
+  getRecord: { path: '/v1/records/ID', status: 200 },
+  getProof: { path: '/v1/records/ID/proof', status: 200 },
+  getArtifact: { path: `/v1/artifacts/${artifactDigest}`, status: 200 },
+  getCheckpoint: { path: '/log/main/unit/checkpoint', status: 200 },
+  getEntries: { path: '/log/main/unit/tile/entries/000.p/2', status: 200 },
+  getTile: { path: '/log/main/unit/tile/0/000.p/2', status: 200 },
+  getStatus: { path: '/v1/status', status: 200 },
+  listDestinations: { path: '/v1/destinations', status: 200 },
+  listDeadLetters: { path: '/v1/dead-letters', status: 200 },
+  getHealth: { path: '/healthz', status: 200 },
+  getReadiness: { path: '/readyz', status: 200 },
+  getMetrics: { path: '/metrics', status: 200 },
+  getPage: { path: '/', status: 200 },
+}
+
+let closed: Served
+let published: Served
+beforeAll(async () => {
+  closed = await serve()
+  published = await serve({ logPublic: true })
+  for (const served of [closed, published]) served.reader.add(3)
+})
+afterAll(async () => {
+  await closed.close()
+  await published.close()
+})
+
+async function ask(
+  served: Served,
+  route: Route,
+  token: string | undefined,
+  more: Record<string, string> = {},
+): Promise<Response> {
+  const example = examples[route.name]
+  if (example === undefined) throw new Error(`the access matrix has no example of ${route.name}`)
+  const record = (await served.reader.readBatch('main/unit', 0)).records[0]!
+  const type = { 'content-type': route.body.kind === 'json' ? 'application/json' : 'application/octet-stream' }
+  const init = {
+    method: route.method,
+    headers: { ...type, ...more },
+    ...(example.body === undefined ? {} : { body: example.body }),
+  }
+  return served.fetch(example.path.replace('ID', record.id), token === undefined ? init : { ...init, token })
+}
+
+describe.each(routes.map((route) => [route.name, route] as const))('%s', (_name, route) => {
+  const { status } = examples[route.name] ?? { status: 0 }
+  // The test is on this machine, so only a forwarded request shows what others get.
+  const far = { 'x-forwarded-for': '203.0.113.7' }
+
+  it('without a credential', async () => {
+    const answer = await ask(closed, route, undefined, far)
+    expect(answer.status).toBe(route.open === 'always' ? status : 401)
+    if (answer.status === 401) expect(answer.headers.get('www-authenticate')).toContain('Bearer')
+    if (route.open === 'loopback') expect((await ask(closed, route, undefined)).status).toBe(status)
+    if (route.open === 'published_log') expect((await ask(published, route, undefined, far)).status).toBe(status)
+    else if (route.open === 'never') expect((await ask(published, route, undefined)).status).toBe(401)
+  })
+
+  it('with a credential that is unknown or has expired', async () => {
+    expect((await ask(closed, route, 'expired', far)).status).toBe(route.open === 'always' ? status : 401)
+    if (route.open === 'published_log') expect((await ask(published, route, 'expired')).status).toBe(401)
+  })
+
+  it.each(scopes)('with the scope %s', async (scope) => {
+    const allowed = route.open === 'always' || route.scope.includes(scope)
+    const answer = await ask(closed, route, scope, far)
+    expect(answer.status).toBe(allowed ? status : 403)
+    if (!allowed) expect(await answer.json()).toMatchObject({ code: 'forbidden' })
+  })
+
+  it('bound to a repository, shows nothing about others', async () => {
+    if (route.open === 'always' || route.name === 'getMetrics' || route.scope.includes('push')) return // admission decides on pushes
+    for (const scope of route.scope) {
+      expect([403, 404]).toContain((await ask(closed, route, `${scope}@github.com/acme/other`, far)).status)
+    }
+  })
+})
+
+it('puts uses on record as the routes say, and refuses what cannot be recorded', async () => {
+  closed.uses.length = 0
+  const artifact = routes.find(({ name }) => name === 'getArtifact')!
+  await ask(closed, artifact, 'audit')
+  await ask(
+    closed,
+    routes.find(({ name }) => name === 'getRecord')!,
+    'audit',
+  )
+  await ask(
+    closed,
+    routes.find(({ name }) => name === 'readFeed')!,
+    'feed',
+  )
+  await ask(closed, artifact, 'push')
+  expect(closed.uses).toMatchObject([
+    { route: 'getArtifact', records: 'before', params: { sha256: artifactDigest }, who: { id: 'token:audit' } },
+    { route: 'getRecord', records: 'summed' },
+  ])
+  let opened = false
+  const unable = await serve({
+    recordUse: () => Promise.reject(new Error('recording is down')),
+    openArtifact: async () => {
+      opened = true
+      return undefined
+    },
+  })
+  expect((await ask(Object.assign(unable, { reader: closed.reader }), artifact, 'audit')).status).toBe(500)
+  expect(opened).toBe(false)
+  await unable.close()
+})

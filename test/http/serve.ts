@@ -1,0 +1,174 @@
+import { Readable } from 'node:stream'
+import { type Principal, type Scope, scopes } from '../../src/access/principal.ts'
+import type { Admission } from '../../src/admission/admission.ts'
+import { createFeed } from '../../src/answers/feed.ts'
+import { createCursors } from '../../src/answers/position.ts'
+import type { Status } from '../../src/api/operations.ts'
+import { mountFeed } from '../../src/http/feed.ts'
+import { mountLog } from '../../src/http/log.ts'
+import type { Use } from '../../src/http/mount.ts'
+import { mountOperations } from '../../src/http/operations.ts'
+import { mountPage } from '../../src/http/page.ts'
+import { mountRecords } from '../../src/http/records.ts'
+import { mountRuns } from '../../src/http/runs.ts'
+import { type HttpServer, createServer } from '../../src/http/server.ts'
+import { httpSettings } from '../../src/http/settings.ts'
+import type { LogFields, Logger } from '../../src/telemetry/logger.ts'
+import { type FakeReader, createFakeReader } from '../answers/fake-reader.ts'
+
+/** The real server on a real socket, over fakes in memory. Tokens are words: `Bearer push` has the scope push, and so on. */
+export interface Served {
+  url: string
+  port: number
+  reader: FakeReader
+  uses: Use[]
+  logged: { level: string; event: string; fields: LogFields }[]
+  admitted: unknown[][]
+  close(): Promise<void>
+  fetch(path: string, init?: RequestInit & { token?: string; duplex?: 'half' }): Promise<Response>
+}
+
+export interface ServeOptions {
+  limits?: Record<string, number>
+  settings?: Record<string, unknown>
+  admission?: Partial<Admission>
+  logPublic?: boolean
+  ready?: () => Promise<boolean>
+  status?: () => Promise<Status>
+  openArtifact?: (sha256: string) => Promise<Readable | undefined>
+  recordUse?: (use: Use) => Promise<void>
+  earliest?: number
+}
+
+export const artifactDigest = 'ab'.repeat(32)
+
+function principalOf(authorization: string | undefined): Principal | undefined {
+  const [, name = '', repository] = /^Bearer ([a-z_]+)(?:@(.+))?$/.exec(authorization ?? '') ?? []
+  const held = name === 'all' ? scopes : scopes.filter((scope) => scope === name)
+  if (held.length === 0) return undefined
+  const base = { org: 'main', id: `token:${name}`, method: 'token', scopes: new Set<Scope>(held) } as const
+  return repository === undefined ? base : { ...base, repositories: [repository] }
+}
+
+export async function serve(options: ServeOptions = {}): Promise<Served> {
+  const reader = createFakeReader()
+  const uses: Use[] = []
+  const logged: Served['logged'] = []
+  const admitted: unknown[][] = []
+  const note =
+    (level: string) =>
+    (event: string, fields: LogFields = {}) =>
+      void logged.push({ level, event, fields })
+  const log: Logger = { info: note('info'), warn: note('warn'), error: note('error') }
+  const settings = httpSettings.parse({
+    port: 0,
+    limits: { refusals_per_minute: 10_000, check_ms: 50, ...options.limits },
+    ...options.settings,
+  })
+  const logPublic = options.logPublic ?? false
+  const server: HttpServer = await createServer(settings, {
+    authenticate: async (authorization) => principalOf(authorization),
+    recordUse: options.recordUse ?? (async (use) => void uses.push(use)),
+    logPublic,
+    log,
+  })
+
+  const answer =
+    (what: string) =>
+    async (...given: unknown[]) => {
+      admitted.push([what, ...given])
+      for (const value of [
+        given[2],
+        (given[2] as { body?: unknown })?.body,
+        (given[2] as { part?: { body?: unknown } })?.part?.body,
+      ]) {
+        if (typeof value === 'object' && value !== null && Symbol.asyncIterator in value)
+          for await (const _ of value as AsyncIterable<Uint8Array>);
+      }
+      return { created: true, answer: { what } }
+    }
+  const admission = {
+    declare: answer('declare'),
+    addInventory: answer('addInventory'),
+    addPart: answer('addPart'),
+    close: answer('close'),
+    push: answer('push'),
+    ...options.admission,
+  } as unknown as Admission // the fakes answer less than the real shapes hold; the routes pass answers on as they are
+  mountRuns(server.mount, admission, settings.limits)
+
+  const cursors = createCursors(new Uint8Array(32).fill(3))
+  mountFeed(server.mount, createFeed({ reader, cursors, earliest: async () => options.earliest ?? 0 }), cursors)
+  const tree = {
+    checkpoint: async () =>
+      (await reader.published('main/unit')) === undefined ? undefined : 'localhost/main/unit\n1\nroot=\n',
+    tile: async (level: number, index: number, width: number) =>
+      level === 0 && index === 0 && width <= 3 ? new Uint8Array(32 * width).fill(9) : undefined,
+    entries: async (index: number, width: number) =>
+      index === 0 && width <= 3 ? new Uint8Array(2_000).fill(width) : undefined,
+    proof: async (seq: number) => `c2sp.org/tlog-proof@v1\nindex ${seq}\n`,
+  }
+  const treeOf = (ledger: string) => (ledger === 'main/unit' ? tree : undefined)
+  const openArtifact =
+    options.openArtifact ??
+    (async (sha256) => (sha256 === artifactDigest ? Readable.from([Buffer.from('TN:\n')]) : undefined))
+  mountRecords(server.mount, { reader, treeOf, openArtifact })
+  mountLog(server.mount, treeOf, logPublic)
+  mountOperations(server.mount, {
+    readStatus:
+      options.status ??
+      (async () => ({ version: '0', org: 'main', as_of: '', ledgers: [], followers: [], consumers: [] })),
+    listDestinations: async () => [],
+    listDeadLetters: async ({ limit }) => ({ dead_letters: [], next: String(limit) }),
+  })
+  mountPage(server.mount, {
+    org: 'main',
+    version: '0.1.0',
+    isReady: options.ready ?? (async () => true),
+    printMetrics: async () => 'up 1\n',
+  })
+
+  const url = await server.listen()
+  return {
+    url,
+    port: Number(new URL(url).port),
+    reader,
+    uses,
+    logged,
+    admitted,
+    close: () => server.close(),
+    fetch: (path, { token, ...init } = {}) => {
+      const headers = new Headers(init.headers)
+      if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
+      return fetch(`${url}${path}`, { ...init, headers })
+    },
+  }
+}
+
+export const declaration = {
+  repository: 'github.com/acme/payments',
+  test_type: 'unit',
+  suite: 'api',
+  commit: '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b',
+} as const
+
+export const run = 'github.7351001.api.unit'
+
+/** Writes raw bytes to the server and answers all that comes back until the connection ends. */
+export async function raw(
+  port: number,
+  bytes: string | Buffer,
+  options: { halfClose?: boolean } = {},
+): Promise<string> {
+  const { connect } = await import('node:net')
+  const socket = connect(port, '127.0.0.1')
+  const chunks: Buffer[] = []
+  socket.write(bytes)
+  if (options.halfClose === true) socket.end()
+  try {
+    for await (const chunk of socket) chunks.push(chunk as Buffer)
+  } catch {
+    // a reset after the answer is an end too
+  }
+  return Buffer.concat(chunks).toString()
+}

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openArtifact, readArtifact } from '../../src/producer/artifact.ts'
+import { makeFolder, write } from '../commands/run-program.ts'
+
+let folder: string
+beforeEach(() => (folder = makeFolder()))
+afterEach(() => rmSync(join(folder, '..'), { recursive: true, force: true }))
+
+const text = 'SF:/ci/checkout/src/a.js\n'.repeat(40_000)
+const digest = createHash('sha256').update(text).digest('hex')
+const ignore = (): void => undefined
+
+describe('readArtifact', () => {
+  it.each([
+    ['identity', Buffer.from(text)],
+    ['gzip', gzipSync(text)],
+    ['zstd', zstdCompressSync(text)],
+  ] as const)('knows the report within %s', async (encoding, bytes) => {
+    const artifact = await readArtifact(write(folder, 'r', bytes), '/ci/checkout')
+    expect(artifact).toMatchObject({ encoding, sha256: digest, storedBytes: bytes.length, mentions: true })
+  })
+
+  it('finds a text across the edge of two chunks, and none that is not there', async () => {
+    const edge = write(folder, 'r', `${'x'.repeat((1 << 18) - 4)}/ci/checkout${'y'.repeat(1000)}`)
+    expect(await readArtifact(edge, '/ci/checkout')).toMatchObject({ mentions: true })
+    expect(await readArtifact(edge, '/ci/elsewhere')).toMatchObject({ mentions: false })
+    expect(await readArtifact(edge, '')).toMatchObject({ mentions: false })
+  })
+
+  it('describes a broken gzip file by its stored bytes, so that it is sent and its refusal recorded', async () => {
+    const cut = gzipSync(text).subarray(0, 100)
+    const artifact = await readArtifact(write(folder, 'r', cut), '')
+    expect(artifact).toMatchObject({ encoding: 'gzip', sha256: createHash('sha256').update(cut).digest('hex') })
+  })
+})
+
+describe('openArtifact', () => {
+  it('compresses a plain report and tells how far it is', async () => {
+    const seen: number[] = []
+    const body = openArtifact(await readArtifact(write(folder, 'r', text), ''), (bytes) => seen.push(bytes))
+    expect(body).toMatchObject({ encoding: 'zstd', contentDigest: undefined })
+    expect(zstdDecompressSync(await buffer(body.stream)).toString()).toBe(text)
+    expect(seen.at(-1)).toBe(text.length)
+  })
+
+  it.each([
+    ['plain', text],
+    ['gzip', gzipSync(text)],
+  ])('breaks off when a %s file changed since it was read', async (_, bytes) => {
+    const file = write(folder, 'r', bytes)
+    const artifact = await readArtifact(file, '')
+    writeFileSync(file, Buffer.concat([Buffer.from(bytes), Buffer.from('more')]))
+    await expect(buffer(openArtifact(artifact, ignore).stream)).rejects.toThrow(/changed while it was sent/)
+  })
+})

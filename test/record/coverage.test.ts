@@ -1,0 +1,171 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { FileCoverage, RunContext } from '../../src/record/coverage.ts'
+import { coveragePayloads } from '../../src/record/coverage.ts'
+import type { LineRanges } from '../../src/record/lines.ts'
+import { countLines, fromSorted, parseLines, subtract, unite } from '../../src/record/lines.ts'
+import { Problem } from '../../src/record/problem.ts'
+import { encodeRecord, maxPayloadBytes, maxRecordBytes } from '../../src/record/record.ts'
+
+const run: RunContext = {
+  ledger: 'main/unit',
+  run: 'github.7351001.api.unit',
+  part: 'coverage/lcov.info',
+  repository: 'github.com/acme/payments',
+  commit: '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b',
+  ref: 'refs/heads/main',
+  build: 'payments-2026.11.23-7351',
+  build_seq: 512,
+  suite: 'api',
+  test_type: 'unit',
+  tool: { name: 'nyc', version: '17.1.0' },
+  artifact_sha256: 'a'.repeat(64),
+}
+
+const file: FileCoverage = {
+  path: 'src/refund.ts',
+  blob: '9c1f0e5b7d2a4c6e8f1029384756afbecd012345',
+  metric: 'line',
+  definition: 'lcov.da@1',
+  covered: parseLines('1-5,9-17,20'),
+  partial: parseLines('21,45'),
+  missed: parseLines('6-8,18-19'),
+  branches: { found: 8, covered: 6 },
+  functions: { found: 3, covered: 3 },
+}
+
+const text = (payload: Uint8Array | undefined): string => new TextDecoder().decode(payload)
+
+interface Printed {
+  ordinal: number
+  lines: { found: number; covered: number; partial: number; missed: number }
+  branches?: unknown
+  functions?: unknown
+  window?: { index: number; of: number; from: number; to: number }
+  ranges: { covered: string; partial: string; missed: string }
+}
+
+const parse = (payload: Uint8Array): Printed => JSON.parse(text(payload)) as Printed
+
+/** Every other line, in turn covered, partial and missed: the worst that a file can print. */
+function scattered(lines: number, first: number): FileCoverage {
+  const every = (rest: number): LineRanges =>
+    fromSorted(
+      Array.from({ length: lines }, (_, i) => i)
+        .filter((i) => i % 3 === rest)
+        .map((i) => first + 2 * i),
+    )
+  return { ...file, covered: every(0), partial: every(1), missed: every(2) }
+}
+
+describe('coveragePayloads', () => {
+  it('prints the keys in the order of the design', () => {
+    const payloads = coveragePayloads(file, run, 17)
+    expect(payloads).toHaveLength(1)
+    expect(text(payloads[0])).toBe(
+      '{"schema":"proofline.coverage.v1","kind":"coverage","ledger":"main/unit","run":"github.7351001.api.unit","part":"coverage/lcov.info","ordinal":17,' +
+        '"repository":"github.com/acme/payments","commit":"4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b","ref":"refs/heads/main",' +
+        '"build":"payments-2026.11.23-7351","build_seq":512,"suite":"api","test_type":"unit","path":"src/refund.ts",' +
+        '"blob":"9c1f0e5b7d2a4c6e8f1029384756afbecd012345","metric":"line","definition":"lcov.da@1","tool":{"name":"nyc","version":"17.1.0"},' +
+        '"lines":{"found":22,"covered":15,"partial":2,"missed":5},"branches":{"found":8,"covered":6},"functions":{"found":3,"covered":3},' +
+        `"artifact_sha256":"${'a'.repeat(64)}","ranges":{"covered":"1-5,9-17,20","partial":"21,45","missed":"6-8,18-19"}}`,
+    )
+  })
+
+  it('leaves absent keys out', () => {
+    const bare: RunContext = {
+      ledger: 'main/unit',
+      run: 'r',
+      part: 'p',
+      repository: 'g',
+      commit: 'c',
+      suite: 's',
+      test_type: 'unit',
+      artifact_sha256: 'a',
+    }
+    const [payload] = coveragePayloads(
+      { path: 'a', metric: 'line', definition: 'd', covered: [], partial: [], missed: [] },
+      bare,
+      0,
+    )
+    expect(text(payload)).toBe(
+      '{"schema":"proofline.coverage.v1","kind":"coverage","ledger":"main/unit","run":"r","part":"p","ordinal":0,"repository":"g","commit":"c","suite":"s","test_type":"unit",' +
+        '"path":"a","metric":"line","definition":"d","lines":{"found":0,"covered":0,"partial":0,"missed":0},"artifact_sha256":"a","ranges":{"covered":"","partial":"","missed":""}}',
+    )
+  })
+
+  it('cuts long line sets into windows that add up, none too long, tiling the lines', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5_000 }),
+        fc.integer({ min: 1, max: 2_000_000_000 }),
+        fc.integer({ min: 0, max: 99_999 }),
+        (lines, first, ordinal) => {
+          const whole = scattered(lines, first)
+          const payloads = coveragePayloads(whole, run, ordinal)
+          const printed = payloads.map(parse)
+          for (const payload of payloads) {
+            expect(payload.length).toBeLessThanOrEqual(maxPayloadBytes)
+            expect(
+              encodeRecord(payload, { ledger: 'main/unit', seq: 2 ** 52, recordedAt: 1_795_410_000_123_456 }).length,
+            ).toBeLessThanOrEqual(maxRecordBytes)
+          }
+          for (const state of ['covered', 'partial', 'missed'] as const) {
+            expect(printed.map(({ ranges }) => parseLines(ranges[state])).reduce(unite)).toEqual(whole[state])
+            expect(printed.reduce((sum, each) => sum + each.lines[state], 0)).toBe(countLines(whole[state]))
+          }
+          expect(printed.map(({ ordinal: at }) => at)).toEqual(printed.map((_, i) => ordinal + i))
+          expect(
+            printed.filter(({ branches, functions }) => branches !== undefined || functions !== undefined),
+          ).toHaveLength(1)
+          expect(printed[0]?.branches).toEqual(file.branches)
+          if (printed.length === 1) expect(printed[0]?.window).toBeUndefined()
+          else {
+            const windows = printed.map(({ window }) => window!)
+            expect(windows.map(({ index, of }) => [index, of])).toEqual(windows.map((_, i) => [i, windows.length]))
+            expect(windows[0]?.from).toBe(1)
+            for (const [i, { from }] of windows.entries()) if (i > 0) expect(from).toBe(windows[i - 1]!.to + 1)
+            for (const { ranges, window } of printed) {
+              const inside = [window!.from, window!.to]
+              for (const state of ['covered', 'partial', 'missed'] as const)
+                expect(subtract(parseLines(ranges[state]), inside)).toEqual([])
+            }
+          }
+        },
+      ),
+      { numRuns: 30 },
+    )
+  })
+
+  it('fills its windows: 100,000 scattered lines need no more records than their text does', () => {
+    const payloads = coveragePayloads(scattered(100_000, 1), run, 0)
+    const bytes = payloads.reduce((sum, payload) => sum + payload.length, 0)
+    expect(bytes / payloads.length).toBeGreaterThan(maxPayloadBytes - 250)
+  })
+
+  it('takes the longest names together with windows', () => {
+    const long: RunContext = {
+      ...run,
+      run: 'r'.repeat(200),
+      part: 'p'.repeat(256),
+      repository: 'g'.repeat(256),
+      ref: 'f'.repeat(256),
+      build: 'b'.repeat(256),
+      suite: 's'.repeat(100),
+    }
+    const payloads = coveragePayloads({ ...scattered(2_000, 1), path: 'd/'.repeat(512) }, long, 0)
+    expect(payloads.length).toBeGreaterThan(3)
+    for (const payload of payloads) expect(payload.length).toBeLessThanOrEqual(maxPayloadBytes)
+  })
+
+  it.each([
+    ['a path over 1,024 bytes', { ...file, path: 'x'.repeat(1_025) }, run],
+    ['a path that is longer once it is escaped', { ...file, path: '\\'.repeat(513) }, run],
+    ['a path that is longer in UTF-8', { ...file, path: 'д'.repeat(513) }, run],
+    ['another string over 256 bytes', file, { ...run, part: 'x'.repeat(257) }],
+  ])('refuses %s', (_, of, within) => {
+    const attempt = (): unknown => coveragePayloads(of, within, 0)
+    expect(attempt).toThrow(Problem)
+    expect(attempt).toThrow(expect.objectContaining({ code: 'record_too_large' }) as Error)
+  })
+})

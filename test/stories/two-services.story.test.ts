@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type TestDatabase, createTestDatabase } from '../support/database.ts'
+import { anLcov, cleanEnvironment, cli, endOf, pushRun, runCli, startServe, temporaryFolder } from '../support/service.ts'
+
+/** Longer than a session may be silent (15 s), so that a frozen node loses its workers and locks. PROOFLINE_FREEZE_S=60 in conformance. */
+const frozenMs = Number(process.env['PROOFLINE_FREEZE_S'] ?? 18) * 1_000
+
+let test: TestDatabase | undefined
+const cleanups: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).toReversed()) await clean()
+  await test?.drop()
+  test = undefined
+})
+
+const until = async (condition: () => boolean): Promise<void> => {
+  for (const end = performance.now() + 40_000; !condition(); await new Promise((wake) => setTimeout(wake, 50))) {
+    if (performance.now() > end) throw new Error('it did not happen within 40 s')
+  }
+}
+
+describe('two services on one database, sharing one signer', () => {
+  it(
+    'record into the same ledgers without a gap or a double, also while one is frozen',
+    async () => {
+      const database = (test = await createTestDatabase())
+      const folder = await temporaryFolder('two')
+      cleanups.push(folder.remove)
+      const socket = join(folder.path, 'signer.sock')
+      const signerData = join(folder.path, 'signer')
+      const signer = spawn(process.execPath, [cli, 'signer', '--socket', socket, '--data-dir', signerData], {
+        env: cleanEnvironment(folder.path),
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      cleanups.push(async () => {
+        signer.kill('SIGKILL')
+      })
+      await new Promise((resolve) => signer.stdout.once('data', resolve))
+      const env = { PROOFLINE_SIGNER_SOCKET: socket }
+      const a = await startServe({ dataDir: join(folder.path, 'a'), databaseUrl: database.url, env })
+      cleanups.push(async () => a.signal('SIGKILL'))
+      const b = await startServe({ dataDir: join(folder.path, 'b'), databaseUrl: database.url, env })
+      cleanups.push(async () => b.signal('SIGKILL'))
+      const { token } = a // the first one made it; the second found it in the database
+
+      const receipts = new Map<string, unknown[]>()
+      let pushing = true
+      const done = { a: 0, b: 0 }
+      const client = async (url: string, name: 'a' | 'b', mine: (i: number) => string): Promise<void> => {
+        for (let i = 0; pushing; i++) {
+          const run = mine(i)
+          const answer = await pushRun({ url, token }, run, anLcov(i)).catch(() => undefined)
+          if (answer === undefined || answer.status >= 500) {
+            i--
+            await new Promise((wake) => setTimeout(wake, 50))
+            continue
+          }
+          expect(answer.status, `${name} ${run} ${JSON.stringify(answer.body)}`).toBeLessThan(300)
+          receipts.set(run, [...(receipts.get(run) ?? []), answer.body['seal']])
+          done[name]++
+        }
+      }
+      const own = (name: string) => (i: number): string => `local.${name}-${i}.api.unit`
+      const shared = (i: number): string => `local.shared-${i}.api.unit`
+      const working = [client(a.url, 'a', own('a')), client(b.url, 'b', own('b')), client(a.url, 'a', shared), client(b.url, 'b', shared)]
+      await until(() => done.a > 4 && done.b > 4)
+      const before = receipts.size
+      b.signal('SIGSTOP')
+      const frozenAt = done.b
+      await new Promise((wake) => setTimeout(wake, frozenMs))
+      const during = receipts.size
+      b.signal('SIGCONT')
+      await until(() => done.b > frozenAt + 5)
+      pushing = false
+      await Promise.all(working)
+      expect(before).toBeGreaterThan(4)
+      expect(during).toBeGreaterThan(before + 10)
+      for (const [run, seals] of receipts) for (const seal of seals) expect(seal, run).toEqual(seals[0])
+
+      const stored = await database.db.query<{ n: number }>({ text: `select count(*) as n from submissions where ledger = 'main/unit' and key like 'end:%'` })
+      expect(stored.rows[0]?.n).toBe(receipts.size)
+      for (const service of [a, b]) {
+        service.signal('SIGTERM')
+        expect(await service.ended, service.log()).toBe(0)
+      }
+      signer.kill('SIGTERM')
+      expect(await endOf(signer)).toBe(0)
+      const verified = await runCli(['verify', '--database', '--data-dir', signerData, '--json'], {
+        env: cleanEnvironment(folder.path, { DATABASE_URL: database.url }),
+      })
+      expect(verified, verified.stdout + verified.stderr).toMatchObject({ code: 0 })
+    },
+    frozenMs + 120_000,
+  )
+
+  it('is refused to a service with a guard of its own', async () => {
+    const database = (test = await createTestDatabase())
+    const folder = await temporaryFolder('guards')
+    cleanups.push(folder.remove)
+    const first = await startServe({ dataDir: join(folder.path, 'a'), databaseUrl: database.url })
+    first.signal('SIGTERM')
+    expect(await first.ended).toBe(0)
+    await expect(startServe({ dataDir: join(folder.path, 'b'), databaseUrl: database.url })).rejects.toThrow(/signer_not_current|was opened with vkey/)
+  })
+})

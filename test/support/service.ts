@@ -1,0 +1,108 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+/** The real program in a process of its own, as a user starts it. */
+export const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+
+export interface RunningService {
+  url: string
+  token: string
+  pid: number
+  /** Everything it wrote to stderr so far. */
+  log(): string
+  signal(name: NodeJS.Signals): void
+  /** Resolves with the exit code, or the signal that ended it. */
+  ended: Promise<number | string>
+}
+
+export interface ServiceSettings {
+  dataDir: string
+  databaseUrl?: string
+  env?: Record<string, string>
+  args?: string[]
+}
+
+/** Environment of a child: nothing of ours that would configure it, and a home of its own. */
+export function cleanEnvironment(dataDir: string, more: Record<string, string> = {}): Record<string, string> {
+  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '', HOME: dataDir, XDG_STATE_HOME: join(dataDir, 'state'), ...more }
+  return env
+}
+
+/** Starts `proofline serve` and waits until it says where it listens. Rejects with its output when it ends before that. */
+export async function startServe({ dataDir, databaseUrl, env = {}, args = [] }: ServiceSettings): Promise<RunningService> {
+  const child = spawn(process.execPath, [cli, 'serve', '--port', '0', '--data-dir', dataDir, ...args], {
+    cwd: tmpdir(),
+    env: cleanEnvironment(dataDir, { ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }), ...env }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let out = ''
+  let log = ''
+  child.stdout.on('data', (chunk) => (out += String(chunk)))
+  child.stderr.on('data', (chunk) => (log += String(chunk)))
+  const ended = endOf(child)
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.on('data', () => {
+      const found = /listens at (http:\S+)/.exec(out)?.[1]
+      if (found !== undefined) resolve(found)
+    })
+    void ended.then((code) => reject(new Error(`serve ended with ${code} before it was ready:\n${out}\n${log}`)))
+  })
+  const token = (await readFile(join(dataDir, 'operator-token'), 'utf8').catch(() => '')).trim()
+  return { url, token, pid: child.pid ?? -1, log: () => log, signal: (name) => void child.kill(name), ended }
+}
+
+export function endOf(child: ChildProcess): Promise<number | string> {
+  return new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown')))
+}
+
+export interface Finished {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** Runs one command to its end. */
+export async function runCli(args: string[], options: { cwd?: string; env: Record<string, string> }): Promise<Finished> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [cli, ...args], { ...options, maxBuffer: 64 * 1_048_576 })
+    return { code: 0, stdout, stderr }
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string } // execFile's rejection
+    return { code, stdout, stderr }
+  }
+}
+
+export async function temporaryFolder(name: string): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), `proofline-${name}-`))
+  return { path, remove: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** A small LCOV report: `files` files of `lines` lines, its states decided by `seed`. */
+export function anLcov(seed: number, files = 3, lines = 20): string {
+  let text = 'TN:\n'
+  for (let f = 0; f < files; f++) {
+    text += `SF:src/file${f}.ts\n`
+    for (let line = 1; line <= lines; line++) text += `DA:${line},${(line * 7 + f * 13 + seed) % 3}\n`
+    text += 'end_of_record\n'
+  }
+  return text
+}
+
+/** One atomic push over HTTP. Rejects when the connection breaks. */
+export async function pushRun(
+  service: { url: string; token: string },
+  run: string,
+  lcov: string,
+  more: Record<string, string> = {},
+): Promise<{ status: number; body: Record<string, unknown> }> {
+  const testType = run.slice(run.lastIndexOf('.') + 1)
+  const query = new URLSearchParams({
+    run, name: 'coverage/lcov.info', repository: 'github.com/acme/payments', test_type: testType, suite: 'api', commit: '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b', tests: '3,3,0,0', ...more,
+  })
+  const answer = await fetch(`${service.url}/v1/push?${query}`, { method: 'POST', headers: { authorization: `Bearer ${service.token}` }, body: lcov })
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+}

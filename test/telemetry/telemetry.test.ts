@@ -1,0 +1,121 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { startTelemetry, wantsOtlp } from '../../src/telemetry/telemetry.ts'
+import type { Telemetry } from '../../src/telemetry/telemetry.ts'
+
+let telemetry: Telemetry
+let clock: number
+beforeEach(async () => {
+  clock = Date.parse('2026-11-23T05:00:00Z')
+  telemetry = await startTelemetry({ log: 'json', level: 'error', otlp: false, now: () => new Date(clock) })
+})
+afterEach(() => telemetry.shutdown())
+
+/** Lines of one metric as { labels: value }, without the label that all have. */
+async function read(name: string): Promise<Record<string, number>> {
+  const lines = (await telemetry.prometheus()).split('\n').filter((line) => line.startsWith(`${name}{`))
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [, labels = '', value] = /\{(.*)\} (\S+)$/.exec(line) ?? []
+      return [labels.replace(/,?schema_version="1"/, ''), Number(value)]
+    }),
+  )
+}
+
+const micros = (seconds: number): number => (clock / 1_000 + seconds) * 1e6
+
+describe('metrics', () => {
+  it('all carry schema_version', async () => {
+    telemetry.metrics.recorded('main/unit', 10, 10, 0.01)
+    telemetry.metrics.request('GET', '/v1/feed/{ledger}', 200, 0.1)
+    const samples = (await telemetry.prometheus()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+    expect(samples.length).toBeGreaterThan(10)
+    expect(samples.filter((line) => !line.includes('schema_version="1"'))).toEqual([])
+  })
+
+  it('proofline_generation is the sum of the published sizes and never falls', async () => {
+    telemetry.metrics.published('main/unit', 100, micros(0))
+    telemetry.metrics.published('main/integration', 50, micros(0))
+    telemetry.metrics.published('main/unit', 90, micros(0))
+    expect(await read('proofline_generation')).toEqual({ '': 150 })
+    expect(await read('proofline_ledger_published_records')).toEqual({
+      'ledger="main/unit"': 100,
+      'ledger="main/integration"': 50,
+    })
+  })
+
+  it('proofline_emitted_at is the time of the database, and stands still when that cannot be had', async () => {
+    expect(await read('proofline_emitted_at')).toEqual({})
+    let time = 1_795_410_000.5
+    telemetry.metrics.setClock(async () => time)
+    expect(await read('proofline_emitted_at')).toEqual({ '': 1_795_410_000.5 })
+    time += 1
+    expect(await read('proofline_emitted_at')).toEqual({ '': 1_795_410_001.5 })
+    telemetry.metrics.setClock(() => Promise.reject(new Error('no database')))
+    expect(await read('proofline_emitted_at')).toEqual({ '': 1_795_410_001.5 })
+    expect(await read('proofline_generation')).toEqual({ '': 0 })
+  })
+
+  it('the lag of a follower grows with the ledger also when the follower is dead', async () => {
+    telemetry.metrics.published('main/unit', 100, micros(0))
+    telemetry.metrics.followed('delivery:splunk', 'main/unit', 100, micros(0))
+    const labels = 'follower="delivery:splunk",ledger="main/unit"'
+    expect(await read('proofline_follower_lag_records')).toEqual({ [labels]: 0 })
+    telemetry.metrics.published('main/unit', 130, micros(12.5))
+    expect(await read('proofline_follower_lag_records')).toEqual({ [labels]: 30 })
+    expect(await read('proofline_follower_lag_seconds')).toEqual({ [labels]: 12.5 })
+  })
+
+  it('ages grow with the clock', async () => {
+    telemetry.metrics.published('main/unit', 100, micros(0))
+    telemetry.metrics.inDoubt('splunk', 'main/unit', 2, clock - 5_000)
+    clock += 30_000
+    expect(await read('proofline_checkpoint_age_seconds')).toEqual({ 'ledger="main/unit"': 30 })
+    expect(await read('proofline_in_doubt_oldest_seconds')).toEqual({ 'destination="splunk",ledger="main/unit"': 35 })
+    telemetry.metrics.inDoubt('splunk', 'main/unit', 0, undefined)
+    expect(await read('proofline_in_doubt_oldest_seconds')).toEqual({ 'destination="splunk",ledger="main/unit"': 0 })
+  })
+
+  it('a worker is in one state at a time', async () => {
+    telemetry.metrics.workerState('delivery', 'standby')
+    telemetry.metrics.workerState('delivery', 'running')
+    telemetry.metrics.workerFailed('delivery')
+    expect(await read('proofline_worker_state')).toEqual({ 'worker="delivery",state="running"': 1 })
+    expect(await read('proofline_worker_failures_total')).toEqual({ 'worker="delivery"': 1 })
+  })
+
+  it('counts what is counted', async () => {
+    telemetry.metrics.recorded('main/unit', 10, 10, 0.01)
+    telemetry.metrics.recorded('main/unit', 5, 15, 0.3)
+    telemetry.metrics.duplicatesConfirmed('splunk', 'main/unit', 2)
+    telemetry.metrics.windowSkipped('splunk', 'main/unit')
+    telemetry.metrics.parked('splunk', 'main/unit', 4)
+    const there = 'destination="splunk",ledger="main/unit"'
+    expect(await read('proofline_records_recorded_total')).toEqual({ 'ledger="main/unit"': 15 })
+    expect(await read('proofline_ledger_recorded_records')).toEqual({ 'ledger="main/unit"': 15 })
+    expect(await read('proofline_append_seconds_count')).toEqual({ 'ledger="main/unit"': 2 })
+    expect(await read('proofline_duplicates_confirmed_total')).toEqual({ [there]: 2 })
+    expect(await read('proofline_windows_skipped_total')).toEqual({ [there]: 1 })
+    expect(await read('proofline_parked_records')).toEqual({ [there]: 4 })
+  })
+})
+
+describe('startTelemetry', () => {
+  it('asks for OTLP only when one of the usual variables does', () => {
+    expect(wantsOtlp({ PATH: '/bin', OTEL_SERVICE_NAME: 'x' })).toBe(false)
+    expect(wantsOtlp({ OTEL_EXPORTER_OTLP_ENDPOINT: '' })).toBe(false)
+    expect(wantsOtlp({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' })).toBe(true)
+    expect(wantsOtlp({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318' })).toBe(true)
+    expect(wantsOtlp({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318', OTEL_SDK_DISABLED: 'true' })).toBe(false)
+  })
+
+  it('sends metrics and spans to the collector when asked, and the same metrics to /metrics', () => {
+    const program = join(import.meta.dirname, 'otlp-program.ts')
+    const { stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8', timeout: 15_000 })
+    expect({ stdout: stdout.trim().split('\n').toSorted(), stderr }).toEqual({
+      stdout: ['/v1/metrics', '/v1/traces', 'prometheus'],
+      stderr: '',
+    })
+  })
+})
