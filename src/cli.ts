@@ -44,11 +44,6 @@ const list = (text: string, before: string[] | undefined): string[] => [
   ...text.split(',').filter(Boolean),
 ]
 const each = (text: string, before: string[] | undefined): string[] => [...(before ?? []), text]
-const port = (text: string): number => {
-  const value = number(text)
-  if (!Number.isInteger(value) || value > 65_535) throw new InvalidArgumentError('a port is 0 to 65535')
-  return value
-}
 
 const json = (): Option => new Option('--json', 'answer in JSON, for machines')
 const testType = (): Option =>
@@ -78,7 +73,7 @@ program
 
 configuration(program.command('serve').description('run the service'))
   .option('--host <address>', 'address to listen on')
-  .option('--port <port>', 'port to listen on', port)
+  .option('--port <port>', 'port to listen on')
   .option('--public-host <name>', 'name in the origin of the log; fixed at the first start')
   .action((options) =>
     run(options, async (terminal, signal) => (await import('./commands/serve.ts')).serve(options, terminal, signal)),
@@ -121,7 +116,11 @@ program
   )
   .option('--spool <folder>', 'where --on-unavailable spool keeps runs')
   .option('--drain <folder>', 'send the runs that were spooled there')
-  .option('--retry-for <seconds>', 'how long to try again while the service is unavailable; default 60, or 5 for one on this machine', number)
+  .option(
+    '--retry-for <seconds>',
+    'how long to try again while the service is unavailable; default 60, or 5 for one on this machine',
+    number,
+  )
   .addOption(json())
   .action((files: string[], options) =>
     run(options, async (terminal, signal) =>
@@ -212,22 +211,20 @@ configuration(program.command('verify').description('find out whether records ar
 
 const token = program.command('token').description('tokens of people, SIEMs and CI jobs, kept in the database')
 configuration(token.command('create'))
-  .argument('[name]', 'what it is for')
+  .argument('[label]', 'what it is for')
   .option('--scope <scopes>', 'push, feed, audit, operate', list)
   .option('--repository <names>', 'only these repositories', list)
-  .option('--expires <when>', 'a time (RFC 3339) or a number of days such as 90d')
-  .option('--org <name>', 'the org', 'main')
+  .option('--days <days>', 'how long it is valid', number)
   .addOption(json())
-  .action((name: string | undefined, options) =>
+  .action((label: string | undefined, options) =>
     run(options, async (terminal) =>
       (await import('./commands/access.ts')).token(
-        { action: 'create', ...(name === undefined ? {} : { name }), ...options },
+        { action: 'create', ...(label === undefined ? {} : { label }), ...options },
         terminal,
       ),
     ),
   )
 configuration(token.command('list'))
-  .option('--org <name>', 'the org', 'main')
   .addOption(json())
   .action((options) =>
     run(options, async (terminal) =>
@@ -236,7 +233,6 @@ configuration(token.command('list'))
   )
 configuration(token.command('revoke'))
   .argument('<id>', 'as `token list` shows it')
-  .option('--org <name>', 'the org', 'main')
   .addOption(json())
   .action((id: string, options) =>
     run(options, async (terminal) =>
@@ -247,17 +243,13 @@ configuration(token.command('revoke'))
 configuration(program.command('migrate').description('bring the database to the newest schema'))
   .addOption(json())
   .action((options) =>
-    run(options, async (terminal) =>
-      (await import('./commands/maintain.ts')).migrate(options, terminal),
-    ),
+    run(options, async (terminal) => (await import('./commands/maintain.ts')).migrate(options, terminal)),
   )
 
 configuration(program.command('config').description('show the configuration in force, without its secrets'))
   .addOption(json())
   .action((options) =>
-    run(options, async (terminal) =>
-      (await import('./commands/maintain.ts')).showConfig(options, terminal),
-    ),
+    run(options, async (terminal) => (await import('./commands/maintain.ts')).showConfig(options, terminal)),
   )
 
 program
@@ -266,9 +258,7 @@ program
   .option('--write <file>', 'write it there')
   .option('--check <file>', 'fail when that file is not up to date')
   .action((options) =>
-    run(options, async (terminal) =>
-      (await import('./commands/maintain.ts')).openapi(options, terminal),
-    ),
+    run(options, async (terminal) => (await import('./commands/maintain.ts')).openapi(options, terminal)),
   )
 
 try {

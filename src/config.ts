@@ -63,7 +63,7 @@ export class ConfigError extends Error {
 }
 
 /** Pure: the configuration from the text of a file (if there is one), the environment and what the command line says. */
-export function readConfig(text: string | undefined, env: Environment, flags: Record<string, unknown> = {}): Config {
+export function readConfig(text: string | undefined, env: Environment, flags: Record<string, string | undefined> = {}): Config {
   const values = { ...parseFile(text) }
   const leaves = leavesOf(settings)
   for (const [name, value] of Object.entries(env)) {
@@ -75,7 +75,7 @@ export function readConfig(text: string | undefined, env: Environment, flags: Re
   const url = env['DATABASE_URL']
   if (url !== undefined && url !== '' && env['PROOFLINE_DATABASE_URL'] === undefined) assign(values, ['database', 'url'], url)
   for (const [name, value] of Object.entries(flags)) {
-    if (value !== undefined) assign(values, aliases.get(`PROOFLINE_${name.toUpperCase()}`) ?? [name], String(value))
+    if (value !== undefined) assign(values, aliases.get(`PROOFLINE_${name.toUpperCase()}`) ?? [name], value)
   }
   const parsed = settings.safeParse(values)
   if (!parsed.success) {
@@ -87,7 +87,7 @@ export function readConfig(text: string | undefined, env: Environment, flags: Re
 }
 
 /** Reads the file that --config or PROOFLINE_CONFIG names, else proofline.yaml where there is one. */
-export function loadConfig(flags: { config?: string | undefined } & Record<string, unknown>): Config {
+export function loadConfig(flags: Record<string, string | undefined>): Config {
   const { config, ...rest } = flags
   const named = config ?? process.env['PROOFLINE_CONFIG']
   return readConfig(readText(named ?? 'proofline.yaml', named !== undefined), process.env, rest)

@@ -5,6 +5,7 @@ import { runWorker } from './database/worker.ts'
 import { runDelivery } from './delivery/deliver.ts'
 import type { DeliveryMetrics } from './delivery/metrics.ts'
 import { openDestination } from './delivery/open-destination.ts'
+import { traced } from './delivery/traced.ts'
 import { deliveryStatus, listDeadLetters } from './delivery/status.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import { type LedgerName, ledgerKindOf, printTime } from './record/record.ts'
@@ -35,7 +36,7 @@ export async function startDeliveries({ config, db, reader, ledgers, log, metric
   const workers: Promise<void>[] = []
   const times = new Map<string, number>()
   for (const [name, settings] of Object.entries(config.destinations)) {
-    const destination = await openDestination(settings, { publicHost: config.public_host, now })
+    const destination = traced(name, await openDestination(settings, { publicHost: config.public_host, now }))
     for (const ledger of ledgers) {
       if (settings.select.ledgers !== undefined && !settings.select.ledgers.includes(ledgerKindOf(ledger))) continue
       const deps = { name, destination, settings, ledger, reader, db, log, metrics: wired(metrics, times), now }

@@ -37,6 +37,8 @@ export interface Service {
   /** What PostgreSQL it stands on, for people. */
   database: string
   tokenFile: string
+  /** Aborts when it cannot go on: its embedded database is gone. */
+  lost: AbortSignal | undefined
   /** Stops taking requests, finishes what is under way, releases everything. Safe to call twice. */
   stop(): Promise<void>
 }
@@ -119,13 +121,13 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const admission = createAdmission({ org: config.org, bookOf, reader, runs, parts, log, maxInventoryFiles: 1_000_000 })
     const finishing = finishOpenParts({ openParts, artifacts, runs, parts, log, signal: ending.signal })
-    keep('open parts', finishing, () => finishing)
+    started.push({ name: 'open parts', stop: () => finishing })
 
     const tokens = createTokens(db)
     const tokenFile = join(config.data_dir, 'operator-token')
     await ensureOperatorToken(db, tokenFile, config.org)
     const uses = createUses(operations, log)
-    const server = await createServer(config.http, { authenticate: tokens.authenticate, recordUse: uses.record, logPublic: config.log.public, log })
+    const server = await createServer(config.http, { authenticate: tokens.authenticate, recordUse: uses.record, logPublic: config.log.public, log, onAnswer: (method, route, status, seconds) => metrics.request(method, route ?? 'none', status, seconds) })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
     const feed = createFeed({ reader, cursors, earliest: async () => 0 })
     const treeOf = (ledger: LedgerName) => books.get(ledger)?.tree
@@ -165,7 +167,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     keep('http', server, (listening) => listening.close())
     await writeLocalState({ url, token_file: tokenFile })
     log.info('service.started', { url, node, version, database: storage.database })
-    return { url, database: storage.database, tokenFile, stop }
+    return { url, database: storage.database, tokenFile, lost: storage.lost, stop }
   } catch (error) {
     await stop()
     throw error

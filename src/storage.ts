@@ -18,6 +18,8 @@ export interface Storage {
   ledgers: LedgerName[]
   /** What PostgreSQL it is, for people. */
   database: string
+  /** Aborts when the embedded server is gone without having been asked to. */
+  lost: AbortSignal | undefined
   close(): Promise<void>
 }
 
@@ -45,6 +47,7 @@ export async function openStorage(config: Config, log: Logger): Promise<Storage>
       reader: createReader(db, watch),
       ledgers: ledgerKinds.map((kind) => toLedgerName(`${config.org}/${kind}`)),
       database: `PostgreSQL ${rows[0]?.version ?? ''}${embedded === undefined ? '' : ' (embedded: one node, no replica)'}`,
+      lost: embedded?.lost,
       async close() {
         await db.end()
         await embedded?.stop()

@@ -6,7 +6,7 @@ import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
 import type { LedgerReader, StoredRecord } from '../ledger/read.ts'
 import { type PackedSegment, groupPayloads, packSegment } from '../ledger/segments.ts'
-import { Problem } from '../record/problem.ts'
+import { Problem, problems } from '../record/problem.ts'
 import { type LedgerName, printTime, toLedgerName } from '../record/record.ts'
 import { inventoryPayloads, printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -14,7 +14,7 @@ import { readInventory } from './inventory.ts'
 import type { PartRequest, Parts } from './parts.ts'
 import { partReceipt, sealReceipt } from './receipts.ts'
 import { runPayload } from './run-record.ts'
-import { declarationDigest, digestOf, keys } from './run.ts'
+import { declarationDigest, digestOf, keys, sealDigest } from './run.ts'
 import type { RunsStore } from './runs-store.ts'
 import { type Offered, type RunFields, byOf, rejectionSubmission, sealSubmission } from './submissions.ts'
 
@@ -80,6 +80,15 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     if (!may(who, 'push', { org: deps.org, repository })) throw new Problem('forbidden', `this credential may not push for ${repository}`)
   }
 
+  /** The run as it was declared, for whoever may push for its repository. */
+  const declared = async (who: Principal, offered: Offered): Promise<RunFields> => {
+    const fields = await runs.getRun(offered.ledger, offered.run)
+    offered.repository = fields.repository
+    offered.commit = fields.commit
+    demand(who, fields.repository)
+    return fields
+  }
+
   /** The first run that names a build makes its `build` record; that record's seq is the build's number, which only grows. */
   const buildSeq = async ({ build, repository, commit, ref }: Declaration): Promise<number | undefined> => {
     if (build === undefined) return undefined
@@ -124,7 +133,8 @@ export function createAdmission(deps: AdmissionDeps): Admission {
   return {
     async declare(who, run, body) {
       const ledger = ledgerOf(run)
-      const offered = { ledger, run, repository: body.repository, commit: body.commit, by: byOf(who) }
+      const sha256 = declarationDigest(body).toString('hex')
+      const offered: Offered = { ledger, run, repository: body.repository, commit: body.commit, sha256, by: byOf(who) }
       return recordingRefusals(offered, async () => {
         const { submission } = await runSubmission(who, run, body)
         const recorded = only(await bookOf(ledger).appender.submit([submission]))
@@ -134,9 +144,9 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 
     async addInventory(who, run, body) {
       const ledger = ledgerOf(run)
-      return recordingRefusals({ ledger, run, by: byOf(who) }, async () => {
-        const { repository, commit, suite } = await runs.getRun(ledger, run)
-        demand(who, repository)
+      const offered: Offered = { ledger, run, by: byOf(who) }
+      return recordingRefusals(offered, async () => {
+        const { repository, commit, suite } = await declared(who, offered)
         const files = await readInventory(body, deps.maxInventoryFiles)
         const digest = hash('sha256', files.map((file) => `${file.path}\0${file.blob}\n`).join(''), 'buffer')
         const segments: PackedSegment[] = []
@@ -154,8 +164,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const ledger = ledgerOf(run)
       const offered: Offered = { ledger, run, part: request.name, by: byOf(who) }
       return recordingRefusals(offered, async () => {
-        const fields = await runs.getRun(ledger, run)
-        demand(who, fields.repository)
+        const fields = await declared(who, offered)
         const recorded = await parts.record(fields, request, offered)
         return { created: !recorded.repeated, answer: partReceipt(await recordAt(ledger, recorded.firstSeq), recorded.checkpoint) }
       })
@@ -163,9 +172,9 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 
     async close(who, run, body) {
       const ledger = ledgerOf(run)
-      return recordingRefusals({ ledger, run, by: byOf(who) }, async () => {
-        const fields = await runs.getRun(ledger, run)
-        demand(who, fields.repository)
+      const offered: Offered = { ledger, run, sha256: sealDigest(body).toString('hex'), by: byOf(who) }
+      return recordingRefusals(offered, async () => {
+        const fields = await declared(who, offered)
         const recorded = only(await bookOf(ledger).appender.submit([await sealOf(fields, body)]))
         return { created: !recorded.repeated, answer: sealReceipt(await recordAt(ledger, recorded.firstSeq), recorded.checkpoint) }
       })
@@ -178,12 +187,12 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         const { fields, submission } = await runSubmission(who, run, declaration)
         const ofPart = await parts.prepare(fields, part, offered)
         const recorded = await bookOf(ledger).appender.submit([submission, ...ofPart, await sealOf(fields, seal)])
-        const [declared, recordedPart, sealed] = [recorded[0], recorded.at(-2), recorded.at(-1)]
-        if (declared === undefined || recordedPart === undefined || sealed === undefined) throw new Error('the appender answered too little')
+        const [ofRun, recordedPart, sealed] = [recorded[0], recorded.at(-2), recorded.at(-1)]
+        if (ofRun === undefined || recordedPart === undefined || sealed === undefined) throw new Error('the appender answered too little')
         return {
           created: !sealed.repeated,
           answer: {
-            run: await declarationAnswer(ledger, run, declaration, declared),
+            run: await declarationAnswer(ledger, run, declaration, ofRun),
             part: partReceipt(await recordAt(ledger, recordedPart.firstSeq), recordedPart.checkpoint),
             seal: sealReceipt(await recordAt(ledger, sealed.firstSeq), sealed.checkpoint),
           },
@@ -200,17 +209,5 @@ function fieldOf(payload: Buffer, name: string): number {
 
 /** Refusals that say "not now": the same bytes may be taken later, so nothing is recorded about them. */
 function isPassing({ code }: Problem): boolean {
-  switch (code) {
-    case 'unavailable':
-    case 'overloaded':
-    case 'recording_stopped':
-    case 'clock_step':
-    case 'signer_not_current':
-    case 'rollback_detected':
-    case 'part_open':
-    case 'rate_limited':
-      return true
-    default:
-      return false
-  }
+  return problems[code].status === 503 || code === 'part_open' || code === 'rate_limited'
 }

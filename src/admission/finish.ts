@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Artifacts } from '../objects/objects.ts'
-import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import type { OpenParts } from './open-parts.ts'
-import type { Parts } from './parts.ts'
+import type { LeftPart, OpenParts } from './open-parts.ts'
+import { type Parts, isOver } from './parts.ts'
+import type { Offered } from './submissions.ts'
 import type { RunsStore } from './runs-store.ts'
 
 export interface FinishDeps {
@@ -12,24 +13,41 @@ export interface FinishDeps {
   parts: Parts
   log: Logger
   signal: AbortSignal
+  /** Between two looks at what was left open. Default 15,000. */
+  intervalMs?: number
 }
 
-/** Parts that a crash left open are recorded to their end from their artifacts: the same path as an upload, so what is there joins. */
-export async function finishOpenParts({ openParts, artifacts, runs, parts, log, signal }: FinishDeps): Promise<void> {
-  for (const { part, close } of await openParts.left()) {
-    if (signal.aborted) return
-    try {
-      const run = await runs.getRun(part.ledger, part.run)
-      const body = await artifacts.open(part.sha256)
-      if (body === undefined) throw new Error(`the artifact ${part.sha256} is gone`)
-      const offered = { ledger: part.ledger, run: part.run, part: part.part, by: run.by }
-      await parts.record(run, { ...part.parameters, name: part.part, encoding: 'identity', body }, offered)
-      await close()
-      log.info('part.finished', { run: part.run, part: part.part })
-    } catch (error) {
-      // A run that ended meanwhile takes no more; anything else is tried again at the next start, or by the client.
-      if (error instanceof Problem && (error.code === 'run_sealed' || error.code === 'part_conflict')) await close()
-      log.warn('part.left_open', { run: part.run, part: part.part, error: String(error) })
+/**
+ * Parts that a crash or a failing database left open are recorded to their end from their artifacts: the same path as an upload, so what is
+ * there joins. Looks at start and then now and again, until the signal aborts; never rejects.
+ */
+export async function finishOpenParts(deps: FinishDeps): Promise<void> {
+  const { openParts, log, signal, intervalMs = 15_000 } = deps
+  while (!signal.aborted) {
+    const left = await openParts.left().catch((error: unknown) => {
+      log.error('part.notes_unreadable', { error: String(error) })
+      return []
+    })
+    for (const one of left) {
+      if (signal.aborted) return
+      await finish(one, deps)
     }
+    await sleep(intervalMs, undefined, { signal, ref: false }).catch(() => {})
+  }
+}
+
+async function finish({ part, close }: LeftPart, { artifacts, runs, parts, log }: FinishDeps): Promise<void> {
+  const named = { run: part.run, part: part.part }
+  try {
+    const run = await runs.getRun(part.ledger, part.run)
+    const body = await artifacts.open(part.sha256)
+    if (body === undefined) throw new Error(`the artifact ${part.sha256} is gone`)
+    const offered: Offered = { ledger: part.ledger, ...named, by: run.by }
+    await parts.record(run, { ...part.parameters, name: part.part, body }, offered)
+    await close()
+    log.info('part.finished', named)
+  } catch (error) {
+    if (isOver(error)) await close() // anything else may pass
+    log.warn('part.left_open', { ...named, error: String(error) })
   }
 }

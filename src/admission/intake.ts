@@ -48,15 +48,16 @@ export async function takeIn(pool: ParsePool, job: ParseJob, body: AsyncIterable
     try {
       for await (const chunk of body) {
         if (finished) return
-        const copy = Uint8Array.from(chunk)
+        const copy = new Uint8Array(chunk)
         inFlight += copy.length
         bytes += copy.length
         box.send({ type: 'chunk', bytes: copy }, [copy.buffer])
         while (inFlight > maxInFlight && !finished) await new Promise<void>((resolve) => (wake = resolve))
       }
       box.send({ type: 'end' })
-    } catch {
-      box.send({ type: 'broken' })
+    } catch (error) {
+      const problem = error instanceof Problem ? error : new Problem('body_incomplete', `the body broke off after ${bytes} bytes`)
+      box.send({ type: 'broken', code: problem.code, detail: problem.message })
     }
   }
 

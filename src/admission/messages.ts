@@ -4,6 +4,7 @@ import type { PackedSegment } from '../ledger/segments.ts'
 import type { ProblemCode } from '../record/problem.ts'
 import type { RunContext } from '../record/coverage.ts'
 import type { Totals } from '../record/run.ts'
+import type { AnnouncedDigest, Encoding } from './body-headers.ts'
 
 /** What the HTTP thread and a parse worker say to each other about one body. One port a job; nothing else is shared. */
 
@@ -17,8 +18,8 @@ export interface ParseLimits {
 }
 
 export interface ParseJob {
-  encoding: 'identity' | 'gzip' | 'zstd'
-  contentDigest: string | undefined
+  encoding: Encoding
+  digests: AnnouncedDigest[]
   format: string | undefined
   strip: string | undefined
   root: string | undefined
@@ -51,7 +52,7 @@ export interface Link {
 export type ToWorker =
   | { type: 'chunk'; bytes: Uint8Array }
   | { type: 'end' }
-  | { type: 'broken' }
+  | { type: 'broken'; code: ProblemCode; detail: string }
   | { type: 'go' }
   | { type: 'link'; link: Link }
   | { type: 'next' }

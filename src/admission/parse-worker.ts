@@ -49,8 +49,11 @@ async function work(job: ParseJob, box: Box, seen: Seen): Promise<void> {
     })
     await drain()
   } catch (error) {
-    if (error instanceof Problem && isOfReport(error)) await drain()
-    await artifact.abort()
+    try {
+      if (error instanceof Problem && isOfReport(error)) await drain()
+    } finally {
+      await artifact.abort()
+    }
     throw error
   }
   const { sha256 } = await artifact.commit()
@@ -66,15 +69,16 @@ async function work(job: ParseJob, box: Box, seen: Seen): Promise<void> {
 /** Decoded bytes of the body, limited, hashed and kept on the way. */
 async function* decode(job: ParseJob, box: Box, seen: Seen, keep: (chunk: Uint8Array) => Promise<void>): AsyncGenerator<Uint8Array> {
   const digest = createHash('sha256')
-  const encodedDigest = job.contentDigest === undefined ? undefined : createHash('sha256')
+  const announced = job.digests.map(({ algorithm, base64 }) => ({ algorithm, base64, found: createHash(algorithm) }))
   let encoded = 0
   async function* arriving(): AsyncGenerator<Uint8Array> {
     for (;;) {
       const message = await box.next()
       if (message.type === 'end') return
-      if (message.type !== 'chunk') throw new Problem('body_incomplete', `the body broke off after ${encoded} bytes`)
+      if (message.type === 'broken') throw new Problem(message.code, message.detail)
+      if (message.type !== 'chunk') throw new Error(`the other side said ${message.type} within a body`)
       encoded += message.bytes.length
-      encodedDigest?.update(message.bytes)
+      for (const { found } of announced) found.update(message.bytes)
       yield message.bytes
       box.send({ type: 'taken', bytes: message.bytes.length })
     }
@@ -90,9 +94,11 @@ async function* decode(job: ParseJob, box: Box, seen: Seen, keep: (chunk: Uint8A
     await keep(chunk)
     yield chunk
   }
-  const sent = encodedDigest?.digest('base64')
-  if (sent !== undefined && job.contentDigest !== sent) throw new Problem('digest_mismatch', `the body has SHA-256 ${sent}, announced was ${job.contentDigest}`)
   seen.sha256 = digest.digest('hex')
+  for (const { algorithm, base64, found } of announced) {
+    const sent = found.digest('base64')
+    if (sent !== base64) throw new Problem('digest_mismatch', `the body as sent has ${algorithm} ${sent}, announced was ${base64}`)
+  }
 }
 
 async function* decompress(encoding: ParseJob['encoding'], chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {

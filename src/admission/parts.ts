@@ -1,12 +1,14 @@
+import { hash } from 'node:crypto'
 import type { Recorded } from '../ledger/appender.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
 import type { PackedSegment } from '../ledger/segments.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
+import { toDigests, toEncoding } from './body-headers.ts'
 import { RefusedBody, type Taken, takeIn } from './intake.ts'
 import type { ParseJob, ParseLimits } from './messages.ts'
-import type { OpenParts } from './open-parts.ts'
+import type { OpenNote, OpenParts } from './open-parts.ts'
 import type { ParsePool } from './pool.ts'
 import { type PartParameters, decidePart, digestOf, keys, partDigest } from './run.ts'
 import type { RunsStore } from './runs-store.ts'
@@ -19,8 +21,8 @@ import { type Offered, type RunFields, partSubmission } from './submissions.ts'
 
 export interface PartRequest extends PartParameters {
   name: string
-  contentType?: string | undefined
-  encoding: 'identity' | 'gzip' | 'zstd'
+  /** The headers as they came. */
+  contentEncoding?: string | undefined
   contentDigest?: string | undefined
   body: AsyncIterable<Uint8Array>
 }
@@ -53,17 +55,15 @@ export function createParts(deps: PartsDeps): Parts {
 
   const take = async (run: RunFields, request: PartRequest, offered: Offered): Promise<Taken> => {
     const { ledger, repository, commit, ref, build, build_seq, suite, test_type } = run
-    offered.repository = repository
-    offered.commit = commit
     const job: ParseJob = {
-      encoding: request.encoding,
-      contentDigest: request.contentDigest,
+      encoding: toEncoding(request.contentEncoding),
+      digests: toDigests(request.contentDigest),
       format: request.format,
       strip: request.strip,
       root: request.root,
       limits,
       artifactsFolder: deps.artifactsFolder,
-      inventory: await runs.findInventory(ledger, repository, commit),
+      inventory: await runs.findInventory(run, request.name),
       run: {
         ledger, run: run.run, part: request.name, repository, commit, suite, test_type,
         ...(ref === undefined ? {} : { ref }),
@@ -84,9 +84,10 @@ export function createParts(deps: PartsDeps): Parts {
     }
   }
 
+  // The digest is over the payloads too: a part that is gone on with joins its first slices only when they are the very same bytes.
   const sliceOf = (run: RunFields, part: string, digest: Buffer, index: number, segments: PackedSegment[]): Submission => ({
     key: keys.slice(run.run, part, index),
-    digest: digestOf([digest.toString('hex'), index]),
+    digest: digestOf([digest.toString('hex'), index, ...segments.map((segment) => hash('sha256', segment.idHashes, 'hex'))]),
     run: run.run,
     conflict: 'part_conflict',
     decide: decidePart(run.run, part, digest),
@@ -96,6 +97,7 @@ export function createParts(deps: PartsDeps): Parts {
   const record = async (run: RunFields, request: PartRequest, offered: Offered): Promise<Recorded> => {
     const book = bookOf(run.ledger)
     const taken = await take(run, request, offered)
+    let note: OpenNote | undefined
     try {
       const { summary } = taken
       const parameters = { format: request.format, strip: request.strip, root: request.root }
@@ -106,27 +108,30 @@ export function createParts(deps: PartsDeps): Parts {
       const inFlight: Promise<unknown>[] = []
       let bytes = 0
       let index = 0
-      let close: (() => Promise<void>) | undefined
       const known = await runs.isRecorded(run.ledger, run.run, request.name, digest)
       for await (const segments of known ? [] : taken.slices(link)) {
         const slice = sliceOf(run, request.name, digest, index++, segments)
         bytes += segments.reduce((sum, segment) => sum + segment.rawBytes, 0)
-        if (close === undefined && bytes <= maxTogetherBytes) {
+        if (note === undefined && bytes <= maxTogetherBytes) {
           together.push(slice)
           continue
         }
         // More than one append: from here on the part is open, and a note on disk says how to finish it should we die.
-        close ??= await openParts.note({ ledger: run.ledger, run: run.run, part: request.name, sha256: summary.sha256, parameters })
+        note ??= await openParts.note({ ledger: run.ledger, run: run.run, part: request.name, sha256: summary.sha256, parameters })
         for (const waiting of together.splice(0)) inFlight.push(watched(book.appender.submit([waiting])))
         inFlight.push(watched(book.appender.submit([slice])))
         while (inFlight.length > slicesInFlight) await inFlight.shift()
       }
       await Promise.all(inFlight)
       const recorded = (await book.appender.submit([...together, part])).at(-1)
-      await close?.()
+      await note?.close()
       if (recorded === undefined) throw new Error('the appender answered nothing')
       return recorded
+    } catch (error) {
+      if (isOver(error)) await note?.close()
+      throw error
     } finally {
+      note?.leave()
       taken.free()
     }
   }
@@ -143,7 +148,8 @@ export function createParts(deps: PartsDeps): Parts {
         const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
         const slices: Submission[] = []
         let bytes = 0
-        for await (const segments of taken.slices(link)) {
+        const known = await runs.isRecorded(run.ledger, run.run, request.name, digest)
+        for await (const segments of known ? [] : taken.slices(link)) {
           bytes += segments.reduce((sum, segment) => sum + segment.rawBytes, 0)
           if (bytes > maxTogetherBytes) throw new Problem('use_parts', 'the report is larger than one append')
           slices.push(sliceOf(run, request.name, digest, slices.length, segments))
@@ -155,6 +161,11 @@ export function createParts(deps: PartsDeps): Parts {
       }
     },
   }
+}
+
+/** The part can never be recorded with this content: a run that ended takes no more, and other bytes never will be these. */
+export function isOver(error: unknown): boolean {
+  return error instanceof Problem && (error.code === 'run_sealed' || error.code === 'part_conflict')
 }
 
 /** A rejection is met where the promise is awaited; until then it must not end the process. */

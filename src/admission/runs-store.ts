@@ -10,8 +10,11 @@ import { keys } from './run.ts'
 export interface RunsStore {
   /** The declared run; throws Problem('run_unknown') when there is none. */
   getRun(ledger: LedgerName, run: string): Promise<RunFields>
-  /** Payload bytes of a commit's inventory records; undefined when none was sent. */
-  findInventory(ledger: LedgerName, repository: string, commit: string): Promise<Uint8Array[] | undefined>
+  /**
+   * Payload bytes of the inventory records that this part is read with; undefined for none. A part that was begun before the inventory
+   * came is gone on with as it was begun: without.
+   */
+  findInventory(run: RunFields, part: string): Promise<Uint8Array[] | undefined>
   hasInventory(ledger: LedgerName, repository: string, commit: string): Promise<boolean>
   /** Whether this part was recorded with exactly this digest. */
   isRecorded(ledger: LedgerName, run: string, part: string, digest: Buffer): Promise<boolean>
@@ -36,12 +39,14 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
       remember(runs, run, fields, maxRuns)
       return fields
     },
-    async findInventory(ledger, repository, commit) {
+    async findInventory({ ledger, run, repository, commit }, part) {
       const key = keys.inventory(repository, commit)
+      const rows = await findSubmissions(db, ledger, [key, keys.slice(run, part, 0)], [])
+      const found = rows.find((row) => row.key === key)
+      const begun = rows.find((row) => row.key !== key)
+      if (found === undefined || (begun !== undefined && begun.firstSeq < found.firstSeq)) return undefined
       const known = inventories.get(`${ledger} ${key}`)
       if (known !== undefined) return known
-      const found = await findOne(ledger, key)
-      if (found === undefined) return undefined
       const payloads: Uint8Array[] = []
       for (let seq = found.firstSeq; seq <= found.lastSeq; seq++) payloads.push(Uint8Array.from(await reader.payload(ledger, seq)))
       remember(inventories, `${ledger} ${key}`, payloads, maxInventories)

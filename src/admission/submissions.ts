@@ -136,10 +136,13 @@ export interface Offered {
   by: By
 }
 
-/** A `rejection`: what was offered, by whom, and why it was refused. The same refusal twice is one record. */
+/**
+ * A `rejection`: what was offered, by whom, and why it was refused. The same refusal twice is one record. How much of a body was read before
+ * it broke off or was given up differs from try to try, so bytes tell two refusals apart only with the digest of the whole.
+ */
 export function rejectionSubmission(offered: Offered, problem: Problem): Submission {
   const { ledger, run, part, repository, commit, bytes, sha256, by } = offered
-  const asserted = { run, part, reason: problem.code, sha256, bytes, by }
+  const asserted = { run, part, reason: problem.code, sha256, bytes: sha256 === undefined ? undefined : bytes, by }
   const digest = hash('sha256', JSON.stringify(asserted), 'buffer')
   const payload = printPayload('rejection', ledger, {
     run,

@@ -8,12 +8,14 @@ import type { ExitCode, Terminal } from './terminal.ts'
 
 export interface TokenCommand {
   action: 'create' | 'list' | 'revoke'
-  name?: string
+  /** What a new token is for. */
+  label?: string
+  /** Of the token to revoke. */
+  id?: string
   scope?: string[]
   repository?: string[]
-  expires?: string
-  org?: string
-  id?: string
+  /** How long it is valid. */
+  days?: number
   config?: string
   dataDir?: string
 }
@@ -21,11 +23,14 @@ export interface TokenCommand {
 const scopes = ['push', 'feed', 'audit', 'operate']
 
 export async function token(options: TokenCommand, terminal: Terminal): Promise<ExitCode> {
-  const unknown = options.scope?.find((scope) => !scopes.includes(scope))
+  const { action, scope = [], days } = options
+  const unknown = scope.find((name) => !scopes.includes(name))
   if (unknown !== undefined)
     throw new Problem('request_invalid', `there is no scope ${unknown}: take ${scopes.join(', ')}`)
-  if (options.action === 'create' && (options.scope ?? []).length === 0)
+  if (action === 'create' && scope.length === 0)
     throw new Problem('request_invalid', `say what the token may do: --scope ${scopes.join('|')}`)
+  if (days !== undefined && (!Number.isInteger(days) || days < 1))
+    throw new Problem('request_invalid', '--days takes a whole number of days')
   const { tokens } = await import('./maintain.ts')
   return tokens(options, terminal)
 }

@@ -1,4 +1,5 @@
 import { loadConfig } from '../config.ts'
+import { Problem } from '../record/problem.ts'
 import { startService } from '../service.ts'
 import { serveSigner } from '../signing/serve-signer.ts'
 import { openLocalSigner } from '../signer.ts'
@@ -38,13 +39,14 @@ export async function serve(options: ServeCommand, terminal: Terminal, signal: A
         '  npx proofline push coverage/lcov.info --test-type unit',
       ].join('\n'),
   )
+  const ending = service.lost === undefined ? signal : AbortSignal.any([signal, service.lost])
   await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
+    if (ending.aborted) resolve()
+    else ending.addEventListener('abort', () => resolve(), { once: true })
   })
-  terminal.say('stopping')
+  terminal.say(signal.aborted ? 'stopping' : 'the embedded database is gone: stopping; start again')
   await service.stop()
-  return 0
+  return signal.aborted ? 0 : 4
 }
 
 export interface SignerCommand extends ServeCommand {
@@ -55,7 +57,7 @@ export interface SignerCommand extends ServeCommand {
 export async function signer(options: SignerCommand, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
   const config = loadConfig(flagsOf(options))
   const socket = options.socket ?? config.signer.socket
-  if (socket === undefined) throw new Error('say where to listen: --socket PATH, or signer.socket in the configuration')
+  if (socket === undefined) throw new Problem('request_invalid', 'say where to listen: --socket PATH, or signer.socket in the configuration')
   const opened = await openLocalSigner(config, (ledger) => `${config.public_host}/${ledger}`)
   try {
     const server = await serveSigner(opened, socket, signal)

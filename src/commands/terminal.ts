@@ -54,7 +54,7 @@ export function createTerminal({ stdout, stderr, json, debug }: TerminalSettings
     print(answer, text) {
       clear()
       const shownText = json ? JSON.stringify(answer) : text()
-      stdout.write(shownText.endsWith('\n') ? shownText : `${shownText}\n`)
+      if (shownText !== '') stdout.write(shownText.endsWith('\n') ? shownText : `${shownText}\n`)
     },
     async write(bytes) {
       if (!stdout.write(bytes)) await new Promise((resolve) => stdout.once('drain', resolve))

@@ -6,13 +6,14 @@ import { httpOutcome } from './http-answers.ts'
  * again, and a document that is already there answers 409, which is compared by digest before it counts as ours.
  */
 
+/** As it came: `_id` and `status` are checked, the others may be anything. */
 interface Item {
+  _id: string
   status: number
-  index: string | undefined
-  result: string | undefined
-  failureStore: string | undefined
-  type: string
-  reason: string
+  _index?: unknown
+  result?: unknown
+  failure_store?: unknown
+  error?: unknown
 }
 
 /** One outcome per id, in order. `index`: the one they were sent to. */
@@ -23,12 +24,22 @@ export function classifyBulk(answer: Answer, ids: readonly string[], index: stri
   if (status !== 200) return all(requestOutcome(answer, ids.length))
   const items = readItems(answer.body)
   if (items === undefined) return all({ kind: 'in_doubt', reason: 'HTTP 200 without a bulk answer' })
-  return ids.map((id) => {
-    const item = items.get(id)
-    return item === undefined
-      ? { kind: 'in_doubt', reason: 'the answer does not name this id' }
-      : itemOutcome(item, index)
+  const done: Outcome = { kind: 'delivered', receipt: { by: 'create', index } }
+  let byId: Map<string, Item> | undefined
+  return ids.map((id, i) => {
+    // Items come in the order of the request, nearly always: then the ids agree here, and no map is needed.
+    let item = items[i]
+    if (item?._id !== id) {
+      byId ??= new Map(items.map((other) => [other._id, other]))
+      item = byId.get(id)
+    }
+    if (item === undefined) return { kind: 'in_doubt', reason: 'the answer does not name this id' }
+    return isPlainSuccess(item, index) ? done : itemOutcome(item, index)
   })
+}
+
+function isPlainSuccess({ status, result, _index, failure_store }: Item, index: string): boolean {
+  return status === 201 && result === 'created' && _index === index && failure_store === undefined
 }
 
 /** http.max_content_length shows as a reset while we write (elasticsearch#11899): a large body is halved before it is tried again. */
@@ -63,11 +74,12 @@ function requestOutcome(answer: Extract<Answer, { kind: 'answer' }>, count: numb
 }
 
 function itemOutcome(item: Item, index: string): Outcome {
-  const { status, type } = item
-  const reason = `${status} ${type} ${item.reason}`.trim().slice(0, 300)
-  if (item.index !== undefined && item.index !== index)
-    return { kind: 'refused', reason: `stored in ${item.index} instead of ${index}: a pipeline reroutes` }
-  if (item.failureStore === 'used') return { kind: 'refused', reason: 'went to the failure store, not to the index' }
+  const { status, error } = item
+  const type = isObject(error) ? text(error['type']) : ''
+  const reason = `${status} ${type} ${isObject(error) ? text(error['reason']) : ''}`.trim().slice(0, 300)
+  if (typeof item._index === 'string' && item._index !== index)
+    return { kind: 'refused', reason: `stored in ${item._index} instead of ${index}: a pipeline reroutes` }
+  if (item.failure_store === 'used') return { kind: 'refused', reason: 'went to the failure store, not to the index' }
   if (status === 201 && item.result === 'created') return { kind: 'delivered', receipt: { by: 'create', index } }
   if (status === 200 && item.result === 'noop') return { kind: 'refused', reason: 'dropped by an ingest pipeline' }
   if (status === 409) return { kind: 'in_doubt', reason: 'a document of this id is there', held: true }
@@ -80,7 +92,8 @@ function itemOutcome(item: Item, index: string): Outcome {
   return { kind: 'in_doubt', reason }
 }
 
-function readItems(body: string): Map<string, Item> | undefined {
+/** The `create` members of an answer that have an id and a status; undefined when it is no bulk answer. */
+function readItems(body: string): Item[] | undefined {
   let parsed: unknown
   try {
     parsed = JSON.parse(body)
@@ -88,24 +101,20 @@ function readItems(body: string): Map<string, Item> | undefined {
     return undefined
   }
   if (!isObject(parsed) || !Array.isArray(parsed['items'])) return undefined
-  const items = new Map<string, Item>()
+  const items: Item[] = []
   for (const entry of parsed['items'] as unknown[]) {
     const create = isObject(entry) ? entry['create'] : undefined
-    if (!isObject(create) || typeof create['_id'] !== 'string' || typeof create['status'] !== 'number') continue
-    const error = create['error']
-    items.set(create['_id'], {
-      status: create['status'],
-      index: text(create['_index']),
-      result: text(create['result']),
-      failureStore: text(create['failure_store']),
-      type: isObject(error) ? (text(error['type']) ?? '') : '',
-      reason: isObject(error) ? (text(error['reason']) ?? '') : '',
-    })
+    if (isItem(create)) items.push(create)
   }
   return items
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+function isItem(value: unknown): value is Item {
+  return isObject(value) && typeof value['_id'] === 'string' && typeof value['status'] === 'number'
+}
 
-export { isObject }
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '')

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { StoredRecord } from '../ledger/read.ts'
 import { blockSize, checkOf, type LedgerName, ledgerKindOf, printTime, type RecordKind } from '../record/record.ts'
 import { type AttemptId, type Rendered, renderVersion } from './destination.ts'
+import { coverageTexts, lineRanges } from './elastic-coverage.ts'
 import { scanMembers } from './members.ts'
 
 /** What of the settings reaches the bytes. */
@@ -37,6 +38,7 @@ const elsewhere = new Set([
   'by',
   'url',
 ])
+const leading = new Set(['test_type', 'run', 'part', 'ordinal', 'build', 'build_seq', 'suite', 'repository', 'blob'])
 /** ECS for what a kind means; the others are recorded, type info. */
 const actions: Partial<Record<RecordKind, { action: string; type: string }>> = {
   run: { action: 'run-declared', type: 'start' },
@@ -55,36 +57,64 @@ export function renderElastic(
   const target = elasticIndex(rendering, first)
   const action = `{"create":{"_index":${JSON.stringify(target)},"_id":"`
   const org = first.ledger.slice(0, first.ledger.indexOf('/'))
-  const observer =
-    `"observer":{"vendor":"Proofline","product":"Proofline","name":${JSON.stringify(rendering.publicHost)}},` +
-    `"organization":{"id":"${org}"}`
-  let hashes = ''
-  let body: Buffer = Buffer.allocUnsafe(
-    records.reduce((sum, { bytes }) => sum + 4 * bytes.length + 1_500, observer.length),
+  const observer = bytewise(
+    `"},"observer":{"vendor":"Proofline","product":"Proofline","name":${JSON.stringify(rendering.publicHost)}},"organization":{"id":"${org}"}`,
   )
+  let hashes = ''
+  let total = 0
+  for (const { bytes } of records) total += bytes.length
+  let body: Buffer = Buffer.allocUnsafe(3 * total + records.length * 1_000)
   let at = 0
   for (const record of records) {
     const bytes = Buffer.from(record.bytes.buffer, record.bytes.byteOffset, record.bytes.length)
     const digest = hash('sha256', bytes, 'hex')
     hashes += digest
     const { kind, id, seq } = record
-    const { action: did, type } = actions[kind] ?? { action: `${kind}-recorded`, type: 'info' }
-    const members = scanMembers(bytes.toString())
+    // One character a byte: what is copied stays the same bytes, and no string of it is wider than it has to be.
+    const text = bytes.toString('latin1')
+    const { ecs, own, did, outcome, type } = textsOf(kind, text)
     const head =
-      `${action}${id}"}}\n{"@timestamp":"${printTime(record.recordedAt)}","ecs":{"version":"9.3.0"},"event":{"kind":"event","module":"proofline",` +
-      `"dataset":"proofline.${kind}","action":"${did}",${eventOutcome(kind, members)}"type":["${type}"],"id":"${id}","sequence":${seq},"hash":"${digest}",` +
-      `"original":"`
+      `${action}${id}"}}\n{"@timestamp":"${timeOf(text)}","ecs":{"version":"9.3.0"},"event":{"kind":"event","module":"proofline",` +
+      `"dataset":"proofline.${kind}","action":"${did}",${outcome}"type":["${type}"],"id":"${id}","sequence":${seq},"hash":"${digest}","original":"`
     const tail =
-      `"},${observer}${file(members)}${vcs(members)}${user(members)}${pipeline(kind, members)}${related(members)},"proofline":{"render":${renderVersion},` +
-      `"ledger":"${record.ledger}","block":${Math.floor(seq / blockSize)},"check":${checkOf(digest)},"kind":"${kind}"${own(members)}}}\n`
-    const room = head.length + tail.length + bytes.length // at most three bytes a character, and two for an escaped one
-    if (body.length - at < 3 * room) body = grow(body, at, 3 * room)
-    at += body.write(head, at)
+      `${observer}${ecs},"proofline":{"render":${renderVersion},"ledger":"${record.ledger}","block":${Math.floor(seq / blockSize)},` +
+      `"check":${checkOf(digest)},"kind":"${kind}"${own}}}\n`
+    const room = head.length + tail.length + 2 * bytes.length
+    if (body.length - at < room) body = grow(body, at, room)
+    at += body.write(head, at, 'latin1')
     at = escapeInto(body, at, bytes)
-    at += body.write(tail, at)
+    at += body.write(tail, at, 'latin1')
   }
   const digest = Buffer.from(hash('sha256', `${renderVersion}\n${action}${observer}\n${hashes}`, 'latin1'), 'latin1')
   return { attempt, records, target, body: body.subarray(0, at), digest }
+}
+
+/** The header's recorded_at, as it stands there: 27 characters. */
+function timeOf(text: string): string {
+  const at = text.indexOf(',"recorded_at":"') + 16
+  return text.slice(at, at + 27)
+}
+
+/** UTF-8 as a string of one character a byte. */
+function bytewise(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
+}
+
+interface Texts {
+  ecs: string
+  own: string
+  did: string
+  outcome: string
+  type: string
+}
+
+function textsOf(kind: RecordKind, text: string): Texts {
+  const { action: did, type } = actions[kind] ?? { action: `${kind}-recorded`, type: 'info' }
+  const coverage = kind === 'coverage' ? coverageTexts(text) : undefined
+  if (coverage !== undefined) return { ...coverage, did, type, outcome: '' }
+  const members = scanMembers(text)
+  const ecs = `${file(members)}${vcs(members)}${user(members)}${pipeline(kind, members)}${related(members)}`
+  return { ecs, own: own(members), did, type, outcome: eventOutcome(kind, members) }
 }
 
 function grow(body: Buffer, used: number, room: number): Buffer {
@@ -167,19 +197,19 @@ function eventOutcome(kind: RecordKind, members: Map<string, string>): string {
   return `"outcome":"${success ? 'success' : 'failure'}",${reference}`
 }
 
+/** What stands under `proofline`, in the order that coverage has there too. */
 function own(members: Map<string, string>): string {
   let text = ''
-  for (const [name, raw] of members) {
-    if (elsewhere.has(name)) continue
-    // test_type and run first is the order of the record anyway; commit, ref and path stand under vcs and file.
-    text += name === 'lines' ? `,"lines":${lines(raw)}` : `,"${name}":${raw}`
+  const add = (name: string): void => {
+    const raw = members.get(name)
+    if (raw !== undefined && !elsewhere.has(name))
+      text += name === 'lines' ? `,"lines":${lines(raw)}` : `,"${name}":${raw}`
   }
-  const ranges = members.get('ranges')
-  if (ranges !== undefined) {
-    const sets = scanMembers(ranges)
-    text += `${lineRanges('missed_lines', sets.get('missed'))}${lineRanges('partial_lines', sets.get('partial'))}`
-  }
-  return text
+  for (const name of leading) add(name)
+  for (const name of members.keys()) if (!leading.has(name)) add(name)
+  const ranges = members.get('ranges') ?? ''
+  text += lineRanges('missed_lines', ranges, ranges.indexOf('"missed":"'), 10)
+  return text + lineRanges('partial_lines', ranges, ranges.indexOf('"partial":"'), 11)
 }
 
 /** `executed` = covered + partial: the figure that tools print. */
@@ -190,19 +220,4 @@ function lines(raw: string): string {
   const partial = counts.get('partial')
   if (covered === undefined || partial === undefined) return raw
   return `${raw.slice(0, -1)},"executed":${Number(covered) + Number(partial)}}`
-}
-
-/** `"6-8,18"` as integer_range values: a term query for one line then finds the record. */
-function lineRanges(name: string, raw: string | undefined): string {
-  if (raw === undefined || raw.length <= 2) return ''
-  const text = raw
-    .slice(1, -1)
-    .split(',')
-    .map((range) => {
-      const dash = range.indexOf('-')
-      return dash < 0
-        ? `{"gte":${range},"lte":${range}}`
-        : `{"gte":${range.slice(0, dash)},"lte":${range.slice(dash + 1)}}`
-    })
-  return `,"${name}":[${text.join(',')}]`
 }

@@ -55,8 +55,19 @@ export function createElastic(deps: ElasticDeps): Destination {
     return parsed
   }
 
+  /** The index by ledger and day: printing a time for every record would cost a tenth of the forwarding. */
+  const targets = new Map<string, { day: number; index: string }>()
+  const dayMicros = 86_400_000_000
+
   return {
-    target: (record) => elasticIndex(rendering, record),
+    target(record) {
+      const day = Math.floor(record.recordedAt / dayMicros)
+      const known = targets.get(record.ledger)
+      if (known?.day === day) return known.index
+      const index = elasticIndex(rendering, record)
+      targets.set(record.ledger, { day, index })
+      return index
+    },
     render: (records, attempt) => renderElastic(rendering, records, attempt),
     send({ attempt, body }, signal) {
       const { sendBeforeMs, deadlineMs } = attempt

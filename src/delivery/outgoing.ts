@@ -37,8 +37,11 @@ export interface Outgoing {
 }
 
 const compress = promisify(gzip)
-/** Between two slices the clock is looked at again: what a frozen process still holds is at most one slice and the kernel's buffer. */
-const sliceBytes = 128 * 1024
+/**
+ * Larger bodies are written slice by slice, and between two the clock is looked at again: after a freeze no further one goes out. Slices
+ * of 128 KiB cost a fifth of the forwarding rate; a batch for HEC is one write, which the kernel mostly takes whole.
+ */
+const sliceBytes = 1024 * 1024
 
 /** `monotonicMs` is performance.now, replaced in tests by a clock that jumps as after a freeze. */
 export function createOutgoing(

@@ -75,8 +75,16 @@ export function createSplunk(deps: SplunkDeps): Destination {
     return classifyHec(answer, 1, 'answer').kind === 'delivered'
   }
 
+  const targets = new Map<string, Map<string, string>>()
+
   return {
-    target: (record) => splunkTarget(rendering, record),
+    target(record) {
+      const ofLedger = targets.get(record.ledger) ?? new Map<string, string>()
+      targets.set(record.ledger, ofLedger)
+      const target = ofLedger.get(record.kind) ?? splunkTarget(rendering, record)
+      ofLedger.set(record.kind, target)
+      return target
+    },
     render: (records, attempt) => renderSplunk(rendering, records, attempt),
     send({ attempt, body }, signal): Promise<Answer> {
       const { sendBeforeMs, deadlineMs, channel } = attempt

@@ -2,13 +2,13 @@ import { Problem } from '../record/problem.ts'
 import { join } from './detect.ts'
 
 /**
- * Reads a huge JSON object one member at a time: a scanner over bytes finds where a member's value ends, and JSON.parse reads just that. Memory
- * is that of the largest member. Duplicate keys, which JSON.parse would settle silently by keeping the last, are refused at every depth: the
- * scanner counts the colons outside strings, and an object with a key twice has fewer keys after parsing than colons before.
+ * Reads a huge JSON object one member at a time: a scanner over bytes finds where a member's value ends; what is in it is read by `parseJson` or by
+ * a cursor (json-cursor.ts). Memory is that of the largest member.
  */
 export interface Member {
   key: string
-  value: unknown
+  /** The value, not yet validated but for its brackets and strings. */
+  bytes: Uint8Array
 }
 
 export interface JsonLimits {
@@ -21,9 +21,15 @@ export interface JsonLimits {
 export const jsonLimits: JsonLimits = { maxMemberBytes: 64 * 1024 * 1024, maxDepth: 64 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const [quote, backslash, comma, colon, openBrace, closeBrace, openBracket, closeBracket] = [
-  0x22, 0x5c, 0x2c, 0x3a, 0x7b, 0x7d, 0x5b, 0x5d,
-]
+const [quote, backslash, comma, colon, openBrace, closeBrace] = [0x22, 0x5c, 0x2c, 0x3a, 0x7b, 0x7d]
+const [plain, strings, opens, closes, separators] = [0, 1, 2, 3, 4]
+
+/** What a byte outside strings can mean; most mean nothing. */
+const kinds = new Uint8Array(256)
+kinds[quote] = strings
+for (const c of '{[') kinds[c.charCodeAt(0)] = opens
+for (const c of '}]') kinds[c.charCodeAt(0)] = closes
+for (const c of ', \n\r\t') kinds[c.charCodeAt(0)] = separators
 
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 
@@ -37,6 +43,31 @@ export async function* readMembers(
   scanner.end()
 }
 
+/**
+ * JSON.parse of `bytes`, refusing duplicate keys at every depth, which JSON.parse settles silently by keeping the last: an object with a
+ * key twice has fewer keys after parsing than colons before. `what` names the value in the Problem.
+ */
+export function parseJson(bytes: Uint8Array, what: string): unknown {
+  let value: unknown
+  try {
+    value = JSON.parse(utf8.decode(bytes))
+  } catch (cause) {
+    throw invalid(what, cause)
+  }
+  if (typeof value === 'object' && countKeys(value) !== countColons(bytes)) throw duplicate(what)
+  return value
+}
+
+export function invalid(what: string, cause?: unknown): Problem {
+  return new Problem('report_invalid', `the report is not valid JSON: ${what}`, { cause })
+}
+
+export function duplicate(what: string): Problem {
+  return new Problem('duplicate_key', `the report has a key twice: ${what}`)
+}
+
+export const quoted = (text: string): string => JSON.stringify(text.slice(0, 200))
+
 type Expected = 'object' | 'first key' | 'key' | 'colon' | 'value' | 'next' | 'nothing'
 
 function createScanner(limits: JsonLimits): { push(chunk: Uint8Array): Generator<Member>; end(): void } {
@@ -49,69 +80,55 @@ function createScanner(limits: JsonLimits): { push(chunk: Uint8Array): Generator
   let held: Uint8Array[] = []
   let heldBytes = 0
   let depth = 0
-  let colons = 0
   let isInString = false
   let isEscaped = false
-
-  function invalid(what: string): Problem {
-    return new Problem('report_invalid', `the report is not valid JSON: ${what}`)
-  }
 
   /** Where the token ends in `chunk` (exclusive), or -1 when it goes on behind it. */
   function scan(chunk: Uint8Array, from: number): number {
     const end = chunk.length
     let i = from
     while (i < end) {
-      const c = chunk[i] as number // i < length
-      i += 1
       if (isInString) {
-        if (isEscaped) isEscaped = false
-        else if (c === backslash) isEscaped = true
-        else if (c === quote) {
-          isInString = false
-          if (depth === 0) return i
+        let c = 0
+        if (isEscaped) i += 1
+        isEscaped = false
+        while (i < end && (c = chunk[i++] as number) !== quote) {
+          if (c !== backslash) continue
+          isEscaped = i === end
+          i += 1
         }
-      } else if (c === quote) isInString = true
-      else if (c === colon) colons += 1
-      else if (c === openBrace || c === openBracket) {
+        if (c !== quote) return -1
+        isInString = false
+        if (depth === 0) return i
+        continue
+      }
+      const kind = kinds[chunk[i++] as number] as number
+      if (kind === plain) continue
+      if (kind === strings) isInString = true
+      else if (kind === opens) {
         depth += 1
         if (depth > limits.maxDepth) throw invalid(`nested deeper than ${limits.maxDepth} levels`)
-      } else if (c === closeBrace || c === closeBracket) {
-        // At depth 0 it is the object's own brace, behind a number or word.
-        if (depth === 0) return i - 1
+      } else if (depth === 0) {
+        // It ends a number or word, and is none of it.
+        return i - 1
+      } else if (kind === closes) {
         depth -= 1
         if (depth === 0) return i
-      } else if (depth === 0 && (c === comma || isSpace(c))) return i - 1
+      }
     }
     return -1
   }
 
-  function parse(bytes: Uint8Array): unknown {
-    try {
-      return JSON.parse(utf8.decode(bytes))
-    } catch (cause) {
-      const place = token === 'key' ? `the key at byte ${offset}` : `the member ${JSON.stringify(key.slice(0, 200))}`
-      throw new Problem('report_invalid', `the report is not valid JSON: ${place}`, { cause })
-    }
-  }
-
   function finish(bytes: Uint8Array): Member | undefined {
-    const value = parse(bytes)
-    if (token === 'key') {
-      key = String(value)
-      if (keys.has(key))
-        throw new Problem('duplicate_key', `the report has the key ${JSON.stringify(key.slice(0, 200))} twice`)
-      keys.add(key)
-      expected = 'colon'
-      return undefined
+    if (token === 'value') {
+      expected = 'next'
+      return { key, bytes }
     }
-    if (countKeys(value) !== colons)
-      throw new Problem(
-        'duplicate_key',
-        `the member ${JSON.stringify(key.slice(0, 200))} of the report has a key twice`,
-      )
-    expected = 'next'
-    return { key, value }
+    key = String(parseJson(bytes, `the key at byte ${offset}`))
+    if (keys.has(key)) throw duplicate(quoted(key))
+    keys.add(key)
+    expected = 'colon'
+    return undefined
   }
 
   function begin(c: number): void {
@@ -119,14 +136,12 @@ function createScanner(limits: JsonLimits): { push(chunk: Uint8Array): Generator
     else if (expected === 'first key' && c === closeBrace) expected = 'nothing'
     else if ((expected === 'first key' || expected === 'key') && c === quote) token = 'key'
     else if (expected === 'colon' && c === colon) expected = 'value'
-    else if (expected === 'value') token = 'value'
+    else if (expected === 'value' && c !== comma && c !== closeBrace) token = 'value'
     else if (expected === 'next' && c === comma) expected = 'key'
     else if (expected === 'next' && c === closeBrace) expected = 'nothing'
     else
       throw invalid(
-        expected === 'nothing'
-          ? `more follows the end of the object at byte ${offset}`
-          : `${expected} expected at byte ${offset}`,
+        expected === 'nothing' ? `more follows its end at byte ${offset}` : `${expected} expected at byte ${offset}`,
       )
   }
 
@@ -143,17 +158,12 @@ function createScanner(limits: JsonLimits): { push(chunk: Uint8Array): Generator
             continue
           }
           depth = 0
-          colons = 0
         }
         const end = scan(chunk, i)
         const part = chunk.subarray(i, end < 0 ? chunk.length : end)
         heldBytes += part.length
-        if (heldBytes > limits.maxMemberBytes) {
-          throw new Problem(
-            'report_invalid',
-            `one member of the report is longer than ${limits.maxMemberBytes} bytes: ${JSON.stringify(key.slice(0, 200))}`,
-          )
-        }
+        if (heldBytes > limits.maxMemberBytes)
+          throw invalid(`a member longer than ${limits.maxMemberBytes} bytes, ${quoted(key)}`)
         if (end < 0) held.push(part.slice())
         else {
           const member = finish(held.length === 0 ? part : join([...held, part]))
@@ -174,17 +184,27 @@ function createScanner(limits: JsonLimits): { push(chunk: Uint8Array): Generator
 
 /** All keys of all objects in a value. `maxDepth` bounds the recursion. */
 function countKeys(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0
   let count = 0
   if (Array.isArray(value)) {
     for (const item of value as unknown[]) if (typeof item === 'object') count += countKeys(item)
-    return count
+  } else if (value !== null) {
+    const object = value as Record<string, unknown> // an object: of JSON, so that all its keys are its own
+    for (const key in object) {
+      count += 1
+      const item = object[key]
+      if (typeof item === 'object') count += countKeys(item)
+    }
   }
-  const object = value as Record<string, unknown> // not null, not an array
-  for (const key of Object.keys(object)) {
-    count += 1
-    const item = object[key]
-    if (typeof item === 'object') count += countKeys(item)
+  return count
+}
+
+/** Colons outside strings in valid JSON. */
+function countColons(bytes: Uint8Array): number {
+  let count = 0
+  for (let i = 0; i < bytes.length; i += 1) {
+    const c = bytes[i] as number // i < length
+    if (c === colon) count += 1
+    else if (c === quote) for (i += 1; bytes[i] !== quote; i += 1) if (bytes[i] === backslash) i += 1
   }
   return count
 }

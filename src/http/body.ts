@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable, pipeline } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { toEncoding } from '../admission/body-headers.ts'
 import { Problem } from '../record/problem.ts'
 
 /** Bodies as they arrive. None is gathered here but small JSON; all are bounded in size, in silence, and where they are short in time. */
@@ -80,23 +81,16 @@ export async function readJson(request: IncomingMessage, limits: BodyLimits): Pr
   }
 }
 
-export type Encoding = 'identity' | 'gzip' | 'zstd'
-
-/** One Content-Encoding; throws Problem media_type_unsupported for those we do not read, and for several. */
-export function toEncoding(header: string | undefined): Encoding {
-  const name = header?.trim().toLowerCase() ?? 'identity'
-  if (name === '' || name === 'identity') return 'identity'
-  if (name === 'gzip' || name === 'x-gzip') return 'gzip'
-  if (name === 'zstd') return 'zstd'
-  throw new Problem('media_type_unsupported', `Content-Encoding ${name} is not taken; identity, gzip and zstd are`)
-}
-
-/** The decoded bytes of a body; throws Problem encoding_invalid when they are broken, expansion_limit when they are more than `maxBytes`. */
+/**
+ * The decoded bytes of a body, whatever its Content-Encoding says. Throws to its reader, never before: Problem media_type_unsupported for
+ * an encoding that is not taken, encoding_invalid when the bytes are broken, expansion_limit when they are more than `maxBytes`.
+ */
 export async function* decodeBody(
   body: AsyncIterable<Uint8Array>,
-  encoding: Encoding,
+  contentEncoding: string | undefined,
   maxBytes: number,
 ): AsyncGenerator<Uint8Array> {
+  const encoding = toEncoding(contentEncoding)
   if (encoding === 'identity') return yield* body
   const decoder = encoding === 'gzip' ? createGunzip() : createZstdDecompress()
   pipeline(Readable.from(body), decoder, () => {}) // the error arrives where the decoder is read

@@ -1,7 +1,7 @@
 import type { Admission, Admitted } from '../admission/admission.ts'
 import { declareRun, pushRun, putInventory, putPart, sealRun } from '../api/run-routes.ts'
 import type { Declaration, PartQuery, PushQuery, SealRequest, TestTotals } from '../api/runs.ts'
-import { decodeBody, toEncoding } from './body.ts'
+import { decodeBody } from './body.ts'
 import type { Call, Mount, Reply } from './mount.ts'
 
 /** What CI sends. Everything is decided, and every refusal recorded, by admission; here requests become its calls. */
@@ -11,7 +11,7 @@ export function mountRuns(mount: Mount, admission: Admission, limits: { inventor
   )
 
   mount(putInventory, async ({ who, params, body, headers }) => {
-    const decoded = decodeBody(body, toEncoding(headers['content-encoding']), limits.inventory_bytes)
+    const decoded = decodeBody(body, headers['content-encoding'], limits.inventory_bytes)
     return answer(await admission.addInventory(who, params.run, decoded))
   })
 
@@ -50,8 +50,7 @@ function toPart(query: PartQuery, { headers, body }: Pick<Call<typeof putPart>, 
     format,
     strip,
     root,
-    contentType: headers['content-type'],
-    encoding: toEncoding(headers['content-encoding']),
+    contentEncoding: headers['content-encoding'],
     contentDigest: typeof contentDigest === 'string' ? contentDigest : undefined,
     body,
   }

@@ -29,6 +29,8 @@ export interface ServerDeps {
   recordUse: (use: Use) => Promise<void>
   logPublic: boolean
   log: Logger
+  /** Each answer, by the pattern of its route, never its path; undefined where no route was met. */
+  onAnswer?: (method: string, route: string | undefined, status: number, seconds: number) => void
   now?: () => Date
 }
 
@@ -72,11 +74,13 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     return sendProblem(reply, new Problem('method_not_allowed', `${path} takes ${allowed}`))
   })
   app.addHook('onResponse', async (request, reply) => {
+    deps.onAnswer?.(request.method, request.routeOptions.url, reply.statusCode, reply.elapsedTime / 1_000)
     if (request.method === 'GET' && reply.statusCode < 500) return
     const fields = {
       request: request.id,
       method: request.method,
       url: request.url,
+      run: (request.params as { run?: string } | undefined)?.run, // fastify's params are the names in the pattern
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime),
     }

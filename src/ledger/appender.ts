@@ -248,7 +248,12 @@ export function createAppender(deps: AppenderDeps): Appender {
         let bytes = 0
         for (const { segments } of group) {
           if (typeof segments === 'function') records++
-          else for (const segment of segments) (records += segment.count), (bytes += segment.rawBytes)
+          else {
+            for (const segment of segments) {
+              records += segment.count
+              bytes += segment.rawBytes
+            }
+          }
         }
         if (closed) return reject(new Problem('unavailable', 'the service is stopping'))
         if (records > maxBatchRecords || bytes > maxBatchBytes) return reject(new Problem('use_parts', 'more than one append can hold'))

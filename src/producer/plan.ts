@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { relative, resolve } from 'node:path'
 import type { Declaration, SealRequest } from '../api/runs.ts'
 import type { TestType } from '../record/record.ts'
@@ -157,11 +157,16 @@ async function declare({ options, ci, checkout, commit, repository, place }: Fac
       },
       configuration: configured?.files,
       contract: configured?.contract,
-      traceparent: ci?.traceparent,
+      traceparent: ci?.traceparent ?? newTraceparent(),
     }),
     client: { name: 'proofline', version: place.version },
     occurred_at: place.now().toISOString(),
   }
+}
+
+/** W3C trace context of a push that no CI job gave one: its requests, and the deliveries that follow, are one trace. */
+function newTraceparent(): string {
+  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
 }
 
 function warn(options: PushOptions, ci: Ci | undefined, checkout: Checkout | undefined, commit: string): string[] {

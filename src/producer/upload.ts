@@ -61,8 +61,17 @@ export type Progress =
 /** Throws the Problem that ended it: one that is final at once, one that may pass after the last retry. */
 export async function upload(plan: Plan, client: Client, options: UploadOptions): Promise<Uploaded> {
   const until = performance.now() + options.retryForMs
+  const { traceparent } = plan.declaration
+  const tracing: Record<string, string> = traceparent === undefined ? {} : { traceparent }
   const put = <T>(shape: ShapeName<T>, make: () => Request): Promise<Put<T>> =>
-    retried(() => putOnce(client, shape, { ...make(), signal: options.signal }), until, options)
+    retried(
+      () => {
+        const { headers, ...rest } = make()
+        return putOnce(client, shape, { ...rest, headers: { ...headers, ...tracing }, signal: options.signal })
+      },
+      until,
+      options,
+    )
   const { run } = plan
 
   const declared = await put(shapes.declarationAnswer, () => ({

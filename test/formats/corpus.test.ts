@@ -116,7 +116,7 @@ describe.skipIf(!isHere)('the corpus', () => {
   })
 
   it('finds a file whose name is Latin-1 in the tree of the commit', async () => {
-    const result = await read(open('lcov-latin1-path-gcc.info'), { tree: new Set(['src/naïve módulo/ño.c']) })
-    expect(printFiles(result)).toEqual(['src/naïve módulo/ño.c 2|3| 6/8 2/2'])
+    const result = await read(open('lcov-latin1-path-gcc.info'), { tree: new Set(['src/naïve módulo/ünï.c']) })
+    expect(printFiles(result)).toEqual(['src/naïve módulo/ünï.c 3|2| 6/8 2/2'])
   })
 })

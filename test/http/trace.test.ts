@@ -44,8 +44,8 @@ const tracer = {
 const propagator: TextMapPropagator = {
   inject() {},
   fields: () => ['traceparent'],
-  extract(context, carrier, { get }) {
-    const [, traceId, spanId] = String(get(carrier, 'traceparent') ?? '').split('-')
+  extract(context, carrier, getter) {
+    const [, traceId, spanId] = String(getter.get(carrier, 'traceparent') ?? '').split('-')
     return traceId === undefined || spanId === undefined
       ? context
       : trace.setSpanContext(context, { traceId, spanId, traceFlags: 1 })

@@ -103,6 +103,54 @@ export async function pushRun(
   const query = new URLSearchParams({
     run, name: 'coverage/lcov.info', repository: 'github.com/acme/payments', test_type: testType, suite: 'api', commit: '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b', tests: '3,3,0,0', ...more,
   })
-  const answer = await fetch(`${service.url}/v1/push?${query}`, { method: 'POST', headers: { authorization: `Bearer ${service.token}` }, body: lcov })
+  const answer = await fetch(`${service.url}/v1/push?${query.toString()}`, { method: 'POST', headers: { authorization: `Bearer ${service.token}` }, body: lcov })
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+}
+
+export interface Answered {
+  status: number
+  type: string | null
+  body: Record<string, unknown>
+}
+
+export interface Asked {
+  method?: 'GET' | 'PUT' | 'POST'
+  headers?: Record<string, string>
+  body?: RequestInit['body'] | Record<string, unknown>
+  token?: string
+}
+
+/** One request to a service; an object is sent as JSON. Rejects when the connection breaks. */
+export async function ask(service: Credentials, path: string, { method = 'GET', headers = {}, body, token = service.token }: Asked = {}): Promise<Answered> {
+  const isJson = typeof body === 'object' && body !== null && Object.getPrototypeOf(body) === Object.prototype
+  const answer = await fetch(`${service.url}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(isJson ? { 'content-type': 'application/json' } : {}), ...headers },
+    ...(body === undefined ? {} : { body: isJson ? JSON.stringify(body) : (body as RequestInit['body']), duplex: 'half' }),
+  } as RequestInit)
+  const text = await answer.text()
+  return { status: answer.status, type: answer.headers.get('content-type'), body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) }
+}
+
+export interface Credentials {
+  url: string
+  token: string
+}
+
+/** Every published record of a ledger, in order, or those of some kinds. */
+export async function readLedger(service: Credentials, ledger: string, kinds?: string): Promise<Record<string, unknown>[]> {
+  const records: Record<string, unknown>[] = []
+  for (let path = `/v1/feed/${ledger}?after=-1&limit=1000${kinds === undefined ? '' : `&kind=${kinds}`}`; ; ) {
+    const { status, body } = await ask(service, path)
+    if (status !== 200) throw new Error(`${path}: ${JSON.stringify(body)}`)
+    const page = body as { records: Record<string, unknown>[]; next_cursor: string; has_more?: boolean }
+    records.push(...page.records)
+    if (page.has_more === false) return records
+    path = `/v1/feed/${ledger}?cursor=${encodeURIComponent(page.next_cursor)}&limit=1000${kinds === undefined ? '' : `&kind=${kinds}`}`
+  }
+}
+
+/** A declaration of a run of this test type; the smallest that is complete. */
+export function aDeclaration(more: Record<string, unknown> = {}): Record<string, unknown> {
+  return { repository: 'github.com/acme/payments', test_type: 'unit', suite: 'api', commit: '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b', ...more }
 }

@@ -1,0 +1,119 @@
+import { hash } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { AttemptId } from '../../src/delivery/destination.ts'
+import { renderElastic } from '../../src/delivery/elastic-render.ts'
+import { scanMembers } from '../../src/delivery/members.ts'
+import { printSeconds, renderSplunk } from '../../src/delivery/splunk-render.ts'
+import { checkOf, type RecordKind } from '../../src/record/record.ts'
+import { sha256Hex } from '../../src/record/sha256.ts'
+import { makeRecord } from './records.ts'
+
+const attempt: AttemptId = { ledger: 'main/unit', firstSeq: 0, try: 1, mark: 0, channel: 'c', sendBeforeMs: 0, deadlineMs: 0 }
+const splunk = { publicHost: 'proofline.acme.example', indexes: {}, eventForm: 'object' as const }
+const elastic = { publicHost: 'proofline.acme.example', indexes: {} }
+const record = makeRecord(184467, { recordedAt: Date.UTC(2026, 10, 23, 5) * 1000 + 123_456 })
+const text = Buffer.from(record.bytes).toString()
+const check = checkOf(sha256Hex(record.bytes))
+
+describe('renderSplunk', () => {
+  it('prints the envelope of ENVELOPES.md byte for byte', () => {
+    const { body, target } = renderSplunk(splunk, [record], attempt)
+    expect(body.toString()).toBe(
+      `{"time":1795410000.123,"host":"proofline.acme.example","source":"proofline.acme.example/main/unit","sourcetype":"proofline:coverage","index":"proofline_unit",` +
+        `"fields":{"proofline_id":"${record.id}","proofline_ledger":"main/unit","proofline_seq":"184467","proofline_block":"2","proofline_check":"${check}","proofline_attempt":"1"},` +
+        `"event":${text}}\n`,
+    )
+    expect(target).toBe('proofline_unit proofline:coverage')
+  })
+
+  it('marks a possible duplicate by the number of earlier tries that may have left', () => {
+    const { body } = renderSplunk(splunk, [record], { ...attempt, try: 5, mark: 1 })
+    expect(body.toString()).toContain('"proofline_attempt":"2","proofline_possible_dup":"1"}')
+  })
+
+  it('depends on nothing but records, settings and mark', () => {
+    const other = { ...attempt, try: 3, channel: 'd', firstSeq: 9, sendBeforeMs: 77 }
+    const [a, b] = [renderSplunk(splunk, [record], attempt), renderSplunk(splunk, [record], other)]
+    expect(a.body.equals(b.body) && a.digest.equals(b.digest)).toBe(true)
+    expect(renderSplunk(splunk, [record], { ...attempt, mark: 1 }).digest.equals(a.digest)).toBe(false)
+    expect(renderSplunk(splunk, [makeRecord(1)], attempt).digest.equals(a.digest)).toBe(false)
+  })
+
+  it('prints the event as a string where Splunk does not keep an object', () => {
+    const { body } = renderSplunk({ ...splunk, eventForm: 'string' }, [record], attempt)
+    expect((JSON.parse(body.toString()) as { event: string }).event).toBe(text)
+  })
+
+  it('cuts microseconds, and does not round them', () => {
+    expect(printSeconds(1_999_999)).toBe('1.999')
+    expect(printSeconds(1_000_000)).toBe('1.000')
+  })
+})
+
+interface Document {
+  event: Record<string, unknown>
+  proofline: Record<string, unknown>
+}
+
+function documentOf(one: ReturnType<typeof makeRecord>): { action: unknown; source: Document; line: string } {
+  const { body } = renderElastic(elastic, [one], attempt)
+  const [action = '', line = '', end] = body.toString().split('\n')
+  expect(end).toBe('')
+  return { action: JSON.parse(action), source: JSON.parse(line) as Document, line }
+}
+
+describe('renderElastic', () => {
+  it('prints the document of ENVELOPES.md byte for byte', () => {
+    const { action, line } = documentOf(record)
+    expect(action).toEqual({ create: { _index: 'proofline-unit-2026.11', _id: record.id } })
+    expect(line).toBe(
+      `{"@timestamp":"2026-11-23T05:00:00.123456Z","ecs":{"version":"9.3.0"},` +
+        `"event":{"kind":"event","module":"proofline","dataset":"proofline.coverage","action":"coverage-recorded","type":["info"],"id":"${record.id}","sequence":184467,` +
+        `"hash":"${sha256Hex(record.bytes)}","original":${JSON.stringify(text)}},` +
+        `"observer":{"vendor":"Proofline","product":"Proofline","name":"proofline.acme.example"},"organization":{"id":"main"},"file":{"path":"src/refund-184467.ts"},` +
+        `"vcs":{"repository":{"url":{"full":"https://github.com/acme/payments"}},"ref":{"head":{"name":"refs/heads/main","revision":"4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b"}}},` +
+        `"related":{"hash":["4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b","${'ab'.repeat(32)}"]},` +
+        `"proofline":{"render":1,"ledger":"main/unit","block":2,"check":${check},"kind":"coverage","test_type":"unit","run":"github.7351001.api.unit","part":"coverage/lcov.info","ordinal":184467,` +
+        `"build":"payments-2026.11.23-7351","build_seq":512,"suite":"api","repository":"github.com/acme/payments","blob":"9c1f0e5b7d2a4c6e8f1029384756afbecd012345","metric":"line","definition":"lcov.da@1",` +
+        `"tool":{"name":"nyc","version":"17.1.0"},"lines":{"found":22,"covered":15,"partial":2,"missed":5,"executed":17},"branches":{"found":8,"covered":6},"functions":{"found":3,"covered":3},` +
+        `"artifact_sha256":"${'ab'.repeat(32)}","missed_lines":[{"gte":6,"lte":8},{"gte":18,"lte":19}],"partial_lines":[{"gte":21,"lte":21},{"gte":45,"lte":45}]}}`,
+    )
+  })
+
+  it('says how a run ended', () => {
+    const seal = (extra: Record<string, unknown>) => documentOf(makeRecord(7, { kind: 'seal', extra: { url: 'https://ci.example/1', by: { actor_id: '583231', subject: 'repo:a' }, ...extra } })).source
+    expect(seal({ outcome: 'completed', tests: { total: 3, passed: 3, failed: 0, skipped: 0 } }).event).toMatchObject({ action: 'run-sealed', type: ['end'], outcome: 'success', reference: 'https://ci.example/1' })
+    expect(seal({ outcome: 'completed', tests: { total: 3, passed: 2, failed: 1, skipped: 0 } }).event).toMatchObject({ outcome: 'failure' })
+    expect(seal({ outcome: 'aborted', tests: null }).event).toMatchObject({ outcome: 'failure' })
+    expect(seal({ outcome: 'completed' })).toMatchObject({ user: { id: '583231', name: 'repo:a' }, cicd: { pipeline: { run: { id: 'github.7351001.api.unit', url: { full: 'https://ci.example/1' } } } } })
+  })
+
+  it('keeps the record bytes whatever a record holds, in both ways of taking it apart', () => {
+    const kinds = fc.constantFrom<RecordKind>('coverage', 'part', 'rejection')
+    const extras = fc.dictionary(fc.stringMatching(/^[a-z_]{1,12}$/), fc.oneof(fc.string({ unit: 'binary' }), fc.jsonValue(), fc.integer()), { maxKeys: 6 })
+    const path = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('a"b', 'a\\', '\\"', '","run":"x', 'ä€😀', '}],"lines":{'))
+    fc.assert(
+      fc.property(kinds, extras, path, (kind, extra, name) => {
+        const one = makeRecord(3, { kind, extra: { ...extra, run: name, path: name, ref: name } })
+        const { source } = documentOf(one)
+        expect(source.event['original']).toBe(Buffer.from(one.bytes).toString())
+        expect(source.event['hash']).toBe(hash('sha256', one.bytes, 'hex'))
+        expect(source.proofline['run']).toBe(name)
+        expect(source).toMatchObject({ file: { path: name }, vcs: { ref: { head: { name } } } })
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
+
+describe('scanMembers', () => {
+  it('finds the same members as a parser', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.stringMatching(/^[a-z_]{1,9}$/), fc.jsonValue({ maxDepth: 4 }), { minKeys: 1, maxKeys: 8 }), (object) => {
+        const scanned = Object.fromEntries([...scanMembers(JSON.stringify(object))].map(([key, raw]) => [key, JSON.parse(raw) as unknown]))
+        expect(scanned).toEqual(JSON.parse(JSON.stringify(object)))
+      }),
+    )
+  })
+})
