@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from './config.ts'
 import { type Database, createDatabase } from './database/database.ts'
-import { startEmbedded } from './database/embedded.ts'
+import { type Embedded, joinEmbedded, startEmbedded } from './database/embedded.ts'
 import { migrate } from './database/migrate.ts'
 import { type LedgerReader, createReader } from './ledger/read.ts'
 import { type Watch, createWatch } from './ledger/watch.ts'
@@ -29,11 +29,14 @@ export const migrationsFolder = fileURLToPath(new URL('../migrations', import.me
 /** Months of partitions that are made ahead. */
 const monthsAhead = 6
 
-/** Starts the embedded server or connects, brings the schema up to date and makes partitions. Throws with what to do about it. */
-export async function openStorage(config: Config, log: Logger): Promise<Storage> {
+/**
+ * Starts the embedded server or connects, brings the schema up to date and makes partitions. Throws with what to do about it. The service
+ * owns its embedded server; a command uses the one of a service that runs, and lets it be.
+ */
+export async function openStorage(config: Config, log: Logger, by: 'service' | 'command'): Promise<Storage> {
   await mkdir(config.data_dir, { recursive: true, mode: 0o700 })
   const { url: given, owner_url } = config.database
-  const embedded = given === undefined ? await startEmbedded(join(config.data_dir, 'postgres'), { log }) : undefined
+  const embedded = given === undefined ? await openEmbedded(join(config.data_dir, 'postgres'), log, by) : undefined
   const url = given ?? embedded?.url ?? ''
   try {
     await migrate(owner_url ?? url, migrationsFolder, { log })
@@ -57,6 +60,10 @@ export async function openStorage(config: Config, log: Logger): Promise<Storage>
     await embedded?.stop()
     throw error
   }
+}
+
+function openEmbedded(folder: string, log: Logger, by: 'service' | 'command'): Promise<Omit<Embedded, 'lost'> & Partial<Embedded>> {
+  return by === 'service' ? startEmbedded(folder, { log }) : joinEmbedded(folder, { log })
 }
 
 /** This month's partitions and those of the months ahead; those that exist stay. */

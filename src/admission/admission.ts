@@ -128,7 +128,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
   }
 
   const sealOf = async (fields: RunFields, body: SealRequest): Promise<Submission> =>
-    sealSubmission(fields, body, await bookOf(fields.ledger).link(fields.repository, fields.suite, ':seal', 0))
+    sealSubmission(fields, body, await bookOf(fields.ledger).link(fields.repository, fields.suite, ':seal', 0), parts.keepList)
 
   return {
     async declare(who, run, body) {

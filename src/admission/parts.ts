@@ -12,7 +12,8 @@ import type { OpenNote, OpenParts } from './open-parts.ts'
 import type { ParsePool } from './pool.ts'
 import { type PartParameters, decidePart, digestOf, keys, partDigest } from './run.ts'
 import type { RunsStore } from './runs-store.ts'
-import { type Offered, type RunFields, partSubmission } from './submissions.ts'
+import { partSubmission } from './part-record.ts'
+import type { Offered, RunFields } from './submissions.ts'
 
 /**
  * One uploaded report becomes slices of coverage records and one `part` record. A slice counts nowhere until the part record exists; a
@@ -103,7 +104,7 @@ export function createParts(deps: PartsDeps): Parts {
       const parameters = { format: request.format, strip: request.strip, root: request.root }
       const digest = partDigest(summary.sha256, parameters)
       const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
-      const part = partSubmission({ id: run, part: request.name, digest, parameters, summary }, await link(-1))
+      const part = partSubmission({ id: run, part: request.name, digest, parameters, summary }, await link(-1), deps.keep)
       const together: Submission[] = []
       const inFlight: Promise<unknown>[] = []
       let bytes = 0
@@ -146,6 +147,7 @@ export function createParts(deps: PartsDeps): Parts {
         const parameters = { format: request.format, strip: request.strip, root: request.root }
         const digest = partDigest(taken.summary.sha256, parameters)
         const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
+        const part = partSubmission({ id: run, part: request.name, digest, parameters, summary: taken.summary }, await link(-1), deps.keep)
         const slices: Submission[] = []
         let bytes = 0
         const known = await runs.isRecorded(run.ledger, run.run, request.name, digest)
@@ -154,7 +156,6 @@ export function createParts(deps: PartsDeps): Parts {
           if (bytes > maxTogetherBytes) throw new Problem('use_parts', 'the report is larger than one append')
           slices.push(sliceOf(run, request.name, digest, slices.length, segments))
         }
-        const part = partSubmission({ id: run, part: request.name, digest, parameters, summary: taken.summary }, await link(-1))
         return [...slices, part]
       } finally {
         taken.free()

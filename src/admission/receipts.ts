@@ -29,6 +29,7 @@ export function partReceipt(record: StoredRecord, checkpoint: Checkpoint): PartR
     files: pick('files'),
     records: pick('records'),
     ranges: pick('ranges'),
+    ranges_digest: pick('ranges_digest'),
     part_record: { id: record.id, seq: record.seq },
     recorded_at: printTime(record.recordedAt),
     totals: pick('totals'),
@@ -56,6 +57,7 @@ export function sealReceipt(record: StoredRecord, checkpoint: Checkpoint): SealR
     records: pick('records'),
     root: pick('root'),
     totals: pick('totals'),
+    totals_digest: pick('totals_digest'),
     checkpoint: checkpoint.note,
   } as SealReceipt // the seal record is written by seal.ts with exactly these members
 }

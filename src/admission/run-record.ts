@@ -1,10 +1,14 @@
 import { hash } from 'node:crypto'
 import type { Declaration } from '../api/runs.ts'
+import { Problem } from '../record/problem.ts'
 import { type LedgerName, maxPayloadBytes } from '../record/record.ts'
 import { type By, digestList, printList, printPayload } from '../record/run.ts'
 import type { RunFields } from './submissions.ts'
 
-/** The `run` record of a declaration. A list of first parents that does not fit is named by its digest; `list` is what is to be kept then. */
+/**
+ * The `run` record of a declaration. A list of first parents that does not fit is named by its digest; `list` is what is to be kept then.
+ * Throws Problem('record_too_large') when it does not fit without lists either.
+ */
 export function runPayload(
   ledger: LedgerName,
   run: string,
@@ -63,5 +67,5 @@ export function runPayload(
     const short = print(parents, configuration === undefined ? undefined : { sha256: hash('sha256', list, 'hex') })
     if (short !== undefined) return { fields, payload: short, list }
   }
-  throw new Error('a declaration whose bounded fields do not fit a record')
+  throw new Problem('record_too_large', `the declaration is longer than the ${maxPayloadBytes} bytes that its record can hold`)
 }

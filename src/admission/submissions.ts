@@ -5,12 +5,12 @@ import type { AtHead, Submission } from '../ledger/decide.ts'
 import { type ChainLink, packSegment } from '../ledger/segments.ts'
 import { rootOfLeaves } from '../log/merkle.ts'
 import type { Problem } from '../record/problem.ts'
-import type { LedgerName } from '../record/record.ts'
-import { type By, type RunIdentity, digestList, identityFields, printPayload } from '../record/run.ts'
-import type { ParseSummary } from './messages.ts'
-import { type PartParameters, type PartSummary, decideEnd, decidePart, joinRanges, keys, reasonsAgainst, sealDigest, sliceRanges, totalsByMeasure } from './run.ts'
+import { type LedgerName, maxPayloadBytes } from '../record/record.ts'
+import { type By, type RunIdentity, printPayload } from '../record/run.ts'
+import { fitList, fitText, jsonBytes } from './fit-list.ts'
+import { type PartSummary, decideEnd, joinRanges, keys, reasonsAgainst, sealDigest, totalsByMeasure } from './run.ts'
 
-/** What admission hands to the appender: the records that end a part or a run, and rejections. */
+/** What admission hands to the appender beside parts: the record that ends a run, and rejections. */
 
 export interface RunFields extends RunIdentity {
   by: By
@@ -20,57 +20,8 @@ export interface RunFields extends RunIdentity {
   configuration_digest?: string | undefined
 }
 
-export interface PartName {
-  id: RunFields
-  part: string
-  digest: Buffer
-  parameters: PartParameters
-  summary: ParseSummary
-}
-
-/** The `part` record: made at the head, since it names the seqs of the part's slices. Recording it is what makes the slices count. */
-export function partSubmission({ id, part, digest, parameters, summary }: PartName, link: ChainLink): Submission {
-  return {
-    key: keys.part(id.run, part),
-    digest,
-    run: id.run,
-    conflict: 'part_conflict',
-    decide: decidePart(id.run, part, digest),
-    async segments(at: AtHead) {
-      const ranges = sliceRanges(id.run, part, at.run)
-      const first = ranges[0]?.[0]
-      const last = ranges.at(-1)?.[1]
-      const count = ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0)
-      const payload = printPayload('part', id.ledger, {
-        run: id.run,
-        part,
-        ...identityFields(id),
-        artifact_sha256: summary.sha256,
-        bytes: summary.bytes,
-        format: summary.format,
-        definition: summary.definition,
-        tool: summary.tool,
-        parameters,
-        incomplete: summary.incomplete,
-        files: summary.totals.recomputed.files,
-        totals: summary.totals,
-        records: first === undefined || last === undefined ? null : { first, last, count },
-        ranges,
-        refused: shorten(summary.refused, 600),
-        unresolved: shorten(summary.unresolved, 600),
-      })
-      return { segments: [packSegment('part', [payload], link)] }
-    },
-  }
-}
-
-/** `first` holds a few already; they are cut again to what a record has room for. */
-function shorten<T>(list: { count: number; first: T[] }, maxBytes: number): { count: number; first: unknown[] } {
-  return { count: list.count, first: digestList(list.first, maxBytes, list.count).first }
-}
-
 /** The `seal` record: sums up the parts and binds the run's records by the Merkle root over their leaf hashes in seq order. */
-export function sealSubmission(id: RunFields, request: SealRequest, link: ChainLink): Submission {
+export function sealSubmission(id: RunFields, request: SealRequest, link: ChainLink, keepList: (list: Uint8Array) => Promise<void>): Submission {
   return {
     key: keys.end(id.run),
     digest: sealDigest(request),
@@ -93,7 +44,7 @@ export function sealSubmission(id: RunFields, request: SealRequest, link: ChainL
       const reasons = reasonsAgainst(request, parts)
       const totals = totalsByMeasure(parts)
       const { repository, commit, ref, build, build_seq, suite, test_type } = id
-      const payload = printPayload('seal', id.ledger, {
+      const fields = {
         run: id.run,
         repository,
         repository_id: id.repository_id,
@@ -113,8 +64,16 @@ export function sealSubmission(id: RunFields, request: SealRequest, link: ChainL
         contract: id.contract,
         configuration: id.configuration_digest,
         url: id.url,
-        totals,
         root: Buffer.from(rootOfLeaves(Buffer.concat(leaves))).toString('hex'),
+      }
+      const fitted = fitList(totals, maxPayloadBytes - jsonBytes(fields) - jsonBytes(id.ledger) - 220)
+      if (fitted.list !== undefined) await keepList(fitted.list)
+      const { root, ...others } = fields
+      const payload = printPayload('seal', id.ledger, {
+        ...others,
+        totals: fitted.shown,
+        ...(fitted.digest === undefined ? {} : { totals_digest: fitted.digest }),
+        root,
       })
       const measure_digest = hash('sha256', JSON.stringify(totals.map(({ metric, definition, tool }) => [metric, definition, tool])), 'hex')
       return {
@@ -150,7 +109,7 @@ export function rejectionSubmission(offered: Offered, problem: Problem): Submiss
     repository,
     commit,
     reason: problem.code,
-    detail: problem.message.slice(0, 512),
+    detail: fitText(problem.message.slice(0, 512), 1_024),
     offered: { bytes, sha256 },
     by,
   })

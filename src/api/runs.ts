@@ -95,6 +95,9 @@ export const declaredTotals = z.object({
 })
 export type DeclaredTotals = z.infer<typeof declaredTotals>
 
+/** Stands beside a list that its record had no room for: the list is then the first entries, the whole an artifact (JSON lines). */
+const digested = z.object({ count, sha256 })
+
 const tool = z.object({ name: text, version: text.optional() }).nullable()
 
 export const partReceipt = z
@@ -112,6 +115,7 @@ export const partReceipt = z
     files: count,
     records: span.nullable(),
     ranges: z.array(z.tuple([seq, seq])).describe('closed seq ranges of the part, in order'),
+    ranges_digest: digested.optional(),
     part_record: z.object({ id: recordId, seq }),
     recorded_at: time,
     totals: z.object({ recomputed: counts, declared: declaredTotals.nullable() }),
@@ -147,6 +151,7 @@ export const sealReceipt = z
     records: span.nullable(),
     root: z.string().describe("Merkle root over the run's leaf hashes, hex"),
     totals: z.array(counts.extend({ metric: z.string(), definition: z.string(), tool: tool.optional() })),
+    totals_digest: digested.optional(),
     checkpoint,
   })
   .meta({ id: 'SealReceipt' })

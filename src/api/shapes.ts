@@ -1,12 +1,12 @@
 import { z } from 'zod'
 
-/** The small shapes that several routes share. Strings that enter a record are bounded here (DESIGN.md section 3: 256 bytes, paths 1,024). */
+/** The small shapes that several routes share. Strings that enter a record are bounded here (DESIGN.md section 3: 256 bytes as they stand in JSON, paths 1,024). */
 
 const encoder = new TextEncoder()
 const controls = /[\p{Cc}\u2028\u2029]/u
 
 const plain = (text: string, maxBytes: number): boolean =>
-  text.isWellFormed() && !controls.test(text) && encoder.encode(text).length <= maxBytes
+  text.isWellFormed() && !controls.test(text) && encoder.encode(JSON.stringify(text)).length - 2 <= maxBytes
 
 /** Any text that is put into a record: 1 to 256 bytes of UTF-8, no control characters. */
 export const text = z

@@ -27,7 +27,7 @@ async function withStorage<T>(
   work: (storage: Storage, config: Config) => Promise<T>,
 ): Promise<T> {
   const config = loadConfig({ config: options.config, data_dir: options.dataDir })
-  const storage = await openStorage(config, silentLogger)
+  const storage = await openStorage(config, silentLogger, 'command')
   try {
     return await work(storage, config)
   } finally {

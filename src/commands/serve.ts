@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { loadConfig } from '../config.ts'
 import { Problem } from '../record/problem.ts'
 import { startService } from '../service.ts'
@@ -12,6 +13,12 @@ export interface ServeCommand {
   host?: string
   port?: string
   publicHost?: string
+}
+
+/** `npx` finds what is installed; for a checkout of this project it has to be told where. */
+function npx(): string {
+  const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '')
+  return /[\\/]node_modules[\\/]/.test(root) ? 'npx' : `npx --prefix ${root}`
 }
 
 const flagsOf = ({ config, dataDir, host, port, publicHost }: ServeCommand) => ({

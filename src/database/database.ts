@@ -99,7 +99,9 @@ export function createDatabase(settings: DatabaseSettings): Database {
       client.release()
       return result
     } catch (error) {
-      client.release(isConnectionSpent(error))
+      const spent = isConnectionSpent(error)
+      if (!spent) client.removeListener('error', onError)
+      client.release(spent)
       throw error
     }
   }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Problem } from '../record/problem.ts'
 
 /** The longest path of a Unix socket, without the closing zero: 107 bytes on Linux, 103 on macOS; the smaller one is taken. */
 export const maxSocketPathBytes = 103
@@ -16,7 +17,7 @@ export const maxSocketPathBytes = 103
  * process ids mean nothing: two servers on one folder both accepted connections there, which destroys the data. It dies with its
  * process, so nothing stale ever holds it. Not valid over NFS.
  * @returns how to give the folder back
- * @throws when somebody else has it; the message names the process
+ * @throws Problem in_use when somebody else has it, naming the process
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const directory = openSync(folder, 'r')
@@ -52,10 +53,13 @@ async function assertFree(folder: string, path: string): Promise<void> {
   if (holder !== undefined) throw inUse(folder, holder)
 }
 
-function inUse(folder: string, holder: string | undefined): Error {
+function inUse(folder: string, holder: string | undefined): Problem {
   const pid = holder?.split(' ')[0]
   const who = pid === undefined || pid === '' ? 'another process, which does not answer' : `process ${pid}`
-  return new Error(`The database in ${folder} is in use by ${who}. Stop that one first, or choose another data folder.`)
+  return new Problem(
+    'in_use',
+    `The database in ${folder} is in use by ${who}. Stop that one first, or choose another data folder.`,
+  )
 }
 
 /** A short name for the same place: Linux reaches the folder through our open descriptor, elsewhere the lock lies in the temporary folder. */

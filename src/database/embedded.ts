@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { chooseAccount, mayUse } from './embedded-account.ts'
 import type { Account } from './embedded-account.ts'
@@ -89,6 +90,28 @@ export async function startEmbedded(folder: string, { log }: { log: Logger }): P
   } catch (error) {
     await unlock()
     throw error
+  }
+}
+
+/**
+ * The server in `folder`, for a command: the one that a service beside it runs, which is neither owned nor stopped here; else one of its own.
+ * Throws like startEmbedded; Problem in_use only when the other process does not get its server up within 20 s.
+ */
+export async function joinEmbedded(
+  folder: string,
+  { log }: { log: Logger },
+): Promise<Pick<Embedded, 'url' | 'version' | 'stop'>> {
+  const startedAt = performance.now()
+  for (;;) {
+    const found = await findEmbedded(folder)
+    if (found !== undefined) return { ...found, stop: async () => {} }
+    try {
+      return await startEmbedded(folder, { log })
+    } catch (error) {
+      const isStarting = error instanceof Problem && error.code === 'in_use' && performance.now() - startedAt < 20_000
+      if (!isStarting) throw error
+      await sleep(250)
+    }
   }
 }
 

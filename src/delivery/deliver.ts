@@ -129,10 +129,12 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
       ticket.pass({ kind: 'unused' })
       ticket.release()
     }
-    for (const [i, { row, rendered }] of tries.entries()) {
-      const attempt = freshAttempt(row, rendered)
-      open.add(attempt)
-      tasks.add(i === 0 ? conductor.conduct(attempt, ticket) : conductor.conduct(attempt))
+    const attempts = tries.map(({ row, rendered }) => freshAttempt(row, rendered))
+    for (const attempt of attempts) open.add(attempt)
+    for (const [i, attempt] of attempts.entries()) {
+      // Each waits for its turn here, so that no more than a cut is ever waiting; when stopping, `conduct` writes that it was not sent.
+      const own = i === 0 ? ticket : await conductor.admit().catch(() => undefined)
+      tasks.add(conductor.conduct(attempt, own))
     }
     await keepPosition(false)
     return next

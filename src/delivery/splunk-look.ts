@@ -22,23 +22,34 @@ export interface SplunkLook {
 interface Canary {
   id: string
   sentAt: Date
+  seen: boolean
 }
 
 /** Ids in one search up to here; more are asked for by range, which keeps the search short. */
 const maxIds = 100
 const hourSeconds = 3_600
+/** A canary that is not visible this long after the lag window was lost, as events can be: the next look sends another. */
+const lostCanaryMs = 60_000
+const maxCanaries = 64
 
 export function createSplunkLook(deps: SplunkLook): (attempt: Attempt, signal: AbortSignal) => Promise<Finding[]> {
-  const canaries = new Map<string, Canary>()
+  /** By index, oldest first. Several, since a newer one must not make an older attempt wait again. */
+  const canaries = new Map<string, Canary[]>()
 
   /** Undefined when a canary sent after `after` is visible in the index; else what is still missing. */
   async function barrier(index: string, after: Date, signal: AbortSignal): Promise<string | undefined> {
-    const canary = canaries.get(index)
-    if (canary === undefined || canary.sentAt < after) {
-      const next = { id: randomUUID(), sentAt: deps.now() }
+    const oldest = deps.now().getTime() - deps.lagMs - lostCanaryMs
+    const known = (canaries.get(index) ?? [])
+      .filter((canary) => canary.seen || canary.sentAt.getTime() > oldest)
+      .slice(-maxCanaries)
+    canaries.set(index, known)
+    if (known.some((canary) => canary.seen && canary.sentAt >= after)) return undefined
+    const canary = known.find(({ sentAt }) => sentAt >= after)
+    if (canary === undefined) {
+      const next = { id: randomUUID(), sentAt: deps.now(), seen: false }
       if (next.sentAt < after) return 'a canary cannot be sent before the deadline has passed'
       if (!(await deps.sendCanary(index, next.id, signal))) return 'no canary was accepted'
-      canaries.set(index, next)
+      known.push(next)
       return 'a canary was sent'
     }
     const seconds = canary.sentAt.getTime() / 1000
@@ -49,11 +60,8 @@ export function createSplunkLook(deps: SplunkLook): (attempt: Attempt, signal: A
       Math.ceil(seconds) + hourSeconds,
       signal,
     )
-    const seen = found.rows.some((row) => Number(row['count']) > 0)
-    if (seen) return undefined
-    // Lost canaries happen too: after a lag window the next look sends another one.
-    if (deps.now().getTime() - canary.sentAt.getTime() > deps.lagMs) canaries.delete(index)
-    return found.reason ?? 'the canary is not visible yet'
+    canary.seen = found.rows.some((row) => Number(row['count']) > 0)
+    return canary.seen ? undefined : (found.reason ?? 'the canary is not visible yet')
   }
 
   return async function look(attempt, signal) {

@@ -126,32 +126,22 @@ function readCounts(cursor: JsonCursor): number[] | undefined {
   return cursor.eat(0x5d) ? counts : cursor.fail()
 }
 
-const encoder = new TextEncoder()
-const startLine = encoder.encode('{"start":{"line":')
-const column = encoder.encode(',"column":')
-const endLine = encoder.encode('},"end":{"line":')
-const close = encoder.encode('}}')
-
-/** `{"start":{"line":1,"column":2},"end":{"line":3,"column":4}}` as Istanbul prints it, else whatever is there. */
-function readSpan(cursor: JsonCursor): Span {
-  cursor.mark()
-  if (!cursor.eatText(startLine)) return toSpan(cursor.value())
-  const span: Span = { line: cursor.eatInteger(), column: -1, endLine: -1, endColumn: -1 }
-  if (span.line >= 0 && cursor.eatText(column)) {
-    span.column = cursor.eatInteger()
-    if (span.column >= 0 && cursor.eatText(endLine)) {
-      span.endLine = cursor.eatInteger()
-      if (span.endLine >= 0 && cursor.eatText(column)) {
-        span.endColumn = cursor.eatInteger()
-        if (span.endColumn >= 0 && cursor.eatText(close)) return span
-      }
-    }
-  }
-  cursor.back()
-  return toSpan(cursor.value())
-}
-
 const nowhere: Span = { line: 0, column: -1, endLine: -1, endColumn: -1 }
+
+const toTexts = (...texts: string[]): Uint8Array[] => texts.map((text) => new TextEncoder().encode(text))
+/** A location as Istanbul prints it. */
+const location = toTexts('{"start":{"line":', ',"column":', '},"end":{"line":', ',"column":', '}}')
+/** That of an `else` that is not written. */
+const implicit = toTexts('{"start":{},"end":{}}')
+const four = new Int32Array(4)
+
+function readSpan(cursor: JsonCursor): Span {
+  if (cursor.eatPattern(location, four)) {
+    // Not destructured: the iterator of a typed array takes longer than the rest.
+    return { line: four[0] ?? 0, column: four[1] ?? -1, endLine: four[2] ?? -1, endColumn: four[3] ?? -1 }
+  }
+  return cursor.eatPattern(implicit, four) ? nowhere : toSpan(cursor.value())
+}
 
 function readFunctionPlace(cursor: JsonCursor): Place {
   return readPlace(cursor, 'decl')

@@ -9,13 +9,10 @@ export interface JsonCursor {
   peek(): number
   /** Passes `byte` if it is next. */
   eat(byte: number): boolean
-  /** Passes exactly these bytes (one token or several), if they are next, without a space in them. */
-  eatText(text: Uint8Array): boolean
+  /** Passes these texts with a plain integer between each two, and no space, if just that is next; the integers are then in `integers`. */
+  eatPattern(texts: readonly Uint8Array[], integers: Int32Array): boolean
   /** Passes a plain integer from 0 to 999,999,999; -1, and nothing passed, for anything else. */
   eatInteger(): number
-  /** Remembers this place, and goes back to it. */
-  mark(): void
-  back(): void
   /** Reads any value. */
   value(): unknown
   /** Reads an object: `each` must read the value. A key that is a plain integer comes as a number. Duplicate keys are the caller's to find. */
@@ -30,11 +27,12 @@ const [quote, backslash, comma, colon, openBrace, closeBrace, openBracket, close
   0x22, 0x5c, 0x2c, 0x3a, 0x7b, 0x7d, 0x5b, 0x5d,
 ]
 
+const knownStrings: string[] = Array.from({ length: 256 }, () => '')
+
 /** `what` names the value in a Problem. Indexes may pass the end by one, where a byte is `undefined` and equal to nothing: hence `as number`. */
 export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
   let at = 0
   let integer = 0
-  let marked = 0
 
   function fail(): never {
     throw invalid(`${what}, at its byte ${at}`)
@@ -71,23 +69,34 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
     return bytes.length
   }
 
-  /** Passes a short string of plain ASCII without escapes, as most are. */
+  /** Passes a short string of plain ASCII without escapes, as most are. The same few come again and again, and are made once. */
   function eatString(): string | undefined {
     if (peek() !== quote) return undefined
+    const from = at + 1
     const longest = Math.min(bytes.length, at + 24)
-    let end = at + 1
-    let text = ''
-    while (end < longest) {
+    let hash = 0
+    for (let end = from; end < longest; end += 1) {
       const c = bytes[end] as number
-      if (c < 0x20 || c >= 0x7f || c === backslash) return undefined
-      end += 1
       if (c === quote) {
-        at = end
-        return text
+        at = end + 1
+        return stringAt(from, end, hash & (knownStrings.length - 1))
       }
-      text += String.fromCharCode(c)
+      if (c < 0x20 || c >= 0x7f || c === backslash) return undefined
+      hash = (Math.imul(hash, 31) + c) | 0
     }
     return undefined
+  }
+
+  function stringAt(from: number, end: number, place: number): string {
+    const known = knownStrings[place]
+    if (known?.length === end - from) {
+      let i = 0
+      while (i < known.length && known.charCodeAt(i) === bytes[from + i]) i += 1
+      if (i === known.length) return known
+    }
+    const text = String.fromCharCode(...bytes.subarray(from, end))
+    knownStrings[place] = text
+    return text
   }
 
   function value(): unknown {
@@ -131,19 +140,28 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
   return {
     peek,
     eat,
-    eatText(text) {
+    eatPattern(texts, integers) {
       peek()
-      for (let i = 0; i < text.length; i += 1) if (bytes[at + i] !== text[i]) return false
-      at += text.length
+      let p = at
+      for (let k = 0; k < texts.length; k += 1) {
+        if (k > 0) {
+          const first = p
+          let number = 0
+          for (let d = (bytes[p] as number) - 0x30; d >= 0 && d <= 9; d = (bytes[p] as number) - 0x30) {
+            number = (Math.imul(number, 10) + d) | 0
+            p += 1
+          }
+          if (p === first || p - first > 9 || (bytes[first] === 0x30 && p - first > 1)) return false
+          integers[k - 1] = number
+        }
+        const text = texts[k] as Uint8Array // k < length
+        for (let i = 0; i < text.length; i += 1) if (bytes[p + i] !== text[i]) return false
+        p += text.length
+      }
+      at = p
       return true
     },
     eatInteger,
-    mark() {
-      marked = at
-    },
-    back() {
-      at = marked
-    },
     value,
     members(each) {
       if (!eat(openBrace)) fail()

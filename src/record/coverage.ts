@@ -67,7 +67,7 @@ function fixedOf(run: RunContext): Fixed {
     '"kind":"coverage"',
     text('ledger', run.ledger),
     text('run', run.run),
-    text('part', run.part),
+    `"part":${printString('part', run.part, maxPathBytes)}`,
   ]
   const middle = [text('repository', run.repository), text('commit', run.commit)]
   if (run.ref !== undefined) middle.push(text('ref', run.ref))
@@ -99,7 +99,8 @@ interface Sets {
  * `maxPayloadBytes`. The record `i` has ordinal `ordinal + i`, so the next file's is `ordinal + <length of the answer>`.
  *
  * Counts of lines in a window are those of the window, so that records sum up; branches and functions belong to the file and stand in its
- * first record only. Key order: DESIGN.md section 3. Throws Problem('record_too_large') for a path over 1,024 or another string over 256 bytes.
+ * first record only. Key order: DESIGN.md section 3. Throws Problem('record_too_large') for a path or part over 1,024 bytes or another string over 256, and
+ * when all of them together leave no room for the lines.
  */
 export function coveragePayloads(file: FileCoverage, run: RunContext, ordinal: number): Uint8Array[] {
   const fixed = fixedOf(run)

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { Problem } from '../record/problem.ts'
 
 /**
  * Keeps a folder to one process. Node has no flock, and files or sockets that mean `locked` outlive a SIGKILL, after which two starters
@@ -10,7 +11,7 @@ export interface FolderLock {
   release(): void
 }
 
-/** Throws at once, naming the folder, when another holder is alive. Nothing is ever stored in `lock.db`. */
+/** Throws Problem in_use at once, naming the folder, when another holder is alive. Nothing is ever stored in `lock.db`. */
 export function lockFolder(folder: string): FolderLock {
   const database = new DatabaseSync(join(folder, 'lock.db'), { timeout: 0 })
   try {
@@ -18,7 +19,12 @@ export function lockFolder(folder: string): FolderLock {
   } catch (cause) {
     database.close()
     const isHeld = cause instanceof Error && /locked|busy/i.test(cause.message)
-    throw new Error(isHeld ? `${folder} is in use by another process` : `${folder} cannot be locked`, { cause })
+    if (!isHeld) throw new Error(`${folder} cannot be locked`, { cause })
+    throw new Problem(
+      'in_use',
+      `${folder} is in use by another process. Stop that one first, or choose another data folder.`,
+      { cause },
+    )
   }
   return {
     release() {

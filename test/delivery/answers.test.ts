@@ -7,7 +7,11 @@ function answer(status: number, body: unknown, headers: Record<string, string> =
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   return { kind: 'answer', status, headers, body: text, address: '127.0.0.1:8088', elapsedMs: 3 }
 }
-const failure = (phase: 'resolve' | 'connect' | 'tls' | 'write' | 'read', wrote: boolean, code = 'ECONNRESET'): Answer => {
+const failure = (
+  phase: 'resolve' | 'connect' | 'tls' | 'write' | 'read',
+  wrote: boolean,
+  code = 'ECONNRESET',
+): Answer => {
   return { kind: 'failure', phase, wrote, code, message: 'gone', address: '10.0.0.1:8088', elapsedMs: 3 }
 }
 const html = '<html>502</html>'
@@ -38,7 +42,11 @@ describe('classifyHec', () => {
   })
 
   it('slows down at 24 and 25, and sends nothing again', () => {
-    expect(classifyHec(answer(200, { code: 24, ackId: 0 }), 9, 'ack')).toEqual({ kind: 'accepted', ackId: 0, slow: true })
+    expect(classifyHec(answer(200, { code: 24, ackId: 0 }), 9, 'ack')).toEqual({
+      kind: 'accepted',
+      ackId: 0,
+      slow: true,
+    })
   })
 
   it('takes a 200 for proof only where the operator wrote so', () => {
@@ -47,8 +55,14 @@ describe('classifyHec', () => {
   })
 
   it('isolates the event that a batch was refused for', () => {
-    expect(classifyHec(answer(400, { code: 6, 'invalid-event-number': 75 }), 100, 'search')).toMatchObject({ kind: 'in_doubt', split: 'isolate:75' })
-    expect(classifyHec(answer(400, { code: 7, 'invalid-event-number': 5 }), 100, 'search')).toMatchObject({ kind: 'in_doubt', block: 'index' })
+    expect(classifyHec(answer(400, { code: 6, 'invalid-event-number': 75 }), 100, 'search')).toMatchObject({
+      kind: 'in_doubt',
+      split: 'isolate:75',
+    })
+    expect(classifyHec(answer(400, { code: 7, 'invalid-event-number': 5 }), 100, 'search')).toMatchObject({
+      kind: 'in_doubt',
+      block: 'index',
+    })
   })
 
   it.each([
@@ -66,7 +80,12 @@ describe('classifyHec', () => {
   })
 
   it('caps Retry-After, takes dates, and ignores nonsense', () => {
-    const after = (header: string) => classifyHec(answer(429, { code: 26 }, { 'retry-after': header, date: 'Mon, 23 Nov 2026 05:00:00 GMT' }), 9, 'search')
+    const after = (header: string) =>
+      classifyHec(
+        answer(429, { code: 26 }, { 'retry-after': header, date: 'Mon, 23 Nov 2026 05:00:00 GMT' }),
+        9,
+        'search',
+      )
     expect(after('3')).toMatchObject({ retryAfterMs: 3_000 })
     expect(after('999999')).toMatchObject({ retryAfterMs: 900_000 })
     expect(after('Mon, 23 Nov 2026 05:00:07 GMT')).toMatchObject({ retryAfterMs: 7_000 })
@@ -75,7 +94,10 @@ describe('classifyHec', () => {
 
   it('is in doubt from the first byte on, and not before', () => {
     expect(classifyHec(failure('resolve', false, 'ENOTFOUND'), 9, 'search')).toMatchObject({ kind: 'unsent' })
-    expect(classifyHec(failure('tls', false, 'CERT_HAS_EXPIRED'), 9, 'search')).toMatchObject({ kind: 'unsent', block: 'certificate' })
+    expect(classifyHec(failure('tls', false, 'CERT_HAS_EXPIRED'), 9, 'search')).toMatchObject({
+      kind: 'unsent',
+      block: 'certificate',
+    })
     expect(classifyHec(failure('write', true), 9, 'search').kind).toBe('in_doubt')
     expect(classifyHec(failure('read', true, 'TIMEOUT'), 9, 'search').kind).toBe('in_doubt')
     expect(classifyHec({ kind: 'expired' }, 9, 'search').kind).toBe('unsent')
@@ -92,11 +114,18 @@ describe('classifyHec', () => {
 
 describe('classifyBulk', () => {
   const index = 'proofline-unit-2026.11'
-  const item = (id: string, status: number, more: object = {}) => ({ create: { _index: index, _id: id, status, ...more } })
-  const one = (status: number, more: object = {}) => classifyBulk(answer(200, { errors: true, items: [item('a', status, more)] }), ['a'], index, 100)[0]
+  const item = (id: string, status: number, more: object = {}) => ({
+    create: { _index: index, _id: id, status, ...more },
+  })
+  const one = (status: number, more: object = {}) =>
+    classifyBulk(answer(200, { errors: true, items: [item('a', status, more)] }), ['a'], index, 100)[0]
 
   it('matches items by id, in whatever order and number they come', () => {
-    const items = [item('b', 201, { result: 'created' }), item('x', 201, { result: 'created' }), item('a', 400, { error: { type: 'mapper_parsing_exception', reason: 'no' } })]
+    const items = [
+      item('b', 201, { result: 'created' }),
+      item('x', 201, { result: 'created' }),
+      item('a', 400, { error: { type: 'mapper_parsing_exception', reason: 'no' } }),
+    ]
     expect(classifyBulk(answer(200, { errors: true, items }), ['a', 'b', 'c'], index, 100)).toMatchObject([
       { kind: 'refused', reason: '400 mapper_parsing_exception no' },
       { kind: 'delivered' },
@@ -138,7 +167,10 @@ describe('classifyBulk', () => {
   })
 
   it('halves a large body that was reset while it was written', () => {
-    expect(classifyBulk(failure('write', true), ['a', 'b'], index, 2_000_000)).toMatchObject([{ kind: 'in_doubt', split: 'halve' }, { split: 'halve' }])
+    expect(classifyBulk(failure('write', true), ['a', 'b'], index, 2_000_000)).toMatchObject([
+      { kind: 'in_doubt', split: 'halve' },
+      { split: 'halve' },
+    ])
     expect(classifyBulk(failure('write', true), ['a', 'b'], index, 2_000)[0]).not.toHaveProperty('split')
   })
 })

@@ -60,9 +60,15 @@ describe.each(Object.entries(connectors))('delivery to %s', (_, connector) => {
     const name = nextName()
     const reader = createMemoryReader(sixty.slice(0, 40))
     const lane = await startLane({ name, db: database.db, reader, settings })
-    await eventually(() => fake.ids().length === 40, () => fake.counters)
+    await eventually(
+      () => fake.ids().length === 40,
+      () => fake.counters,
+    )
     reader.add(...sixty.slice(40))
-    await eventually(async () => (await status(name)).provedTo === 60, () => status(name))
+    await eventually(
+      async () => (await status(name)).provedTo === 60,
+      () => status(name),
+    )
     expect(fake.ids().toSorted()).toEqual(sixty.map(({ id }) => id).toSorted())
     expect(fake.counters).toMatchObject({ stored: 60, duplicates: 0 })
     await lane.stop()
@@ -75,12 +81,296 @@ describe.each(Object.entries(connectors))('delivery to %s', (_, connector) => {
     const name = nextName()
     fake.failNext(mode, 3)
     const lane = await startLane({ name, db: database.db, reader: createMemoryReader(sixty), settings })
-    await eventually(async () => (await status(name).catch(() => undefined))?.provedTo === 60, () => status(name))
+    await eventually(
+      async () => (await status(name).catch(() => undefined))?.provedTo === 60,
+      () => status(name),
+    )
     await lane.stop()
     await fake.close()
     expect(fake.ids().length).toBe(60)
     expect(fake.counters.duplicates).toBe(0)
     expect(sixty.filter(({ id }) => stored(id) === undefined)).toEqual([])
     expect(await listDeadLetters(database.db, { destination: name })).toEqual([])
+  })
+})
+
+describe('a batch that HEC takes apart', () => {
+  it.each(['keep-prefix', 'atomic'] as const)(
+    'parks the one bad event and stores the others once, where Splunk does %s',
+    async (onBadEvent) => {
+      const fake = await startFakeHec({ onBadEvent })
+      const bad = sixty[30]!.id
+      fake.refuse = (id) => (id === bad ? 6 : undefined)
+      const name = nextName()
+      const lane = await startLane({
+        name,
+        db: database.db,
+        reader: createMemoryReader(sixty),
+        settings: splunkSettings(fake),
+      })
+      await eventually(
+        async () => (await status(name).catch(() => undefined))?.provedTo === 60,
+        () => status(name),
+      )
+      await lane.stop()
+      await fake.close()
+      expect(fake.ids().length).toBe(59)
+      expect(fake.counters.duplicates).toBe(0)
+      expect(await listDeadLetters(database.db, { destination: name })).toMatchObject([
+        { id: bad, kind: 'refused', reason: 'HEC 400/6', seq: 30 },
+      ])
+      expect((await status(name)).parked).toBe(1)
+    },
+  )
+
+  it('halves what is too large until it fits, and parks a single one that never does', async () => {
+    const fake = await startFakeHec({ maxBodyBytes: 6_000 })
+    const name = nextName()
+    const large = makeRecord(5, { extra: { note: 'x'.repeat(5_500) } })
+    const records = Array.from({ length: 12 }, (_, seq) => (seq === 5 ? large : makeRecord(seq)))
+    const lane = await startLane({
+      name,
+      db: database.db,
+      reader: createMemoryReader(records),
+      settings: splunkSettings(fake),
+    })
+    await eventually(
+      async () => (await status(name).catch(() => undefined))?.provedTo === 12,
+      () => status(name),
+    )
+    await lane.stop()
+    await fake.close()
+    expect(fake.ids().length).toBe(11)
+    expect(fake.counters.duplicates).toBe(0)
+    expect(await listDeadLetters(database.db, { destination: name })).toMatchObject([{ seq: 5, kind: 'refused' }])
+  })
+})
+
+describe('a Splunk that cannot be asked', () => {
+  const blind = { search: undefined, proof: 'answer' }
+
+  it('holds what is in doubt, goes on behind it, and resends nothing', async () => {
+    const fake = await startFakeHec()
+    const name = nextName()
+    fake.failNext('drop-after-storing')
+    const reader = createMemoryReader(sixty.slice(0, 10))
+    const lane = await startLane({ name, db: database.db, reader, settings: splunkSettings(fake, blind) })
+    await eventually(
+      async () => (await status(name).catch(() => undefined))?.parked === 10,
+      () => status(name),
+    )
+    reader.add(...sixty.slice(10))
+    await eventually(
+      async () => (await status(name)).provedTo === 60,
+      () => status(name),
+    )
+    await lane.stop()
+    await fake.close()
+    expect(fake.counters).toMatchObject({ stored: 60, duplicates: 0 })
+    const letters = await listDeadLetters(database.db, { destination: name })
+    expect(letters.map(({ seq, kind }) => `${seq} ${kind}`)).toEqual(
+      sixty.slice(0, 10).map(({ seq }) => `${seq} unresolved`),
+    )
+  })
+
+  it('resends marked where the operator wrote so, and the copy says that it may be one', async () => {
+    const fake = await startFakeHec()
+    const name = nextName()
+    fake.failNext('drop-after-storing')
+    const settings = splunkSettings(fake, { ...blind, on_unresolved: 'resend_marked' })
+    const lane = await startLane({ name, db: database.db, reader: createMemoryReader(sixty.slice(0, 10)), settings })
+    await eventually(
+      async () => (await status(name).catch(() => undefined))?.provedTo === 10,
+      () => status(name),
+    )
+    await lane.stop()
+    await fake.close()
+    expect(fake.counters).toMatchObject({ stored: 20, duplicates: 10 })
+  })
+
+  it('never marks what provably did not leave', async () => {
+    const fake = await startFakeHec()
+    const name = nextName()
+    fake.failNext('busy')
+    fake.failNext('too-many')
+    const lane = await startLane({
+      name,
+      db: database.db,
+      reader: createMemoryReader([makeRecord(0)]),
+      settings: splunkSettings(fake, blind),
+    })
+    await eventually(() => fake.ids().length === 1)
+    await lane.stop()
+    await fake.close()
+    expect(fake.event(makeRecord(0).id)?.fields).not.toHaveProperty('proofline_possible_dup')
+    expect(fake.event(makeRecord(0).id)?.fields['proofline_attempt']).toBe('1')
+  })
+})
+
+describe('proof', () => {
+  it('by acknowledgement: sent_to runs ahead, proved_to follows', async () => {
+    const fake = await startFakeHec({ useAck: true, ackAfterMs: 400 })
+    const name = nextName()
+    const lane = await startLane({
+      name,
+      db: database.db,
+      reader: createMemoryReader(sixty),
+      settings: splunkSettings(fake, { proof: 'ack', search: undefined }),
+    })
+    await eventually(
+      async () => (await status(name).catch(() => undefined))?.sentTo === 60,
+      () => status(name),
+    )
+    expect((await status(name)).provedTo).toBe(0)
+    await eventually(
+      async () => (await status(name)).provedTo === 60,
+      () => status(name),
+    )
+    await lane.stop()
+    await fake.close()
+    expect(fake.counters.duplicates).toBe(0)
+  })
+
+  it('by search: what is accepted and never found is parked, not sent again', async () => {
+    const fake = await startFakeHec({ visibleAfterMs: 1e9 })
+    const name = nextName()
+    const lane = await startLane({
+      name,
+      db: database.db,
+      reader: createMemoryReader(sixty.slice(0, 5)),
+      settings: splunkSettings(fake, { proof: 'search', unproved_after_ms: 100 }),
+    })
+    await eventually(
+      async () => (await status(name).catch(() => undefined))?.parked === 5,
+      () => status(name),
+    )
+    await lane.stop()
+    await fake.close()
+    expect(fake.counters.stored).toBe(5)
+    expect((await listDeadLetters(database.db, { destination: name }))[0]).toMatchObject({ kind: 'unproved' })
+  })
+})
+
+describe('Elastic with a foreign document under our id', () => {
+  it('parks the record whose bytes differ, overwrites nothing, and goes on', async () => {
+    const fake = await startFakeBulk()
+    const name = nextName()
+    const victim = sixty[3]!
+    fake.plant('proofline-unit-2026.11', victim.id, '{"event":{"hash":"00"}}')
+    const lane = await startLane({
+      name,
+      db: database.db,
+      reader: createMemoryReader(sixty),
+      settings: elasticSettings(fake),
+    })
+    await eventually(
+      async () => (await status(name).catch(() => undefined))?.provedTo === 60,
+      () => status(name),
+    )
+    await lane.stop()
+    await fake.close()
+    expect(fake.digest(victim.id)).toBe('00')
+    expect(await listDeadLetters(database.db, { destination: name })).toMatchObject([{ seq: 3, kind: 'refused' }])
+  })
+
+  it('settles the members of a mixed answer each for itself', async () => {
+    const fake = await startFakeBulk()
+    const name = nextName()
+    const seen = new Map<string, number>()
+    fake.refuse = (id) => {
+      const times = (seen.get(id) ?? 0) + 1
+      seen.set(id, times)
+      if (id === sixty[1]!.id) return { status: 400, type: 'mapper_parsing_exception', reason: 'strict' }
+      if (id === sixty[2]!.id && times < 3) return { status: 429, type: 'es_rejected_execution_exception' }
+      if (id === sixty[4]!.id && times < 2) return { status: 503, type: 'unavailable_shards_exception' }
+      return undefined
+    }
+    const lane = await startLane({
+      name,
+      db: database.db,
+      reader: createMemoryReader(sixty.slice(0, 10)),
+      settings: elasticSettings(fake),
+    })
+    await eventually(
+      async () => (await status(name).catch(() => undefined))?.provedTo === 10,
+      () => status(name),
+    )
+    await lane.stop()
+    await fake.close()
+    expect(fake.ids().length).toBe(9)
+    expect(seen.get(sixty[0]!.id)).toBe(1)
+    expect(await listDeadLetters(database.db, { destination: name })).toMatchObject([
+      { seq: 1, reason: '400 mapper_parsing_exception strict' },
+    ])
+  })
+})
+
+describe('what a destination is sent', () => {
+  it('is blocked by a disabled token, keeps everything, and resumes by itself', async () => {
+    const fake = await startFakeHec()
+    const name = nextName()
+    fake.tokenDisabled = true
+    const reader = createMemoryReader(sixty.slice(0, 10))
+    const lane = await startLane({ name, db: database.db, reader, settings: splunkSettings(fake) })
+    await eventually(
+      async () => (await status(name).catch(() => undefined))?.state === 'blocked',
+      () => status(name),
+    )
+    expect(await status(name)).toMatchObject({ reason: 'credentials', detail: 'HEC 403/1', sentTo: 0 })
+    reader.add(...sixty.slice(10))
+    fake.tokenDisabled = false
+    await eventually(
+      async () => (await status(name)).provedTo === 60,
+      () => status(name),
+    )
+    expect((await status(name)).state).toBe('running')
+    await lane.stop()
+    await fake.close()
+    expect(fake.counters.duplicates).toBe(0)
+  })
+
+  it('follows select, a start position, and the months of the records', async () => {
+    const fake = await startFakeBulk()
+    const name = nextName()
+    const december = Date.UTC(2026, 11, 1) * 1000
+    const records = [0, 1, 2, 3, 4, 5].map((seq) =>
+      makeRecord(seq, {
+        kind: seq === 2 ? 'part' : 'coverage',
+        recordedAt: december - 3 + seq,
+        repository: seq === 4 ? 'github.com/acme/other' : 'github.com/acme/payments',
+      }),
+    )
+    const settings = elasticSettings(fake, {
+      select: { kinds: ['coverage'], repositories: ['github.com/acme/payments'] },
+      start: 'now',
+    })
+    const reader = createMemoryReader(records.slice(0, 1))
+    const lane = await startLane({ name, db: database.db, reader, settings })
+    await eventually(
+      async () => (await status(name).catch(() => undefined))?.start === 1,
+      () => status(name),
+    )
+    reader.add(...records.slice(1))
+    await eventually(
+      async () => (await status(name)).provedTo === 6,
+      () => status(name),
+    )
+    await lane.stop()
+    await fake.close()
+    expect(fake.documents().toSorted()).toEqual(
+      [
+        `proofline-unit-2026.11/${records[1]!.id}`,
+        `proofline-unit-2026.12/${records[3]!.id}`,
+        `proofline-unit-2026.12/${records[5]!.id}`,
+      ].toSorted(),
+    )
+    const { rows } = await database.db.query({
+      text: 'select month::text, base, next from cuts where destination = $1 order by base',
+      values: [name],
+    })
+    expect(rows.slice(1)).toEqual([
+      { month: '2026-11-01', base: 1, next: 3 },
+      { month: '2026-12-01', base: 3, next: 6 },
+    ])
   })
 })

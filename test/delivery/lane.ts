@@ -25,7 +25,15 @@ export const quick = {
 
 export function splunkSettings(fake: FakeHec, extra: Record<string, unknown> = {}): DestinationSettings {
   const search = { url: fake.searchUrl, token: fake.searchToken, lag_ms: 0, timeout_ms: 1_000 }
-  return destinationSettings.parse({ type: 'splunk', url: fake.url, token: fake.token, proof: 'answer', search, ...quick, ...extra })
+  return destinationSettings.parse({
+    type: 'splunk',
+    url: fake.url,
+    token: fake.token,
+    proof: 'answer',
+    search,
+    ...quick,
+    ...extra,
+  })
 }
 
 export function elasticSettings(fake: FakeBulk, extra: Record<string, unknown> = {}): DestinationSettings {
@@ -54,10 +62,14 @@ export interface LaneOptions {
 export async function startLane(options: LaneOptions): Promise<RunningLane> {
   const { name = 'siem', now = () => new Date(), monotonicMs, settings, db, reader, log = silentLogger } = options
   const frozen = monotonicMs === undefined ? {} : { monotonicMs }
-  const destination = options.destination ?? (await openDestination(settings, { publicHost: 'proofline.acme.example', now, ...frozen }))
+  const destination =
+    options.destination ?? (await openDestination(settings, { publicHost: 'proofline.acme.example', now, ...frozen }))
   const abort = new AbortController()
   const metrics = { ...silentMetrics, ...options.metrics }
-  const done = runDelivery({ name, destination, settings, ledger: 'main/unit', reader, db, log, metrics, now, ...frozen }, abort.signal)
+  const done = runDelivery(
+    { name, destination, settings, ledger: 'main/unit', reader, db, log, metrics, now, ...frozen },
+    abort.signal,
+  )
   done.catch(() => undefined)
   return {
     done,
@@ -69,7 +81,11 @@ export async function startLane(options: LaneOptions): Promise<RunningLane> {
 }
 
 /** Polls until `check` is true; fails after `ms` with what it last saw. */
-export async function eventually(check: () => boolean | Promise<boolean>, what: () => unknown = () => 'not yet', ms = 10_000): Promise<void> {
+export async function eventually(
+  check: () => boolean | Promise<boolean>,
+  what: () => unknown = () => 'not yet',
+  ms = 10_000,
+): Promise<void> {
   const end = Date.now() + ms
   while (!(await check())) {
     if (Date.now() > end) throw new Error(`did not come about: ${JSON.stringify(await what())}`)

@@ -13,36 +13,114 @@ const policy: Policy = {
 } // oxfmt-ignore
 
 function history(tally: Partial<Tally>, more: Partial<AttemptHistory> = {}): AttemptHistory {
-  return { try: 1, members: 3, hand: 'free', deadline: at(-1), since: at(-5_000), tally: { ...none, ...tally }, looks: 0, ...more }
+  return {
+    try: 1,
+    members: 3,
+    hand: 'free',
+    deadline: at(-1),
+    since: at(-5_000),
+    tally: { ...none, ...tally },
+    looks: 0,
+    ...more,
+  }
 }
 
 describe('nextStep', () => {
   it.each([
     ['everything is delivered', history({ d: 3 }), policy, { kind: 'settle' }],
     ['some is refused, some parked, some handed on', history({ d: 1, r: 1, p: 1, n: 1 }), policy, { kind: 'settle' }],
-    ['it is in our hands', history({ i: 3 }, { hand: 'held', deadline: at(10) }), policy, { kind: 'wait', until: at(10) }],
-    ['its opener may still be sending', history({ i: 3 }, { hand: 'lost', deadline: at(10) }), policy, { kind: 'wait', until: at(10) }],
+    [
+      'it is in our hands',
+      history({ i: 3 }, { hand: 'held', deadline: at(10) }),
+      policy,
+      { kind: 'wait', until: at(10) },
+    ],
+    [
+      'its opener may still be sending',
+      history({ i: 3 }, { hand: 'lost', deadline: at(10) }),
+      policy,
+      { kind: 'wait', until: at(10) },
+    ],
     ['its opener is gone', history({ i: 3 }, { hand: 'lost' }), policy, { kind: 'look' }],
     ['unsent, its pause over', history({ u: 3 }), policy, { kind: 'send', doubtful: false }],
     ['unsent, its pause not over', history({ u: 3 }, { since: at(-40) }), policy, { kind: 'wait', until: at(60) }],
     ['unsent, told when to come back', history({ u: 3 }, { retryAt: at(7) }), policy, { kind: 'wait', until: at(7) }],
-    ['unsent and blocked', history({ u: 3 }, { block: 'credentials' }), policy, { kind: 'block', reason: 'credentials' }],
-    ['unsent and too large', history({ u: 3 }, { split: 'halve' }), policy, { kind: 'send', doubtful: false, split: 'halve' }],
-    ['in doubt, nobody to ask, hold', history({ i: 3 }), { ...policy, canLook: false }, { kind: 'park', reason: 'unresolved' }],
-    ['in doubt, nobody to ask, resend marked', history({ i: 3 }), { ...policy, canLook: false, onUnresolved: 'resend_marked' as const }, { kind: 'send', doubtful: true }],
-    ['in doubt, resend marked, its bytes perhaps still on their way', history({ i: 3 }, { deadline: at(9) }), { ...policy, canLook: false, onUnresolved: 'resend_marked' as const }, { kind: 'wait', until: at(9) }],
-    ['in doubt, looked at a moment ago', history({ i: 3 }, { looks: 1, lookedAt: at(-10), lookingSince: at(-10) }), policy, { kind: 'wait', until: at(990) }],
-    ['in doubt, looked for long enough', history({ i: 3 }, { looks: 9, lookedAt: at(-10), lookingSince: at(-60_000) }), policy, { kind: 'park', reason: 'unresolved' }],
-    ['in doubt for a year, and never looked for by this process', history({ i: 3 }, { since: at(-3e10) }), policy, { kind: 'look' }],
-    ['in doubt where twice is once', history({ i: 3 }), { ...policy, repeatable: true }, { kind: 'send', doubtful: true }],
+    [
+      'unsent and blocked',
+      history({ u: 3 }, { block: 'credentials' }),
+      policy,
+      { kind: 'block', reason: 'credentials' },
+    ],
+    [
+      'unsent and too large',
+      history({ u: 3 }, { split: 'halve' }),
+      policy,
+      { kind: 'send', doubtful: false, split: 'halve' },
+    ],
+    [
+      'in doubt, nobody to ask, hold',
+      history({ i: 3 }),
+      { ...policy, canLook: false },
+      { kind: 'park', reason: 'unresolved' },
+    ],
+    [
+      'in doubt, nobody to ask, resend marked',
+      history({ i: 3 }),
+      { ...policy, canLook: false, onUnresolved: 'resend_marked' as const },
+      { kind: 'send', doubtful: true },
+    ],
+    [
+      'in doubt, resend marked, its bytes perhaps still on their way',
+      history({ i: 3 }, { deadline: at(9) }),
+      { ...policy, canLook: false, onUnresolved: 'resend_marked' as const },
+      { kind: 'wait', until: at(9) },
+    ],
+    [
+      'in doubt, looked at a moment ago',
+      history({ i: 3 }, { looks: 1, lookedAt: at(-10), lookingSince: at(-10) }),
+      policy,
+      { kind: 'wait', until: at(990) },
+    ],
+    [
+      'in doubt, looked for long enough',
+      history({ i: 3 }, { looks: 9, lookedAt: at(-10), lookingSince: at(-60_000) }),
+      policy,
+      { kind: 'park', reason: 'unresolved' },
+    ],
+    [
+      'in doubt for a year, and never looked for by this process',
+      history({ i: 3 }, { since: at(-3e10) }),
+      policy,
+      { kind: 'look' },
+    ],
+    [
+      'in doubt where twice is once',
+      history({ i: 3 }),
+      { ...policy, repeatable: true },
+      { kind: 'send', doubtful: true },
+    ],
     ['its id is taken where twice is once', history({ e: 3 }), { ...policy, repeatable: true }, { kind: 'look' }],
     ['accepted, not proved', history({ a: 3 }), policy, { kind: 'look' }],
-    ['accepted, never proved', history({ a: 3 }, { looks: 1, lookedAt: at(-1), lookingSince: at(-60_000) }), policy, { kind: 'park', reason: 'unproved' }],
+    [
+      'accepted, never proved',
+      history({ a: 3 }, { looks: 1, lookedAt: at(-1), lookingSince: at(-60_000) }),
+      policy,
+      { kind: 'park', reason: 'unproved' },
+    ],
   ] as const)('when %s', (_, state, rules, step) => {
     expect(nextStep(state, rules, now)).toEqual(step)
   })
 
-  const tallies = fc.record({ d: fc.nat(2), a: fc.nat(2), r: fc.nat(2), u: fc.nat(2), i: fc.nat(2), e: fc.nat(2), p: fc.nat(2), n: fc.nat(2) })
+  const tallies = fc.record({
+    d: fc.nat(2),
+    a: fc.nat(2),
+    r: fc.nat(2),
+    u: fc.nat(2),
+    i: fc.nat(2),
+    e: fc.nat(2),
+    p: fc.nat(2),
+    n: fc.nat(2),
+  })
   const times = fc.integer({ min: -200_000, max: 200_000 }).map(at)
   const histories = fc.record(
     {
@@ -61,8 +139,10 @@ describe('nextStep', () => {
     fc.assert(
       fc.property(histories, policies, (state, rules) => {
         const step = nextStep(state as AttemptHistory, rules, now)
-        if (step.kind === 'wait') expect(step.until.getTime()).toBeGreaterThanOrEqual(state.hand === 'held' ? -Infinity : now.getTime())
-        if (step.kind === 'send' && step.doubtful) expect(rules.repeatable || rules.onUnresolved === 'resend_marked').toBe(true)
+        if (step.kind === 'wait')
+          expect(step.until.getTime()).toBeGreaterThanOrEqual(state.hand === 'held' ? -Infinity : now.getTime())
+        if (step.kind === 'send' && step.doubtful)
+          expect(rules.repeatable || rules.onUnresolved === 'resend_marked').toBe(true)
         if (step.kind === 'send' && !step.doubtful) expect(state.tally.u).toBeGreaterThan(0)
         if (state.hand === 'held') expect(step.kind).toBe('wait')
         if (step.kind === 'settle') expect(state.tally.u + state.tally.i + state.tally.e + state.tally.a).toBe(0)

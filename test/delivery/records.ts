@@ -14,7 +14,13 @@ export interface MadeRecord {
 }
 
 export function makeRecord(seq: number, options: MadeRecord = {}): StoredRecord {
-  const { ledger = 'main/unit', kind = 'coverage', recordedAt = firstTime + seq, repository = 'github.com/acme/payments', extra = {} } = options
+  const {
+    ledger = 'main/unit',
+    kind = 'coverage',
+    recordedAt = firstTime + seq,
+    repository = 'github.com/acme/payments',
+    extra = {},
+  } = options
   const payload = {
     schema: `proofline.${kind}.v1`, kind, ledger, run: 'github.7351001.api.unit', part: 'coverage/lcov.info', ordinal: seq, repository,
     commit: '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b', ref: 'refs/heads/main', build: 'payments-2026.11.23-7351', build_seq: 512, suite: 'api',
@@ -46,7 +52,11 @@ export function createMemoryReader(records: StoredRecord[] = []): MemoryReader {
     async published(): Promise<Published> {
       return { size: records.length, note: '', lastTime: records.at(-1)?.recordedAt ?? 0 }
     },
-    async readBatch(ledger, from, { maxRecords = 1_000, maxBytes = 1_048_576, until = Infinity } = {}): Promise<RecordBatch> {
+    async readBatch(
+      ledger,
+      from,
+      { maxRecords = 1_000, maxBytes = 1_048_576, until = Infinity } = {},
+    ): Promise<RecordBatch> {
       const batch: StoredRecord[] = []
       let bytes = 0
       for (let seq = from; seq < Math.min(records.length, until) && batch.length < maxRecords; seq++) {
@@ -61,7 +71,7 @@ export function createMemoryReader(records: StoredRecord[] = []): MemoryReader {
       return records[parseRecordId(id)?.seq ?? -1]
     },
     async *tail(ledger, next, signal, options) {
-      for (let at = next; !signal.aborted; ) {
+      for (let at = next; !signal.aborted;) {
         const batch = await reader.readBatch(ledger, at, options)
         if (batch.next > at) {
           at = batch.next

@@ -9,7 +9,15 @@ import { checkOf, type RecordKind } from '../../src/record/record.ts'
 import { sha256Hex } from '../../src/record/sha256.ts'
 import { makeRecord } from './records.ts'
 
-const attempt: AttemptId = { ledger: 'main/unit', firstSeq: 0, try: 1, mark: 0, channel: 'c', sendBeforeMs: 0, deadlineMs: 0 }
+const attempt: AttemptId = {
+  ledger: 'main/unit',
+  firstSeq: 0,
+  try: 1,
+  mark: 0,
+  channel: 'c',
+  sendBeforeMs: 0,
+  deadlineMs: 0,
+}
 const splunk = { publicHost: 'proofline.acme.example', indexes: {}, eventForm: 'object' as const }
 const elastic = { publicHost: 'proofline.acme.example', indexes: {} }
 const record = makeRecord(184467, { recordedAt: Date.UTC(2026, 10, 23, 5) * 1000 + 123_456 })
@@ -82,17 +90,40 @@ describe('renderElastic', () => {
   })
 
   it('says how a run ended', () => {
-    const seal = (extra: Record<string, unknown>) => documentOf(makeRecord(7, { kind: 'seal', extra: { url: 'https://ci.example/1', by: { actor_id: '583231', subject: 'repo:a' }, ...extra } })).source
-    expect(seal({ outcome: 'completed', tests: { total: 3, passed: 3, failed: 0, skipped: 0 } }).event).toMatchObject({ action: 'run-sealed', type: ['end'], outcome: 'success', reference: 'https://ci.example/1' })
-    expect(seal({ outcome: 'completed', tests: { total: 3, passed: 2, failed: 1, skipped: 0 } }).event).toMatchObject({ outcome: 'failure' })
+    const seal = (extra: Record<string, unknown>) =>
+      documentOf(
+        makeRecord(7, {
+          kind: 'seal',
+          extra: { url: 'https://ci.example/1', by: { actor_id: '583231', subject: 'repo:a' }, ...extra },
+        }),
+      ).source
+    expect(seal({ outcome: 'completed', tests: { total: 3, passed: 3, failed: 0, skipped: 0 } }).event).toMatchObject({
+      action: 'run-sealed',
+      type: ['end'],
+      outcome: 'success',
+      reference: 'https://ci.example/1',
+    })
+    expect(seal({ outcome: 'completed', tests: { total: 3, passed: 2, failed: 1, skipped: 0 } }).event).toMatchObject({
+      outcome: 'failure',
+    })
     expect(seal({ outcome: 'aborted', tests: null }).event).toMatchObject({ outcome: 'failure' })
-    expect(seal({ outcome: 'completed' })).toMatchObject({ user: { id: '583231', name: 'repo:a' }, cicd: { pipeline: { run: { id: 'github.7351001.api.unit', url: { full: 'https://ci.example/1' } } } } })
+    expect(seal({ outcome: 'completed' })).toMatchObject({
+      user: { id: '583231', name: 'repo:a' },
+      cicd: { pipeline: { run: { id: 'github.7351001.api.unit', url: { full: 'https://ci.example/1' } } } },
+    })
   })
 
   it('keeps the record bytes whatever a record holds, in both ways of taking it apart', () => {
     const kinds = fc.constantFrom<RecordKind>('coverage', 'part', 'rejection')
-    const extras = fc.dictionary(fc.stringMatching(/^[a-z_]{1,12}$/), fc.oneof(fc.string({ unit: 'binary' }), fc.jsonValue(), fc.integer()), { maxKeys: 6 })
-    const path = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('a"b', 'a\\', '\\"', '","run":"x', 'ä€😀', '}],"lines":{'))
+    const extras = fc.dictionary(
+      fc.stringMatching(/^[a-z_]{1,12}$/),
+      fc.oneof(fc.string({ unit: 'binary' }), fc.jsonValue(), fc.integer()),
+      { maxKeys: 6 },
+    )
+    const path = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.constantFrom('a"b', 'a\\', '\\"', '","run":"x', 'ä€😀', '}],"lines":{'),
+    )
     fc.assert(
       fc.property(kinds, extras, path, (kind, extra, name) => {
         const one = makeRecord(3, { kind, extra: { ...extra, run: name, path: name, ref: name } })
@@ -110,10 +141,15 @@ describe('renderElastic', () => {
 describe('scanMembers', () => {
   it('finds the same members as a parser', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.stringMatching(/^[a-z_]{1,9}$/), fc.jsonValue({ maxDepth: 4 }), { minKeys: 1, maxKeys: 8 }), (object) => {
-        const scanned = Object.fromEntries([...scanMembers(JSON.stringify(object))].map(([key, raw]) => [key, JSON.parse(raw) as unknown]))
-        expect(scanned).toEqual(JSON.parse(JSON.stringify(object)))
-      }),
+      fc.property(
+        fc.dictionary(fc.stringMatching(/^[a-z_]{1,9}$/), fc.jsonValue({ maxDepth: 4 }), { minKeys: 1, maxKeys: 8 }),
+        (object) => {
+          const scanned = Object.fromEntries(
+            [...scanMembers(JSON.stringify(object))].map(([key, raw]) => [key, JSON.parse(raw) as unknown]),
+          )
+          expect(scanned).toEqual(JSON.parse(JSON.stringify(object)))
+        },
+      ),
     )
   })
 })

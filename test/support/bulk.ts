@@ -1,5 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Counters, createFailures, type Failures, listen, readBody, sendCut, sendHtml, sendJson } from './http-fake.ts'
+import {
+  type Counters,
+  createFailures,
+  type Failures,
+  listen,
+  readBody,
+  sendCut,
+  sendHtml,
+  sendJson,
+} from './http-fake.ts'
 
 /**
  * An Elasticsearch of our own, as far as delivery talks to it: `_bulk` with `create`, `_mget`, and the two searches of `measure`. A real
@@ -51,7 +60,8 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
   const store = new Map<string, Map<string, Buffer | string>>()
   const answers: { status: number; body: unknown; headers: Record<string, string> }[] = []
   const counters = { requests: 0, stored: 0, duplicates: 0, bytes: 0, conflicts: 0, gets: 0 }
-  const find = (id: string): Buffer | string | undefined => [...store.values()].map((index) => index.get(id)).find((doc) => doc !== undefined)
+  const find = (id: string): Buffer | string | undefined =>
+    [...store.values()].map((index) => index.get(id)).find((doc) => doc !== undefined)
 
   const fake: FakeBulk = {
     url: '', apiKey, counters,
@@ -95,7 +105,7 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
   function bulk(body: Buffer): { errors: boolean; items: unknown[] } {
     const items: unknown[] = []
     let errors = false
-    for (let at = 0; at < body.length; ) {
+    for (let at = 0; at < body.length;) {
       const actionEnd = body.indexOf(0x0a, at)
       const sourceEnd = body.indexOf(0x0a, actionEnd + 1)
       if (actionEnd < 0 || sourceEnd < 0) throw new Error('the last line does not end')
@@ -108,11 +118,25 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
       const docs = indexOf(index)
       if (refused !== undefined) {
         errors = true
-        items.push({ create: { _index: index, _id: id, status: refused.status, error: { type: refused.type, reason: refused.reason ?? '' } } })
+        items.push({
+          create: {
+            _index: index,
+            _id: id,
+            status: refused.status,
+            error: { type: refused.type, reason: refused.reason ?? '' },
+          },
+        })
       } else if (docs.has(id)) {
         errors = true
         counters.conflicts++
-        items.push({ create: { _index: index, _id: id, status: 409, error: { type: 'version_conflict_engine_exception', reason: 'document already exists' } } })
+        items.push({
+          create: {
+            _index: index,
+            _id: id,
+            status: 409,
+            error: { type: 'version_conflict_engine_exception', reason: 'document already exists' },
+          },
+        })
       } else {
         if (counters.stored >= maxDocuments) throw new Error('the fake is full')
         if (keep === 'bytes') JSON.parse(source.toString())
@@ -127,7 +151,10 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').split('?')[0] ?? ''
     if (request.headers.authorization !== `ApiKey ${apiKey}`) {
-      return sendJson(response, 401, { error: { type: 'security_exception', reason: 'unable to authenticate' }, status: 401 })
+      return sendJson(response, 401, {
+        error: { type: 'security_exception', reason: 'unable to authenticate' },
+        status: 401,
+      })
     }
     if (path === '/_bulk') return takeBulk(request, response)
     const body = await readBody(request, 16 * 1024 * 1024)
@@ -136,7 +163,9 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
       counters.gets++
       const docs = (question['docs'] as { _index: string; _id: string }[]).map(({ _index, _id }) => {
         const doc = store.get(_index)?.get(_id)
-        return doc === undefined ? { _index, _id, found: false } : { _index, _id, found: true, _source: { event: { hash: hashOf(doc) } } }
+        return doc === undefined
+          ? { _index, _id, found: false }
+          : { _index, _id, found: true, _source: { event: { hash: hashOf(doc) } } }
       })
       return sendJson(response, 200, { docs })
     }
@@ -151,14 +180,22 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
     const hits = [...store].flatMap(([index, docs]) =>
       [...docs].flatMap(([id, doc]) => {
         if (typeof doc === 'string') throw new Error('searching needs keep: bytes')
-        const source = JSON.parse(doc.toString()) as { event: { sequence: number }; proofline: { ledger: string; check: number } }
+        const source = JSON.parse(doc.toString()) as {
+          event: { sequence: number }
+          proofline: { ledger: string; check: number }
+        }
         const { sequence } = source.event
-        return source.proofline.ledger === ledger && sequence >= Number(gte) && sequence <= Number(lte) ? [{ _index: index, _id: id, check: source.proofline.check }] : []
+        return source.proofline.ledger === ledger && sequence >= Number(gte) && sequence <= Number(lte)
+          ? [{ _index: index, _id: id, check: source.proofline.check }]
+          : []
       }),
     )
     const sum = hits.reduce((total, { check }) => total + check, 0)
     const list = question['size'] === 0 ? [] : hits
-    return { hits: { total: { value: hits.length, relation: 'eq' }, hits: list }, aggregations: { check: { value: sum } } }
+    return {
+      hits: { total: { value: hits.length, relation: 'eq' }, hits: list },
+      aggregations: { check: { value: sum } },
+    }
   }
 
   async function takeBulk(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -182,7 +219,12 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
       case 'busy':
         return sendJson(response, 503, { error: { type: 'unavailable_shards_exception' }, status: 503 })
       case 'too-many':
-        return sendJson(response, 429, { error: { type: 'es_rejected_execution_exception' }, status: 429 }, { 'retry-after': '0' })
+        return sendJson(
+          response,
+          429,
+          { error: { type: 'es_rejected_execution_exception' }, status: 429 },
+          { 'retry-after': '0' },
+        )
       case 'wrong-token':
         return sendJson(response, 401, { error: { type: 'security_exception' }, status: 401 })
       case 'redirect':

@@ -1,6 +1,15 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Counters, createFailures, type Failures, listen, readBody, sendCut, sendHtml, sendJson } from './http-fake.ts'
+import {
+  type Counters,
+  createFailures,
+  type Failures,
+  listen,
+  readBody,
+  sendCut,
+  sendHtml,
+  sendJson,
+} from './http-fake.ts'
 import { answerSearch, type SplunkEvent } from './spl.ts'
 
 /**
@@ -52,7 +61,13 @@ const idMark = Buffer.from('"proofline_id":"')
 const eventMark = Buffer.from('},"event":')
 
 export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHec> {
-  const { token = 'hec-token', searchToken = 'search-token', keep = 'bytes', maxEvents = 4_000_000, maxBodyBytes = 64 * 1024 * 1024 } = options
+  const {
+    token = 'hec-token',
+    searchToken = 'search-token',
+    keep = 'bytes',
+    maxEvents = 4_000_000,
+    maxBodyBytes = 64 * 1024 * 1024,
+  } = options
   const { useAck = false, ackAfterMs = 0, visibleAfterMs = 0, onBadEvent = 'keep-prefix' } = options
   const failures = createFailures()
   const events = new Map<string, SplunkEvent>()
@@ -82,7 +97,8 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
   function keepEvent(line: Buffer, at: number): void {
     const idAt = line.indexOf(idMark, at) + idMark.length
     const isCanary = idAt < idMark.length
-    const fields = keep === 'bytes' || isCanary ? (JSON.parse(line.subarray(at).toString()) as Record<string, unknown>) : undefined
+    const fields =
+      keep === 'bytes' || isCanary ? (JSON.parse(line.subarray(at).toString()) as Record<string, unknown>) : undefined
     const inner = (fields?.['fields'] ?? {}) as Record<string, string>
     const id = isCanary ? (inner['proofline_canary'] ?? '') : line.toString('latin1', idAt, line.indexOf(0x22, idAt))
     const into = isCanary ? canaries : events
@@ -103,7 +119,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
   /** Stores line by line; answers with the first bad event's code and number. */
   function storeBody(body: Buffer): { code: number; number: number } | undefined {
     const lines: Buffer[] = []
-    for (let at = 0; at < body.length; ) {
+    for (let at = 0; at < body.length;) {
       let end = body.indexOf(0x0a, at)
       if (end < 0) end = body.length
       if (end > at) lines.push(body.subarray(at, end))
@@ -126,11 +142,17 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
   async function collect(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').split('?')[0]
     if (path === '/services/collector/health') return sendJson(response, 200, { text: 'HEC is healthy', code: 17 })
-    if (request.headers.authorization !== `Splunk ${token}`) return sendJson(response, 403, { text: 'Invalid token', code: 4 })
+    if (request.headers.authorization !== `Splunk ${token}`)
+      return sendJson(response, 403, { text: 'Invalid token', code: 4 })
     if (fake.tokenDisabled) return sendJson(response, 403, { text: 'Token disabled', code: 1 })
-    const channel = String(request.headers['x-splunk-request-channel'] ?? new URL(request.url ?? '', 'http://x').searchParams.get('channel') ?? '')
+    const channel = String(
+      request.headers['x-splunk-request-channel'] ??
+        new URL(request.url ?? '', 'http://x').searchParams.get('channel') ??
+        '',
+    )
     if (path === '/services/collector/ack') return answerAck(request, response, channel)
-    if (path !== '/services/collector/event') return sendJson(response, 404, { text: 'The requested URL was not found on this server.', code: 404 })
+    if (path !== '/services/collector/event')
+      return sendJson(response, 404, { text: 'The requested URL was not found on this server.', code: 404 })
     if (useAck && channel === '') return sendJson(response, 400, { text: 'Data channel is missing', code: 10 })
     counters.requests++
     const mode = failures.take()
@@ -160,7 +182,8 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
       default:
     }
     const bad = storeBody(body)
-    if (bad !== undefined) return sendJson(response, 400, { text: 'Bad event', code: bad.code, 'invalid-event-number': bad.number })
+    if (bad !== undefined)
+      return sendJson(response, 400, { text: 'Bad event', code: bad.code, 'invalid-event-number': bad.number })
     const reply: Record<string, unknown> = { text: 'Success', code: 0 }
     if (useAck) {
       const times = acks.get(channel) ?? []
@@ -207,13 +230,24 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
   async function find(request: IncomingMessage, response: ServerResponse): Promise<void> {
     counters.searches++
     if (fake.searchDown) return sendHtml(response, 503)
-    if (request.headers.authorization !== `Bearer ${searchToken}`) return sendJson(response, 401, { messages: [{ type: 'WARN', text: 'call not properly authenticated' }] })
+    if (request.headers.authorization !== `Bearer ${searchToken}`)
+      return sendJson(response, 401, { messages: [{ type: 'WARN', text: 'call not properly authenticated' }] })
     const body = await readBody(request, 1_048_576)
     const form = new URLSearchParams(body.toString())
-    const visible = [...events.values(), ...canaries.values()].filter(({ storedAt }) => Date.now() - storedAt >= visibleAfterMs)
-    const rows = answerSearch(form.get('search') ?? '', visible, Number(form.get('earliest_time')), Number(form.get('latest_time')))
+    const visible = [...events.values(), ...canaries.values()].filter(
+      ({ storedAt }) => Date.now() - storedAt >= visibleAfterMs,
+    )
+    const rows = answerSearch(
+      form.get('search') ?? '',
+      visible,
+      Number(form.get('earliest_time')),
+      Number(form.get('latest_time')),
+    )
     const lines: unknown[] = rows.map((result, offset) => ({ preview: false, offset, result }))
-    if (fake.peerMissing) lines.push({ messages: [{ type: 'WARN', text: 'Search results might be incomplete: the search peer idx2 is down' }] })
+    if (fake.peerMissing)
+      lines.push({
+        messages: [{ type: 'WARN', text: 'Search results might be incomplete: the search peer idx2 is down' }],
+      })
     const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
     sendJson(response, 200, text)
   }

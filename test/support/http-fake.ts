@@ -52,7 +52,10 @@ export interface Listening {
   close(): Promise<void>
 }
 
-export async function listen(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>, port = 0): Promise<Listening> {
+export async function listen(
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  port = 0,
+): Promise<Listening> {
   const server = createServer((request, response) => {
     handle(request, response).catch(() => request.socket.destroy())
   })
@@ -83,9 +86,18 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   return request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body
 }
 
-export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers })
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    ...headers,
+  })
   response.end(text)
 }
 

@@ -23,7 +23,10 @@ export function answerSearch(search: string, events: readonly SplunkEvent[], ear
     groups.set(key, [...(groups.get(key) ?? []), event])
   }
   if (by === undefined && groups.size === 0) groups.set('', [])
-  return [...groups].map(([key, members]) => ({ ...(by === undefined ? {} : { [by]: key }), ...aggregate(what, members) }))
+  return [...groups].map(([key, members]) => ({
+    ...(by === undefined ? {} : { [by]: key }),
+    ...aggregate(what, members),
+  }))
 }
 
 function inTime(event: SplunkEvent, earliest: number, latest: number): boolean {
@@ -67,10 +70,19 @@ const unquote = (text: string): string => (text.startsWith('"') ? (JSON.parse(te
 
 function aggregate(what: string, events: readonly SplunkEvent[]): Row {
   const row: Row = {}
-  for (const part of what.split(' ').reduce<string[]>((parts, word) => (/^(as|\w+)$/.test(word) && word !== 'count' ? [...parts.slice(0, -1), `${parts.at(-1)} ${word}`] : [...parts, word]), [])) {
+  for (const part of what
+    .split(' ')
+    .reduce<string[]>(
+      (parts, word) =>
+        /^(as|\w+)$/.test(word) && word !== 'count'
+          ? [...parts.slice(0, -1), `${parts.at(-1)} ${word}`]
+          : [...parts, word],
+      [],
+    )) {
     const [, name = '', field, as = name] = /^(count|sum|values)(?:\((\w+)\))?(?: as (\w+))?$/.exec(part) ?? []
     if (name === 'count') row[as] = String(events.reduce((sum, { copies }) => sum + copies, 0))
-    else if (name === 'sum') row[as] = String(events.reduce((sum, event) => sum + event.copies * Number(event.fields[field ?? ''] ?? 0), 0))
+    else if (name === 'sum')
+      row[as] = String(events.reduce((sum, event) => sum + event.copies * Number(event.fields[field ?? ''] ?? 0), 0))
     else if (name === 'values') {
       const values = [...new Set(events.flatMap((event) => event.fields[field ?? ''] ?? []))]
       row[as] = values.length === 1 ? (values[0] ?? '') : values

@@ -1,0 +1,104 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { arch, availableParallelism, cpus, release, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { type Figure, median, printFigures, ratioOf, skipped } from './figure.ts'
+import { measureFeed } from './feed.ts'
+import { measureForwarding } from './forward.ts'
+import { measureMemory } from './memory.ts'
+import { measureParsing } from './parse.ts'
+import { measureRecording } from './record.ts'
+import { cleanUp, makeDataDir, startService } from './service.ts'
+import { measureStorage } from './storage.ts'
+import { measureVerifying } from './verify.ts'
+
+/**
+ * `npm run bench`: the figures of DESIGN.md section 16, medians of several runs, as ratios where both sides can be measured. `-- --quick` is
+ * everything at a smaller size in under two minutes; `-- --only record,feed` some of it. Fails only when something is wrong, never for being slow.
+ */
+
+const quick = process.argv.includes('--quick')
+const only = process.argv[process.argv.indexOf('--only') + 1]?.split(',')
+const wanted = (name: string): boolean => !process.argv.includes('--only') || only?.includes(name) === true
+
+const wrong: string[] = []
+const check = (what: string, right: boolean, detail = ''): void => {
+  if (!right) wrong.push(`${what}: ${detail}`)
+}
+const began = performance.now()
+const say = (line: string): void => console.error(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${line}`)
+
+const figures: Figure[] = []
+const starts: { first: number[]; next: number[] } = { first: [], next: [] }
+
+async function start(dataDir: string, which: 'first' | 'next') {
+  const service = await startService(dataDir)
+  starts[which].push(service.startSeconds)
+  return service
+}
+
+/** One service: parsing aside, everything that wants a ledger with many records in it. */
+async function measureLedger(): Promise<void> {
+  const service = await start(await makeDataDir(), 'first')
+  say('pushing, and copying the same')
+  figures.push(...(await measureRecording(service, quick ? { rounds: 3, runsPerLane: 8, filesPerRun: 2_000 } : { rounds: 5, runsPerLane: 24, filesPerRun: 2_000 }, check)))
+  if (wanted('feed')) {
+    say('pulling the feed')
+    figures.push(await measureFeed(service, quick ? 3 : 7, check))
+  }
+  if (wanted('verify')) {
+    say('verifying')
+    figures.push(await measureVerifying(service, quick ? 3 : 5, check))
+  }
+  if (wanted('forward')) {
+    say('forwarding')
+    figures.push(...(await measureForwarding(service, quick ? 2 : 4, check)))
+  }
+  await service.stop()
+  await (await start(service.dataDir, 'next')).stop()
+}
+
+/** Another service: what is stored of a real year, then, started anew, a very large report. */
+async function measureSizes(): Promise<void> {
+  const service = await start(await makeDataDir(), 'first')
+  if (wanted('storage')) {
+    say('storing a real year')
+    figures.push(await measureStorage(service, check))
+  }
+  await service.stop()
+  const again = await start(service.dataDir, 'next')
+  if (wanted('memory')) {
+    say('streaming a very large report')
+    figures.push(...(await measureMemory(again, quick ? 100e6 : 500e6, check)))
+  }
+  await again.stop()
+}
+
+process.once('SIGINT', () => void cleanUp().finally(() => process.exit(130)))
+try {
+  if (wanted('parse')) {
+    say('parsing')
+    figures.push(...(await measureParsing(quick ? 1 : 5, check)))
+  }
+  if (['record', 'feed', 'verify', 'forward'].some(wanted)) await measureLedger()
+  if (['storage', 'memory'].some(wanted)) await measureSizes()
+  for (const [which, target] of [['first', 10], ['next', 3]] as const) {
+    const runs = starts[which]
+    if (runs.length === 0) continue
+    const note = which === 'first' ? 'from the process to listening: initdb, migrations, keys, first token' : 'the same folder again, after a clean stop'
+    figures.push({ what: `${which} start with the embedded database`, unit: 's', measured: median(runs), target, better: 'less', runs, note })
+  }
+  if (wanted('history')) figures.push(skipped('line history, 12 months, p99', 'ms', 25, 'less', 'not built yet'))
+} finally {
+  await cleanUp()
+}
+
+console.log(printFigures(figures))
+const folder = fileURLToPath(new URL('./results', import.meta.url))
+const taken = new Date().toISOString()
+const machine = { cpu: cpus()[0]?.model ?? '', cores: availableParallelism(), memoryMb: Math.round(totalmem() / 1e6), os: `${process.platform} ${release()} ${arch()}`, node: process.version }
+await mkdir(folder, { recursive: true })
+const file = `${folder}/${taken.replaceAll(':', '-')}.json`
+await writeFile(file, `${JSON.stringify({ schema: 'proofline.bench.v1', taken, quick, seconds: (performance.now() - began) / 1000, machine, wrong, figures: figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) })) }, undefined, 1)}\n`)
+say(`written to ${file}`)
+for (const line of wrong) console.error(`WRONG  ${line}`)
+process.exitCode = wrong.length === 0 ? 0 : 1

@@ -1,0 +1,62 @@
+import { openReport } from '../src/formats/format.ts'
+import { childAnswer, childInput } from './proc.ts'
+import { corpusFile, createReports, istanbulReport } from './reports.ts'
+
+export interface ParseInput {
+  format: 'lcov' | 'istanbul'
+  /** For each report. */
+  seconds: number
+}
+
+export interface ParseAnswer {
+  /** `expected` from the corpus' manifest; `rates` in MB/s. */
+  reports: { name: string; found: number; expected: number | undefined; rates: number[] }[]
+}
+
+const { format, seconds } = childInput<ParseInput>()
+const known = {
+  lcov: [
+    { name: 'corpus lua', bytes: corpusFile('lcov-lua-unit-gcc12.info'), expected: 11_803 },
+    { name: 'corpus Firefox', bytes: corpusFile('lcov-grcov-firefox-prova.info.gz'), expected: 126_462 },
+    { name: 'made up, 60-line files', bytes: createReports(4_000, 1)(), expected: 240_000 },
+  ],
+  istanbul: [
+    { name: 'corpus eslint', bytes: corpusFile('istanbul-eslint-all-modules-7mb.json.gz'), expected: 34_322 },
+    { name: 'made up, 60-line files', bytes: istanbulReport(500), expected: 30_000 },
+  ],
+}
+
+async function* chunksOf(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536)
+}
+
+async function parse(bytes: Buffer): Promise<number> {
+  const report = await openReport(chunksOf(bytes), { format })
+  let found = 0
+  for (const { covered, partial, missed } of report.files) {
+    for (const ranges of [covered, partial, missed]) {
+      for (let i = 0; i + 1 < ranges.length; i += 2) found += (ranges[i + 1] ?? 0) - (ranges[i] ?? 0) + 1
+    }
+  }
+  return found
+}
+
+const answer: ParseAnswer = { reports: [] }
+for (const { name, bytes, expected } of known[format]) {
+  if (bytes === undefined) continue
+  const rates: number[] = []
+  let found = 0
+  // Rounds of about a tenth of the time; the first two warm up.
+  for (let round = -2; round < 9; round++) {
+    const began = performance.now()
+    let done = 0
+    do {
+      found = await parse(bytes)
+      done += bytes.length
+    } while (performance.now() - began < seconds * 100)
+    if (round >= 0) rates.push(done / 1e6 / ((performance.now() - began) / 1000))
+  }
+  answer.reports.push({ name, found, expected, rates })
+}
+await childAnswer(answer)
+process.disconnect()

@@ -1,0 +1,176 @@
+import { expect, it } from 'vitest'
+import type { Attempt, AttemptId, Destination, Rendered } from '../../src/delivery/destination.ts'
+import type { StoredRecord } from '../../src/ledger/read.ts'
+import { sha256Hex } from '../../src/record/sha256.ts'
+import type { FailMode } from '../support/http-fake.ts'
+import { makeRecord } from './records.ts'
+
+/** A destination with a fake behind it. */
+export interface Fixture {
+  destination: Destination
+  failNext(mode: FailMode): void
+  ids(): string[]
+  copies(id: string): number
+  /** Makes what is there invisible to looks, as a search that is down does. */
+  blind(): void
+  close(): Promise<void>
+}
+
+const records = [0, 1, 2].map((seq) => makeRecord(seq))
+const signal = AbortSignal.timeout(60_000)
+
+export function attemptId(more: Partial<AttemptId> = {}): AttemptId {
+  const startMs = performance.now()
+  const channel = '6b1d2a34-0000-4000-8000-000000000001'
+  return {
+    ledger: 'main/unit',
+    firstSeq: 0,
+    try: 1,
+    mark: 0,
+    channel,
+    sendBeforeMs: startMs + 5_000,
+    deadlineMs: startMs + 5_400,
+    ...more,
+  }
+}
+
+/** As another process would look: long after the deadline. */
+function lookedUp(rendered: Rendered, which: readonly StoredRecord[] = rendered.records): Attempt {
+  const past = new Date(Date.now() - 1_000)
+  return { id: rendered.attempt, target: rendered.target, records: which, openedAt: past, deadline: past }
+}
+
+const storesFirst: FailMode[] = [
+  'drop-after-storing',
+  'timeout-after-storing',
+  '500-after-storing',
+  'html-502-after-storing',
+  'garbled-after-storing',
+  'cut-after-storing',
+]
+const storesNothing: FailMode[] = [
+  'drop-before-storing',
+  'drop-while-writing',
+  'timeout-before-storing',
+  '500-before-storing',
+  'not-json-before-storing',
+]
+
+/** What every destination promises. */
+export function destinationContract(start: () => Promise<Fixture>): void {
+  async function within(work: (fixture: Fixture) => Promise<void>): Promise<void> {
+    const fixture = await start()
+    try {
+      await work(fixture)
+    } finally {
+      await fixture.destination.close()
+      await fixture.close()
+    }
+  }
+  async function sendOnce(destination: Destination, id = attemptId({ deadlineMs: performance.now() + 300 })) {
+    const rendered = destination.render(records, id)
+    const answer = await destination.send(rendered, signal)
+    return { rendered, answer, outcomes: destination.classify(rendered, answer) }
+  }
+
+  it('renders the same bytes for the same records, whatever the try', () =>
+    within(async ({ destination }) => {
+      const [a, b] = [
+        destination.render(records, attemptId()),
+        destination.render(records, attemptId({ try: 4, channel: 'other' })),
+      ]
+      expect(a.body.equals(b.body)).toBe(true)
+      expect(a.digest.equals(b.digest)).toBe(true)
+      expect(a.digest.length).toBe(32)
+      expect(a.target).toBe(destination.target(records[0]!))
+    }))
+
+  it('tells one outcome per record, and that they are there', () =>
+    within(async ({ destination, ids }) => {
+      const { rendered, outcomes } = await sendOnce(destination)
+      expect(outcomes.map(({ kind }) => kind)).toEqual(['delivered', 'delivered', 'delivered'])
+      expect(ids().length).toBe(3)
+      expect(await destination.look(lookedUp(rendered), signal)).toMatchObject([
+        { kind: 'present', copies: 1 },
+        { kind: 'present' },
+        { kind: 'present' },
+      ])
+    }))
+
+  it.each(storesFirst)('is in doubt after %s, and finds by looking that the records are there', (mode) =>
+    within(async ({ destination, failNext, ids }) => {
+      failNext(mode)
+      const { rendered, outcomes } = await sendOnce(destination)
+      expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt', 'in_doubt', 'in_doubt'])
+      expect(ids().length).toBe(3)
+      const findings = await destination.look(lookedUp(rendered), signal)
+      for (const [i, finding] of findings.entries()) {
+        expect(finding.kind).toBe('present')
+        if (finding.kind === 'present' && finding.digest !== undefined)
+          expect(sha256Hex(records[i]!.bytes).startsWith(finding.digest)).toBe(true)
+      }
+    }),
+  )
+
+  it.each(storesNothing)('is in doubt after %s, and finds by looking that the records are not there', (mode) =>
+    within(async ({ destination, failNext, ids }) => {
+      failNext(mode)
+      const { rendered, outcomes } = await sendOnce(destination)
+      expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt', 'in_doubt', 'in_doubt'])
+      expect(ids()).toEqual([])
+      let findings = await destination.look(lookedUp(rendered), signal)
+      // Where absence needs a canary, it takes a second look.
+      if (findings.some(({ kind }) => kind === 'unknown')) findings = await destination.look(lookedUp(rendered), signal)
+      expect(findings.map(({ kind }) => kind)).toEqual(['absent', 'absent', 'absent'])
+    }),
+  )
+
+  it.each(['busy', 'too-many', 'too-large', 'wrong-token', 'redirect'] as FailMode[])(
+    'never takes %s for a yes',
+    (mode) =>
+      within(async ({ destination, failNext }) => {
+        failNext(mode)
+        const { outcomes } = await sendOnce(destination)
+        expect(outcomes.every(({ kind }) => kind === 'unsent' || kind === 'in_doubt')).toBe(true)
+      }),
+  )
+
+  it('does not begin a byte when send_before has passed', () =>
+    within(async ({ destination, ids }) => {
+      const { answer, outcomes } = await sendOnce(destination, attemptId({ sendBeforeMs: performance.now() - 1 }))
+      expect(answer).toEqual({ kind: 'expired' })
+      expect(outcomes[0]).toMatchObject({ kind: 'unsent' })
+      expect(ids()).toEqual([])
+    }))
+
+  it('rejects when it is told to stop before the first byte', () =>
+    within(async ({ destination }) => {
+      const rendered = destination.render(records, attemptId())
+      await expect(destination.send(rendered, AbortSignal.abort(new Error('stop')))).rejects.toThrow('stop')
+    }))
+
+  it('knows nothing when it cannot look', () =>
+    within(async ({ destination, blind }) => {
+      const { rendered } = await sendOnce(destination)
+      blind()
+      const findings = await destination.look(lookedUp(rendered), signal)
+      expect(findings.map(({ kind }) => kind)).toEqual(['unknown', 'unknown', 'unknown'])
+    }))
+
+  it('counts a range over there, and names its ids', () =>
+    within(async ({ destination }) => {
+      await sendOnce(destination)
+      const sum = records
+        .slice(1)
+        .reduce((total, { bytes }) => total + Number.parseInt(sha256Hex(bytes).slice(0, 8), 16), 0)
+      const range = { ledger: 'main/unit', first: 1, last: 5 } as const
+      expect(await destination.measure(range, 'sum', signal)).toEqual({
+        kind: 'sum',
+        count: 2,
+        checkSum: sum,
+        complete: true,
+      })
+      const ids = await destination.measure(range, 'ids', signal)
+      expect(ids.kind === 'ids' && [...ids.copies]).toEqual(records.slice(1).map(({ id }) => [id, 1]))
+    }))
+}

@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Destination } from '../../src/delivery/destination.ts'
+import { openDestination } from '../../src/delivery/open-destination.ts'
+import { deliveryStatus, listDeadLetters } from '../../src/delivery/status.ts'
+import { sha256Hex } from '../../src/record/sha256.ts'
+import { startFakeBulk } from '../support/bulk.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { startFakeHec } from '../support/hec.ts'
+import type { FailMode } from '../support/http-fake.ts'
+import { elasticSettings, eventually, mortal, splunkSettings, startLane } from './lane.ts'
+import { createMemoryReader, makeRecord } from './records.ts'
+
+let database: TestDatabase
+let lanes = 0
+beforeAll(async () => {
+  database = await createTestDatabase()
+})
+afterAll(async () => {
+  await database.drop()
+})
+
+const records = Array.from({ length: 30 }, (_, seq) => makeRecord(seq))
+const publicHost = 'proofline.acme.example'
+
+async function splunk() {
+  const fake = await startFakeHec()
+  return { fake, settings: splunkSettings(fake) }
+}
+async function elastic() {
+  const fake = await startFakeBulk()
+  return { fake, settings: elasticSettings(fake) }
+}
+
+async function finished(name: string): Promise<boolean> {
+  return (
+    (await deliveryStatus(database.db)).find(({ destination }) => destination === name)?.provedTo === records.length
+  )
+}
+
+/** A sender that dies: its statements end, its sockets are closed, and nothing of it runs on. */
+async function dying(name: string, settings: ReturnType<typeof splunkSettings>) {
+  const db = mortal(database.db)
+  const destination = await openDestination(settings, { publicHost, now: () => new Date() })
+  await startLane({ name, db, reader: createMemoryReader(records), settings, destination })
+  return { db, die: () => destination.close() }
+}
+
+describe.each([
+  ['splunk', splunk],
+  ['elastic', elastic],
+] as const)('a crash of a delivery to %s', (_, start) => {
+  const effects: [string, 'before' | 'after'][] = [
+    ['insert_cut', 'before'], ['insert_cut', 'after'], ['insert_outcome', 'before'], ['insert_outcome', 'after'],
+    ['insert_position', 'before'], ['insert_position', 'after'],
+  ] // oxfmt-ignore
+
+  it.each(effects)('at %s, %s it was stored, ends with every record there once', async (statement, when) => {
+    const { fake, settings } = await start()
+    const name = `crash-${++lanes}`
+    // The first insert_cut begins the lane; what matters is the one that takes records on.
+    const { db, die } = await dying(name, settings)
+    if (statement === 'insert_cut')
+      await eventually(
+        async () =>
+          (await database.db.query({ text: 'select from cuts where destination = $1', values: [name] })).rowCount > 0,
+      )
+    db.dieAt(statement, when)
+    await eventually(
+      () => db.dead,
+      () => 'alive',
+      2_000,
+    ).catch(() => db.kill())
+    await die()
+    const heir = await startLane({ name, db: database.db, reader: createMemoryReader(records), settings })
+    await eventually(() => finished(name))
+    await heir.stop()
+    await fake.close()
+    expect(fake.ids().length).toBe(records.length)
+    expect(fake.counters.duplicates).toBe(0)
+  })
+
+  it.each(['busy', 'drop-before-storing', 'drop-after-storing'] as FailMode[])(
+    'at the next try after %s, in both flavours, ends with every record there once',
+    async (mode) => {
+      for (const when of ['before', 'after'] as const) {
+        const { fake, settings } = await start()
+        const name = `crash-${++lanes}`
+        fake.failNext(mode, 2)
+        const { db, die } = await dying(name, settings)
+        db.dieAt('insert_outcome_with', when)
+        await eventually(
+          () => db.dead,
+          () => 'alive',
+          2_000,
+        ).catch(() => db.kill())
+        await die()
+        const heir = await startLane({ name, db: database.db, reader: createMemoryReader(records), settings })
+        await eventually(() => finished(name))
+        await heir.stop()
+        await fake.close()
+        expect(fake.ids().length).toBe(records.length)
+        expect(fake.counters.duplicates).toBe(0)
+      }
+    },
+  )
+})
+
+describe('two workers on one lane', () => {
+  it.each([
+    ['splunk', splunk],
+    ['elastic', elastic],
+  ] as const)('at once, to %s, store every record once', async (_, start) => {
+    const { fake, settings } = await start()
+    const name = `twins-${++lanes}`
+    for (let i = 0; i < 5; i++) fake.failNext(i % 2 === 0 ? 'drop-after-storing' : 'busy')
+    const small = { ...settings, batch: { records: 2, bytes: 524_288 } }
+    const twins = await Promise.all(
+      [0, 1, 2].map(() => startLane({ name, db: database.db, reader: createMemoryReader(records), settings: small })),
+    )
+    await eventually(
+      () => finished(name),
+      async () => (await deliveryStatus(database.db)).filter(({ destination }) => destination === name),
+      25_000,
+    )
+    await Promise.all(twins.map((twin) => twin.stop()))
+    await fake.close()
+    expect(fake.ids().length).toBe(records.length)
+    expect(fake.counters.duplicates).toBe(0)
+    expect(await listDeadLetters(database.db, { destination: name })).toEqual([])
+  })
+})
+
+describe('a worker that is frozen', () => {
+  /** Stops in front of the send, as SIGSTOP would, until it is let go. */
+  function freezing(destination: Destination, clock: { ms: number }) {
+    const frozen = Promise.withResolvers<void>()
+    const thaw = Promise.withResolvers<void>()
+    const send: Destination['send'] = async (rendered, signal) => {
+      frozen.resolve()
+      await thaw.promise
+      clock.ms += 3_600_000
+      return destination.send(rendered, signal)
+    }
+    return { destination: { ...destination, send }, frozen: frozen.promise, thaw: () => thaw.resolve() }
+  }
+
+  it.each([
+    ['splunk', splunk],
+    ['elastic', elastic],
+  ] as const)('between the row and the send, for longer than every deadline, does no harm to %s', async (_, start) => {
+    const { fake, settings } = await start()
+    const name = `frozen-${++lanes}`
+    const clock = { ms: 0 }
+    const monotonicMs = (): number => performance.now() + clock.ms
+    const real = await openDestination(settings, { publicHost, now: () => new Date(), monotonicMs })
+    const cold = freezing(real, clock)
+    const frozen = await startLane({
+      name,
+      db: database.db,
+      reader: createMemoryReader(records),
+      settings,
+      destination: cold.destination,
+      monotonicMs,
+    })
+    await cold.frozen
+    const other = await startLane({ name, db: database.db, reader: createMemoryReader(records), settings })
+    await eventually(() => finished(name))
+    cold.thaw()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await Promise.all([frozen.stop(), other.stop()])
+    await fake.close()
+    expect(fake.ids().length).toBe(records.length)
+    expect(fake.counters.duplicates).toBe(0)
+  })
+})
+
+describe('a shutdown', () => {
+  it('lets requests on their way be answered, and leaves the next start nothing in doubt', async () => {
+    const { fake, settings } = await splunk()
+    const name = `stop-${++lanes}`
+    fake.failNext('slow', 10)
+    const lane = await startLane({ name, db: database.db, reader: createMemoryReader(records), settings })
+    await eventually(() => fake.counters.requests > 0)
+    await lane.stop()
+    const [status] = (await deliveryStatus(database.db)).filter(({ destination }) => destination === name)
+    expect(status).toMatchObject({ provedTo: 30, inDoubt: 0, inFlight: 0 })
+    await fake.close()
+  })
+})
+
+describe('what was written', () => {
+  it('can be neither changed nor removed, by anybody', async () => {
+    for (const table of ['cuts', 'attempts', 'outcomes', 'positions']) {
+      const changes = [`delete from ${table}`, `truncate ${table}`, `update ${table} set ledger = 'x/unit'`]
+      for (const text of changes)
+        await expect(database.owner.query({ text: `${text}`.replace(table, `proofline.${table}`) })).rejects.toThrow(
+          /write-once/,
+        )
+      for (const text of changes) await expect(database.db.query({ text })).rejects.toThrow(/permission denied/)
+    }
+  })
+
+  it('names the bytes of each attempt before it was sent', async () => {
+    const { rows } = await database.db.query<{ n: number }>({
+      text: 'select count(*) as n from attempts where length(request) = 32 and deadline > send_before',
+    })
+    expect(rows[0]?.n).toBeGreaterThan(10)
+    expect(sha256Hex(records[0]!.bytes).length).toBe(64)
+  })
+})

@@ -1,0 +1,224 @@
+import { createServer } from 'node:net'
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { isMetadataAddress } from '../../src/delivery/addresses.ts'
+import { createGate } from '../../src/delivery/gate.ts'
+import { createOutgoing } from '../../src/delivery/outgoing.ts'
+import { destinationSettings } from '../../src/delivery/settings.ts'
+import { toSecret } from '../../src/delivery/secret.ts'
+import { listen } from '../support/http-fake.ts'
+
+const signal = AbortSignal.timeout(20_000)
+const settings = {
+  connections: 2,
+  compression: 'none' as const,
+  maxAnswerBytes: 1_000,
+  timeoutMs: 500,
+  allowMetadataAddresses: false,
+  tls: {},
+}
+const post = { method: 'POST', path: '/x', headers: {}, body: Buffer.from('{}'), timeoutMs: 400 } as const
+
+describe('outgoing', () => {
+  it.each([
+    '169.254.169.254',
+    '169.254.170.2',
+    '100.100.100.200',
+    'fe80::1',
+    'fd00:ec2::254',
+    '::ffff:169.254.169.254',
+    '168.63.129.16',
+  ])('knows %s as an address of metadata', (address) => {
+    expect(isMetadataAddress(address)).toBe(true)
+  })
+
+  it.each(['127.0.0.1', '10.0.0.1', '::1', '8.8.8.8', 'fd00::1'])('takes %s for a destination', (address) => {
+    expect(isMetadataAddress(address)).toBe(false)
+  })
+
+  it('refuses to connect to a metadata address, and says which', async () => {
+    const outgoing = createOutgoing({ ...settings, url: 'http://169.254.169.254/latest' })
+    expect(await outgoing.request(post, signal)).toMatchObject({
+      kind: 'failure',
+      phase: 'resolve',
+      wrote: false,
+      code: 'ADDRESS_REFUSED',
+      address: '169.254.169.254',
+    })
+    await outgoing.close()
+  })
+
+  it('names the phase: a name that does not resolve, a port nobody listens on, a peer that speaks no TLS', async () => {
+    const of = async (url: string) => {
+      const outgoing = createOutgoing({ ...settings, url })
+      const answer = await outgoing.request(post, signal)
+      await outgoing.close()
+      return answer
+    }
+    expect(await of('http://nowhere.invalid')).toMatchObject({ phase: 'resolve', wrote: false })
+    expect(await of('http://127.0.0.1:1')).toMatchObject({
+      phase: 'connect',
+      wrote: false,
+      code: 'ECONNREFUSED',
+      address: '127.0.0.1:1',
+    })
+    const plain = createServer((socket) => void socket.end('hello, this is no TLS\r\n'))
+    await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve))
+    const { port } = plain.address() as { port: number }
+    expect(await of(`https://127.0.0.1:${port}`)).toMatchObject({
+      phase: 'tls',
+      wrote: false,
+      address: `127.0.0.1:${port}`,
+    })
+    plain.close()
+  })
+
+  it('follows no redirect, and sends nothing twice', async () => {
+    let requests = 0
+    const server = await listen(async (_, response) => {
+      requests++
+      response.writeHead(307, { location: '/elsewhere' }).end()
+    })
+    const outgoing = createOutgoing({ ...settings, url: server.url })
+    expect(await outgoing.request(post, signal)).toMatchObject({ kind: 'answer', status: 307 })
+    expect(requests).toBe(1)
+    await outgoing.close()
+    await server.close()
+  })
+
+  it('gives up at the deadline while an endless answer trickles in, or an answer that is too long', async () => {
+    const server = await listen(async (request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain' })
+      const tick = setInterval(() => response.write(request.url === '/long' ? 'x'.repeat(400) : 'x'), 20)
+      response.on('close', () => clearInterval(tick))
+    })
+    const outgoing = createOutgoing({ ...settings, url: server.url })
+    expect(await outgoing.request(post, signal)).toMatchObject({
+      kind: 'failure',
+      phase: 'read',
+      wrote: true,
+      code: 'TIMEOUT',
+      status: 200,
+    })
+    expect(await outgoing.request({ ...post, path: '/long', timeoutMs: 5_000 }, signal)).toMatchObject({
+      code: 'ANSWER_TOO_LONG',
+      wrote: true,
+    })
+    await outgoing.close()
+    await server.close()
+  })
+
+  it('writes nothing when a freeze ended after send_before', async () => {
+    let requests = 0
+    const server = await listen(async (_, response) => {
+      requests++
+      response.end('ok')
+    })
+    let clock = 0
+    const outgoing = createOutgoing({ ...settings, url: server.url }, () => clock)
+    clock = 11_000
+    expect(await outgoing.request({ ...post, sendBeforeMs: 10_000, deadlineMs: 70_000 }, signal)).toEqual({
+      kind: 'expired',
+    })
+    expect(requests).toBe(0)
+    await outgoing.close()
+    await server.close()
+  })
+})
+
+describe('destinationSettings', () => {
+  const splunk = { type: 'splunk', url: 'https://hec.example:8088', token: 'very-secret', proof: 'answer' }
+
+  it('fills in the defaults', () => {
+    expect(destinationSettings.parse(splunk)).toMatchObject({
+      window_ms: 1_000,
+      batch: { records: 1_000, bytes: 524_288 },
+      on_unresolved: 'hold',
+      start: 'beginning',
+    })
+  })
+
+  it('never prints a secret', () => {
+    const parsed = destinationSettings.parse({
+      ...splunk,
+      search: { url: 'https://splunk.example:8089', token: 'also-secret' },
+    })
+    expect(
+      `${JSON.stringify(parsed)}${inspect(parsed, { depth: 9 })}${toSecret('very-secret').toString()}`,
+    ).not.toMatch(/very-secret|also-secret/)
+  })
+
+  it.each([
+    [{ ...splunk, token: undefined }, 'token'],
+    [{ ...splunk, token_file: '/run/token' }, 'token'],
+    [{ ...splunk, proof: 'search' }, 'search'],
+    [{ ...splunk, url: 'https://hec.example/?token=x' }, 'url'],
+    [{ ...splunk, url: 'ftp://hec.example' }, 'url'],
+    [{ ...splunk, windowms: 4 }, ''],
+    [{ type: 'elastic', url: 'https://es.example', username: 'a' }, 'password'],
+    [{ type: 'elastic', url: 'https://es.example', username: 'a', password: 'b', api_key: 'c' }, 'username'],
+    [{ type: 'syslog', url: 'https://es.example' }, 'type'],
+  ])('refuses %j and names the key', (settings_, key) => {
+    const result = destinationSettings.safeParse(settings_)
+    expect(result.success).toBe(false)
+    expect(result.error?.issues.map(({ path }) => path.join('.'))).toContain(key)
+  })
+})
+
+describe('createGate', () => {
+  function gate() {
+    const changes: string[] = []
+    let clock = 0
+    const made = createGate({
+      failingMs: { min: 10, max: 40 },
+      blockedMs: { min: 60, max: 600 },
+      monotonicMs: () => clock,
+      onChange: ({ state }) => void changes.push(state),
+    })
+    return { made, changes, tick: (ms: number) => void (clock += ms) }
+  }
+  const isOpen = async (made: ReturnType<typeof createGate>) => {
+    const abort = new AbortController()
+    const entered = made.enter(abort.signal).then(
+      (pass) => ({ pass }),
+      () => undefined,
+    )
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    abort.abort()
+    return entered
+  }
+
+  it('lets one through after a block, waits longer when that fails, and opens when it succeeds', async () => {
+    const { made, changes, tick } = gate()
+    const blocked = { kind: 'blocked', reason: 'credentials', detail: 'HEC 403/4' } as const
+    ;(await made.enter(signal))(blocked)
+    expect(await isOpen(made)).toBeUndefined()
+    tick(60)
+    const probe = await made.enter(signal)
+    expect(await isOpen(made)).toBeUndefined()
+    probe(blocked)
+    tick(60)
+    expect(await isOpen(made)).toBeUndefined()
+    tick(60)
+    const second = await made.enter(signal)
+    second({ kind: 'ok' })
+    expect(await isOpen(made)).toBeDefined()
+    expect(changes).toEqual(['blocked', 'running'])
+  })
+
+  it('counts failures of one wave once', async () => {
+    const { made, tick } = gate()
+    const passes = await Promise.all([made.enter(signal), made.enter(signal), made.enter(signal)])
+    for (const pass of passes) pass({ kind: 'failing' })
+    tick(10)
+    expect(await isOpen(made)).toBeDefined()
+  })
+
+  it('lets another one through in place of one that sent nothing', async () => {
+    const { made, tick } = gate()
+    ;(await made.enter(signal))({ kind: 'failing' })
+    tick(10)
+    ;(await made.enter(signal))({ kind: 'unused' })
+    expect(await isOpen(made)).toBeDefined()
+  })
+})
