@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { type Figure, median, printFigures, ratioOf, skipped } from './figure.ts'
 import { measureFeed } from './feed.ts'
 import { measureForwarding } from './forward.ts'
+import { printYardstick, takeYardstick } from './machine.ts'
 import { measureMemory } from './memory.ts'
 import { measureParsing } from './parse.ts'
 import { measureRecording } from './record.ts'
@@ -27,6 +28,7 @@ const check = (what: string, right: boolean, detail = ''): void => {
 const began = performance.now()
 const say = (line: string): void => console.error(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${line}`)
 
+const before = takeYardstick()
 const figures: Figure[] = []
 const starts: { first: number[]; next: number[] } = { first: [], next: [] }
 
@@ -40,7 +42,7 @@ async function start(dataDir: string, which: 'first' | 'next') {
 async function measureLedger(): Promise<void> {
   const service = await start(await makeDataDir(), 'first')
   say('pushing, and copying the same')
-  figures.push(...(await measureRecording(service, quick ? { rounds: 3, runsPerLane: 8, filesPerRun: 2_000 } : { rounds: 5, runsPerLane: 24, filesPerRun: 2_000 }, check)))
+  figures.push(...(await measureRecording(service, quick ? { rounds: 3, runsPerLane: 5, filesPerRun: 2_000 } : { rounds: 5, runsPerLane: 24, filesPerRun: 2_000 }, check)))
   if (wanted('feed')) {
     say('pulling the feed')
     figures.push(await measureFeed(service, quick ? 3 : 7, check))
@@ -73,7 +75,7 @@ async function measureSizes(): Promise<void> {
   await again.stop()
 }
 
-process.once('SIGINT', () => void cleanUp().finally(() => process.exit(130)))
+for (const [name, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(name, () => void cleanUp().finally(() => process.exit(code)))
 try {
   if (wanted('parse')) {
     say('parsing')
@@ -92,10 +94,11 @@ try {
   await cleanUp()
 }
 
-console.log(printFigures(figures))
+const after = takeYardstick()
+console.log(`${printYardstick(before, after)}\n${printFigures(figures)}`)
 const folder = fileURLToPath(new URL('./results', import.meta.url))
 const taken = new Date().toISOString()
-const machine = { cpu: cpus()[0]?.model ?? '', cores: availableParallelism(), memoryMb: Math.round(totalmem() / 1e6), os: `${process.platform} ${release()} ${arch()}`, node: process.version }
+const machine = { cpu: cpus()[0]?.model ?? '', cores: availableParallelism(), memoryMb: Math.round(totalmem() / 1e6), os: `${process.platform} ${release()} ${arch()}`, node: process.version, before, after }
 await mkdir(folder, { recursive: true })
 const file = `${folder}/${taken.replaceAll(':', '-')}.json`
 await writeFile(file, `${JSON.stringify({ schema: 'proofline.bench.v1', taken, quick, seconds: (performance.now() - began) / 1000, machine, wrong, figures: figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) })) }, undefined, 1)}\n`)

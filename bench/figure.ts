@@ -37,10 +37,7 @@ export function skipped(what: string, unit: string, target: number, better: Figu
 
 /** Three digits that count: 0.412, 84.2, 113,000. */
 export function printNumber(value: number): string {
-  if (!Number.isFinite(value)) return '-'
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.max(Math.abs(value), 1e-9))))
-  const scale = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(Math.abs(value), 1))) - 2)
-  return (Math.round(value / scale) * scale).toLocaleString('en-US', { maximumFractionDigits: Math.min(3, digits), useGrouping: true })
+  return Number.isFinite(value) ? Number(value.toPrecision(3)).toLocaleString('en-US', { maximumFractionDigits: 4 }) : '-'
 }
 
 /** Columns of numbers, and below each missed figure what limits it. */

@@ -1,5 +1,5 @@
 import { openReport } from '../src/formats/format.ts'
-import { childAnswer, childInput } from './proc.ts'
+import { childEnd, childInput } from './proc.ts'
 import { corpusFile, createReports, istanbulReport } from './reports.ts'
 
 export interface ParseInput {
@@ -9,8 +9,8 @@ export interface ParseInput {
 }
 
 export interface ParseAnswer {
-  /** `expected` from the corpus' manifest; `rates` in MB/s. */
-  reports: { name: string; found: number; expected: number | undefined; rates: number[] }[]
+  /** `expected` from the corpus' manifest; `rates` in MB a CPU second of the process, `wall` in MB/s. */
+  reports: { name: string; found: number; expected: number | undefined; rates: number[]; wall: number[] }[]
 }
 
 const { format, seconds } = childInput<ParseInput>()
@@ -45,18 +45,22 @@ const answer: ParseAnswer = { reports: [] }
 for (const { name, bytes, expected } of known[format]) {
   if (bytes === undefined) continue
   const rates: number[] = []
+  const wall: number[] = []
   let found = 0
   // Rounds of about a tenth of the time; the first two warm up.
   for (let round = -2; round < 9; round++) {
     const began = performance.now()
+    const used = process.cpuUsage()
     let done = 0
     do {
       found = await parse(bytes)
       done += bytes.length
     } while (performance.now() - began < seconds * 100)
-    if (round >= 0) rates.push(done / 1e6 / ((performance.now() - began) / 1000))
+    const { user, system } = process.cpuUsage(used)
+    if (round < 0) continue
+    rates.push(done / (user + system))
+    wall.push(done / 1e3 / (performance.now() - began))
   }
-  answer.reports.push({ name, found, expected, rates })
+  answer.reports.push({ name, found, expected, rates, wall })
 }
-await childAnswer(answer)
-process.disconnect()
+await childEnd(answer)

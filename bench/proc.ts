@@ -72,7 +72,13 @@ export function childInput<T>(): T {
   return JSON.parse(process.argv[2] ?? '{}') as T // written by inChild
 }
 
-/** In a child: answers, and ends once the answer is on its way. */
+/** In a child: sends a message up; resolves once it is on its way. */
 export function childAnswer(value: unknown): Promise<void> {
   return new Promise((resolve) => process.send?.(value, () => resolve()))
+}
+
+/** The last one: the channel, which keeps the process alive, is closed behind it. */
+export async function childEnd(value: unknown): Promise<void> {
+  await childAnswer(value)
+  process.disconnect?.()
 }

@@ -43,9 +43,9 @@ export function lcovSection(path: string, seed: number, lines = 60): string {
   let [line, hits, left, hit] = [0, 0, 0, 0]
   let [functionsHit, branchesHit] = [0, 0]
   for (let i = 0; i < lines; i++) {
-    line += random() < 0.8 ? 1 : 2 + Math.floor(random() * 6)
+    line += random() < 0.9 ? 1 : 2 + Math.floor(random() * 6)
     if (left-- <= 0) {
-      left = 2 + Math.floor(random() * 12)
+      left = 3 + Math.floor(random() * 16)
       hits = random() < 0.25 ? 0 : Math.floor(1 + random() ** 6 * 90_000)
     }
     if (i % 20 === 0) {
@@ -81,15 +81,14 @@ export function createReports(files: number, seed: number): () => Buffer {
 
 /**
  * A report of about `bytes` bytes in chunks of about 64 KiB, every line of it a distinct line of a distinct file. Files of 400 lines
- * (about 5 KB), since a report may name 200,000 files.
+ * (about 6 KB), since a report may name 200,000 files. `made` counts what was given out.
  */
-export function* largeReport(bytes: number): Generator<Buffer> {
+export function* largeReport(bytes: number, made: { bytes: number; files: number }): Generator<Buffer> {
   const bodies = Array.from({ length: 61 }, (_, i) => lcovSection('', i, 400).replace('SF:\n', ''))
-  yield Buffer.from('TN:\n')
-  for (let [sent, file] = [4, 0]; sent < bytes; ) {
-    let text = ''
-    while (text.length < 65_536) text += `SF:${pathOf(file)}\n${bodies[file++ % bodies.length]}`
-    sent += text.length
+  while (made.bytes < bytes) {
+    let text = made.bytes === 0 ? 'TN:\n' : ''
+    while (text.length < 65_536) text += `SF:${pathOf(made.files)}\n${bodies[made.files++ % bodies.length]}`
+    made.bytes += text.length
     yield Buffer.from(text, 'latin1')
   }
 }
@@ -100,7 +99,7 @@ export function istanbulReport(files: number): Buffer {
   const at = (line: number, from: number, to: number) => ({ start: { line, column: from }, end: { line, column: to } })
   const report: Record<string, unknown> = {}
   for (let file = 0; file < files; file++) {
-    const path = `/home/runner/work/app/app/${pathOf(file)}`
+    const path = `/builds/acme/app/${pathOf(file)}`
     const [statementMap, s, fnMap, f, branchMap, b]: Record<string, unknown>[] = [{}, {}, {}, {}, {}, {}]
     for (let i = 0; i < 60; i++) {
       const line = 2 * i + 1

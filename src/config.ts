@@ -3,12 +3,14 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
+import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './config-env.ts'
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
+import { Problem } from './record/problem.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
 
 /**
- * Configuration: one file, every scalar overridable by `PROOFLINE_` and its path in capitals (`PROOFLINE_DATABASE_URL`). Read once, here
+ * Configuration: one file, every setting overridable by `PROOFLINE_` and its path in capitals (`PROOFLINE_DATABASE_URL`). Read once, here
  * and nowhere else; an unknown key, a contradiction or a missing secret stops the start with the key's name.
  */
 
@@ -25,6 +27,7 @@ const settings = z.strictObject({
       owner_url: z.string().optional().describe('for migrations, when `url` may not change the schema'),
       connections: z.int().min(4).max(200).default(16),
     })
+    .refine(({ url, owner_url }) => owner_url === undefined || url !== undefined, { path: ['owner_url'], message: 'is given without database.url' })
     .prefault({}),
   signer: z.strictObject({ socket: z.string().optional().describe('a `proofline signer` shared by several nodes') }).prefault({}),
   log: z.strictObject({ public: z.boolean().default(false).describe('serve /log without a credential') }).prefault({}),
@@ -48,43 +51,73 @@ export interface Config extends z.output<typeof settings> {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
+const prefix = 'PROOFLINE_'
 /** Names that begin with PROOFLINE_ and belong to the command line or to tests. */
-const others = new Set(['PROOFLINE_URL', 'PROOFLINE_TOKEN', 'PROOFLINE_CONFIG', 'PROOFLINE_DEBUG', 'PROOFLINE_CORPUS', 'PROOFLINE_SPOOL'])
+const others = new Set(['PROOFLINE_URL', 'PROOFLINE_TOKEN', 'PROOFLINE_TOKEN_FILE', 'PROOFLINE_RESTARTED', 'PROOFLINE_CONFIG', 'PROOFLINE_DEBUG', 'PROOFLINE_CORPUS', 'PROOFLINE_SPOOL'])
 
 /** Short names of what is set most often. */
 const aliases = new Map([
-  ['PROOFLINE_HOST', ['http', 'host']],
-  ['PROOFLINE_PORT', ['http', 'port']],
+  ['HOST', 'HTTP_HOST'],
+  ['PORT', 'HTTP_PORT'],
 ])
 
 /** What stops the start: the key and what is wrong with it. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
+export class ConfigError extends Problem {
+  constructor(detail: string) {
+    super('request_invalid', detail)
+  }
 }
 
 /** Pure: the configuration from the text of a file (if there is one), the environment and what the command line says. */
-export function readConfig(text: string | undefined, env: Environment, flags: Record<string, string | undefined> = {}): Config {
+export function readConfig(text: string | undefined, env: Environment, flags: Record<string, unknown> = {}): Config {
   const values = { ...parseFile(text) }
-  const leaves = leavesOf(settings)
+  const given = new Map<string, string>()
   for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith('PROOFLINE_') || others.has(name) || value === undefined || value === '') continue
-    const path = aliases.get(name) ?? leaves.get(name)
-    if (path === undefined) throw new ConfigError(`${name}: there is no such setting`)
-    assign(values, path, value)
+    if (name.startsWith(prefix) && !others.has(name) && value !== undefined && value !== '') given.set(name.slice(prefix.length), value)
+  }
+  const { destinations } = values
+  const written = typeof destinations === 'object' && destinations !== null ? { ...destinations } : {}
+  const leaves = leavesOf(settings)
+  const ofDestinations = leavesOfMembers('destinations', destinationSettings, written, given)
+  const find = (name: string): Leaf | undefined => leaves.get(aliases.get(name) ?? name) ?? ofDestinations.get(name)
+  for (const [name, value] of given) {
+    const leaf = find(name)
+    if (leaf === undefined) throw new ConfigError(`${prefix}${name}: there is no such setting`)
+    assign(values, leaf.path, toSetting(value, leaf.schema))
   }
   const url = env['DATABASE_URL']
-  if (url !== undefined && url !== '' && env['PROOFLINE_DATABASE_URL'] === undefined) assign(values, ['database', 'url'], url)
+  if (url !== undefined && url !== '' && !given.has('DATABASE_URL')) assign(values, ['database', 'url'], url)
   for (const [name, value] of Object.entries(flags)) {
-    if (value !== undefined) assign(values, aliases.get(`PROOFLINE_${name.toUpperCase()}`) ?? [name], value)
+    const leaf = find(name.toUpperCase())
+    if (value !== undefined) assign(values, leaf?.path ?? [name], leaf === undefined ? value : toSetting(String(value), leaf.schema))
   }
   const parsed = settings.safeParse(values)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    const extra = issue?.code === 'unrecognized_keys' ? ` ${issue.keys.join(', ')}` : ''
-    throw new ConfigError(`${issue?.path.join('.') || 'configuration'}: ${issue?.message ?? 'is not valid'}${extra}`)
-  }
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.slice(0, 5).map(printIssue).join('; '))
   return { ...parsed.data, data_dir: resolve(parsed.data.data_dir), otlp: wantsOtlp(env) }
 }
+
+/** The name of the setting, and what is wrong with it; never its value, which may be a secret. */
+function printIssue(issue: z.core.$ZodIssue): string {
+  const at = issue.path.join('.')
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${at === '' ? '' : `${at}.`}${key}: there is no such setting`).join('; ')
+  return `${at === '' ? 'the configuration' : at}: ${issue.message}`
+}
+
+/** As it may be shown and digested: what could be a secret is taken out. */
+export function withoutSecrets({ otlp: _otlp, ...config }: Config): Omit<Config, 'otlp'> {
+  const { url, owner_url } = config.database
+  return {
+    ...config,
+    database: {
+      ...config.database,
+      ...(url === undefined ? {} : { url: withoutPassword(url) }),
+      ...(owner_url === undefined ? {} : { owner_url: withoutPassword(owner_url) }),
+    },
+  }
+}
+
+const withoutPassword = (url: string): string =>
+  url.replace(/(\/\/[^:/@]*:)[^@]*@/, '$1[secret]@').replace(/([?&](?:ssl)?password=)[^&]*/g, '$1[secret]')
 
 /** Reads the file that --config or PROOFLINE_CONFIG names, else proofline.yaml where there is one. */
 export function loadConfig(flags: Record<string, string | undefined>): Config {
@@ -115,30 +148,4 @@ function parseFile(text: string | undefined): Record<string, unknown> {
   const value: unknown = document.toJS() ?? {}
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ConfigError('the configuration is not a mapping')
   return { ...value }
-}
-
-/** Every scalar setting under its environment name: PROOFLINE_DATABASE_URL -> database.url. */
-function leavesOf(schema: z.ZodType, path: string[] = [], found = new Map<string, string[]>()): Map<string, string[]> {
-  const inner = unwrap(schema)
-  if (inner instanceof z.ZodObject) {
-    for (const [key, value] of Object.entries(inner.shape)) leavesOf(value as z.ZodType, [...path, key], found) // a zod shape holds zod types
-  } else found.set(`PROOFLINE_${path.join('_').toUpperCase()}`, path)
-  return found
-}
-
-function unwrap(schema: z.ZodType): z.ZodType {
-  const { def } = schema as { def: { innerType?: z.ZodType } } // zod's documented introspection
-  return def.innerType === undefined ? schema : unwrap(def.innerType)
-}
-
-/** Text from the environment becomes a number or boolean where it reads as one. */
-function assign(values: Record<string, unknown>, path: readonly string[], value: string): void {
-  const [key, ...rest] = path
-  if (key === undefined) return
-  if (rest.length > 0) {
-    const below = values[key]
-    const copy: Record<string, unknown> = typeof below === 'object' && below !== null ? { ...below } : {}
-    assign(copy, rest, value)
-    values[key] = copy
-  } else values[key] = /^-?\d{1,15}$/.test(value) ? Number(value) : value === 'true' ? true : value === 'false' ? false : value
 }

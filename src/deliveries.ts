@@ -8,6 +8,7 @@ import { openDestination } from './delivery/open-destination.ts'
 import { traced } from './delivery/traced.ts'
 import { deliveryStatus, listDeadLetters } from './delivery/status.ts'
 import type { LedgerReader } from './ledger/read.ts'
+import { Problem } from './record/problem.ts'
 import { type LedgerName, ledgerKindOf, printTime } from './record/record.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -36,7 +37,10 @@ export async function startDeliveries({ config, db, reader, ledgers, log, metric
   const workers: Promise<void>[] = []
   const times = new Map<string, number>()
   for (const [name, settings] of Object.entries(config.destinations)) {
-    const destination = traced(name, await openDestination(settings, { publicHost: config.public_host, now }))
+    const opened = await openDestination(settings, { publicHost: config.public_host, now }).catch((cause: unknown) => {
+      throw new Problem('request_invalid', `destinations.${name}.${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    })
+    const destination = traced(name, opened)
     for (const ledger of ledgers) {
       if (settings.select.ledgers !== undefined && !settings.select.ledgers.includes(ledgerKindOf(ledger))) continue
       const deps = { name, destination, settings, ledger, reader, db, log, metrics: wired(metrics, times), now }

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { ensureOperatorToken, ensureSecret } from './access/first-token.ts'
 import { createTokens } from './access/tokens.ts'
+import { runAbandonment } from './admission/abandon.ts'
 import { createAdmission } from './admission/admission.ts'
 import { finishOpenParts } from './admission/finish.ts'
 import { createOpenParts } from './admission/open-parts.ts'
@@ -12,7 +13,8 @@ import { createParsePool } from './admission/pool.ts'
 import { createRunsStore } from './admission/runs-store.ts'
 import { createFeed } from './answers/feed.ts'
 import { createCursors } from './answers/position.ts'
-import { type Config, localStateFile } from './config.ts'
+import { type Config, localStateFile, withoutSecrets } from './config.ts'
+import { runWorker } from './database/worker.ts'
 import { startDeliveries } from './deliveries.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountLog } from './http/log.ts'
@@ -25,7 +27,7 @@ import { type Book, openBook } from './ledger/book.ts'
 import { checkKeyRecord, recordConfiguration, recordKey } from './ledger/key-records.ts'
 import { createFolderObjects } from './objects/folder.ts'
 import { createArtifacts } from './objects/objects.ts'
-import { type LedgerName, toLedgerName } from './record/record.ts'
+import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, openStorage } from './storage.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
@@ -37,6 +39,8 @@ export interface Service {
   /** What PostgreSQL it stands on, for people. */
   database: string
   tokenFile: string
+  /** Why something is not recorded though the service runs, one sentence each: to be shown to whoever started it. */
+  warnings: string[]
   /** Aborts when it cannot go on: its embedded database is gone. */
   lost: AbortSignal | undefined
   /** Stops taking requests, finishes what is under way, releases everything. Safe to call twice. */
@@ -64,7 +68,7 @@ export async function startService(config: Config, version: string): Promise<Ser
   }
 
   try {
-    const storage = keep('storage', await openStorage(config, log), (opened) => opened.close())
+    const storage = keep('storage', await openStorage(config, log, 'service'), (opened) => opened.close())
     const { db, reader, watch, ledgers } = storage
     const originOf = (ledger: LedgerName): string => `${config.public_host}/${ledger}`
     const signer = keep('signer', await openSigner(config, originOf), (opened) => opened.close())
@@ -96,12 +100,12 @@ export async function startService(config: Config, version: string): Promise<Ser
     const operations = bookOf(operationsName)
     if (operations.publisher.stopped() === undefined) {
       for (const facts of keyFacts) await recordKey(operations, facts)
-      await recordConfiguration(operations, hostname(), version, config)
+      await recordConfiguration(operations, hostname(), version, withoutSecrets(config))
     }
 
     const artifactsFolder = join(config.data_dir, 'artifacts')
     const artifacts = createArtifacts(await createFolderObjects(artifactsFolder))
-    const pool = keep('parse pool', createParsePool(config.intake.workers), (opened) => opened.close())
+    const pool = keep('parse pool', createParsePool(log, config.intake.workers), (opened) => opened.close())
     const openParts = createOpenParts(join(config.data_dir, 'open-parts'))
     const runs = createRunsStore(db, reader)
     const parts = createParts({
@@ -121,7 +125,16 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const admission = createAdmission({ org: config.org, bookOf, reader, runs, parts, log, maxInventoryFiles: 1_000_000 })
     const finishing = finishOpenParts({ openParts, artifacts, runs, parts, log, signal: ending.signal })
-    started.push({ name: 'open parts', stop: () => finishing })
+    started.push({
+      name: 'open parts',
+      async stop() {
+        await pool.close() // what is not finished by now is finished after the next start
+        await finishing
+      },
+    })
+    const ofRuns = ledgers.filter((ledger) => ['unit', 'integration'].includes(ledgerKindOf(ledger)))
+    const abandoning = (signal: AbortSignal) => runAbandonment({ db, ledgers: ofRuns, bookOf, runs, log }, signal)
+    keep('abandonment', runWorker('abandonment', abandoning, { db, log, metrics, signal: ending.signal }), (ended) => ended)
 
     const tokens = createTokens(db)
     const tokenFile = join(config.data_dir, 'operator-token')
@@ -167,7 +180,11 @@ export async function startService(config: Config, version: string): Promise<Ser
     keep('http', server, (listening) => listening.close())
     await writeLocalState({ url, token_file: tokenFile })
     log.info('service.started', { url, node, version, database: storage.database })
-    return { url, database: storage.database, tokenFile, lost: storage.lost, stop }
+    const warnings = [...books.values()].flatMap(({ ledger, publisher }) => {
+      const stopped = publisher.stopped()
+      return stopped === undefined ? [] : [`${ledger} is not recorded to (${stopped.code}): ${stopped.message}`]
+    })
+    return { url, database: storage.database, tokenFile, warnings, lost: storage.lost, stop }
   } catch (error) {
     await stop()
     throw error

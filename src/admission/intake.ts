@@ -34,6 +34,7 @@ export class RefusedBody extends Error {
 
 /** Bytes handed to the worker and not yet taken by it. */
 const maxInFlight = 4 * 1_048_576
+const handOverBytes = 262_144
 
 /** Throws RefusedBody for what the client is to blame for, Error when a worker died. */
 export async function takeIn(pool: ParsePool, job: ParseJob, body: AsyncIterable<Uint8Array>): Promise<Taken> {
@@ -44,16 +45,34 @@ export async function takeIn(pool: ParsePool, job: ParseJob, body: AsyncIterable
   let wake: (() => void) | undefined
   let finished = false
 
+  let gathered: Uint8Array[] = []
+  let waiting = 0
+  /** One message, and one turn of the compressor, for what arrived in pieces of 64 KiB. */
+  const handOver = (): void => {
+    const joined = new Uint8Array(waiting)
+    let at = 0
+    for (const chunk of gathered) {
+      joined.set(chunk, at)
+      at += chunk.length
+    }
+    inFlight += waiting
+    gathered = []
+    waiting = 0
+    box.send({ type: 'chunk', bytes: joined }, [joined.buffer])
+  }
+
   const feed = async (): Promise<void> => {
     try {
       for await (const chunk of body) {
         if (finished) return
-        const copy = new Uint8Array(chunk)
-        inFlight += copy.length
-        bytes += copy.length
-        box.send({ type: 'chunk', bytes: copy }, [copy.buffer])
+        gathered.push(chunk)
+        waiting += chunk.length
+        bytes += chunk.length
+        if (waiting < handOverBytes) continue
+        handOver()
         while (inFlight > maxInFlight && !finished) await new Promise<void>((resolve) => (wake = resolve))
       }
+      if (waiting > 0) handOver()
       box.send({ type: 'end' })
     } catch (error) {
       const problem = error instanceof Problem ? error : new Problem('body_incomplete', `the body broke off after ${bytes} bytes`)

@@ -84,6 +84,7 @@ async function* decode(job: ParseJob, box: Box, seen: Seen, keep: (chunk: Uint8A
     }
   }
   const { limits } = job
+  let kept: Promise<void> = Promise.resolve()
   for await (const chunk of decompress(job.encoding, arriving())) {
     seen.bytes += chunk.length
     if (seen.bytes > limits.maxDecodedBytes) throw new Problem('expansion_limit', `the decoded body is larger than ${limits.maxDecodedBytes} bytes`)
@@ -91,9 +92,12 @@ async function* decode(job: ParseJob, box: Box, seen: Seen, keep: (chunk: Uint8A
       throw new Problem('expansion_limit', `the body expands to more than ${limits.maxRatio} times its size`)
     }
     digest.update(chunk)
-    await keep(chunk)
+    await kept
+    kept = keep(chunk) // compressed in another thread while this one parses
+    kept.catch(() => {}) // met above, or nobody wants to know: an aborted artifact refuses what was on its way
     yield chunk
   }
+  await kept
   seen.sha256 = digest.digest('hex')
   for (const { algorithm, base64, found } of announced) {
     const sent = found.digest('base64')

@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { availableParallelism } from 'node:os'
+import type { Logger } from '../telemetry/logger.ts'
 import type { ParseJob } from './messages.ts'
 
 /**
@@ -12,7 +13,7 @@ export interface ParsePool {
   close(): Promise<void>
 }
 
-export function createParsePool(size: number = Math.max(4, availableParallelism() + 2)): ParsePool {
+export function createParsePool(log: Logger, size: number = Math.max(4, availableParallelism() + 2)): ParsePool {
   const idle: Worker[] = []
   const all = new Set<Worker>()
   const waiting: ((worker: Worker) => void)[] = []
@@ -23,7 +24,10 @@ export function createParsePool(size: number = Math.max(4, availableParallelism(
     worker.unref()
     all.add(worker)
     // A worker that dies closes its job's port, which fails the job; the next job gets a fresh one.
-    worker.on('error', () => all.delete(worker))
+    worker.on('error', (error) => {
+      log.error('parse_worker.died', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+      all.delete(worker)
+    })
     worker.on('exit', () => {
       all.delete(worker)
       const at = idle.indexOf(worker)

@@ -3,12 +3,12 @@ import type { Principal } from '../access/principal.ts'
 import type { SealRequest } from '../api/runs.ts'
 import type { AtHead, Submission } from '../ledger/decide.ts'
 import { type ChainLink, packSegment } from '../ledger/segments.ts'
-import { rootOfLeaves } from '../log/merkle.ts'
 import type { Problem } from '../record/problem.ts'
 import { type LedgerName, maxPayloadBytes } from '../record/record.ts'
 import { type By, type RunIdentity, printPayload } from '../record/run.ts'
 import { fitList, fitText, jsonBytes } from './fit-list.ts'
-import { type PartSummary, decideEnd, joinRanges, keys, reasonsAgainst, sealDigest, totalsByMeasure } from './run.ts'
+import { readRunAtHead } from './run-at-head.ts'
+import { decideEnd, keys, reasonsAgainst, sealDigest, totalsByMeasure } from './run.ts'
 
 /** What admission hands to the appender beside parts: the record that ends a run, and rejections. */
 
@@ -29,18 +29,7 @@ export function sealSubmission(id: RunFields, request: SealRequest, link: ChainL
     conflict: 'seal_conflict',
     decide: decideEnd(id.run),
     async segments(at: AtHead) {
-      const ranges: [number, number][] = []
-      const parts: PartSummary[] = []
-      for (const key of at.run.keys()) {
-        const known = at.run.get(key)
-        if (known === undefined) continue
-        ranges.push([known.firstSeq, known.lastSeq])
-        if (key.startsWith('part:')) parts.push(JSON.parse((await at.payload(known.firstSeq)).toString()) as PartSummary) // written by partSubmission
-      }
-      const joined = joinRanges(ranges)
-      const leaves: Buffer[] = []
-      for (const [first, last] of joined) leaves.push(await at.leafHashes(first, last + 1))
-      const count = joined.reduce((sum, [first, last]) => sum + last - first + 1, 0)
+      const { parts, records, root } = await readRunAtHead(at)
       const reasons = reasonsAgainst(request, parts)
       const totals = totalsByMeasure(parts)
       const { repository, commit, ref, build, build_seq, suite, test_type } = id
@@ -59,18 +48,17 @@ export function sealSubmission(id: RunFields, request: SealRequest, link: ChainL
         outcome: request.outcome,
         tests: request.tests,
         parts: parts.length,
-        records: { first: joined[0]?.[0], last: joined.at(-1)?.[1], count },
+        records,
         by: id.by,
         contract: id.contract,
         configuration: id.configuration_digest,
         url: id.url,
-        root: Buffer.from(rootOfLeaves(Buffer.concat(leaves))).toString('hex'),
       }
-      const fitted = fitList(totals, maxPayloadBytes - jsonBytes(fields) - jsonBytes(id.ledger) - 220)
+      const fitted = fitList(totals, maxPayloadBytes - jsonBytes(fields) - jsonBytes(id.ledger) - 300) // schema, kind, root and digest
+
       if (fitted.list !== undefined) await keepList(fitted.list)
-      const { root, ...others } = fields
       const payload = printPayload('seal', id.ledger, {
-        ...others,
+        ...fields,
         totals: fitted.shown,
         ...(fitted.digest === undefined ? {} : { totals_digest: fitted.digest }),
         root,

@@ -4,7 +4,7 @@ import { createTokens, type IssuedToken } from '../access/tokens.ts'
 import { scopes, type Scope } from '../access/principal.ts'
 import { printOpenapi } from '../api/openapi.ts'
 import { routes } from '../api/routes.ts'
-import { type Config, loadConfig } from '../config.ts'
+import { type Config, loadConfig, withoutSecrets } from '../config.ts'
 import { auditDatabase } from '../ledger/audit-database.ts'
 import { parseVkey, type VerifierKey } from '../log/vkey.ts'
 import { Problem } from '../record/problem.ts'
@@ -45,21 +45,10 @@ export async function migrate(options: MaintainCommand, terminal: Terminal): Pro
 
 /** `proofline config`: what is in force, without secrets. */
 export async function showConfig(options: MaintainCommand, terminal: Terminal): Promise<ExitCode> {
-  const { otlp: _otlp, ...config } = loadConfig({ config: options.config, data_dir: options.dataDir })
-  const shown = {
-    ...config,
-    database: {
-      ...config.database,
-      url: withoutPassword(config.database.url),
-      owner_url: withoutPassword(config.database.owner_url),
-    },
-  }
+  const shown = withoutSecrets(loadConfig({ config: options.config, data_dir: options.dataDir }))
   terminal.print(shown, () => JSON.stringify(shown, undefined, 2))
   return 0
 }
-
-const withoutPassword = (url: string | undefined): string | undefined =>
-  url?.replace(/(\/\/[^:/@]*:)[^@]*@/, '$1[secret]@')
 
 /** `proofline openapi`: prints the description of the routes, writes it, or tells whether the file is stale. */
 export async function openapi(options: { write?: string; check?: string }, terminal: Terminal): Promise<ExitCode> {

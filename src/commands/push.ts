@@ -117,7 +117,7 @@ async function report(
 
 function sayTests(terminal: Terminal): void {
   terminal.say(
-    "note: without test totals the run is on record but does not count: add --junit 'path/to/*.xml' or --tests total,passed,failed,skipped",
+    "note: without test totals the run is on record but does not count, and it has ended: push it again under another name, with --run NAME and --junit 'path/to/*.xml' or --tests total,passed,failed,skipped",
   )
 }
 

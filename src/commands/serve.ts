@@ -43,9 +43,10 @@ export async function serve(options: ServeCommand, terminal: Terminal, signal: A
         `  token      ${service.tokenFile}`,
         '',
         'Next, in a git checkout with a coverage report:',
-        '  npx proofline push coverage/lcov.info --test-type unit',
+      `  ${npx()} proofline push coverage/lcov.info --test-type unit`,
       ].join('\n'),
   )
+  for (const warning of service.warnings) terminal.say(`WARNING ${warning}`)
   const ending = service.lost === undefined ? signal : AbortSignal.any([signal, service.lost])
   await new Promise<void>((resolve) => {
     if (ending.aborted) resolve()

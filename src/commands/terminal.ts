@@ -142,16 +142,19 @@ const advice: Partial<Record<ProblemCode, string>> = {
   run_conflict: 'a run is declared once: give a new attempt another name with --run',
   part_conflict: 'what is recorded stays: push other bytes under another --run, or as another part with --part',
   run_sealed: 'a sealed run takes no more parts: push under another --run',
-  seal_conflict: 'a run ends once: the first outcome stands',
+  seal_conflict: 'a run ends once, with its first outcome and test totals: push again under another name with --run',
   start_required:
     'say --after -1 for everything from the start, --since TIME, or --cursor; with --cursor-file it goes on where it stopped',
   report_ambiguous: 'name the format with --format',
+  signer_not_current: 'an operator has to put it right (docs/operating.md, "Recording is stopped"); afterwards repeating this command is safe',
+  rollback_detected: 'an operator has to put it right (docs/operating.md, "Recording is stopped"); afterwards repeating this command is safe',
   internal: 'set PROOFLINE_DEBUG=1 to see where it happened',
 }
 
 function adviceFor({ code, extra }: Problem): string | undefined {
   if (code === 'unavailable' && extra['errno'] === 'ECONNREFUSED')
     return 'start the service with: npx proofline serve; or set PROOFLINE_URL. Repeating this command is safe'
+  if (code === 'in_use') return undefined // says itself what to do
   return advice[code] ?? (problems[code].exit === 4 ? 'nothing is lost: repeating this command is safe' : undefined)
 }
 

@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import type { Difference } from '../verify/differences.ts'
 import { readEnvironment } from '../producer/ci.ts'
-import { dataFolder } from '../producer/find-service.ts'
+import { findDataFolder } from '../producer/find-service.ts'
 import { Problem } from '../record/problem.ts'
 import { ledgerKinds, toLedgerName } from '../record/record.ts'
 import { connect } from './connect.ts'
@@ -43,7 +43,7 @@ export async function verify(
   }
   const keys = await readTrustedKeys(
     options.key ?? [],
-    options.dataDir ?? dataFolder(readEnvironment().env, process.cwd()),
+    options.dataDir ?? (await findDataFolder(readEnvironment().env, process.cwd())),
   )
   if (target !== undefined && !/^https?:\/\//.test(target)) {
     const { verifyReceipt } = await import('./verify-receipt.ts')

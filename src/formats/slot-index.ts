@@ -12,6 +12,8 @@ export interface Indexes {
 
 const arenaBits = 20
 const arenaSize = 1 << arenaBits
+/** The first arena; each further one is twice as large: most reports are small, and zeroing 4 MiB took a third of the time of one of 300 KB. */
+const firstArenaSize = 1 << 12
 const smallest = 5
 
 // Blocks lie within their arena, and files have one when they are asked for: hence `as` behind an index.
@@ -50,7 +52,7 @@ export function createIndexes(hashOf: (slot: number) => number): Indexes {
       return
     }
     if (used + (1 << bits) > open.length) {
-      open = new Int32Array(arenaSize)
+      open = new Int32Array(Math.min(arenaSize, Math.max(firstArenaSize, 2 * open.length, 1 << bits)))
       arenas.push(open)
       used = 0
     }

@@ -110,7 +110,9 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
       mount(route, handler)
     },
     async listen() {
-      await app.listen({ host: settings.host, port: settings.port, backlog: 511 })
+      await app.listen({ host: settings.host, port: settings.port, backlog: 511 }).catch((error: unknown) => {
+        throw toListenProblem(error, settings)
+      })
       const { address, family, port } = app.server.address() as AddressInfo // a TCP server has one; pipes are not offered
       const host = family === 'IPv6' ? `[${address}]` : address
       return `${settings.tls === undefined ? 'http' : 'https'}://${host}:${port}`
@@ -138,8 +140,8 @@ function createApp(settings: HttpSettings): FastifyInstance {
         : createHttpsServer(
             {
               ...node,
-              cert: readFileSync(tls.certificate_file),
-              key: readFileSync(tls.key_file),
+              cert: readNamed('http.tls.certificate_file', tls.certificate_file),
+              key: readNamed('http.tls.key_file', tls.key_file),
               minVersion: 'TLSv1.2',
             },
             handler,
@@ -162,6 +164,28 @@ function createApp(settings: HttpSettings): FastifyInstance {
   const app: FastifyInstance = fastify(options)
   app.server.maxConnections = limits.connections
   return app
+}
+
+function readNamed(key: string, file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (cause) {
+    throw new Problem('request_invalid', `${key}: ${file} cannot be read`, { cause })
+  }
+}
+
+function toListenProblem(cause: unknown, { host, port }: HttpSettings): unknown {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  const choose = 'choose another one with --port or http.port'
+  if (code === 'EADDRINUSE')
+    return new Problem('in_use', `Port ${port} of ${host} is in use by another program: stop that one, or ${choose}`, {
+      cause,
+    })
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return new Problem('request_invalid', `${host} is no address of this machine: set --host or http.host`, { cause })
+  if (code === 'EACCES')
+    return new Problem('request_invalid', `Port ${port} may not be used by this user: ${choose}`, { cause })
+  return cause
 }
 
 /** The path of a route as a pattern for concrete paths, to tell a wrong method from a wrong path. */

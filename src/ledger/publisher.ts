@@ -123,16 +123,22 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   }
 
   const signNewest = async (): Promise<void> => {
+    // Asked before the head is read: what is signed was committed earlier, so a head that is still smaller belongs to an older database. The
+    // other way round another node's append between the two would look like that too.
+    const last = await signer.last(ledger)
     await store.insertBarrier(db, ledger, deps.node)
     const { head } = await store.readHead(db, ledger)
-    const newest = await store.newestCheckpoint(db, ledger)
-    if (head === undefined || newest?.size === head.size) return
-    lastSigned = undefined
-    const target = { size: head.size, root: head.root }
-    lastSigned = await signer.last(ledger)
-    if (lastSigned !== undefined && lastSigned.size > head.size) {
-      return stop(new Problem('rollback_detected', `${ledger} has ${head.size} records, the signer signed ${lastSigned.size}`))
+    const size = head?.size ?? 0
+    if (last !== undefined && last.size > size) {
+      return stop(new Problem('rollback_detected', `${ledger} has ${size} records, the signer signed ${last.size}`))
     }
+    if (last !== undefined && head !== undefined && last.size === size && Buffer.compare(last.root, head.root) !== 0) {
+      return stop(new Problem('rollback_detected', `${ledger} has another root at ${size} records than the one that was signed`))
+    }
+    const newest = await store.newestCheckpoint(db, ledger)
+    if (head === undefined || newest?.size === size) return
+    lastSigned = last
+    const target = { size, root: head.root }
     if (!(await sign(target)) && !closing) await follow(target.size)
   }
 

@@ -101,6 +101,20 @@ export async function insertGenesis(db: Queryable, ledger: LedgerName, root: Uin
   })
 }
 
+/** Runs declared more than `ageMicros` ago that nothing ended, in order of their names, from the one behind `after` on. Looks at every run. */
+export async function findOpenRuns(db: Queryable, ledger: LedgerName, ageMicros: number, after: string, limit: number): Promise<string[]> {
+  const { rows } = await db.query<{ run: string }>({
+    name: 'find_open_runs',
+    text: `select substr(r.key, 5) as run from submissions as r
+           where r.ledger = $1 and r.key > 'run:' || $3 and r.key < 'run;' and r.first_time <= clock_micros() - $2
+             and not exists (select from submissions as e where e.ledger = $1 and e.key = 'end:' || substr(r.key, 5))
+           order by r.key limit $4`,
+    values: [ledger, ageMicros, after, limit],
+    timeoutMs: 60_000,
+  })
+  return rows.map(({ run }) => run)
+}
+
 /** One append, one autocommit statement. Answers the database clock; undefined when the fence was lost and nothing was written. */
 export async function insertAppend(db: Queryable, append: Append): Promise<Micros | undefined> {
   const { next, submissions, segments, tileRoots, seals } = append

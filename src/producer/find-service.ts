@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Problem } from '../record/problem.ts'
 import type { Environment } from './ci.ts'
 
@@ -16,7 +17,8 @@ export interface Service {
 const defaultUrl = 'http://127.0.0.1:7357'
 
 /**
- * PROOFLINE_URL and PROOFLINE_TOKEN (or PROOFLINE_TOKEN_FILE); else `~/.local/state/proofline/local.json`; else `.proofline` in `cwd`.
+ * PROOFLINE_URL and PROOFLINE_TOKEN (or PROOFLINE_TOKEN_FILE); else `~/.local/state/proofline/local.json` (XDG_STATE_HOME, where set); else
+ * `.proofline` in `cwd`.
  * A token found on this machine goes to the service that wrote it and to no other address. Throws `request_invalid` for a token file
  * that is named and cannot be read.
  */
@@ -25,22 +27,32 @@ export async function findService(env: Environment, cwd: string): Promise<Servic
   const givenToken = env['PROOFLINE_TOKEN'] ?? (await readGivenFile(env['PROOFLINE_TOKEN_FILE']))
   if (givenUrl !== undefined && givenToken !== undefined)
     return { url: givenUrl, token: givenToken.trim(), local: false }
-  const left =
-    (await readNote(join(env['HOME'] ?? homedir(), '.local', 'state', 'proofline', 'local.json'))) ??
-    (await readDataFolder(env, cwd))
+  const left = (await readNote(localNote(env))) ?? (await readDataFolder(env, cwd))
   const url = givenUrl ?? left?.url ?? defaultUrl
   const token = givenToken ?? (left?.url === url ? left.token : undefined)
   return { url, token: token?.trim(), local: givenUrl === undefined }
 }
 
 /** The data folder in which `serve` keeps keys and token when nothing else is configured. */
-export function dataFolder(env: Environment, cwd: string): string {
+function dataFolder(env: Environment, cwd: string): string {
   return env['PROOFLINE_DATA_DIR'] ?? join(cwd, '.proofline')
 }
+
+/** That folder where there is one; else, without PROOFLINE_DATA_DIR, the folder of the service that was started last on this machine. */
+export async function findDataFolder(env: Environment, cwd: string): Promise<string> {
+  const folder = dataFolder(env, cwd)
+  if (env['PROOFLINE_DATA_DIR'] !== undefined || existsSync(folder)) return folder
+  return (await readNote(localNote(env)))?.folder ?? folder
+}
+
+const localNote = (env: Environment): string =>
+  join(env['XDG_STATE_HOME'] ?? join(env['HOME'] ?? homedir(), '.local', 'state'), 'proofline', 'local.json')
 
 interface Left {
   url: string
   token: string | undefined
+  /** Its data folder. */
+  folder?: string | undefined
 }
 
 /** `{"url","token_file"}`; undefined when it is not there or not of that form. */
@@ -49,7 +61,10 @@ async function readNote(file: string): Promise<Left | undefined> {
     const note: unknown = JSON.parse(await readFile(file, 'utf8'))
     if (typeof note !== 'object' || note === null || !('url' in note) || typeof note.url !== 'string') return undefined
     const path = 'token_file' in note && typeof note.token_file === 'string' ? note.token_file : undefined
-    return { url: note.url.replace(/\/+$/, ''), token: path === undefined ? undefined : await readIfThere(path) }
+    const url = note.url.replace(/\/+$/, '')
+    return path === undefined
+      ? { url, token: undefined }
+      : { url, token: await readIfThere(path), folder: dirname(path) }
   } catch {
     return undefined
   }

@@ -70,7 +70,8 @@ export async function startFakeService(): Promise<FakeService> {
 
   const declare = (run: string, body: Buffer) => {
     const said: Record<string, unknown> = { ...(JSON.parse(body.toString()) as object) }
-    delete said['occurred_at']
+    // As the service does: what differs between two tries of one job is no part of what is asserted.
+    for (const name of ['occurred_at', 'traceparent', 'first_parents', 'client']) delete said[name]
     return once(
       `run:${run}`,
       sha256(JSON.stringify(said)),

@@ -103,7 +103,7 @@ describe('proofline push', () => {
   it('says how to give the test totals when there are none', async () => {
     const { code, stderr } = await push(...unit)
     expect(code).toBe(0)
-    expect(stderr).toContain("add --junit 'path/to/*.xml' or --tests total,passed,failed,skipped")
+    expect(stderr).toContain("with --run NAME and --junit 'path/to/*.xml' or --tests total,passed,failed,skipped")
   })
 
   it('counts JUnit files into the seal', async () => {

@@ -70,7 +70,7 @@ try {
   for (const [program, file] of [['refund', 'coverage-final.json'], ['ring', 'lcov.info'], ['greet', 'lcov.info']] as const) {
     for (const type of ['unit', 'integration']) {
       const report = fixture(`${program}/${type}/${file}`)
-      const root = program === 'refund' ? ['--root', '/home/runner/work/app/app'] : []
+      const root = program === 'refund' ? ['--root', '/builds/acme/app'] : []
       const pushed = await push(report, '--test-type', type, '--suite', program, '--junit', fixture(`${program}/${type}/junit.xml`), '--build', 'demo-1', ...root)
       const receipt = pushed.code === 0 ? JSON.parse(pushed.stdout) : undefined
       const counts = receipt?.seal.totals[0]?.lines

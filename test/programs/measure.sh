@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures the programs beside this file with the tools that their users have, and writes what the tools say to test/fixtures.
 # Needs gcc and lcov, and in the folder TOOLS: node_modules with nyc 17, and venv with coverage 7 and pytest.
-# What the tools write is kept as it is, but for two things: the folder of this checkout becomes /home/runner/work/app/app, as in CI (LCOV of C
+# What the tools write is kept as it is, but for two things: the folder of this checkout becomes /builds/acme/app, as in CI (LCOV of C
 # and Python: nothing, a relative path), and times and host names leave the JUnit files, so that measuring twice gives the same bytes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,7 +21,7 @@ for kind in unit integration; do
   nyc --silent --temp-dir "$work/nyc-$kind" --exclude test node --test --test-reporter=junit --test-reporter-destination="$work/junit.xml" "test/$kind.js"
   nyc report --temp-dir "$work/nyc-$kind" --exclude test --reporter=json --reporter=lcovonly --report-dir "$work/$kind" >/dev/null
   mkdir -p "$out/refund/$kind"
-  sed "s|$root/|/home/runner/work/app/app/|g" "$work/$kind/coverage-final.json" >"$out/refund/$kind/coverage-final.json"
+  sed "s|$root/|/builds/acme/app/|g" "$work/$kind/coverage-final.json" >"$out/refund/$kind/coverage-final.json"
   sed "s|^SF:|SF:test/programs/refund/|" "$work/$kind/lcov.info" >"$out/refund/$kind/lcov.info"
   plain "$work/junit.xml" >"$out/refund/$kind/junit.xml"
 done

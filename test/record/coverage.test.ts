@@ -162,7 +162,8 @@ describe('coveragePayloads', () => {
     ['a path over 1,024 bytes', { ...file, path: 'x'.repeat(1_025) }, run],
     ['a path that is longer once it is escaped', { ...file, path: '\\'.repeat(513) }, run],
     ['a path that is longer in UTF-8', { ...file, path: 'д'.repeat(513) }, run],
-    ['another string over 256 bytes', file, { ...run, part: 'x'.repeat(257) }],
+    ['a part over 1,024 bytes, for it is named by a path', file, { ...run, part: 'x'.repeat(1_025) }],
+    ['another string over 256 bytes', file, { ...run, suite: 'x'.repeat(257) }],
   ])('refuses %s', (_, of, within) => {
     const attempt = (): unknown => coveragePayloads(of, within, 0)
     expect(attempt).toThrow(Problem)

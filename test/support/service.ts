@@ -110,6 +110,8 @@ export async function pushRun(
 export interface Answered {
   status: number
   type: string | null
+  /** As it came. */
+  text: string
   body: Record<string, unknown>
 }
 
@@ -129,7 +131,7 @@ export async function ask(service: Credentials, path: string, { method = 'GET', 
     ...(body === undefined ? {} : { body: isJson ? JSON.stringify(body) : (body as RequestInit['body']), duplex: 'half' }),
   } as RequestInit)
   const text = await answer.text()
-  return { status: answer.status, type: answer.headers.get('content-type'), body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) }
+  return { status: answer.status, type: answer.headers.get('content-type'), text, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) }
 }
 
 export interface Credentials {

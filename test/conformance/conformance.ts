@@ -1,0 +1,154 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { anLcov, pushRun, startServe } from '../support/service.ts'
+
+/**
+ * `npm run conformance`: our log against other people's software, where this machine has it or can install it by name, and the long forms
+ * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only go,schemathesis,long` for some of it.
+ */
+
+const project = fileURLToPath(new URL('../..', import.meta.url))
+const chosen = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1]?.split(',') : undefined
+const results: { what: string; verdict: 'ok' | 'FAILED' | 'skipped'; detail: string }[] = []
+const report = (what: string, verdict: 'ok' | 'FAILED' | 'skipped', detail = ''): void => {
+  results.push({ what, verdict, detail })
+  console.log(`${verdict.padEnd(8)} ${what}${detail === '' ? '' : `: ${detail}`}`)
+}
+const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
+const wanted = (name: string): boolean => chosen === undefined || chosen.includes(name)
+
+const folder = await mkdtemp(join(tmpdir(), 'proofline-conformance-'))
+// Tools are kept between runs: building one takes minutes.
+const tools = join(tmpdir(), 'proofline-conformance-tools')
+await mkdir(tools, { recursive: true })
+
+/** Builds a Go program by the name of its module; undefined when there is no Go or it cannot be had. */
+function goInstall(name: string, module: string): string | undefined {
+  const path = join(tools, name)
+  if (existsSync(path)) return path
+  if (!has('go')) return undefined
+  const built = spawnSync('go', ['install', module], { env: { ...process.env, GOBIN: tools, GOFLAGS: '-mod=mod' }, timeout: 600_000 })
+  return built.status === 0 ? path : undefined
+}
+
+/** A ledger large enough for two tile levels, served with its log open. */
+async function withLedger(work: (service: { url: string; token: string; dataDir: string; size: number }) => Promise<void>): Promise<void> {
+  const dataDir = join(folder, 'data')
+  const service = await startServe({ dataDir, env: { PROOFLINE_LOG_PUBLIC: 'true' } })
+  try {
+    const commit = '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b'
+    const headers = { authorization: `Bearer ${service.token}`, 'content-type': 'application/json' }
+    const run = 'local.conformance.api.unit'
+    const put = async (path: string, body: string): Promise<void> => {
+      const answer = await fetch(`${service.url}/v1/runs/${run}${path}`, { method: 'PUT', headers, body })
+      if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+    }
+    await put('', JSON.stringify({ repository: 'github.com/acme/payments', test_type: 'unit', suite: 'api', commit }))
+    await put('/parts?name=lcov.info', anLcov(1, 66_000, 4)) // 65,536 leaves fill a tile of level 1
+    await put('/seal', JSON.stringify({ outcome: 'completed', tests: { total: 1, passed: 1, failed: 0, skipped: 0 } }))
+    await pushRun(service, 'local.conformance.api.integration', anLcov(2))
+    const note = await (await fetch(`${service.url}/log/main/unit/checkpoint`)).text()
+    await work({ ...service, dataDir, size: Number(note.split('\n')[1]) })
+  } finally {
+    service.signal('SIGTERM')
+    await service.ended
+  }
+}
+
+if (wanted('go') || wanted('schemathesis')) {
+  await withLedger(async ({ url, token, dataDir, size }) => {
+    if (wanted('go')) {
+      const fsck = goInstall('fsck', 'github.com/transparency-dev/tessera/cmd/fsck@latest')
+      for (const ledger of ['unit', 'integration', 'operations']) {
+        const what = `tessera fsck reads, hashes and checks main/${ledger}`
+        if (fsck === undefined) {
+          report(what, 'skipped', 'no Go here, or the module cannot be had')
+          continue
+        }
+        const ran = spawnSync(fsck, ['--ui=false', '-N=4', `--storage_url=${url}/log/main/${ledger}/`, `--public_key=${join(dataDir, 'keys', `main.${ledger}.vkey`)}`], { encoding: 'utf8', timeout: 300_000 })
+        report(what, ran.status === 0 ? 'ok' : 'FAILED', ran.status === 0 ? (ledger === 'unit' ? `${size} records` : '') : ran.stderr.slice(-2_000))
+      }
+      await checkNotes(url, dataDir)
+    }
+    if (wanted('schemathesis')) checkOpenapi(url, token)
+  })
+}
+
+/** golang.org/x/mod sumdb/note opens our checkpoints with our verifier keys. */
+async function checkNotes(url: string, dataDir: string): Promise<void> {
+  const what = 'golang.org/x/mod sumdb/note opens the checkpoints'
+  if (!has('go')) return report(what, 'skipped', 'no Go here')
+  const module = join(folder, 'note')
+  await mkdir(module)
+  await writeFile(join(module, 'go.mod'), 'module check\n\ngo 1.22\n')
+  await writeFile(
+    join(module, 'main.go'),
+    `package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+func main() {
+	vkey, _ := os.ReadFile(os.Args[1])
+	text, _ := os.ReadFile(os.Args[2])
+	verifier, err := note.NewVerifier(strings.TrimSpace(string(vkey)))
+	if err != nil { fmt.Println(err); os.Exit(1) }
+	opened, err := note.Open(text, note.VerifierList(verifier))
+	if err != nil || len(opened.Sigs) != 1 { fmt.Println(err); os.Exit(1) }
+}
+`,
+  )
+  const got = spawnSync('go', ['get', 'golang.org/x/mod@latest'], { cwd: module, encoding: 'utf8', timeout: 300_000 })
+  if (got.status !== 0) return report(what, 'skipped', 'the module cannot be had')
+  const built = spawnSync('go', ['build', '-o', 'check', '.'], { cwd: module, encoding: 'utf8', timeout: 300_000 })
+  if (built.status !== 0) return report(what, 'FAILED', built.stderr)
+  for (const ledger of ['unit', 'integration', 'changes', 'operations']) {
+    const file = join(folder, `${ledger}.checkpoint`)
+    await writeFile(file, await (await fetch(`${url}/log/main/${ledger}/checkpoint`)).text())
+    const ran = spawnSync(join(module, 'check'), [join(dataDir, 'keys', `main.${ledger}.vkey`), file], { encoding: 'utf8' })
+    report(`${what} of main/${ledger}`, ran.status === 0 ? 'ok' : 'FAILED', ran.stdout.trim())
+  }
+}
+
+/** schemathesis over openapi.yaml: no 500, no answer outside the schema. */
+function checkOpenapi(url: string, token: string): void {
+  const what = 'schemathesis finds no 500 and no answer outside openapi.yaml'
+  const venv = join(tools, 'venv')
+  const program = join(venv, 'bin', 'schemathesis')
+  if (!existsSync(program)) {
+    if (!has('python3')) return report(what, 'skipped', 'no Python here')
+    const made = spawnSync('sh', ['-c', `python3 -m venv ${venv} && ${venv}/bin/pip install --quiet schemathesis`], { timeout: 600_000 })
+    if (made.status !== 0) return report(what, 'skipped', 'schemathesis cannot be had')
+  }
+  const checks = ['not_a_server_error', 'status_code_conformance', 'content_type_conformance', 'response_schema_conformance']
+  const args = ['run', join(project, 'openapi.yaml'), '--url', url, '--header', `Authorization: Bearer ${token}`, '--checks', checks.join(','), '--max-examples', '20', '--phases', 'examples,fuzzing', '--exclude-path', '/metrics', '--exclude-path', '/v1/runs/{run}/inventory']
+  const ran = spawnSync(program, args, { encoding: 'utf8', timeout: 600_000, cwd: folder })
+  report(what, ran.status === 0 ? 'ok' : 'FAILED', ran.status === 0 ? 'but for the inventory: it cannot make NDJSON' : (ran.stdout + ran.stderr).slice(-4_000))
+}
+
+if (wanted('long')) {
+  const long = { PROOFLINE_KILLS: '100', PROOFLINE_FREEZE_S: '60', PROOFLINE_BIG: '1' }
+  try {
+    execFileSync(process.execPath, [join(project, 'node_modules/vitest/vitest.mjs'), 'run', '--root', project, '--project', 'stories', 'test/stories'], {
+      env: { ...process.env, ...long },
+      stdio: 'inherit',
+    })
+    report('stories in their long forms', 'ok', Object.entries(long).map(([name, value]) => `${name}=${value}`).join(' '))
+  } catch {
+    report('stories in their long forms', 'FAILED')
+  }
+}
+
+await rm(folder, { recursive: true, force: true })
+const failed = results.filter(({ verdict }) => verdict === 'FAILED').length
+console.log(`\n${results.filter(({ verdict }) => verdict === 'ok').length} ok, ${failed} failed, ${results.filter(({ verdict }) => verdict === 'skipped').length} skipped`)
+process.exitCode = failed === 0 ? 0 : 1
