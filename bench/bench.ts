@@ -26,7 +26,8 @@ const check = (what: string, right: boolean, detail = ''): void => {
   if (!right) wrong.push(`${what}: ${detail}`)
 }
 const began = performance.now()
-const say = (line: string): void => console.error(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${line}`)
+const say = (line: string): void =>
+  console.error(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${line}`)
 
 const before = takeYardstick()
 const figures: Figure[] = []
@@ -38,23 +39,24 @@ async function start(dataDir: string, which: 'first' | 'next') {
   return service
 }
 
+/** Measures one thing; when that fails, it is wrong, and the others are measured all the same. */
+async function measure(name: string, doing: string, work: () => Promise<Figure | Figure[]>): Promise<void> {
+  say(doing)
+  try {
+    figures.push(...[await work()].flat())
+  } catch (error) {
+    wrong.push(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  }
+}
+
 /** One service: parsing aside, everything that wants a ledger with many records in it. */
 async function measureLedger(): Promise<void> {
   const service = await start(await makeDataDir(), 'first')
-  say('pushing, and copying the same')
-  figures.push(...(await measureRecording(service, quick ? { rounds: 3, runsPerLane: 5, filesPerRun: 2_000 } : { rounds: 5, runsPerLane: 24, filesPerRun: 2_000 }, check)))
-  if (wanted('feed')) {
-    say('pulling the feed')
-    figures.push(await measureFeed(service, quick ? 3 : 7, check))
-  }
-  if (wanted('verify')) {
-    say('verifying')
-    figures.push(await measureVerifying(service, quick ? 3 : 5, check))
-  }
-  if (wanted('forward')) {
-    say('forwarding')
-    figures.push(...(await measureForwarding(service, quick ? 2 : 4, check)))
-  }
+  const size = { filesPerRun: 2_000, ...(quick ? { rounds: 3, runsPerLane: 5 } : { rounds: 5, runsPerLane: 24 }) }
+  await measure('record', 'pushing, and copying the same', () => measureRecording(service, size, check))
+  if (wanted('feed')) await measure('feed', 'pulling the feed', () => measureFeed(service, quick ? 3 : 7, check))
+  if (wanted('verify')) await measure('verify', 'verifying', () => measureVerifying(service, quick ? 3 : 5, check))
+  if (wanted('forward')) await measure('forward', 'forwarding', () => measureForwarding(service, quick ? 2 : 4, check))
   await service.stop()
   await (await start(service.dataDir, 'next')).stop()
 }
@@ -62,32 +64,43 @@ async function measureLedger(): Promise<void> {
 /** Another service: what is stored of a real year, then, started anew, a very large report. */
 async function measureSizes(): Promise<void> {
   const service = await start(await makeDataDir(), 'first')
-  if (wanted('storage')) {
-    say('storing a real year')
-    figures.push(await measureStorage(service, check))
-  }
+  if (wanted('storage')) await measure('storage', 'storing a real year', () => measureStorage(service, check))
   await service.stop()
   const again = await start(service.dataDir, 'next')
-  if (wanted('memory')) {
-    say('streaming a very large report')
-    figures.push(...(await measureMemory(again, quick ? 100e6 : 500e6, check)))
-  }
+  const bytes = quick ? 100e6 : 500e6
+  if (wanted('memory'))
+    await measure('memory', 'streaming a very large report', () => measureMemory(again, bytes, check))
   await again.stop()
 }
 
-for (const [name, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(name, () => void cleanUp().finally(() => process.exit(code)))
+for (const [name, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.once(name, () => void cleanUp().finally(() => process.exit(code)))
 try {
-  if (wanted('parse')) {
-    say('parsing')
-    figures.push(...(await measureParsing(quick ? 1 : 5, check)))
-  }
+  if (wanted('parse')) await measure('parse', 'parsing', () => measureParsing(quick ? 1 : 5, check))
   if (['record', 'feed', 'verify', 'forward'].some(wanted)) await measureLedger()
   if (['storage', 'memory'].some(wanted)) await measureSizes()
-  for (const [which, target] of [['first', 10], ['next', 3]] as const) {
+  for (const [which, target] of [
+    ['first', 10],
+    ['next', 3],
+  ] as const) {
     const runs = starts[which]
     if (runs.length === 0) continue
-    const note = which === 'first' ? 'from the process to listening: initdb, migrations, keys, first token' : 'the same folder again, after a clean stop'
-    figures.push({ what: `${which} start with the embedded database`, unit: 's', measured: median(runs), target, better: 'less', runs, note })
+    const note =
+      which === 'first'
+        ? 'from the process to listening: initdb, migrations, keys, first token'
+        : 'the same folder again, after a clean stop'
+    figures.push({
+      what: `${which} start with the embedded database`,
+      unit: 's',
+      measured: median(runs),
+      target,
+      better: 'less',
+      runs,
+      note,
+    })
   }
   if (wanted('history')) figures.push(skipped('line history, 12 months, p99', 'ms', 25, 'less', 'not built yet'))
 } finally {
@@ -98,10 +111,21 @@ const after = takeYardstick()
 console.log(`${printYardstick(before, after)}\n${printFigures(figures)}`)
 const folder = fileURLToPath(new URL('./results', import.meta.url))
 const taken = new Date().toISOString()
-const machine = { cpu: cpus()[0]?.model ?? '', cores: availableParallelism(), memoryMb: Math.round(totalmem() / 1e6), os: `${process.platform} ${release()} ${arch()}`, node: process.version, before, after }
+const machine = {
+  cpu: cpus()[0]?.model ?? '',
+  cores: availableParallelism(),
+  memoryMb: Math.round(totalmem() / 1e6),
+  os: `${process.platform} ${release()} ${arch()}`,
+  node: process.version,
+  before,
+  after,
+}
 await mkdir(folder, { recursive: true })
 const file = `${folder}/${taken.replaceAll(':', '-')}.json`
-await writeFile(file, `${JSON.stringify({ schema: 'proofline.bench.v1', taken, quick, seconds: (performance.now() - began) / 1000, machine, wrong, figures: figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) })) }, undefined, 1)}\n`)
+await writeFile(
+  file,
+  `${JSON.stringify({ schema: 'proofline.bench.v1', taken, quick, seconds: (performance.now() - began) / 1000, machine, wrong, figures: figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) })) }, undefined, 1)}\n`,
+)
 say(`written to ${file}`)
 for (const line of wrong) console.error(`WRONG  ${line}`)
 process.exitCode = wrong.length === 0 ? 0 : 1

@@ -101,7 +101,8 @@ function copyIn(client: pg.Client, text: string, chunks: readonly Buffer[]): Pro
     }
     const statement = {
       submit: (connection: Connection) => connection.query(text),
-      handleCopyInResponse: (connection: Connection) => void feed(connection).catch((error: unknown) => connection.sendCopyFail(String(error))),
+      handleCopyInResponse: (connection: Connection) =>
+        void feed(connection).catch((error: unknown) => connection.sendCopyFail(String(error))),
       handleCommandComplete: (message: { text: string }) => (rows = Number(message.text.split(' ')[1])),
       handleReadyForQuery: () => resolve(rows),
       handleError: (error: Error) => reject(error),

@@ -13,7 +13,7 @@ export async function measureFeed(service: BenchService, passes: number, check: 
     let records = 0
     let next = -1
     bytes = 0
-    for (let path = '/v1/feed/unit?after=-1&limit=10000'; ; ) {
+    for (let path = '/v1/feed/unit?after=-1&limit=10000'; ;) {
       const page = await service.get(path, 'application/x-ndjson')
       for (let at = page.body.indexOf(10); at >= 0; at = page.body.indexOf(10, at + 1)) records++
       bytes += page.body.length

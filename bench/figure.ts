@@ -26,7 +26,11 @@ export function median(values: readonly number[]): number {
 }
 
 /** 1 and more: the target is reached, whether more or less is better. */
-export function ratioOf({ measured, target, better }: Pick<Figure, 'measured' | 'target' | 'better'>): number | undefined {
+export function ratioOf({
+  measured,
+  target,
+  better,
+}: Pick<Figure, 'measured' | 'target' | 'better'>): number | undefined {
   if (measured === undefined) return undefined
   return better === 'more' ? measured / target : target / measured
 }
@@ -37,7 +41,9 @@ export function skipped(what: string, unit: string, target: number, better: Figu
 
 /** Three digits that count: 0.412, 84.2, 113,000. */
 export function printNumber(value: number): string {
-  return Number.isFinite(value) ? Number(value.toPrecision(3)).toLocaleString('en-US', { maximumFractionDigits: 4 }) : '-'
+  return Number.isFinite(value)
+    ? Number(value.toPrecision(3)).toLocaleString('en-US', { maximumFractionDigits: 4 })
+    : '-'
 }
 
 /** Columns of numbers, and below each missed figure what limits it. */
@@ -46,19 +52,33 @@ export function printFigures(figures: readonly Figure[]): string {
     const { what, unit, measured, target, better } = figure
     const ratio = ratioOf(figure)
     const bound = `${better === 'more' ? '>=' : '<='} ${printNumber(target)}`
-    return [what, measured === undefined ? '-' : printNumber(measured), bound, unit, ratio === undefined ? '-' : ratio.toFixed(2)]
+    return [
+      what,
+      measured === undefined ? '-' : printNumber(measured),
+      bound,
+      unit,
+      ratio === undefined ? '-' : ratio.toFixed(2),
+    ]
   })
   const all = [['what', 'measured', 'target', 'unit', 'ratio'], ...rows]
   const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...all.map((row) => (row[column] ?? '').length)))
   const print = (row: string[]): string =>
-    row.map((cell, column) => (column === 0 || column === 3 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')
+    row
+      .map((cell, column) =>
+        column === 0 || column === 3 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  ')
   return all
     .map((row, i) => {
       const figure = figures[i - 1]
       if (figure === undefined) return print(row)
       const ratio = ratioOf(figure)
       const missed = ratio !== undefined && ratio < 1
-      return [print(row), `    ${figure.note}`, ...(missed && figure.limit !== undefined ? [`    limited by ${figure.limit}`] : [])].join('\n')
+      return [
+        print(row),
+        `    ${figure.note}`,
+        ...(missed && figure.limit !== undefined ? [`    limited by ${figure.limit}`] : []),
+      ].join('\n')
     })
     .join('\n')
 }

@@ -35,14 +35,18 @@ const db = createDatabase({ url: databaseUrl })
 /** The real reader, which ends where the benchmark ends. */
 function readerUpTo(size: number): LedgerReader {
   const reader = createReader(db, createWatch(db))
-  return { ...reader, readBatch: (from, at, options) => reader.readBatch(from, at, { ...options, until: Math.min(size, options?.until ?? size) }) }
+  return {
+    ...reader,
+    readBatch: (from, at, options) =>
+      reader.readBatch(from, at, { ...options, until: Math.min(size, options?.until ?? size) }),
+  }
 }
 
 async function sizeAndBytes(): Promise<{ size: number; bytes: number }> {
   const reader = createReader(db, createWatch(db))
   const size = Math.min(maxRecords, (await reader.published(ledger))?.size ?? 0)
   let bytes = 0
-  for (let at = 0; at < size; ) {
+  for (let at = 0; at < size;) {
     const batch = await reader.readBatch(ledger, at, { until: size })
     for (const record of batch.records) bytes += record.bytes.length
     at = batch.next
@@ -52,26 +56,45 @@ async function sizeAndBytes(): Promise<{ size: number; bytes: number }> {
 
 async function pass(number: number, size: number): Promise<ForwardAnswer['passes'][number]> {
   const name = `bench-${type}-${number}`
-  const own = type === 'splunk' ? { token: secret, proof } : { api_key: secret, indexes: { unit: `proofline-unit-${number}` } }
+  const own =
+    type === 'splunk' ? { token: secret, proof } : { api_key: secret, indexes: { unit: `proofline-unit-${number}` } }
   const settings = destinationSettings.parse({ type, url, position_every_ms: 200, ...own })
   const destination = await openDestination(settings, { publicHost: 'localhost', now: () => new Date() })
   const ending = new AbortController()
   let proved = 0
-  const metrics = { ...silentMetrics, progress: (_: string, __: string, { provedTo }: { provedTo: number }) => void (proved = provedTo) }
+  const metrics = {
+    ...silentMetrics,
+    progress: (_: string, __: string, { provedTo }: { provedTo: number }) => void (proved = provedTo),
+  }
   const used = process.cpuUsage()
   const began = performance.now()
-  const deps = { name, destination, settings, ledger, reader: readerUpTo(size), db, log: silentLogger, metrics, now: () => new Date() }
+  const deps = {
+    name,
+    destination,
+    settings,
+    ledger,
+    reader: readerUpTo(size),
+    db,
+    log: silentLogger,
+    metrics,
+    now: () => new Date(),
+  }
   const running = runDelivery(deps, ending.signal)
   let failed = false
   running.catch(() => (failed = true))
-  while (proved < size && !failed && performance.now() - began < 300_000) await new Promise((done) => setTimeout(done, 20))
+  while (proved < size && !failed && performance.now() - began < 300_000)
+    await new Promise((done) => setTimeout(done, 20))
   const { user, system } = process.cpuUsage(used)
   const wall = (performance.now() - began) / 1000
   ending.abort()
   await running
   await destination.close()
   const status = (await deliveryStatus(db)).find((lane) => lane.destination === name)
-  return { cpu: (user + system) / 1e6, wall, left: status === undefined || status.provedTo < size ? size : status.inDoubt + status.parked }
+  return {
+    cpu: (user + system) / 1e6,
+    wall,
+    left: status === undefined || status.provedTo < size ? size : status.inDoubt + status.parked,
+  }
 }
 
 const { size, bytes } = await sizeAndBytes()

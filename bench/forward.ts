@@ -23,14 +23,29 @@ export async function measureForwarding(service: BenchService, runs: number, che
     const receiver = await startReceiver(type)
     try {
       const rates: number[] = []
-      const input: ForwardInput = { databaseUrl, ledger: 'main/unit', type, proof, ...receiver.address, runs: runs + 1, maxRecords: 400_000 }
+      const input: ForwardInput = {
+        databaseUrl,
+        ledger: 'main/unit',
+        type,
+        proof,
+        ...receiver.address,
+        runs: runs + 1,
+        maxRecords: 400_000,
+      }
       const { passes, records, bytes } = await inChild<ForwardAnswer>('./forward-child.ts', input, profiling())
       const received = await receiver.received()
       // The first pass warms up and is not counted. Every pass is a destination of its own, so each record arrives once from each.
       for (const { cpu } of passes.slice(1)) rates.push(records / cpu)
       const copies = passes.length * records
-      check(`${type} got every record once from each pass`, received.distinct === records && received.stored === copies, JSON.stringify({ ...received, records, copies }))
-      check(`${type} has nothing in doubt or parked`, passes.every(({ left }) => left === 0))
+      check(
+        `${type} got every record once from each pass`,
+        received.distinct === records && received.stored === copies,
+        JSON.stringify({ ...received, records, copies }),
+      )
+      check(
+        `${type} has nothing in doubt or parked`,
+        passes.every(({ left }) => left === 0),
+      )
       figures.push({
         what, unit: 'events a CPU s', measured: median(rates), target: 210_000, better: 'more', runs: rates,
         note: `${printNumber(records)} events of ${Math.round(bytes / records)} bytes, exactly once; ${printNumber(records / median(passes.slice(1).map(({ wall }) => wall)))} a second of wall time`,

@@ -37,6 +37,7 @@ function rate(bytes: number, work: () => void): { wall: number; cpu: number } {
 export function printYardstick(before: Yardstick, after: Yardstick): string {
   const print = ({ sha256, scan, load }: Yardstick): string =>
     `SHA-256 ${printNumber(sha256.wall)} MB/s (${printNumber(sha256.cpu)} a CPU second), byte loop ${printNumber(scan.wall)} (${printNumber(scan.cpu)}), load ${load.toFixed(1)}`
-  const busy = before.load > 0.5 ? '\nOther programs were running when it began: figures by wall time come out too low.' : ''
+  const busy =
+    before.load > 0.5 ? '\nOther programs were running when it began: figures by wall time come out too low.' : ''
   return `${availableParallelism()} cores; before: ${print(before)}; after: ${print(after)}${busy}\n`
 }

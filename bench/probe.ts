@@ -14,7 +14,9 @@ if (isMainThread) {
     const { user, system } = process.threadCpuUsage()
     // The histogram holds the time between two ticks of a timer, so the timer's own interval comes off.
     const held = (ns: number): number => Math.max(0, ns / 1e6 - resolutionMs)
-    process.stderr.write(`probe ${JSON.stringify({ maxMs: held(delay.max), p99Ms: held(delay.percentile(99)), threadSeconds: (user + system) / 1e6 })}\n`)
+    process.stderr.write(
+      `probe ${JSON.stringify({ maxMs: held(delay.max), p99Ms: held(delay.percentile(99)), threadSeconds: (user + system) / 1e6 })}\n`,
+    )
     delay.reset()
   })
 }

@@ -16,7 +16,11 @@ export function cpuSecondsBelow(pid: number): number {
   for (const name of readdirSync('/proc')) {
     const fields = /^\d+$/.test(name) ? statOf(Number(name)) : undefined
     // 1: parent; 11, 12: own time; 13, 14: of reaped children
-    if (fields !== undefined) parents.set(Number(name), { parent: Number(fields[1]), seconds: [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0) / 100 })
+    if (fields !== undefined)
+      parents.set(Number(name), {
+        parent: Number(fields[1]),
+        seconds: [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0) / 100,
+      })
   }
   let total = 0
   for (const [other, { seconds }] of parents) {
@@ -56,7 +60,10 @@ export function forgetPeak(pid: number): void {
 
 /** Runs a file of this folder in a process of its own, for a clean heap and its own CPU time. It gets `input` and sends one answer. */
 export async function inChild<T>(file: string, input: unknown, execArgv: string[] = []): Promise<T> {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), [JSON.stringify(input)], { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), [JSON.stringify(input)], {
+    execArgv,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
   let answer: { value: T } | undefined
   child.on('message', (value) => (answer = { value: value as T })) // each child's file says what it answers
   const stop = (): void => void child.kill('SIGKILL')

@@ -12,11 +12,17 @@ export interface Received {
 const { type } = childInput<{ type: 'splunk' | 'elastic' }>()
 if (type === 'splunk') {
   const hec = await startFakeHec({ keep: 'ids', useAck: true, maxEvents: 10_000_000 })
-  process.on('message', () => void childAnswer({ stored: hec.counters.stored, distinct: hec.ids().length } satisfies Received))
+  process.on(
+    'message',
+    () => void childAnswer({ stored: hec.counters.stored, distinct: hec.ids().length } satisfies Received),
+  )
   await childAnswer({ url: hec.url, secret: hec.token })
 } else {
   // Every pass asks for indexes of its own, so that no pass meets the documents of the one before.
   const bulk = await startFakeBulk({ keep: 'ids', maxDocuments: 20_000_000 })
-  process.on('message', () => void childAnswer({ stored: bulk.counters.stored, distinct: new Set(bulk.ids()).size } satisfies Received))
+  process.on(
+    'message',
+    () => void childAnswer({ stored: bulk.counters.stored, distinct: new Set(bulk.ids()).size } satisfies Received),
+  )
   await childAnswer({ url: bulk.url, secret: bulk.apiKey })
 }

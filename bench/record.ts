@@ -24,7 +24,11 @@ interface Prepared {
   body: Buffer
 }
 
-export async function measureRecording(service: BenchService, settings: RecordSettings, check: Check): Promise<Figure[]> {
+export async function measureRecording(
+  service: BenchService,
+  settings: RecordSettings,
+  check: Check,
+): Promise<Figure[]> {
   const { rounds, runsPerLane, filesPerRun } = settings
   const next = Array.from({ length: lanes }, (_, lane) => createReports(filesPerRun, 1_000_000 * lane))
   const table = await createCopyTable(await service.databaseUrl())
@@ -33,16 +37,30 @@ export async function measureRecording(service: BenchService, settings: RecordSe
   const detail = { service: 0, postgres: 0, client: 0, records: 0, bytes: 0, mb: 0 }
   for (let round = -1; round < rounds; round++) {
     // Round -1 warms up both sides and is not counted.
-    const plans = await Promise.all(next.map((report, lane) => prepare(service, report, round, lane, round < 0 ? 2 : runsPerLane)))
-    const before = { service: cpuSeconds(service.pid), postgres: cpuSecondsBelow(service.pid), client: process.cpuUsage() }
+    const plans = await Promise.all(
+      next.map((report, lane) => prepare(service, report, round, lane, round < 0 ? 2 : runsPerLane)),
+    )
+    const before = {
+      service: cpuSeconds(service.pid),
+      postgres: cpuSecondsBelow(service.pid),
+      client: process.cpuUsage(),
+    }
     const from = await publishedSize(service)
     const began = performance.now()
     const counts = await Promise.all(plans.map((plan) => pushAll(service, plan)))
     const seconds = (performance.now() - began) / 1000
     const records = counts.flat().reduce((sum, count) => sum + count, 0)
     const pushed = plans.flat().length
-    check('every file of a report became one record', records === pushed * filesPerRun, `${records} of ${pushed * filesPerRun}`)
-    const after = { service: cpuSeconds(service.pid), postgres: cpuSecondsBelow(service.pid), client: process.cpuUsage(before.client) }
+    check(
+      'every file of a report became one record',
+      records === pushed * filesPerRun,
+      `${records} of ${pushed * filesPerRun}`,
+    )
+    const after = {
+      service: cpuSeconds(service.pid),
+      postgres: cpuSecondsBelow(service.pid),
+      client: process.cpuUsage(before.client),
+    }
     const copied = await copySame(service, table, from, records, check)
     if (round < 0) continue
     rates.push(records / seconds)
@@ -71,13 +89,26 @@ export async function measureRecording(service: BenchService, settings: RecordSe
 }
 
 /** Declares the runs of a lane and brings the inventory, which is not what is measured; makes their reports. */
-async function prepare(service: BenchService, report: () => Buffer, round: number, lane: number, runs: number): Promise<Prepared[]> {
+async function prepare(
+  service: BenchService,
+  report: () => Buffer,
+  round: number,
+  lane: number,
+  runs: number,
+): Promise<Prepared[]> {
   const commit = createHash('sha1').update(`${round} ${lane}`).digest('hex')
   const plan: Prepared[] = []
   for (let i = 0; i < runs; i++) {
-    const run: Run = { run: `bench.${round + 1}-${i}.lane${lane}.unit`, repository, suite: `lane${lane}`, commit, testType: 'unit' }
+    const run: Run = {
+      run: `bench.${round + 1}-${i}.lane${lane}.unit`,
+      repository,
+      suite: `lane${lane}`,
+      commit,
+      testType: 'unit',
+    }
     const body = report()
-    if (i === 0) await declareRun(service, run, inventoryOf(commit, body.toString('latin1').match(/^SF:/gm)?.length ?? 0))
+    if (i === 0)
+      await declareRun(service, run, inventoryOf(commit, body.toString('latin1').match(/^SF:/gm)?.length ?? 0))
     plan.push({ run, body })
   }
   return plan
@@ -103,15 +134,23 @@ async function pushAll(service: BenchService, plan: readonly Prepared[]): Promis
 
 async function publishedSize(service: BenchService): Promise<number> {
   const status = await service.call('GET', '/v1/status')
-  const found = (status['ledgers'] as { ledger: string; published: number }[]).find(({ ledger }) => ledger === 'main/unit') // Status
+  const found = (status['ledgers'] as { ledger: string; published: number }[]).find(
+    ({ ledger }) => ledger === 'main/unit',
+  ) // Status
   return found?.published ?? 0
 }
 
 /** Pulls the coverage records from `from` on out of the feed and copies them, parsed beforehand. */
-async function copySame(service: BenchService, table: CopyTable, from: number, expected: number, check: Check): Promise<{ seconds: number; bytes: number }> {
+async function copySame(
+  service: BenchService,
+  table: CopyTable,
+  from: number,
+  expected: number,
+  check: Check,
+): Promise<{ seconds: number; bytes: number }> {
   const rows: string[] = []
   let bytes = 0
-  for (let path = `/v1/feed/unit?after=${from - 1}&limit=10000&kind=coverage`; path !== ''; ) {
+  for (let path = `/v1/feed/unit?after=${from - 1}&limit=10000&kind=coverage`; path !== '';) {
     const page = await service.get(path, 'application/x-ndjson')
     for (const line of page.body.toString().split('\n')) {
       if (line === '') continue
@@ -119,7 +158,10 @@ async function copySame(service: BenchService, table: CopyTable, from: number, e
       bytes += line.length
     }
     const more = page.headers['proofline-has-more']
-    path = more === undefined || more === 'true' ? `/v1/feed/unit?limit=10000&kind=coverage&cursor=${String(page.headers['proofline-next-cursor'])}` : ''
+    path =
+      more === undefined || more === 'true'
+        ? `/v1/feed/unit?limit=10000&kind=coverage&cursor=${String(page.headers['proofline-next-cursor'])}`
+        : ''
   }
   check('the feed has every pushed record', rows.length === expected, `${rows.length} of ${expected}`)
   const { rows: copied, seconds } = await table.copy(toChunks(rows))
@@ -137,11 +179,21 @@ async function measureCorpus(service: BenchService, check: Check): Promise<Figur
     const counts = await Promise.all(
       Array.from({ length: lanes }, (_, lane) => {
         const commit = createHash('sha1').update(`corpus ${lane}`).digest('hex')
-        const run: Run = { run: `bench.corpus-${round}.lane${lane}.unit`, repository, suite: `corpus${lane}`, commit, testType: 'unit' }
+        const run: Run = {
+          run: `bench.corpus-${round}.lane${lane}.unit`,
+          repository,
+          suite: `corpus${lane}`,
+          commit,
+          testType: 'unit',
+        }
         return pushAll(service, [{ run, body }])
       }),
     )
-    check('real LCOV is recorded', counts.flat().every((count) => count >= 431), counts.join(' '))
+    check(
+      'real LCOV is recorded',
+      counts.flat().every((count) => count >= 431),
+      counts.join(' '),
+    )
     if (round > 0) rates.push((lanes * body.length) / 1e6 / ((performance.now() - began) / 1000))
   }
   return [{

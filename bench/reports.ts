@@ -107,12 +107,16 @@ export function istanbulReport(files: number): Buffer {
       Object.assign(statementMap ?? {}, { [i]: at(line, 4, 40) })
       Object.assign(s ?? {}, { [i]: hits })
       if (i % 20 === 0) {
-        Object.assign(fnMap ?? {}, { [i / 20]: { name: `function_${i}`, decl: at(line, 0, 12), loc: at(line, 14, 80), line } })
+        Object.assign(fnMap ?? {}, {
+          [i / 20]: { name: `function_${i}`, decl: at(line, 0, 12), loc: at(line, 14, 80), line },
+        })
         Object.assign(f ?? {}, { [i / 20]: hits })
       }
       if (i % 12 === 5) {
         const number = (i - 5) / 12
-        Object.assign(branchMap ?? {}, { [number]: { loc: at(line, 4, 40), type: 'if', locations: [at(line, 4, 40), at(line, 8, 20)], line } })
+        Object.assign(branchMap ?? {}, {
+          [number]: { loc: at(line, 4, 40), type: 'if', locations: [at(line, 4, 40), at(line, 8, 20)], line },
+        })
         Object.assign(b ?? {}, { [number]: [hits, random() < 0.4 ? 0 : hits] })
       }
     }

@@ -15,7 +15,11 @@ export interface BenchService extends RunningService {
   /** Superuser's URL of its database. */
   databaseUrl(): Promise<string>
   /** JSON in, JSON out; throws for anything but 200 and 201. */
-  call(method: 'GET' | 'PUT' | 'POST', path: string, body?: Buffer | string | Record<string, unknown>): Promise<Record<string, unknown>>
+  call(
+    method: 'GET' | 'PUT' | 'POST',
+    path: string,
+    body?: Buffer | string | Record<string, unknown>,
+  ): Promise<Record<string, unknown>>
   get(path: string, accept: string): Promise<{ headers: Record<string, string | string[] | undefined>; body: Buffer }>
   /** How the main thread fared since the last probe. */
   probe(): Promise<{ maxMs: number; p99Ms: number; threadSeconds: number }>
@@ -31,7 +35,10 @@ export async function makeDataDir(): Promise<string> {
   return join(folder, 'data')
 }
 
-export async function startService(dataDir: string, nodeOptions = process.env['BENCH_NODE_OPTIONS'] ?? ''): Promise<BenchService> {
+export async function startService(
+  dataDir: string,
+  nodeOptions = process.env['BENCH_NODE_OPTIONS'] ?? '',
+): Promise<BenchService> {
   const began = performance.now()
   const probeFile = fileURLToPath(new URL('./probe.ts', import.meta.url))
   const service = await startServe({ dataDir, env: { NODE_OPTIONS: `--import ${probeFile} ${nodeOptions}` } })
@@ -56,13 +63,18 @@ export async function startService(dataDir: string, nodeOptions = process.env['B
         body: isJson ? JSON.stringify(body) : (body ?? null),
       })
       const text = await answer.body.text()
-      if (answer.statusCode !== 200 && answer.statusCode !== 201) throw new Error(`${method} ${path}: ${answer.statusCode} ${text.slice(0, 500)}`)
+      if (answer.statusCode !== 200 && answer.statusCode !== 201)
+        throw new Error(`${method} ${path}: ${answer.statusCode} ${text.slice(0, 500)}`)
       return text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : {}
     },
     async get(path, accept) {
-      const answer = await request(path.startsWith('http') ? path : `${service.url}${path}`, { dispatcher: agent, headers: { ...headers, accept } })
+      const answer = await request(path.startsWith('http') ? path : `${service.url}${path}`, {
+        dispatcher: agent,
+        headers: { ...headers, accept },
+      })
       const body = Buffer.from(await answer.body.arrayBuffer())
-      if (answer.statusCode !== 200) throw new Error(`GET ${path}: ${answer.statusCode} ${body.subarray(0, 500).toString()}`)
+      if (answer.statusCode !== 200)
+        throw new Error(`GET ${path}: ${answer.statusCode} ${body.subarray(0, 500).toString()}`)
       return { headers: answer.headers, body }
     },
     async probe() {
@@ -106,11 +118,24 @@ export interface Run {
 }
 
 /** The first two steps of a run: declaration, and the inventory of its commit unless it is known. */
-export async function declareRun(service: BenchService, { run, repository, suite, commit, testType }: Run, inventory?: string): Promise<void> {
-  await service.call('PUT', `/v1/runs/${run}`, { repository, test_type: testType, suite, commit, ref: 'refs/heads/main' })
+export async function declareRun(
+  service: BenchService,
+  { run, repository, suite, commit, testType }: Run,
+  inventory?: string,
+): Promise<void> {
+  await service.call('PUT', `/v1/runs/${run}`, {
+    repository,
+    test_type: testType,
+    suite,
+    commit,
+    ref: 'refs/heads/main',
+  })
   if (inventory !== undefined) await service.call('PUT', `/v1/runs/${run}/inventory`, inventory)
 }
 
 export async function sealRun(service: BenchService, run: string): Promise<Record<string, unknown>> {
-  return service.call('PUT', `/v1/runs/${run}/seal`, { outcome: 'completed', tests: { total: 412, passed: 410, failed: 0, skipped: 2 } })
+  return service.call('PUT', `/v1/runs/${run}/seal`, {
+    outcome: 'completed',
+    tests: { total: 412, passed: 410, failed: 0, skipped: 2 },
+  })
 }

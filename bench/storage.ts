@@ -23,26 +23,45 @@ interface HistoryEvent {
 
 export async function measureStorage(service: BenchService, check: Check): Promise<Figure> {
   const events = readEvents()
-  if (events.length === 0) return skipped(what, 'bytes', 0.4, 'less', 'the corpus is not here: set PROOFLINE_CORPUS to its folder')
+  if (events.length === 0)
+    return skipped(what, 'bytes', 0.4, 'less', 'the corpus is not here: set PROOFLINE_CORPUS to its folder')
   const client = new pg.Client({ connectionString: await service.databaseUrl() })
   await client.connect()
   try {
     const empty = await sizesOf(client)
     let [states, records] = [0, 0]
     for (const { commit, testType, bytes, lines, hit } of events) {
-      const run: Run = { run: `bench.${commit.slice(0, 12)}.lua.${testType}`, repository: 'github.com/lua/lua', suite: 'lua', commit, testType }
+      const run: Run = {
+        run: `bench.${commit.slice(0, 12)}.lua.${testType}`,
+        repository: 'github.com/lua/lua',
+        suite: 'lua',
+        commit,
+        testType,
+      }
       await declareRun(service, run, inventoryOf(bytes))
-      const receipt = await service.call('PUT', `/v1/runs/${run.run}/parts?name=coverage.info&root=${encodeURIComponent(root)}`, bytes)
+      const receipt = await service.call(
+        'PUT',
+        `/v1/runs/${run.run}/parts?name=coverage.info&root=${encodeURIComponent(root)}`,
+        bytes,
+      )
       await sealRun(service, run.run)
-      const { recomputed } = receipt['totals'] as { recomputed: { lines: { found: number; covered: number; partial: number } } } // PartReceipt
+      const { recomputed } = receipt['totals'] as {
+        recomputed: { lines: { found: number; covered: number; partial: number } }
+      } // PartReceipt
       const { found, covered, partial } = recomputed.lines
-      check(`${run.run} has the lines of its report`, found === lines && covered + partial === hit, `${found} of ${lines}, executed ${covered + partial} of ${hit}`)
+      check(
+        `${run.run} has the lines of its report`,
+        found === lines && covered + partial === hit,
+        `${found} of ${lines}, executed ${covered + partial} of ${hit}`,
+      )
       states += found
       records += (receipt['records'] as { count: number }).count
     }
     await client.query('checkpoint')
     const full = await sizesOf(client)
-    const grown = [...full].map(([name, size]) => [name, size - (empty.get(name) ?? 0)] as const).filter(([, size]) => size !== 0)
+    const grown = [...full]
+      .map(([name, size]) => [name, size - (empty.get(name) ?? 0)] as const)
+      .filter(([, size]) => size !== 0)
     const total = grown.reduce((sum, [, size]) => sum + size, 0)
     const { rows } = await client.query<{ part: string; bytes: string }>(
       `select 'payloads of ' || kind as part, sum(length(payloads)) as bytes from proofline.segments group by kind
@@ -82,7 +101,16 @@ function readEvents(): HistoryEvent[] {
     const bytes = corpusFile(`history-lua/${of('file')}`)
     if (bytes === undefined) return []
     const testType = of('test_type') === 'unit' ? 'unit' : 'integration'
-    return [{ commit: of('commit'), committedAt: of('commit_time'), testType, bytes, lines: Number(of('exp_lines_found')), hit: Number(of('exp_lines_hit')) }]
+    return [
+      {
+        commit: of('commit'),
+        committedAt: of('commit_time'),
+        testType,
+        bytes,
+        lines: Number(of('exp_lines_found')),
+        hit: Number(of('exp_lines_hit')),
+      },
+    ]
   })
 }
 
@@ -104,7 +132,9 @@ function inventoryOf(bytes: Buffer): string {
 async function contentOf(client: pg.Client): Promise<Map<string, number>> {
   const content = new Map<string, number>()
   for (const name of (await sizesOf(client)).keys()) {
-    const { rows } = await client.query<{ bytes: string | null }>(`select sum(pg_column_size(t.*) - 24) as bytes from proofline.${name} as t`)
+    const { rows } = await client.query<{ bytes: string | null }>(
+      `select sum(pg_column_size(t.*) - 24) as bytes from proofline.${name} as t`,
+    )
     content.set(name, Number(rows[0]?.bytes ?? 0))
   }
   return content

@@ -31,7 +31,14 @@ for (let run = 0; run < runs; run++) {
   const reader = createReader(db, createWatch(db))
   const used = process.cpuUsage()
   const began = performance.now()
-  const result = await auditDatabase({ db, reader, ledger, origin, vkeys: [parseVkey(vkey)], signal: new AbortController().signal })
+  const result = await auditDatabase({
+    db,
+    reader,
+    ledger,
+    origin,
+    vkeys: [parseVkey(vkey)],
+    signal: new AbortController().signal,
+  })
   answer.wall.push((performance.now() - began) / 1000)
   const { user, system } = process.cpuUsage(used)
   answer.cpu.push((user + system) / 1e6)

@@ -6,10 +6,10 @@ import { runDelivery } from './delivery/deliver.ts'
 import type { DeliveryMetrics } from './delivery/metrics.ts'
 import { openDestination } from './delivery/open-destination.ts'
 import { traced } from './delivery/traced.ts'
-import { deliveryStatus, listDeadLetters } from './delivery/status.ts'
+import { countDeadLetters, deliveryStatus, listDeadLetters } from './delivery/status.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import { Problem } from './record/problem.ts'
-import { type LedgerName, ledgerKindOf, printTime } from './record/record.ts'
+import { type LedgerName, type Micros, ledgerKindOf, printTime } from './record/record.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
@@ -35,15 +35,15 @@ export interface DeliveriesDeps {
 export async function startDeliveries({ config, db, reader, ledgers, log, metrics, signal }: DeliveriesDeps): Promise<Deliveries> {
   const now = (): Date => new Date()
   const workers: Promise<void>[] = []
-  const times = new Map<string, number>()
   for (const [name, settings] of Object.entries(config.destinations)) {
     const opened = await openDestination(settings, { publicHost: config.public_host, now }).catch((cause: unknown) => {
       throw new Problem('request_invalid', `destinations.${name}.${cause instanceof Error ? cause.message : String(cause)}`, { cause })
     })
-    const destination = traced(name, opened)
+    const times = new Map<LedgerName, Micros>()
+    const destination = traced(name, opened, (ledger, recordedAt) => times.set(ledger, Math.max(recordedAt, times.get(ledger) ?? 0)))
     for (const ledger of ledgers) {
       if (settings.select.ledgers !== undefined && !settings.select.ledgers.includes(ledgerKindOf(ledger))) continue
-      const deps = { name, destination, settings, ledger, reader, db, log, metrics: wired(metrics, times), now }
+      const deps = { name, destination, settings, ledger, reader, db, log, metrics: wired(metrics, times, (to, of) => countDeadLetters(db, { destination: to, ledger: of })), now }
       workers.push(runWorker(`delivery ${name} ${ledger}`, (ending) => runDelivery(deps, ending), { db, log, metrics, signal }))
     }
   }
@@ -95,14 +95,19 @@ export async function startDeliveries({ config, db, reader, ledgers, log, metric
 }
 
 /** Delivery's reports on the named instruments. */
-function wired(metrics: Metrics, times: Map<string, number>): DeliveryMetrics {
+function wired(metrics: Metrics, times: ReadonlyMap<LedgerName, Micros>, countParked: (destination: string, ledger: LedgerName) => Promise<number>): DeliveryMetrics {
   return {
     progress(destination, ledger, { sentTo, inDoubt, inDoubtSince }) {
       metrics.followed(destination, ledger, sentTo, times.get(ledger) ?? Date.now() * 1000)
       metrics.inDoubt(destination, ledger, inDoubt, inDoubtSince === undefined ? undefined : inDoubtSince / 1000)
     },
-    settled(destination, ledger, kind, count) {
-      if (kind !== 'delivered' && kind !== 'accepted') metrics.parked(destination, ledger, count)
+    settled(destination, ledger, kind) {
+      if (kind === 'delivered' || kind === 'accepted') return
+      // The gauge is what is parked now, also by other processes and before this one.
+      countParked(destination, ledger).then(
+        (parked) => metrics.parked(destination, ledger, parked),
+        () => {}, // the database being away shows elsewhere; the next one counts anew
+      )
     },
     duplicates: (destination, ledger, count) => metrics.duplicatesConfirmed(destination, ledger, count),
     skippedWindows(destination, ledger, count) {

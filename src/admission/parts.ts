@@ -10,7 +10,7 @@ import { RefusedBody, type Taken, takeIn } from './intake.ts'
 import type { ParseJob, ParseLimits } from './messages.ts'
 import type { OpenNote, OpenParts } from './open-parts.ts'
 import type { ParsePool } from './pool.ts'
-import { type PartParameters, decidePart, digestOf, keys, partDigest } from './run.ts'
+import { type PartParameters, type SliceName, decideSlice, digestOf, keys, partDigest } from './run.ts'
 import type { RunsStore } from './runs-store.ts'
 import { partSubmission } from './part-record.ts'
 import type { Offered, RunFields } from './submissions.ts'
@@ -85,15 +85,18 @@ export function createParts(deps: PartsDeps): Parts {
     }
   }
 
-  // The digest is over the payloads too: a part that is gone on with joins its first slices only when they are the very same bytes.
-  const sliceOf = (run: RunFields, part: string, digest: Buffer, index: number, segments: PackedSegment[]): Submission => ({
-    key: keys.slice(run.run, part, index),
-    digest: digestOf([digest.toString('hex'), index, ...segments.map((segment) => hash('sha256', segment.idHashes, 'hex'))]),
-    run: run.run,
-    conflict: 'part_conflict',
-    decide: decidePart(run.run, part, digest),
-    segments,
-  })
+  /** Slices of one part, each bound to the one before. */
+  const slicer = (run: RunFields, part: string, digest: Buffer) => {
+    let before: SliceName | undefined
+    return (segments: PackedSegment[]): Submission => {
+      const index = before === undefined ? 0 : before.index + 1
+      // Over the payloads too: a part that is gone on with joins its first slices only when they are the very same bytes.
+      const own = digestOf([digest.toString('hex'), index, ...segments.map((segment) => hash('sha256', segment.idHashes, 'hex'))])
+      const decide = decideSlice(run.run, part, digest, before)
+      before = { index, digest: own }
+      return { key: keys.slice(run.run, part, index), digest: own, run: run.run, conflict: 'part_conflict', decide, segments }
+    }
+  }
 
   const record = async (run: RunFields, request: PartRequest, offered: Offered): Promise<Recorded> => {
     const book = bookOf(run.ledger)
@@ -108,10 +111,10 @@ export function createParts(deps: PartsDeps): Parts {
       const together: Submission[] = []
       const inFlight: Promise<unknown>[] = []
       let bytes = 0
-      let index = 0
+      const toSlice = slicer(run, request.name, digest)
       const known = await runs.isRecorded(run.ledger, run.run, request.name, digest)
       for await (const segments of known ? [] : taken.slices(link)) {
-        const slice = sliceOf(run, request.name, digest, index++, segments)
+        const slice = toSlice(segments)
         bytes += segments.reduce((sum, segment) => sum + segment.rawBytes, 0)
         if (note === undefined && bytes <= maxTogetherBytes) {
           together.push(slice)
@@ -149,12 +152,13 @@ export function createParts(deps: PartsDeps): Parts {
         const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
         const part = partSubmission({ id: run, part: request.name, digest, parameters, summary: taken.summary }, await link(-1), deps.keep)
         const slices: Submission[] = []
+        const toSlice = slicer(run, request.name, digest)
         let bytes = 0
         const known = await runs.isRecorded(run.ledger, run.run, request.name, digest)
         for await (const segments of known ? [] : taken.slices(link)) {
           bytes += segments.reduce((sum, segment) => sum + segment.rawBytes, 0)
           if (bytes > maxTogetherBytes) throw new Problem('use_parts', 'the report is larger than one append')
-          slices.push(sliceOf(run, request.name, digest, slices.length, segments))
+          slices.push(toSlice(segments))
         }
         return [...slices, part]
       } finally {

@@ -54,6 +54,27 @@ export function decidePart(run: string, part: string, digest: Buffer): (view: Ru
   }
 }
 
+/**
+ * A slice follows the slice before it, of the same content. Slices are on their way several at a time: without this, an upload of other
+ * content for a part that a crash left open would be refused its first slices and get its later ones in.
+ */
+export function decideSlice(run: string, part: string, digest: Buffer, before: SliceName | undefined): (view: RunView) => Problem | undefined {
+  const asPart = decidePart(run, part, digest)
+  return (view) => {
+    const refused = asPart(view)
+    if (refused !== undefined || before === undefined) return refused
+    const known = view.get(keys.slice(run, part, before.index))
+    if (known === undefined) return new Problem('unavailable', `slice ${before.index} of ${part} was not recorded; repeating is safe`)
+    if (Buffer.compare(known.digest, before.digest) === 0) return undefined
+    return new Problem('part_conflict', `${part} of ${run} was begun with other content`)
+  }
+}
+
+export interface SliceName {
+  index: number
+  digest: Buffer
+}
+
 /** A run ends when it was declared and no part is open: every slice belongs to a part that is recorded. */
 export function decideEnd(run: string): (view: RunView) => Problem | undefined {
   return (view) => {

@@ -6,7 +6,7 @@ import type { DestinationStatus, Status } from '../api/operations.ts'
 import { withQuery, type Answer } from '../producer/client.ts'
 import { Problem } from '../record/problem.ts'
 import { connect } from './connect.ts'
-import { printTable, type ExitCode, type Terminal } from './terminal.ts'
+import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts'
 
 /** `proofline feed`, `status`, `artifact get`, `destinations`: reading from a service. */
 
@@ -153,9 +153,16 @@ function printStatus({ version, org, as_of, ledgers, followers, consumers }: Sta
   return [
     `proofline ${version} at ${url}, org ${org}, as of ${as_of}\n\n`,
     printTable([['ledger', 'recorded', 'published'], ...rows]),
+    ...ledgers.flatMap(({ ledger, stopped }) => printStop(ledger, stopped)),
     behind.length === 0 ? '' : `\n${printTable([['follower', 'ledger', 'next', 'lag'], ...behind])}`,
     pulling.length === 0 ? '' : `\n${printTable([['consumer', 'ledger', 'next', 'seen at'], ...pulling])}`,
   ].join('')
+}
+
+/** Recording stops for reasons that a person has to know; reading goes on. */
+function printStop(ledger: string, stopped: unknown): string[] {
+  if (typeof stopped !== 'object' || stopped === null || !('code' in stopped) || !('detail' in stopped)) return []
+  return [oneLine(`recording in ${ledger} is stopped: ${String(stopped.detail)} [${String(stopped.code)}]`), '\n']
 }
 
 function printDestinations(list: readonly DestinationStatus[]): string {
@@ -182,5 +189,13 @@ function printDestinations(list: readonly DestinationStatus[]): string {
       ...[at.published, at.sent_to, at.proved_to, at.in_doubt, at.parked].map(String),
     ]),
   )
-  return printTable([head, ...rows])
+  return [
+    printTable([head, ...rows]),
+    ...list.flatMap(({ name, ledgers }) => ledgers.flatMap((at) => printBlock(name, at))),
+  ].join('')
+}
+
+function printBlock(name: string, { ledger, state, reason, detail }: Record<string, unknown>): string[] {
+  if (state !== 'blocked') return []
+  return [oneLine(`${name} takes nothing of ${String(ledger)}: ${String(reason)}: ${String(detail)}`), '\n']
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { loadConfig } from '../config.ts'
 import { Problem } from '../record/problem.ts'
@@ -40,10 +41,10 @@ export async function serve(options: ServeCommand, terminal: Terminal, signal: A
         `Proofline ${version()} listens at ${service.url}`,
         `  database   ${service.database}`,
         `  data       ${config.data_dir}`,
-        `  token      ${service.tokenFile}`,
+        `  token      ${existsSync(service.tokenFile) ? service.tokenFile : 'made on another node, or moved; another one: proofline token create'}`,
         '',
         'Next, in a git checkout with a coverage report:',
-      `  ${npx()} proofline push coverage/lcov.info --test-type unit`,
+        `  ${npx()} proofline push coverage/lcov.info --test-type unit --tests total,passed,failed,skipped`,
       ].join('\n'),
   )
   for (const warning of service.warnings) terminal.say(`WARNING ${warning}`)
@@ -65,7 +66,8 @@ export interface SignerCommand extends ServeCommand {
 export async function signer(options: SignerCommand, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
   const config = loadConfig(flagsOf(options))
   const socket = options.socket ?? config.signer.socket
-  if (socket === undefined) throw new Problem('request_invalid', 'say where to listen: --socket PATH, or signer.socket in the configuration')
+  if (socket === undefined)
+    throw new Problem('request_invalid', 'say where to listen: --socket PATH, or signer.socket in the configuration')
   const opened = await openLocalSigner(config, (ledger) => `${config.public_host}/${ledger}`)
   try {
     const server = await serveSigner(opened, socket, signal)

@@ -146,8 +146,10 @@ const advice: Partial<Record<ProblemCode, string>> = {
   start_required:
     'say --after -1 for everything from the start, --since TIME, or --cursor; with --cursor-file it goes on where it stopped',
   report_ambiguous: 'name the format with --format',
-  signer_not_current: 'an operator has to put it right (docs/operating.md, "Recording is stopped"); afterwards repeating this command is safe',
-  rollback_detected: 'an operator has to put it right (docs/operating.md, "Recording is stopped"); afterwards repeating this command is safe',
+  signer_not_current:
+    'an operator has to put it right (docs/operating.md, "Recording is stopped"); afterwards repeating this command is safe',
+  rollback_detected:
+    'an operator has to put it right (docs/operating.md, "Recording is stopped"); afterwards repeating this command is safe',
   internal: 'set PROOFLINE_DEBUG=1 to see where it happened',
 }
 

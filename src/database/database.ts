@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { QueryResultRow } from 'pg'
+import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { assertDurable, clientConfig, defaultConnectTimeoutMs, describeAddress, runOn } from './connection.ts'
 import type { ConnectionSettings } from './connection.ts'
-import { DatabaseFailure, isConnectionSpent, isWorthReconnecting, isWorthRepeating } from './failure.ts'
+import { DatabaseFailure, isConnectionSpent, isWorthReconnecting, isWorthRepeating, sqlState } from './failure.ts'
 import { openSession } from './session.ts'
 
 /** A statement with its values. Named statements are prepared once per connection. */
@@ -83,6 +84,10 @@ export function createDatabase(settings: DatabaseSettings): Database {
       return await repeating(retryForMs, isWorthReconnecting, connect)
     } catch (error) {
       if (error instanceof DatabaseFailure && error.reason === 'unsafe') throw error
+      if (sqlState(error) === '42501' && config.user !== undefined) {
+        const grant = `grant ${settings.role ?? 'proofline_runtime'} to "${config.user}"`
+        throw new Problem('request_invalid', `the user of ${address} may not take the role it works as: let an administrator ${grant}`, { cause: error })
+      }
       const why = error instanceof Error ? error.message || error.name : String(error)
       throw new DatabaseFailure('unreachable', 'none', `The database at ${address} cannot be reached: ${why}`, error)
     }

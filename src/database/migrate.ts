@@ -3,9 +3,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { Logger } from '../telemetry/logger.ts'
-import { clientConfig } from './connection.ts'
+import { clientConfig, describeAddress } from './connection.ts'
 import type { Queryable } from './database.ts'
-import { sqlState } from './failure.ts'
+import { DatabaseFailure, sqlState } from './failure.ts'
 
 export interface Migration {
   number: number
@@ -35,13 +35,17 @@ export interface SchemaState {
  * proofline_owner. One runner at a time per database, by an advisory lock on the one client that does the work. A crash between two
  * files leaves a database that the next run goes on from.
  * @returns the names of the files that were applied
- * @throws when a file was edited after it ran, the database is newer than this program, or a statement fails (with file and line)
+ * @throws when the database cannot be reached, a file was edited after it ran, the database is newer than this program, or a statement fails (with file and line)
  */
 export async function migrate(url: string, folder: string, options: { log?: Logger } = {}): Promise<string[]> {
   const migrations = await readMigrations(folder)
-  const client = new pg.Client(clientConfig({ url, role: 'none', applicationName: 'proofline migrate' }))
+  const config = clientConfig({ url, role: 'none', applicationName: 'proofline migrate' })
+  const client = new pg.Client(config)
   client.on('error', () => {}) // the statement under way fails by itself
-  await client.connect()
+  await client.connect().catch((error: unknown) => {
+    const why = error instanceof Error ? error.message || error.name : String(error)
+    throw new DatabaseFailure('unreachable', 'none', `The database at ${describeAddress(config)} cannot be reached: ${why}`, error)
+  })
   try {
     await client.query(`select pg_advisory_lock(hashtextextended('proofline.migrate', 0))`)
     await ensureRoles(client)

@@ -90,7 +90,8 @@ export async function openReport(
   const written = tally.written()
   const resolved = resolver.resolve(written)
   const unresolved: ReportResult['unresolved'] = { count: 0, first: [] }
-  for (const [i, to] of resolved.entries()) {
+  for (let i = 0; i < resolved.length; i += 1) {
+    const to = resolved[i]
     if (to === undefined)
       refuse(refused, written[i]?.text ?? '', 'another file of the report has this name in another encoding')
     else if (to.unresolved) {
@@ -109,7 +110,7 @@ export async function openReport(
     format: format.name,
     refused,
     unresolved,
-    files: { [Symbol.iterator]: () => tally.files(resolved, reading.definition) },
+    files: tally.files(resolved, reading.definition),
   }
 }
 

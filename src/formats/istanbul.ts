@@ -73,7 +73,7 @@ function tallyFile(path: string, file: IstanbulFile, tally: Tally, refused: Refu
     if (span === undefined || span.line < 1) wrong(`statement ${id} has no line between 1 and ${maxLine}`)
     else if (Number.isNaN(count)) wrong(`statement ${id} has no count`)
     else {
-      tally.line(span.line, count > 0)
+      tally.lines(span.line, span.line, count > 0 ? 1 : 0)
       dialect.statement(span)
     }
   }
@@ -82,7 +82,7 @@ function tallyFile(path: string, file: IstanbulFile, tally: Tally, refused: Refu
   for (const [id, count] of file.functionCounts) {
     const place = file.functions.get(id)
     const name = mix(place?.line ?? 0, place?.name ?? 0, 0, 0)
-    tally.callable(name, occurrence(seen, name), count > 0)
+    tally.callable(name, occurrence(seen, name), count > 0 ? 1 : 0)
   }
 }
 

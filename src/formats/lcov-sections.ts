@@ -27,12 +27,12 @@ export interface LcovSections {
 const comma = 0x2c
 const needed = ['SF', 'TN', 'DA', 'BRDA', 'FN', 'FNDA', 'FNL', 'FNA', 'LF', 'LH', 'BRF', 'BRH'] as const
 /** Version marks, MC/DC, and counts of functions. */
-const skipped = ['VER', 'MCDC', 'MCF', 'MCH', 'FNF', 'FNH'] as const
-type Name = (typeof needed)[number] | (typeof skipped)[number]
-
+const skipped = ['VER', 'MCDC', 'MCF', 'MCH', 'FNF', 'FNH']
 const pack = (name: string): number => Array.from(name).reduce((code, c) => (code << 8) | c.charCodeAt(0), 0)
-const names: ReadonlyMap<number, Name> = new Map([...needed, ...skipped].map((name) => [pack(name), name]))
-const isSkipped = new Set<Name>(skipped)
+const names = new Map<number, (typeof needed)[number] | 'skipped'>()
+for (const name of needed) names.set(pack(name), name)
+for (const name of skipped) names.set(pack(name), 'skipped')
+const endOfRecord = new TextEncoder().encode('end_of_record')
 
 const latin1 = new TextDecoder('latin1')
 const maxTestNames = 20
@@ -73,10 +73,17 @@ function lineAt(bytes: Uint8Array, from: number, to: number): number | string {
   return line >= 1 && line <= maxLine ? line : `line ${text} is not between 1 and ${maxLine}`
 }
 
+function isEndOfRecord(bytes: Uint8Array, from: number, to: number): boolean {
+  if (to - from !== endOfRecord.length) return false
+  for (let i = 0; i < endOfRecord.length; i += 1) if (bytes[from + i] !== endOfRecord[i]) return false
+  return true
+}
+
 export function createLcovSections(tally: Tally, refused: RefusedList): LcovSections {
   const testNames = new Set<string>()
   const declared: Declared = {}
-  let pending: [name: Name, value: number][] = []
+  /** What the open section declares. */
+  let pending: Declared = {}
   let sections = 0
   let ended = 0
   let sectionAt = 0
@@ -85,15 +92,18 @@ export function createLcovSections(tally: Tally, refused: RefusedList): LcovSect
   let functionLines = new Map<number, [number, number]>()
 
   function close(): void {
-    for (const [name, value] of pending) {
-      if (name === 'LF' || name === 'LH') declared.lines ??= { found: 0, executed: 0 }
-      else declared.branches ??= { found: 0, covered: 0 }
-      if (name === 'LF' && declared.lines !== undefined) declared.lines.found += value
-      if (name === 'LH' && declared.lines !== undefined) declared.lines.executed += value
-      if (name === 'BRF' && declared.branches !== undefined) declared.branches.found += value
-      if (name === 'BRH' && declared.branches !== undefined) declared.branches.covered += value
+    const { lines, branches } = pending
+    if (lines !== undefined) {
+      declared.lines ??= { found: 0, executed: 0 }
+      declared.lines.found += lines.found
+      declared.lines.executed += lines.executed
     }
-    pending = []
+    if (branches !== undefined) {
+      declared.branches ??= { found: 0, covered: 0 }
+      declared.branches.found += branches.found
+      declared.branches.covered += branches.covered
+    }
+    if (lines !== undefined || branches !== undefined) pending = {}
     self.isOpen = false
     isInSection = false
   }
@@ -103,7 +113,7 @@ export function createLcovSections(tally: Tally, refused: RefusedList): LcovSect
     sections += 1
     sectionAt = self.lineNumber
     isInSection = true
-    functionLines = new Map()
+    if (functionLines.size > 0) functionLines = new Map()
     // Of a file that is refused nothing is read.
     self.isOpen = tally.open(decodePath(path))
   }
@@ -117,7 +127,7 @@ export function createLcovSections(tally: Tally, refused: RefusedList): LcovSect
     const executed = isAboveZero(bytes, first + 1, end)
     if (typeof line === 'string') return line
     if (executed === undefined) return 'DA is not <line>,<count>'
-    tally.line(line, executed)
+    tally.lines(line, line, executed ? 1 : 0)
     return bytes[first + 1] === 0x2d ? 'a negative count, read as 0' : undefined
   }
 
@@ -150,7 +160,7 @@ export function createLcovSections(tally: Tally, refused: RefusedList): LcovSect
     const called = first < 0 || first + 1 >= to ? undefined : isAboveZero(bytes, from, first)
     if (called === undefined) return 'FNDA is not <count>,<name>'
     const { a, b } = fingerprint(bytes, first + 1, to)
-    tally.callable(a, b, called)
+    tally.callable(a, b, called ? 1 : 0)
     return undefined
   }
 
@@ -162,11 +172,12 @@ export function createLcovSections(tally: Tally, refused: RefusedList): LcovSect
     if (name === 'FNL') functionLines.set(at, [Number(match[2]) | 0, Number.parseInt(match[3] ?? '0', 10) | 0])
     const lines = functionLines.get(at)
     if (lines === undefined) return 'FNA without its FNL'
-    tally.callable(lines[0], lines[1], name === 'FNA' && /[1-9]/.test(match[2] ?? ''))
+    tally.callable(lines[0], lines[1], name === 'FNA' && /[1-9]/.test(match[2] ?? '') ? 1 : 0)
     return undefined
   }
 
   function record(bytes: Uint8Array, from: number, to: number): string | undefined {
+    if (isEndOfRecord(bytes, from, to)) return finish()
     // A byte order mark, also where two reports were put together.
     if (bytes[from] === 0xef && bytes[from + 1] === 0xbb && bytes[from + 2] === 0xbf) return record(bytes, from + 3, to)
     let [code, at] = [0, from]
@@ -175,7 +186,7 @@ export function createLcovSections(tally: Tally, refused: RefusedList): LcovSect
     at += 1
     if (name === 'SF') return open(bytes.subarray(at, to))
     if (name === undefined) return other(latin1.decode(bytes.subarray(from, Math.min(to, from + 40))).trim())
-    if (isSkipped.has(name)) return undefined
+    if (name === 'skipped') return undefined
     if (name === 'TN') {
       if (testNames.size < maxTestNames && to > at) testNames.add(contentOf(bytes, at, to))
       return undefined
@@ -188,13 +199,27 @@ export function createLcovSections(tally: Tally, refused: RefusedList): LcovSect
     if (name === 'FNL' || name === 'FNA') return readFunctionLines(name, contentOf(bytes, at, to))
     const small = smallNumber(bytes, at, to)
     if (small < 0 && !/^\d{1,15}$/.test(contentOf(bytes, at, to))) return `${name} is not a number`
-    pending.push([name, small < 0 ? Number(contentOf(bytes, at, to)) : small])
+    declare(name, small < 0 ? Number(contentOf(bytes, at, to)) : small)
     return undefined
+  }
+
+  function declare(name: 'LF' | 'LH' | 'BRF' | 'BRH', count: number): void {
+    if (name === 'LF' || name === 'LH') {
+      pending.lines ??= { found: 0, executed: 0 }
+      pending.lines[name === 'LF' ? 'found' : 'executed'] += count
+    } else {
+      pending.branches ??= { found: 0, covered: 0 }
+      pending.branches[name === 'BRF' ? 'found' : 'covered'] += count
+    }
   }
 
   function other(text: string): string | undefined {
     if (text === '' || text.startsWith('#') || text === 'EOF') return undefined
     if (text !== 'end_of_record') return 'not a record of LCOV'
+    return finish()
+  }
+
+  function finish(): string | undefined {
     if (!isInSection) return 'end_of_record outside a section'
     ended += 1
     close()

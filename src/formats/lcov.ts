@@ -70,7 +70,7 @@ function scan(bytes: Uint8Array, tally: Tally, sections: LcovSections, refused: 
   const end = bytes.length
   let lineNumber = sections.lineNumber
   let isOpen = sections.isOpen
-  let [page, found, executed] = [0, 0, 0]
+  let [first, last, on] = [0, -1, 0]
   let [branchLine, branchBlock, branchPage, ways, taken] = [0, 0, 0, 0, 0]
   let p = 0
   while (p < end) {
@@ -85,18 +85,17 @@ function scan(bytes: Uint8Array, tally: Tally, sections: LcovSections, refused: 
         line = (Math.imul(line, 10) + c - ZERO) | 0
       if (c === COMMA && p - start < 13) {
         let above = 0
-        const first = (p += 1)
+        const countAt = (p += 1)
         for (c = bytes[p] as number; isDigit(c); c = bytes[(p += 1)] as number) above |= c - ZERO
-        if (p > first && (c === LF || c === CR || c === COMMA) && line > 0) {
-          const bit = 1 << (line & 31)
-          if (line >>> 5 !== page) {
-            if (found !== 0) tally.lines(page, found, executed)
-            page = line >>> 5
-            found = 0
-            executed = 0
+        if (p > countAt && (c === LF || c === CR || c === COMMA) && line > 0) {
+          const state = above === 0 ? 0 : 1
+          if (line === last + 1 && state === on) last = line
+          else {
+            if (last > 0) tally.lines(first, last, on)
+            first = line
+            last = line
+            on = state
           }
-          found |= bit
-          if (above !== 0) executed |= bit
           while (c !== LF) c = bytes[(p += 1)] as number
           p += 1
           continue
@@ -161,10 +160,9 @@ function scan(bytes: Uint8Array, tally: Tally, sections: LcovSections, refused: 
     }
     while (bytes[p] !== LF) p += 1
     // What was gathered belongs to the section that this record may end.
-    if (found !== 0) tally.lines(page, found, executed)
+    if (last > 0) tally.lines(first, last, on)
     if (ways !== 0) tally.branches(branchLine, branchBlock, branchPage, ways, taken)
-    found = 0
-    executed = 0
+    last = -1
     ways = 0
     taken = 0
     sections.lineNumber = lineNumber
@@ -173,7 +171,7 @@ function scan(bytes: Uint8Array, tally: Tally, sections: LcovSections, refused: 
     isOpen = sections.isOpen
     p += 1
   }
-  if (found !== 0) tally.lines(page, found, executed)
+  if (last > 0) tally.lines(first, last, on)
   if (ways !== 0) tally.branches(branchLine, branchBlock, branchPage, ways, taken)
   sections.lineNumber = lineNumber
 }
@@ -191,13 +189,13 @@ function readFunction(bytes: Uint8Array, start: number, tally: Tally): number {
   }
   if (bytes[p] !== COLON) return 0
   const first = (p += 1)
-  let called = false
+  let called = 0
   let c = bytes[p] as number
-  for (; isDigit(c); c = bytes[(p += 1)] as number) if (c !== ZERO) called = true
+  for (; isDigit(c); c = bytes[(p += 1)] as number) if (c !== ZERO) called = 1
   if (c !== COMMA || p === first) return 0
   let name = (p += 1)
   if (!hasCount) {
-    called = false
+    called = 0
     while (isDigit(bytes[p] as number)) p += 1
     if (bytes[p] === COMMA && p > name) name = p + 1
   }

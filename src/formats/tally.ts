@@ -1,11 +1,15 @@
 import type { FileCoverage } from '../record/coverage.ts'
-import { appendRange } from '../record/lines.ts'
 import { Problem } from '../record/problem.ts'
-import type { BitTable } from './bit-table.ts'
-import { countBits, createBitTable } from './bit-table.ts'
+import { addBits } from './bit-rows.ts'
+import { addLines, countRuns, sortLines } from './line-runs.ts'
+import { addFunction, clearObserved, createObserved, isEmpty, sortObserved } from './observed.ts'
+import type { Unpacked } from './packed.ts'
+import { maxPackedBytes, nothing, packInto, readPacked, unpackInto } from './packed.ts'
 import type { ResolvedPath, WrittenPath } from './paths.ts'
 import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
+import type { Packed } from './shelf.ts'
+import { createShelf } from './shelf.ts'
 
 /**
  * Gathers what a report observes, in any order and as often as it likes, and gives it back file by file. Memory grows with distinct
@@ -13,26 +17,30 @@ import { refuse } from './refused.ts'
  *
  * Only states are kept, no counts: whether a format sums or takes the maximum of two observations of one line, the line is executed when one of them
  * is above zero. So both merge rules of COVERAGE.md 1.13 are the same "or", here and for paths that resolve to one file.
+ *
+ * One section is gathered at a time, in order of appearance; when it ends, it is sorted and packed into a few bytes (packed.ts). A hash table of all
+ * lines was six times as slow and took ten times the memory.
  */
 export interface Tally {
-  /** Begins a section about a file; later observations are about it. False when the path was refused. Throws Problem('too_many_files'). */
+  /**
+   * Ends the section before and begins one about a file; later observations are about it. False when the path was refused. Throws
+   * Problem('too_many_files', 'too_many_lines'), the latter for any earlier section.
+   */
   open(path: WrittenPath): boolean
-  /** `line` from 1 to `maxLine`. Throws Problem('too_many_lines'). */
-  line(line: number, executed: boolean): void
-  /** The lines from 32 * `page` on, one a bit: those observed, and those executed among them. */
-  lines(page: number, found: number, executed: number): void
-  /** One way out of `line`: `branch` of `block`, any 32-bit integers that name it. */
-  branch(line: number, block: number, branch: number, taken: boolean): void
-  /** The branches from 32 * `page` on of one block, one a bit. */
+  /** Lines from 1 to `maxLine`, `last` included; `on` is 1 when they were executed, else 0. */
+  lines(first: number, last: number, on: number): void
+  /** Ways out of `line`: those of `block` from 32 * `page` on, one a bit; any 32-bit integers but `line` may name them. */
   branches(line: number, block: number, page: number, found: number, taken: number): void
-  /** A function, by any two integers that name it. */
-  callable(a: number, b: number, called: boolean): void
+  /** One way out of `line`. */
+  branch(line: number, block: number, branch: number, taken: boolean): void
+  /** A function, by any two 32-bit integers that name it; `called` is 1 or 0. */
+  callable(a: number, b: number, called: number): void
   /** Forgets everything since `open`, also the file when it was new. */
   drop(): void
-  /** Paths as written, in the order of their first appearance. */
+  /** Ends the last section. Paths as written, in the order of their first appearance. Throws Problem('too_many_lines'). */
   written(): readonly WrittenPath[]
-  /** One entry a path, in ascending order of path (UTF-16 units). `resolved` answers `written()` one by one; undefined leaves a file out. */
-  files(resolved: readonly (ResolvedPath | undefined)[], definition: string): Generator<FileCoverage>
+  /** After `written`: one entry a path, in ascending order of path (UTF-16 units). `resolved` answers `written()` one by one; undefined leaves a file out. */
+  files(resolved: readonly (ResolvedPath | undefined)[], definition: string): Iterable<FileCoverage>
 }
 
 export interface TallyLimits {
@@ -49,174 +57,180 @@ export function createTally(
   refusal: (path: WrittenPath) => string | undefined,
   refused: RefusedList,
 ): Tally {
-  const lines = createBitTable()
-  const branches = createBitTable()
-  const callables = createBitTable()
-  const tables = [lines, branches, callables]
   const paths: WrittenPath[] = []
   const indexes = new Map<string, number>()
-  const lineCounts: number[] = []
+  /** By file, what its sections said. Usually one; else each is more than twice as long as the next, so that no section costs more than it is long. */
+  const tops: (Packed | undefined)[] = []
+  const piled = new Set<number>()
+  const shelf = createShelf(allKept)
+  const observed = createObserved()
   let file = -1
-  let countBefore = 0
-  let fresh = false
+  let isNew = false
+  /** Lines named in this section, the same line as often as it was named since the last count; and when to count again. */
+  let named = 0
+  let countAt = limits.maxLinesPerFile
 
-  function addLines(page: number, found: number, executed: number): void {
-    const added = lines.add(page, 0, 0, found, executed)
-    if (added === 0) return
-    const count = (lineCounts[file] ?? 0) + countBits(added)
-    lineCounts[file] = count
-    if (count > limits.maxLinesPerFile) {
-      throw new Problem(
-        'too_many_lines',
-        `a file has more than ${limits.maxLinesPerFile} lines: ${paths[file]?.text ?? ''}`,
-      )
+  function* allKept(): Generator<Packed> {
+    for (const top of tops) for (let packed = top; packed !== undefined; packed = packed.below) yield packed
+  }
+
+  /** The mark keeps a name made of escaped bytes apart from the same characters written as text. */
+  const keyOf = (path: WrittenPath): string => (path.latin1 === undefined ? path.text : `\0${path.text}`)
+
+  function close(): void {
+    if (file < 0) return
+    if (!isEmpty(observed)) {
+      store(file)
+      clearObserved(observed)
     }
+    file = -1
+  }
+
+  function addNamed(first: number, last: number, on: number): void {
+    addLines(observed.lines, first, last, on)
+    named += last - first + 1
+    if (named <= countAt) return
+    // At once: a section of 500 MB may have no end.
+    named = countLines(file)
+    countAt = named + limits.maxLinesPerFile
+  }
+
+  function countLines(of: number): number {
+    sortLines(observed.lines)
+    const count = countRuns(observed.lines)
+    if (count <= limits.maxLinesPerFile) return count
+    throw new Problem(
+      'too_many_lines',
+      `a file has more than ${limits.maxLinesPerFile} lines: ${paths[of]?.text ?? ''}`,
+    )
+  }
+
+  /** Packs what was observed, together with what is known of the file and not much longer. */
+  function store(of: number): void {
+    let length = write(of)
+    let top = tops[of]
+    if (top !== undefined && shelf.isWritten(top)) return
+    for (; top !== undefined && top.to - top.from <= 2 * length; top = tops[of]) {
+      takeBack(of, top)
+      length = write(of)
+    }
+    tops[of] = shelf.keep(top)
+    if (top === undefined) piled.delete(of)
+    else piled.add(of)
+  }
+
+  function takeBack(of: number, top: Packed): void {
+    unpackInto(observed, top.bytes, top.from)
+    tops[of] = top.below
+    shelf.free(top)
+  }
+
+  function write(of: number): number {
+    countLines(of)
+    sortObserved(observed)
+    return shelf.write(observed)
+  }
+
+  /** What is known of these files together. */
+  function join(of: readonly number[]): Uint8Array {
+    for (const source of of) {
+      const top = tops[source]
+      if (top !== undefined) unpackInto(observed, top.bytes, top.from)
+    }
+    sortObserved(observed)
+    const bytes = new Uint8Array(maxPackedBytes(observed))
+    packInto(bytes, 0, observed)
+    clearObserved(observed)
+    return bytes
   }
 
   return {
     open(path) {
-      // The mark keeps a name made of escaped bytes apart from the same characters written as text.
-      const key = path.latin1 === undefined ? path.text : `\0${path.text}`
+      close()
+      named = 0
+      countAt = limits.maxLinesPerFile
+      const key = keyOf(path)
       const known = indexes.get(key)
-      const reason = known === undefined ? refusal(path) : undefined
+      isNew = known === undefined
+      if (known !== undefined) {
+        file = known
+        return true
+      }
+      const reason = refusal(path)
       if (reason !== undefined) {
         refuse(refused, path.text, reason)
         return false
       }
-      fresh = known === undefined
-      if (known === undefined && paths.length >= limits.maxFiles) {
+      if (paths.length >= limits.maxFiles) {
         throw new Problem('too_many_files', `the report names more than ${limits.maxFiles} files`)
       }
-      file = known ?? paths.push(path) - 1
-      if (fresh) {
-        indexes.set(key, file)
-        lineCounts.push(0)
-      }
-      countBefore = lineCounts[file] ?? 0
-      for (const table of tables) table.open(file)
+      file = paths.push(path) - 1
+      tops.push(undefined)
+      indexes.set(key, file)
       return true
     },
-    line(line, executed) {
-      const bit = 1 << (line & 31)
-      addLines(line >>> 5, bit, executed ? bit : 0)
-    },
-    lines: addLines,
+    lines: addNamed,
+    branches: (line, block, page, found, taken) => addBits(observed.branches, line, block, page, found, taken),
     branch(line, block, branch, taken) {
       const bit = 1 << (branch & 31)
-      branches.add(line, block, branch >>> 5, bit, taken ? bit : 0)
+      addBits(observed.branches, line, block, branch >>> 5, bit, taken ? bit : 0)
     },
-    branches(line, block, page, found, taken) {
-      branches.add(line, block, page, found, taken)
-    },
-    callable(a, b, called) {
-      callables.add(a, b, 0, 1, called ? 1 : 0)
-    },
+    callable: (a, b, called) => addFunction(observed, a, b, called),
     drop() {
-      for (const table of tables) table.undo()
-      lineCounts[file] = countBefore
-      if (!fresh) return
+      clearObserved(observed)
+      file = -1
+      if (!isNew) return
       const path = paths.pop()
-      if (path !== undefined) indexes.delete(path.latin1 === undefined ? path.text : `\0${path.text}`)
-      lineCounts.pop()
-      fresh = false
+      if (path !== undefined) indexes.delete(keyOf(path))
+      tops.pop()
     },
-    written: () => paths,
-    *files(resolved, definition) {
-      for (const [path, { sources, unresolved, blob }] of joinByPath(resolved)) {
-        const untaken: number[] = []
-        const ways = { found: 0, covered: 0 }
-        for (const slot of bitsOf(branches, sources)) {
-          ways.found += countBits(slot.found)
-          ways.covered += countBits(slot.on)
-          if ((slot.found & ~slot.on) !== 0 && untaken.at(-1) !== slot.k1) untaken.push(slot.k1)
-        }
-        const functions = { found: 0, covered: 0 }
-        for (const slot of bitsOf(callables, sources)) {
-          functions.found += 1
-          functions.covered += slot.on
-        }
-        yield {
-          path,
-          ...(blob === undefined ? {} : { blob }),
-          ...(unresolved ? { unresolved } : {}),
-          metric: 'line',
-          definition,
-          ...toRanges(bitsOf(lines, sources), untaken),
-          ...(ways.found === 0 ? {} : { branches: ways }),
-          ...(functions.found === 0 ? {} : { functions }),
-        }
+    written() {
+      close()
+      for (const of of piled) {
+        for (let top = tops[of]; top !== undefined; top = tops[of]) takeBack(of, top)
+        write(of)
+        tops[of] = shelf.keep(undefined)
+        clearObserved(observed)
+      }
+      piled.clear()
+      return paths
+    },
+    files(resolved, definition) {
+      let order: readonly number[] | undefined
+      return {
+        *[Symbol.iterator]() {
+          order ??= sortByPath(resolved)
+          for (let i = 0; i < order.length; ) {
+            const first = order[i] ?? 0
+            const to = resolved[first]
+            let end = i + 1
+            while (end < order.length && resolved[order[end] ?? 0]?.path === to?.path) end += 1
+            const top = tops[first]
+            // Written paths that lead to one file of the repository are one file.
+            const bytes = end > i + 1 ? join(order.slice(i, end)) : (top?.bytes ?? nothing)
+            if (to !== undefined) yield toCoverage(to, readPacked(bytes, bytes === top?.bytes ? top.from : 0), definition)
+            i = end
+          }
+        },
       }
     },
   }
 }
 
-interface Joined {
-  sources: number[]
-  unresolved: boolean
-  blob: string | undefined
+/** Positions of those that are not undefined. */
+function sortByPath(resolved: readonly (ResolvedPath | undefined)[]): readonly number[] {
+  const order: number[] = []
+  for (let i = 0; i < resolved.length; i += 1) if (resolved[i] !== undefined) order.push(i)
+  const pathOf = (i: number): string => resolved[i]?.path ?? ''
+  return order.sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : pathOf(a) > pathOf(b) ? 1 : 0))
 }
 
-/** Written paths that lead to one file of the repository are one file. */
-function joinByPath(resolved: readonly (ResolvedPath | undefined)[]): [string, Joined][] {
-  const byPath = new Map<string, Joined>()
-  for (const [source, to] of resolved.entries()) {
-    if (to === undefined) continue
-    const joined = byPath.get(to.path)
-    if (joined === undefined) byPath.set(to.path, { sources: [source], unresolved: to.unresolved, blob: to.blob })
-    else joined.sources.push(source)
-  }
-  return [...byPath].sort(([a], [b]) => (a < b ? -1 : 1))
-}
-
-interface Bits {
-  k1: number
-  found: number
-  on: number
-}
-
-/** The slots of these files, ascending by key, equal keys joined. The object yielded is one and the same. */
-function* bitsOf(table: BitTable, sources: readonly number[]): Generator<Bits> {
-  const [first, ...others] = sources.map((source) => table.slotsOf(source))
-  const slots =
-    others.length === 0
-      ? (first ?? new Int32Array(0))
-      : Int32Array.from([first ?? [], ...others].flatMap((part) => [...part]))
-  const compare = (a: number, b: number): number =>
-    table.column(a, 0) - table.column(b, 0) ||
-    table.column(a, 1) - table.column(b, 1) ||
-    table.column(a, 2) - table.column(b, 2)
-  const isSorted = slots.every((slot, i) => i === 0 || compare(slots[i - 1] ?? slot, slot) < 0)
-  if (!isSorted) slots.sort(compare)
-  const bits: Bits = { k1: 0, found: 0, on: 0 }
-  let before = -1
-  for (const slot of slots) {
-    const found = table.column(slot, 3)
-    if (found === 0) continue
-    const joins = before >= 0 && compare(before, slot) === 0
-    if (before >= 0 && !joins) yield bits
-    bits.k1 = table.column(slot, 0)
-    bits.found = (joins ? bits.found : 0) | found
-    bits.on = (joins ? bits.on : 0) | table.column(slot, 4)
-    before = slot
-  }
-  if (before >= 0) yield bits
-}
-
-/** The three line sets. `untaken`: lines with a branch that was not taken, ascending. */
-function toRanges(
-  pages: Iterable<Bits>,
-  untaken: readonly number[],
-): Pick<FileCoverage, 'covered' | 'partial' | 'missed'> {
-  const sets: { covered: number[]; partial: number[]; missed: number[] } = { covered: [], partial: [], missed: [] }
-  let u = 0
-  for (const page of pages) {
-    for (let word = page.found; word !== 0; word &= word - 1) {
-      const bit = word & -word
-      const line = page.k1 * 32 + (31 - Math.clz32(bit))
-      while (u < untaken.length && (untaken[u] ?? 0) < line) u += 1
-      const set = (page.on & bit) === 0 ? sets.missed : untaken[u] === line ? sets.partial : sets.covered
-      appendRange(set, line, line)
-    }
-  }
-  return sets
+function toCoverage(to: ResolvedPath, known: Unpacked, definition: string): FileCoverage {
+  const { covered, partial, missed, branches, functions } = known
+  const file: FileCoverage = { path: to.path, metric: 'line', definition, covered, partial, missed }
+  if (to.blob !== undefined) file.blob = to.blob
+  if (to.unresolved) file.unresolved = true
+  if (branches.found > 0) file.branches = branches
+  if (functions.found > 0) file.functions = functions
+  return file
 }

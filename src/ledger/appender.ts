@@ -58,6 +58,8 @@ const maxWaitingBytes = 128 * 1_048_576
 /** A head read from the database is trusted for the clock this long; then it is read again. */
 const clockFreshMs = 10_000
 const giveUpMs = 30_000
+/** Between two steps of some milliseconds each: the event loop is HTTP's too. */
+const breathe = (): Promise<void> => new Promise((done) => setImmediate(done))
 
 export function createAppender(deps: AppenderDeps): Appender {
   const { ledger, db, publisher, log } = deps
@@ -93,7 +95,9 @@ export function createAppender(deps: AppenderDeps): Appender {
       const settled = await place(batch, known, building)
       if (settled === undefined) return requeue(batch)
       if (building.records() === 0) return settle(settled)
+      await breathe()
       const append = building.finish()
+      await breathe()
       const began = performance.now()
       for (const waiting of batch) waiting.attempted = true
       // A crash after this statement committed leaves a head without a signature; at start the newest head is signed.
@@ -165,7 +169,7 @@ export function createAppender(deps: AppenderDeps): Appender {
     const placed = building.add(submission.key, submission.digest, made.segments)
     if (made.seal !== undefined) building.addSeal({ ...made.seal, seq: placed.firstSeq })
     known.set(submission.key, placed)
-    if (placed.lastSeq - placed.firstSeq > 512) await new Promise((done) => setImmediate(done)) // the event loop is HTTP's too
+    if (placed.lastSeq - placed.firstSeq > 512) await breathe()
     return placed
   }
 

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import type { Queryable } from '../database/database.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, type Micros, type RecordKind, parseRecordId, recordId } from '../record/record.ts'
-import { payloadAt, writeRecord } from './batch.ts'
+import { type LedgerName, type Micros, type RecordKind, parseRecordId, printTime } from '../record/record.ts'
+import { payloadAt } from './batch.ts'
 import { unpackSegment } from './segments.ts'
 import * as store from './store.ts'
 import type { Watch } from './watch.ts'
@@ -166,31 +166,52 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
   }
 }
 
-const scratch = Buffer.alloc(8_192)
+/** Longest text in front of a payload: `{"id":"<ledger>-<seq>-<16>","seq":<seq>,"recorded_at":"<27>",` with two numbers of 16 digits. */
+const maxHeader = 160
+const zero = Buffer.alloc(1)
 
-/** Records [from, until) of a segment as bytes, as far as `maxBytes` go. Each must hash to its leaf: a record that fails is never served. */
+/**
+ * Records [from, until) of a segment as bytes, as far as `maxBytes` go, all in one buffer. Each must hash to its leaf: a record that fails
+ * is never served.
+ */
 function openRecords(
   ledger: LedgerName, row: store.SegmentRow, raw: Buffer, from: number, until: number, maxBytes: number, atLeastOne: boolean,
 ): StoredRecord[] {
   const records: StoredRecord[] = []
-  const { firstSeq, count, firstTime, kind, idHashes, leafHashes } = row
-  let bytes = 0
+  const { firstSeq, count, firstTime, kind } = row
+  const skipped = Math.max(0, from - firstSeq)
+  const end = Math.min(count, until - firstSeq)
   let start = 0
-  for (let i = 0; i < count && firstSeq + i < until; i++) {
-    const end = raw.indexOf(10, start)
+  for (let i = 0; i < skipped; i++) start = raw.indexOf(10, start) + 1
+  let size = raw.length - start
+  if (end - skipped < 16) {
+    let last = start // a few records out of a large segment shall not keep a buffer of its size
+    for (let i = skipped; i < end; i++) last = raw.indexOf(10, last) + 1
+    size = last - start
+  }
+  const ids = row.idHashes.toString('hex', skipped * 8, end * 8)
+  const leaves = row.leafHashes.toString('latin1', skipped * 32, end * 32)
+  const name = ledger.replace('/', '.')
+  // Every record lies behind a zero byte, so that the same bytes are hashed as a leaf and handed out as a record.
+  const bytes = Buffer.allocUnsafeSlow(size + (end - skipped) * maxHeader)
+  let at = 0
+  let given = 0
+  for (let i = skipped; i < end; i++) {
+    if (given >= maxBytes && !(atLeastOne && records.length === 0)) break
+    const stop = raw.indexOf(10, start)
     const seq = firstSeq + i
-    if (seq >= from) {
-      if (bytes >= maxBytes && !(atLeastOne && records.length === 0)) break
-      const idHash = idHashes.toString('hex', i * 8, i * 8 + 8)
-      const length = writeRecord(scratch, 1, ledger, seq, firstTime + i, idHash, raw, start, end)
-      const leaf = hash('sha256', scratch.subarray(0, length + 1), 'latin1')
-      if (leaf !== leafHashes.toString('latin1', i * 32, i * 32 + 32)) {
-        throw new Problem('integrity', `${ledger}: record ${seq} does not hash to its leaf`)
-      }
-      records.push({ ledger, seq, recordedAt: firstTime + i, id: recordId(ledger, seq, idHash), kind, bytes: Buffer.from(scratch.subarray(1, length + 1)) })
-      bytes += length
+    const nth = i - skipped
+    const id = `${name}-${seq}-${ids.slice(nth * 16, nth * 16 + 16)}`
+    zero.copy(bytes, at)
+    const first = at + 1
+    at = first + bytes.write(`{"id":"${id}","seq":${seq},"recorded_at":"${printTime(firstTime + i)}",`, first, 'latin1')
+    at += raw.copy(bytes, at, start + 1, stop)
+    if (hash('sha256', bytes.subarray(first - 1, at), 'latin1') !== leaves.slice(nth * 32, nth * 32 + 32)) {
+      throw new Problem('integrity', `${ledger}: record ${seq} does not hash to its leaf`)
     }
-    start = end + 1
+    records.push({ ledger, seq, recordedAt: firstTime + i, id, kind, bytes: bytes.subarray(first, at) })
+    given += at - first
+    start = stop + 1
   }
   return records
 }

@@ -1,8 +1,9 @@
 import type { LineRanges } from './lines.ts'
-import { countLines, printLines, printRange } from './lines.ts'
+import { countLines, noLines, printRange } from './lines.ts'
 import { Problem } from './problem.ts'
+import { putBytes, putLines, putNumber, putPlainString, putText } from './put.ts'
 import { maxPayloadBytes } from './record.ts'
-import type { RunIdentity } from './run.ts'
+import type { Pair, RunIdentity } from './run.ts'
 
 /** What one report says about one file. `covered`, `partial` and `missed` are disjoint. */
 export interface FileCoverage {
@@ -46,21 +47,35 @@ function printString(name: string, value: string, maxBytes: number): string {
   return text
 }
 
+/** What all records of a part have in common, as bytes. */
 interface Fixed {
+  run: RunContext
   /** Up to and with `"ordinal":`. */
-  head: string
+  head: Uint8Array
   /** From behind the ordinal up to and with `"path":`. */
-  middle: string
+  middle: Uint8Array
+  /** From `"metric"` on, for files with this definition. */
+  definition: string
+  what: Uint8Array
   tool: string
   /** From `"artifact_sha256"` on, without what follows it. */
-  tail: string
+  tail: Uint8Array
 }
 
-const fixedTexts = new WeakMap<RunContext, Fixed>()
+/** Of the run that was asked for last: the next file is of the same one. */
+let lastFixed: Fixed | undefined
 
-function fixedOf(run: RunContext): Fixed {
-  const known = fixedTexts.get(run)
-  if (known !== undefined) return known
+function fixedOf(run: RunContext, file: FileCoverage): Fixed {
+  lastFixed = lastFixed?.run === run ? lastFixed : toFixed(run)
+  if (lastFixed.definition !== file.definition) {
+    const definition = printString('definition', file.definition, maxStringBytes)
+    lastFixed.what = encoder.encode(`,"metric":"${file.metric}","definition":${definition}${lastFixed.tool}`)
+    lastFixed.definition = file.definition
+  }
+  return lastFixed
+}
+
+function toFixed(run: RunContext): Fixed {
   const text = (name: string, value: string): string => `"${name}":${printString(name, value, maxStringBytes)}`
   const head = [
     '"schema":"proofline.coverage.v1"',
@@ -78,14 +93,15 @@ function fixedOf(run: RunContext): Fixed {
     run.tool === undefined
       ? ''
       : `,"tool":{${text('name', run.tool.name)}${run.tool.version === undefined ? '' : `,${text('version', run.tool.version)}`}}`
-  const fixed = {
-    head: `{${head.join(',')},"ordinal":`,
-    middle: `,${middle.join(',')},"path":`,
+  return {
+    run,
+    head: encoder.encode(`{${head.join(',')},"ordinal":`),
+    middle: encoder.encode(`,${middle.join(',')},"path":`),
+    definition: '',
+    what: encoder.encode(`,"metric":"line","definition":""${tool}`),
     tool,
-    tail: `,${text('artifact_sha256', run.artifact_sha256)}`,
+    tail: encoder.encode(`,${text('artifact_sha256', run.artifact_sha256)}`),
   }
-  fixedTexts.set(run, fixed)
-  return fixed
 }
 
 interface Sets {
@@ -96,52 +112,80 @@ interface Sets {
 
 /**
  * The payload bytes of one file: one record, or as many as its line sets need, cut into windows by line number. Each is at most
- * `maxPayloadBytes`. The record `i` has ordinal `ordinal + i`, so the next file's is `ordinal + <length of the answer>`.
+ * `maxPayloadBytes`. The record `i` has ordinal `ordinal + i`, so the next file's is `ordinal + <length of the answer>`. Payloads are views of larger
+ * arrays, several of one: copy one that is to be kept while the others go, or that is to be transferred.
  *
  * Counts of lines in a window are those of the window, so that records sum up; branches and functions belong to the file and stand in its
  * first record only. Key order: DESIGN.md section 3. Throws Problem('record_too_large') for a path or part over 1,024 bytes or another string over 256, and
  * when all of them together leave no room for the lines.
  */
 export function coveragePayloads(file: FileCoverage, run: RunContext, ordinal: number): Uint8Array[] {
-  const fixed = fixedOf(run)
-  const blob = file.blob === undefined ? '' : `,"blob":${printString('blob', file.blob, maxStringBytes)}`
-  const identity =
-    fixed.middle +
-    printString('path', file.path, maxPathBytes) +
-    blob +
-    `,"metric":"${file.metric}","definition":${printString('definition', file.definition, maxStringBytes)}` +
-    fixed.tool
-  const pair = (name: string, counts: { found: number; covered: number } | undefined): string =>
-    counts === undefined ? '' : `,"${name}":{"found":${counts.found},"covered":${counts.covered}}`
-  const whole = pair('branches', file.branches) + pair('functions', file.functions) + fixed.tail
-  const print = (sets: Sets, at: number, counts: string, window: string): Uint8Array =>
-    encoder.encode(fixed.head + at + identity + printCounts(sets) + counts + window + printSets(sets))
-
-  const single = print(file, ordinal, whole, '')
-  if (single.length <= maxPayloadBytes) return [single]
+  const fixed = fixedOf(run, file)
+  const single = print(fixed, file, file, ordinal, '')
+  if (single <= maxPayloadBytes) return [take(single)]
   // What a window needs beside its ranges, with every number as long as it can become.
   const longest = `,"window":{"index":9999999,"of":9999999,"from":${Number.MAX_SAFE_INTEGER},"to":${Number.MAX_SAFE_INTEGER}}`
   const numbers = 5 * 16
-  const room =
-    maxPayloadBytes - print({ covered: [], partial: [], missed: [] }, ordinal, whole, longest).length - numbers
-  const windows = cutWindows(file, room)
-  return windows.map(({ from, to, ...sets }, index) =>
-    print(
-      sets,
-      ordinal + index,
-      index === 0 ? whole : fixed.tail,
-      `,"window":{"index":${index},"of":${windows.length},"from":${from},"to":${to}}`,
-    ),
-  )
+  const none = { covered: noLines, partial: noLines, missed: noLines }
+  const windows = cutWindows(file, maxPayloadBytes - print(fixed, file, none, ordinal, longest) - numbers)
+  return windows.map((sets, index) => {
+    const window = `,"window":{"index":${index},"of":${windows.length},"from":${sets.from},"to":${sets.to}}`
+    return take(print(fixed, file, sets, ordinal + index, window, index === 0))
+  })
 }
 
-function printCounts({ covered, partial, missed }: Sets): string {
+/** Where payloads are printed, one behind the other: making an array for each took as long as printing it. */
+let block = new Uint8Array(0)
+let used = 0
+const blockBytes = 65_536
+/** More than all strings of a record together, of the lengths that are allowed. */
+const roomBytes = 16_384
+
+/** The payload that was printed last. */
+function take(length: number): Uint8Array {
+  const payload = block.subarray(used, used + length)
+  used += length
+  return payload
+}
+
+/** Prints a record with these lines behind what was taken. Answers its length; when that is over `maxPayloadBytes`, it is not whole. */
+function print(fixed: Fixed, file: FileCoverage, sets: Sets, ordinal: number, window: string, isFirst = true): number {
+  if (used + roomBytes > block.length) {
+    block = new Uint8Array(blockBytes)
+    used = 0
+  }
+  const to = block
+  let at = putNumber(to, putBytes(to, used, fixed.head), ordinal)
+  at = putPath(to, putBytes(to, at, fixed.middle), file.path)
+  if (file.blob !== undefined) at = putText(to, at, `,"blob":${printString('blob', file.blob, maxStringBytes)}`)
+  at = putCounts(to, putBytes(to, at, fixed.what), sets)
+  if (isFirst && file.branches !== undefined) at = putPair(to, at, 'branches', file.branches)
+  if (isFirst && file.functions !== undefined) at = putPair(to, at, 'functions', file.functions)
+  at = putText(to, putBytes(to, at, fixed.tail), window)
+  const limit = used + maxPayloadBytes
+  at = putLines(to, putText(to, at, ',"ranges":{"covered":"'), sets.covered, limit)
+  at = putLines(to, putText(to, at, '","partial":"'), sets.partial, limit)
+  at = putLines(to, putText(to, at, '","missed":"'), sets.missed, limit)
+  return putText(to, at, '"}}') - used
+}
+
+function putPath(to: Uint8Array, at: number, path: string): number {
+  const isShort = path.length <= maxPathBytes
+  return (isShort && putPlainString(to, at, path)) || putText(to, at, printString('path', path, maxPathBytes))
+}
+
+function putCounts(to: Uint8Array, at: number, { covered, partial, missed }: Sets): number {
   const [c, p, m] = [countLines(covered), countLines(partial), countLines(missed)]
-  return `,"lines":{"found":${c + p + m},"covered":${c},"partial":${p},"missed":${m}}`
+  let end = putNumber(to, putText(to, at, ',"lines":{"found":'), c + p + m)
+  end = putNumber(to, putText(to, end, ',"covered":'), c)
+  end = putNumber(to, putText(to, end, ',"partial":'), p)
+  end = putNumber(to, putText(to, end, ',"missed":'), m)
+  return putText(to, end, '}')
 }
 
-function printSets({ covered, partial, missed }: Sets): string {
-  return `,"ranges":{"covered":"${printLines(covered)}","partial":"${printLines(partial)}","missed":"${printLines(missed)}"}}`
+function putPair(to: Uint8Array, at: number, name: string, { found, covered }: Pair): number {
+  const end = putNumber(to, putText(to, at, `,"${name}":{"found":`), found)
+  return putText(to, putNumber(to, putText(to, end, ',"covered":'), covered), '}')
 }
 
 interface Window extends Sets {

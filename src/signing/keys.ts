@@ -3,6 +3,7 @@ import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createSigningKey, parsePrivateKey, parseVkey, printPrivateKey, printVkey } from '../log/vkey.ts'
 import type { SigningKey } from '../log/vkey.ts'
+import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
 import { ignoreAbsent, realFileEffects } from './durable-file.ts'
 
@@ -29,10 +30,13 @@ export function createKeys(folder: string, originOf: (ledger: LedgerName) => str
     const { mode } = await stat(path)
     // Group read passes: it is how secrets are mounted into containers. Windows has no such bits.
     if (process.platform !== 'win32' && (mode & 0o037) !== 0) {
-      throw new Error(`${path} is a private key and has mode ${(mode & 0o777).toString(8)}: chmod 600 it`)
+      throw new Problem('request_invalid', `${path} is a private key and has mode ${(mode & 0o777).toString(8)}: chmod 600 it`)
     }
     const key = await parsePrivateKey(text.trimEnd())
-    if (key.name !== originOf(ledger)) throw new Error(`${path} is the key of ${key.name}, not of ${originOf(ledger)}`)
+    if (key.name !== originOf(ledger)) {
+      const fixed = 'public_host and org are fixed by the first start; set them back, or choose another data folder'
+      throw new Problem('request_invalid', `${path} is the key of ${key.name}, not of ${originOf(ledger)}: ${fixed}`)
+    }
     await publish(pathOf(ledger, 'vkey'), key)
     return key
   }

@@ -69,7 +69,7 @@ function documentOf(record: StoredRecord, publicHost: string): Fields {
     ecs: { version: '9.3.0' },
     event: some({
       kind: 'event', module: 'proofline', dataset: `proofline.${kind}`, action, outcome: outcomeOf(fields),
-      reference: (ends || kind === 'abandonment') && kind !== 'abandonment' && isString(url) ? url : undefined,
+      reference: ends && isString(url) ? url : undefined,
       type: [type], id, sequence: seq, hash: digest, original: text,
     }), // oxfmt-ignore
     observer: { vendor: 'Proofline', product: 'Proofline', name: publicHost },
@@ -127,7 +127,13 @@ export function referenceSplunk(records: readonly StoredRecord[], settings: Refe
         proofline_check: String(checkOf(digest)), proofline_attempt: String(1 + mark),
         proofline_possible_dup: mark > 0 ? '1' : undefined,
       } // oxfmt-ignore
-      const envelope = { host: publicHost, source: `${publicHost}/${ledger}`, sourcetype: `proofline:${kind}`, index, fields }
+      const envelope = {
+        host: publicHost,
+        source: `${publicHost}/${ledger}`,
+        sourcetype: `proofline:${kind}`,
+        index,
+        fields,
+      }
       const seconds = (Math.floor(recordedAt / 1000) / 1000).toFixed(3)
       const event = eventForm === 'string' ? JSON.stringify(text) : text
       return `{"time":${seconds},${JSON.stringify(envelope).slice(1, -1)},"event":${event}}\n`

@@ -30,29 +30,46 @@ const kill = async (running: RunningService): Promise<void> => {
   await running.ended
 }
 
-const run = 'local.open.api.unit'
-const path = `/v1/runs/${run}/parts?name=coverage/lcov.info`
+let run = ''
 const declare = (to: RunningService) => ask(to, `/v1/runs/${run}`, { method: 'PUT', body: aDeclaration() })
 const seal = (to: RunningService) => ask(to, `/v1/runs/${run}/seal`, { method: 'PUT', body: { outcome: 'completed', tests: { total: 1, passed: 1, failed: 0, skipped: 0 } } })
 const send = (to: RunningService, report: BigReport): Promise<Answered | undefined> => {
   async function* chunks(): AsyncGenerator<Uint8Array> {
     yield* report.chunks()
   }
-  return ask(to, path, { method: 'PUT', body: chunks() }).catch(() => undefined)
+  return ask(to, `/v1/runs/${run}/parts?name=coverage/lcov.info`, { method: 'PUT', body: chunks() }).catch(() => undefined)
 }
 
 const slices = async (): Promise<number> => {
-  const { rows } = await database.db.query<{ n: number }>({ text: `select count(*) as n from submissions where ledger = 'main/unit' and key like 'slice:%'` })
+  const { rows } = await database.db.query<{ n: number }>({ text: `select count(*) as n from submissions where ledger = 'main/unit' and key like $1`, values: [`slice:${run}/%`] })
   return rows[0]?.n ?? 0
 }
 const isRecorded = async (): Promise<boolean> => {
-  const { rows } = await database.db.query({ text: `select from submissions where ledger = 'main/unit' and key like 'part:%'` })
+  const { rows } = await database.db.query({ text: `select from submissions where ledger = 'main/unit' and key like $1`, values: [`part:${run}/%`] })
   return rows.length > 0
 }
 const until = async (condition: () => Promise<boolean>): Promise<void> => {
   for (const end = performance.now() + 30_000; !(await condition()); await sleep(5)) {
     if (performance.now() > end) throw new Error('it did not happen within 30 s')
   }
+}
+
+/** A run whose part was being recorded when the service was killed: some slices are there, the part is not. Now and then it was too late. */
+async function leaveOpen(): Promise<void> {
+  for (let tries = 0; tries < 5; tries++) {
+    run = `local.open-${tries}.api.unit`
+    const running = await start()
+    expect((await declare(running)).status).toBe(201)
+    const sending = send(running, report)
+    await until(async () => (await slices()) > 0)
+    const refused = await seal(running)
+    await kill(running)
+    await sending
+    if (await isRecorded()) continue
+    expect(refused).toMatchObject({ status: 409, body: { code: 'part_open' } })
+    return
+  }
+  throw new Error('the service was never killed in time')
 }
 
 /** The part as it is recorded: each of its records once, in slices that are whole, and clean to the auditor. */
@@ -74,30 +91,22 @@ async function assertWhole(to: RunningService, report: BigReport): Promise<void>
 }
 
 // Many records from few bytes: what takes time is the recording.
-const report = aBigReport({ bytes: 1, files: 20_000, linesPerFile: 60 })
+const report = aBigReport({ bytes: 1, files: 40_000, linesPerFile: 12 })
 
 describe('a part that a crash left open', () => {
   it('is finished by the service itself after its restart, however often it is killed', async () => {
-    let running = await start()
-    expect((await declare(running)).status).toBe(201)
-    const sending = send(running, report)
-    await until(async () => (await slices()) > 0)
-    expect(await seal(running)).toMatchObject({ status: 409, body: { code: 'part_open' } })
-    await kill(running)
-    await sending
+    await leaveOpen()
     const first = await slices()
-    expect(await isRecorded(), `${first} slices`).toBe(false)
     expect(await readdir(join(folder.path, 'open-parts'))).toHaveLength(1)
 
     for (let kills = 0; kills < 4 && !(await isRecorded()); kills++) {
-      running = await start()
-      const refused = await seal(running)
-      expect(refused.status === 409 ? refused.body['code'] : refused.status).toBe('part_open')
+      const running = await start()
+      expect((await seal(running)).body['code']).toBe('part_open')
       const before = await slices()
       await Promise.race([until(async () => (await slices()) > before), until(isRecorded), sleep(200 + Math.random() * 800)])
       await kill(running)
     }
-    running = await start()
+    const running = await start()
     await until(isRecorded)
     expect(await slices()).toBeGreaterThan(first)
     await until(async () => (await readdir(join(folder.path, 'open-parts'))).length === 0)
@@ -107,30 +116,20 @@ describe('a part that a crash left open', () => {
   })
 
   it('is finished by the client that repeats the same bytes, when the note is gone', async () => {
-    let running = await start()
-    await declare(running)
-    const sending = send(running, report)
-    await until(async () => (await slices()) > 1)
-    await kill(running)
-    await sending
+    await leaveOpen()
     await rm(join(folder.path, 'open-parts'), { recursive: true })
-    running = await start()
+    const running = await start()
     expect(await seal(running)).toMatchObject({ status: 409, body: { code: 'part_open' } })
-    expect(await send(running, aBigReport({ bytes: 1, files: 20_000, linesPerFile: 60, seed: 2 }))).toMatchObject({ status: 409, body: { code: 'part_conflict' } })
+    expect(await send(running, aBigReport({ bytes: 1, files: 40_000, linesPerFile: 12, seed: 2 }))).toMatchObject({ status: 409, body: { code: 'part_conflict' } })
     expect(await send(running, report)).toMatchObject({ status: 201 })
     await assertWhole(running, report)
   })
 
   it('is gone on with as it was begun, when the inventory came in between', async () => {
-    let running = await start()
-    await declare(running)
-    const sending = send(running, report)
-    await until(async () => (await slices()) > 0)
-    await kill(running)
-    await sending
+    await leaveOpen()
     const note = join(folder.path, 'open-parts')
     await rename(note, `${note}.away`) // so that the inventory comes first
-    running = await start()
+    let running = await start()
     const lines = `${JSON.stringify({ path: 'packages/module-1/src/component-1.ts', blob: 'e'.repeat(40) })}\n`
     const inventory = await ask(running, `/v1/runs/${run}/inventory`, { method: 'PUT', body: lines, headers: { 'content-type': 'application/x-ndjson' } })
     expect(inventory.status).toBe(201)
@@ -146,6 +145,7 @@ describe('a part that a crash left open', () => {
 })
 
 it('two clients that send the same part at once record it once and get the same receipt', async () => {
+  run = 'local.twice.api.unit'
   const running = await start()
   await declare(running)
   const [a, b] = await Promise.all([send(running, report), send(running, report)])

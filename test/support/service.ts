@@ -24,6 +24,8 @@ export interface ServiceSettings {
   databaseUrl?: string
   env?: Record<string, string>
   args?: string[]
+  /** In a process group of its own, as a shell starts it: Ctrl-C is `process.kill(-pid, 'SIGINT')`. */
+  ownGroup?: boolean
 }
 
 /** Environment of a child: nothing of ours that would configure it, and a home of its own. */
@@ -33,11 +35,12 @@ export function cleanEnvironment(dataDir: string, more: Record<string, string> =
 }
 
 /** Starts `proofline serve` and waits until it says where it listens. Rejects with its output when it ends before that. */
-export async function startServe({ dataDir, databaseUrl, env = {}, args = [] }: ServiceSettings): Promise<RunningService> {
+export async function startServe({ dataDir, databaseUrl, env = {}, args = [], ownGroup = false }: ServiceSettings): Promise<RunningService> {
   const child = spawn(process.execPath, [cli, 'serve', '--port', '0', '--data-dir', dataDir, ...args], {
     cwd: tmpdir(),
     env: cleanEnvironment(dataDir, { ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }), ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: ownGroup,
   })
   let out = ''
   let log = ''

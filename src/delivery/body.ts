@@ -1,0 +1,120 @@
+/**
+ * A request body while it is written: bytes, never strings, for what is written a hundred thousand times a second. Texts are latin1, one
+ * character a byte, so UTF-8 that was read as latin1 comes out as it went in.
+ */
+export interface Body {
+  bytes: Buffer
+  view: DataView
+  /** Where the next byte goes. */
+  at: number
+}
+
+/** Copying goes by words: this much behind the end may be overwritten, and is written over by what follows. */
+const slack = 8
+
+export function createBody(size: number): Body {
+  const bytes = Buffer.allocUnsafeSlow(size + slack)
+  return { bytes, view: viewOf(bytes), at: 0 }
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
+export function latin1Of(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+}
+
+/** Nothing below checks for room: it is made once for all that is written of a record. */
+export function makeRoom(body: Body, size: number): void {
+  if (body.bytes.length - body.at >= size + slack) return
+  const larger = Buffer.allocUnsafeSlow(2 * body.bytes.length + size + slack)
+  body.bytes.copy(larger, 0, 0, body.at)
+  body.bytes = larger
+  body.view = viewOf(larger)
+}
+
+export function finish(body: Body): Buffer {
+  return body.bytes.subarray(0, body.at)
+}
+
+export function put(body: Body, piece: Uint8Array): void {
+  body.bytes.set(piece, body.at)
+  body.at += piece.length
+}
+
+/** `text` is latin1. */
+export function putText(body: Body, text: string): void {
+  body.at += body.bytes.write(text, body.at, 'latin1')
+}
+
+/** [from, to) of a source that has three bytes more behind them: four at a time, twice as fast as one by one. */
+export function putSpan(body: Body, source: DataView, from: number, to: number): void {
+  copySpan(body.view, body.at, source, from, to)
+  body.at += to - from
+}
+
+export function copySpan(target: DataView, at: number, source: DataView, from: number, to: number): void {
+  for (let i = from, o = at; i < to; i += 4, o += 4) target.setInt32(o, source.getInt32(i, true), true)
+}
+
+const escaped = new Uint8Array(256)
+escaped[0x22] = 1
+escaped[0x5c] = 1
+
+/**
+ * [from, to) as the inside of a JSON string. It is JSON on one line, so the only bytes to escape are quotes and backslashes. Without a
+ * branch: one byte in six is a quote, which no processor predicts (1.15 against 2.1 us for 650 bytes; JSON.stringify 2.5).
+ */
+export function putEscaped(body: Body, source: DataView, from: number, to: number): void {
+  const { view } = body
+  let { at } = body
+  for (let i = from; i < to; i++) {
+    const byte = source.getUint8(i)
+    view.setUint8(at, 0x5c)
+    at += escaped[byte] ?? 0
+    view.setUint8(at++, byte)
+  }
+  body.at = at
+}
+
+/** A safe integer from 0 on, in decimal. */
+export function putNumber(body: Body, n: number): void {
+  let low = n
+  if (n >= 1e9) {
+    const high = Math.floor(n / 1e9)
+    putNumber(body, high)
+    low = n - high * 1e9
+  }
+  const width = n >= 1e9 ? 9 : widthOf(low)
+  setDigits(body.view, body.at, low, width)
+  body.at += width
+}
+
+function widthOf(n: number): number {
+  let width = 1
+  for (let limit = 10; limit <= n; limit *= 10) width++
+  return width
+}
+
+/** `n` below 2^31 in `width` digits. */
+export function setDigits(target: DataView, at: number, n: number, width: number): void {
+  let left = n
+  for (let i = at + width - 1; i >= at; i--) {
+    const rest = (left / 10) | 0
+    target.setUint8(i, 0x30 + left - rest * 10)
+    left = rest
+  }
+}
+
+/** 64 hex digits; answers the number that the first eight of them are. */
+export function setDigest(target: DataView, at: number, hex: string): number {
+  let check = 0
+  for (let i = 0; i < 8; i++) {
+    const c = hex.charCodeAt(i)
+    target.setUint8(at + i, c)
+    check = (check << 4) | ((c & 15) + 9 * (c >> 6)) // 'a' is 0x61
+  }
+  for (let i = 8; i < 64; i++) target.setUint8(at + i, hex.charCodeAt(i))
+  return check >>> 0
+}
