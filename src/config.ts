@@ -17,8 +17,16 @@ import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
 const size = z.int().min(1)
 
 const settings = z.strictObject({
-  org: z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/).default('main').describe('the tenant'),
-  public_host: z.string().regex(/^[A-Za-z0-9.:-]{1,200}$/).default('localhost').describe('begins the origin of every log; fixed by the first key record'),
+  org: z
+    .string()
+    .regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/)
+    .default('main')
+    .describe('the tenant'),
+  public_host: z
+    .string()
+    .regex(/^[A-Za-z0-9.:-]{1,200}$/)
+    .default('localhost')
+    .describe('begins the origin of every log; fixed by the first key record'),
   http: httpSettings,
   data_dir: z.string().default('.proofline'),
   database: z
@@ -27,9 +35,14 @@ const settings = z.strictObject({
       owner_url: z.string().optional().describe('for migrations, when `url` may not change the schema'),
       connections: z.int().min(4).max(200).default(16),
     })
-    .refine(({ url, owner_url }) => owner_url === undefined || url !== undefined, { path: ['owner_url'], message: 'is given without database.url' })
+    .refine(({ url, owner_url }) => owner_url === undefined || url !== undefined, {
+      path: ['owner_url'],
+      message: 'is given without database.url',
+    })
     .prefault({}),
-  signer: z.strictObject({ socket: z.string().optional().describe('a `proofline signer` shared by several nodes') }).prefault({}),
+  signer: z
+    .strictObject({ socket: z.string().optional().describe('a `proofline signer` shared by several nodes') })
+    .prefault({}),
   log: z.strictObject({ public: z.boolean().default(false).describe('serve /log without a credential') }).prefault({}),
   telemetry: telemetrySettings.prefault({}),
   intake: z
@@ -53,7 +66,16 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const prefix = 'PROOFLINE_'
 /** Names that begin with PROOFLINE_ and belong to the command line or to tests. */
-const others = new Set(['PROOFLINE_URL', 'PROOFLINE_TOKEN', 'PROOFLINE_TOKEN_FILE', 'PROOFLINE_RESTARTED', 'PROOFLINE_CONFIG', 'PROOFLINE_DEBUG', 'PROOFLINE_CORPUS', 'PROOFLINE_SPOOL'])
+const others = new Set([
+  'PROOFLINE_URL',
+  'PROOFLINE_TOKEN',
+  'PROOFLINE_TOKEN_FILE',
+  'PROOFLINE_RESTARTED',
+  'PROOFLINE_CONFIG',
+  'PROOFLINE_DEBUG',
+  'PROOFLINE_CORPUS',
+  'PROOFLINE_SPOOL',
+])
 
 /** Short names of what is set most often. */
 const aliases = new Map([
@@ -69,11 +91,16 @@ export class ConfigError extends Problem {
 }
 
 /** Pure: the configuration from the text of a file (if there is one), the environment and what the command line says. */
-export function readConfig(text: string | undefined, env: Environment, flags: Record<string, unknown> = {}): Config {
+export function readConfig(
+  text: string | undefined,
+  env: Environment,
+  flags: Record<string, string | undefined> = {},
+): Config {
   const values = { ...parseFile(text) }
   const given = new Map<string, string>()
   for (const [name, value] of Object.entries(env)) {
-    if (name.startsWith(prefix) && !others.has(name) && value !== undefined && value !== '') given.set(name.slice(prefix.length), value)
+    if (name.startsWith(prefix) && !others.has(name) && value !== undefined && value !== '')
+      given.set(name.slice(prefix.length), value)
   }
   const { destinations } = values
   const written = typeof destinations === 'object' && destinations !== null ? { ...destinations } : {}
@@ -89,7 +116,8 @@ export function readConfig(text: string | undefined, env: Environment, flags: Re
   if (url !== undefined && url !== '' && !given.has('DATABASE_URL')) assign(values, ['database', 'url'], url)
   for (const [name, value] of Object.entries(flags)) {
     const leaf = find(name.toUpperCase())
-    if (value !== undefined) assign(values, leaf?.path ?? [name], leaf === undefined ? value : toSetting(String(value), leaf.schema))
+    if (value !== undefined)
+      assign(values, leaf?.path ?? [name], leaf === undefined ? value : toSetting(value, leaf.schema))
   }
   const parsed = settings.safeParse(values)
   if (!parsed.success) throw new ConfigError(parsed.error.issues.slice(0, 5).map(printIssue).join('; '))
@@ -99,7 +127,8 @@ export function readConfig(text: string | undefined, env: Environment, flags: Re
 /** The name of the setting, and what is wrong with it; never its value, which may be a secret. */
 function printIssue(issue: z.core.$ZodIssue): string {
   const at = issue.path.join('.')
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${at === '' ? '' : `${at}.`}${key}: there is no such setting`).join('; ')
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => `${at === '' ? '' : `${at}.`}${key}: there is no such setting`).join('; ')
   return `${at === '' ? 'the configuration' : at}: ${issue.message}`
 }
 
@@ -146,6 +175,7 @@ function parseFile(text: string | undefined): Record<string, unknown> {
   const error = document.errors[0]
   if (error !== undefined) throw new ConfigError(error.message)
   const value: unknown = document.toJS() ?? {}
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ConfigError('the configuration is not a mapping')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ConfigError('the configuration is not a mapping')
   return { ...value }
 }

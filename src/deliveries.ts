@@ -32,25 +32,53 @@ export interface DeliveriesDeps {
   signal: AbortSignal
 }
 
-export async function startDeliveries({ config, db, reader, ledgers, log, metrics, signal }: DeliveriesDeps): Promise<Deliveries> {
+export async function startDeliveries({
+  config,
+  db,
+  reader,
+  ledgers,
+  log,
+  metrics,
+  signal,
+}: DeliveriesDeps): Promise<Deliveries> {
   const now = (): Date => new Date()
   const workers: Promise<void>[] = []
   for (const [name, settings] of Object.entries(config.destinations)) {
     const opened = await openDestination(settings, { publicHost: config.public_host, now }).catch((cause: unknown) => {
-      throw new Problem('request_invalid', `destinations.${name}.${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+      throw new Problem(
+        'request_invalid',
+        `destinations.${name}.${cause instanceof Error ? cause.message : String(cause)}`,
+        { cause },
+      )
     })
     const times = new Map<LedgerName, Micros>()
-    const destination = traced(name, opened, (ledger, recordedAt) => times.set(ledger, Math.max(recordedAt, times.get(ledger) ?? 0)))
+    const destination = traced(name, opened, (ledger, recordedAt) =>
+      times.set(ledger, Math.max(recordedAt, times.get(ledger) ?? 0)),
+    )
     for (const ledger of ledgers) {
       if (settings.select.ledgers !== undefined && !settings.select.ledgers.includes(ledgerKindOf(ledger))) continue
-      const deps = { name, destination, settings, ledger, reader, db, log, metrics: wired(metrics, times, (to, of) => countDeadLetters(db, { destination: to, ledger: of })), now }
-      workers.push(runWorker(`delivery ${name} ${ledger}`, (ending) => runDelivery(deps, ending), { db, log, metrics, signal }))
+      const deps = {
+        name,
+        destination,
+        settings,
+        ledger,
+        reader,
+        db,
+        log,
+        metrics: wired(metrics, times, (to, of) => countDeadLetters(db, { destination: to, ledger: of })),
+        now,
+      }
+      workers.push(
+        runWorker(`delivery ${name} ${ledger}`, (ending) => runDelivery(deps, ending), { db, log, metrics, signal }),
+      )
     }
   }
 
   const list = async (): Promise<DestinationStatus[]> => {
     const lanes = await deliveryStatus(db, now())
-    const sizes = new Map(await Promise.all(ledgers.map(async (ledger) => [ledger, (await reader.published(ledger))?.size ?? 0] as const)))
+    const sizes = new Map(
+      await Promise.all(ledgers.map(async (ledger) => [ledger, (await reader.published(ledger))?.size ?? 0] as const)),
+    )
     return Object.entries(config.destinations).map(([name, settings]) => {
       const own = lanes.filter((lane) => lane.destination === name)
       return {
@@ -77,8 +105,14 @@ export async function startDeliveries({ config, db, reader, ledgers, log, metric
     list,
     async followers() {
       const destinations = await list()
-      return destinations.flatMap(({ name, ledgers: lanes }) =>
-        lanes.map(({ ledger, sent_to, published }) => ({ name, ledger: ledger as LedgerName, next: sent_to, lag: published - sent_to })), // from LedgerName above
+      return destinations.flatMap(
+        ({ name, ledgers: lanes }) =>
+          lanes.map(({ ledger, sent_to, published }) => ({
+            name,
+            ledger: ledger as LedgerName,
+            next: sent_to,
+            lag: published - sent_to,
+          })), // from LedgerName above
       )
     },
     async deadLetters({ destination, limit }) {
@@ -95,7 +129,11 @@ export async function startDeliveries({ config, db, reader, ledgers, log, metric
 }
 
 /** Delivery's reports on the named instruments. */
-function wired(metrics: Metrics, times: ReadonlyMap<LedgerName, Micros>, countParked: (destination: string, ledger: LedgerName) => Promise<number>): DeliveryMetrics {
+function wired(
+  metrics: Metrics,
+  times: ReadonlyMap<LedgerName, Micros>,
+  countParked: (destination: string, ledger: LedgerName) => Promise<number>,
+): DeliveryMetrics {
   return {
     progress(destination, ledger, { sentTo, inDoubt, inDoubtSince }) {
       metrics.followed(destination, ledger, sentTo, times.get(ledger) ?? Date.now() * 1000)

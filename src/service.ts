@@ -76,14 +76,21 @@ export async function startService(config: Config, version: string): Promise<Ser
     // Nothing is recorded by a service that has another key or guard than the ledgers were opened with.
     const operationsName = toLedgerName(`${config.org}/operations`)
     const guard = await signer.guardId()
-    const keyFacts = await Promise.all(ledgers.map(async (ledger) => ({ ledger, origin: originOf(ledger), vkey: await signer.vkey(ledger), guard })))
+    const keyFacts = await Promise.all(
+      ledgers.map(async (ledger) => ({ ledger, origin: originOf(ledger), vkey: await signer.vkey(ledger), guard })),
+    )
     for (const facts of keyFacts) await checkKeyRecord(db, reader, operationsName, facts)
 
     const node = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
     const books = new Map<LedgerName, Book>()
     for (const ledger of ledgers) {
-      const onAppend = (records: number, size: number, ms: number): void => metrics.recorded(ledger, records, size, ms / 1000)
-      const book = keep(`book ${ledger}`, await openBook({ ledger, db, signer, reader, watch, node, log, onAppend }), (opened) => opened.close())
+      const onAppend = (records: number, size: number, ms: number): void =>
+        metrics.recorded(ledger, records, size, ms / 1000)
+      const book = keep(
+        `book ${ledger}`,
+        await openBook({ ledger, db, signer, reader, watch, node, log, onAppend }),
+        (opened) => opened.close(),
+      )
       const observe = async (): Promise<void> => {
         const published = await reader.published(ledger)
         if (published !== undefined) metrics.published(ledger, published.size, published.lastTime)
@@ -109,7 +116,11 @@ export async function startService(config: Config, version: string): Promise<Ser
     const openParts = createOpenParts(join(config.data_dir, 'open-parts'))
     const runs = createRunsStore(db, reader)
     const parts = createParts({
-      pool, bookOf, runs, openParts, artifactsFolder,
+      pool,
+      bookOf,
+      runs,
+      openParts,
+      artifactsFolder,
       async keep(bytes) {
         const writer = await artifacts.writer()
         await writer.write(bytes)
@@ -123,7 +134,15 @@ export async function startService(config: Config, version: string): Promise<Ser
         maxFiles: config.intake.max_files,
       },
     })
-    const admission = createAdmission({ org: config.org, bookOf, reader, runs, parts, log, maxInventoryFiles: 1_000_000 })
+    const admission = createAdmission({
+      org: config.org,
+      bookOf,
+      reader,
+      runs,
+      parts,
+      log,
+      maxInventoryFiles: 1_000_000,
+    })
     const finishing = finishOpenParts({ openParts, artifacts, runs, parts, log, signal: ending.signal })
     started.push({
       name: 'open parts',
@@ -134,13 +153,20 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const ofRuns = ledgers.filter((ledger) => ['unit', 'integration'].includes(ledgerKindOf(ledger)))
     const abandoning = (signal: AbortSignal) => runAbandonment({ db, ledgers: ofRuns, bookOf, runs, log }, signal)
-    keep('abandonment', runWorker('abandonment', abandoning, { db, log, metrics, signal: ending.signal }), (ended) => ended)
+    const abandoned = runWorker('abandonment', abandoning, { db, log, metrics, signal: ending.signal })
+    started.push({ name: 'abandonment', stop: () => abandoned })
 
     const tokens = createTokens(db)
     const tokenFile = join(config.data_dir, 'operator-token')
     await ensureOperatorToken(db, tokenFile, config.org)
     const uses = createUses(operations, log)
-    const server = await createServer(config.http, { authenticate: tokens.authenticate, recordUse: uses.record, logPublic: config.log.public, log, onAnswer: (method, route, status, seconds) => metrics.request(method, route ?? 'none', status, seconds) })
+    const server = await createServer(config.http, {
+      authenticate: tokens.authenticate,
+      recordUse: uses.record,
+      logPublic: config.log.public,
+      log,
+      onAnswer: (method, route, status, seconds) => metrics.request(method, route ?? 'none', status, seconds),
+    })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
     const feed = createFeed({ reader, cursors, earliest: async () => 0 })
     const treeOf = (ledger: LedgerName) => books.get(ledger)?.tree
@@ -155,7 +181,16 @@ export async function startService(config: Config, version: string): Promise<Ser
       async readStatus() {
         const status = await readBooks()
         const ledgerStatus = status.ledgers.map((one) => ({ ...one }))
-        return { version, org: config.org, node, database: storage.database, ...status, ledgers: ledgerStatus, followers: await deliveries.followers(), consumers: feed.consumers(config.org) }
+        return {
+          version,
+          org: config.org,
+          node,
+          database: storage.database,
+          ...status,
+          ledgers: ledgerStatus,
+          followers: await deliveries.followers(),
+          consumers: feed.consumers(config.org),
+        }
       },
       listDestinations: deliveries.list,
       listDeadLetters: deliveries.deadLetters,
@@ -169,7 +204,11 @@ export async function startService(config: Config, version: string): Promise<Ser
     metrics.setClock(async () => (await readBooks()).emitted_at / 1e6)
 
     const minute = setInterval(() => void uses.flush(), 60_000)
-    const day = setInterval(() => void ensurePartitions(db).catch((error: unknown) => log.error('partitions.failed', { error: String(error) })), 6 * 3_600_000)
+    const day = setInterval(
+      () =>
+        void ensurePartitions(db).catch((error: unknown) => log.error('partitions.failed', { error: String(error) })),
+      6 * 3_600_000,
+    )
     keep('uses', uses, async () => {
       clearInterval(minute)
       clearInterval(day)

@@ -43,7 +43,9 @@ export async function openStorage(config: Config, log: Logger, by: 'service' | '
     const db = createDatabase({ url, maxConnections: config.database.connections, log })
     const watch = createWatch(db)
     await ensurePartitions(db)
-    const { rows } = await db.query<{ version: string }>({ text: `select current_setting('server_version') as version` })
+    const { rows } = await db.query<{ version: string }>({
+      text: `select current_setting('server_version') as version`,
+    })
     return {
       db,
       watch,
@@ -62,12 +64,22 @@ export async function openStorage(config: Config, log: Logger, by: 'service' | '
   }
 }
 
-function openEmbedded(folder: string, log: Logger, by: 'service' | 'command'): Promise<Omit<Embedded, 'lost'> & Partial<Embedded>> {
+function openEmbedded(
+  folder: string,
+  log: Logger,
+  by: 'service' | 'command',
+): Promise<Omit<Embedded, 'lost'> & Partial<Embedded>> {
   return by === 'service' ? startEmbedded(folder, { log }) : joinEmbedded(folder, { log })
 }
 
 /** This month's partitions and those of the months ahead; those that exist stay. */
 export async function ensurePartitions(db: Database): Promise<void> {
-  await db.query({ text: `select ensure_partitions(date_trunc('month', now() at time zone 'UTC')::date, $1)`, values: [monthsAhead + 1] })
-  await db.query({ text: `select ensure_delivery_partitions(date_trunc('month', now() at time zone 'UTC')::date, $1)`, values: [monthsAhead + 1] })
+  await db.query({
+    text: `select ensure_partitions(date_trunc('month', now() at time zone 'UTC')::date, $1)`,
+    values: [monthsAhead + 1],
+  })
+  await db.query({
+    text: `select ensure_delivery_partitions(date_trunc('month', now() at time zone 'UTC')::date, $1)`,
+    values: [monthsAhead + 1],
+  })
 }

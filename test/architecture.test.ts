@@ -31,7 +31,18 @@ const table: Readonly<Record<string, readonly string[]>> = {
   signing: ['record', 'log'],
   ledger: ['record', 'log', 'verify', 'telemetry', 'database', 'objects', 'signing'],
   access: ['record', 'telemetry', 'database'],
-  admission: ['record', 'log', 'telemetry', 'formats', 'contract', 'api', 'database/database', 'objects', 'ledger', 'access'],
+  admission: [
+    'record',
+    'log',
+    'telemetry',
+    'formats',
+    'contract',
+    'api',
+    'database/database',
+    'objects',
+    'ledger',
+    'access',
+  ],
   delivery: ['record', 'telemetry', 'database', 'ledger'],
   history: ['record', 'telemetry', 'contract', 'database', 'ledger'],
   archive: ['record', 'log', 'verify', 'telemetry', 'database', 'objects', 'signing', 'ledger'],
@@ -90,7 +101,9 @@ function mayImport({ from, to }: Import): boolean {
   if (room === target) return true
   if (room === 'cli') return target === 'commands'
   if (room === 'commands')
-    return clientRooms.includes(target) || (serverCommands.includes(from) && (rootFiles.includes(target) || target in table))
+    return (
+      clientRooms.includes(target) || (serverCommands.includes(from) && (rootFiles.includes(target) || target in table))
+    )
   if (rootFiles.includes(room)) return spine.includes(target) || rootFiles.includes(target)
   const allowed = table[room] ?? []
   return allowed.includes(target) || allowed.includes(to)

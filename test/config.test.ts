@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { type Environment, readConfig, withoutSecrets } from '../src/config.ts'
 import { Problem } from '../src/record/problem.ts'
 
-const refusal = (text: string | undefined, env: Environment = {}, flags: Record<string, unknown> = {}): string => {
+const refusal = (
+  text: string | undefined,
+  env: Environment = {},
+  flags: Record<string, string | undefined> = {},
+): string => {
   try {
     readConfig(text, env, flags)
   } catch (error) {
@@ -17,7 +21,12 @@ const refusal = (text: string | undefined, env: Environment = {}, flags: Record<
 describe('readConfig', () => {
   it('needs nothing at all', () => {
     const config = readConfig(undefined, {})
-    expect(config).toMatchObject({ org: 'main', public_host: 'localhost', http: { host: '127.0.0.1', port: 7_357 }, database: { connections: 16 } })
+    expect(config).toMatchObject({
+      org: 'main',
+      public_host: 'localhost',
+      http: { host: '127.0.0.1', port: 7_357 },
+      database: { connections: 16 },
+    })
     expect(config.data_dir).toBe(resolve('.proofline'))
     expect(config.otlp).toBe(false)
     expect(readConfig('', {})).toEqual(config)
@@ -29,13 +38,18 @@ describe('readConfig', () => {
     expect(readConfig(file, { PROOFLINE_HTTP_PORT: '2' }).http).toMatchObject({ host: 'file', port: 2 })
     expect(readConfig(file, { PROOFLINE_PORT: '2' }, { port: '3' }).http).toMatchObject({ host: 'file', port: 3 })
     expect(readConfig(file, { PROOFLINE_ORG: 'env' }, { org: undefined }).org).toBe('env')
-    expect(readConfig(undefined, {}, { data_dir: '/data', public_host: 'example.org' })).toMatchObject({ data_dir: '/data', public_host: 'example.org' })
+    expect(readConfig(undefined, {}, { data_dir: '/data', public_host: 'example.org' })).toMatchObject({
+      data_dir: '/data',
+      public_host: 'example.org',
+    })
   })
 
   it('takes DATABASE_URL, but PROOFLINE_DATABASE_URL before it and both before the file', () => {
     const file = 'database: { url: "postgres://file/x" }'
     expect(readConfig(file, { DATABASE_URL: 'postgres://a/x' }).database.url).toBe('postgres://a/x')
-    expect(readConfig(file, { DATABASE_URL: 'postgres://a/x', PROOFLINE_DATABASE_URL: 'postgres://b/x' }).database.url).toBe('postgres://b/x')
+    expect(
+      readConfig(file, { DATABASE_URL: 'postgres://a/x', PROOFLINE_DATABASE_URL: 'postgres://b/x' }).database.url,
+    ).toBe('postgres://b/x')
     expect(readConfig(file, { DATABASE_URL: '' }).database.url).toBe('postgres://file/x')
   })
 
@@ -51,7 +65,12 @@ describe('readConfig', () => {
       PROOFLINE_DESTINATIONS_MAIN_SIEM_LOOK_DELAYS_MS: '[1, 2]',
       PROOFLINE_DESTINATIONS_MAIN_SIEM_RETRY_DELAYS_MS: '3,4',
     })
-    expect(config).toMatchObject({ org: '2024', database: { connections: 20 }, log: { public: true }, http: { limits: { uploads: 8 }, trusted_proxies: ['10.0.0.1', '10.0.0.2'] } })
+    expect(config).toMatchObject({
+      org: '2024',
+      database: { connections: 20 },
+      log: { public: true },
+      http: { limits: { uploads: 8 }, trusted_proxies: ['10.0.0.1', '10.0.0.2'] },
+    })
     const siem = config.destinations['main-siem']
     expect(siem).toMatchObject({ look_delays_ms: [1, 2], retry_delays_ms: [3, 4] })
     expect(siem?.type === 'elastic' && siem.password?.reveal()).toBe('0123456')
@@ -68,12 +87,30 @@ describe('readConfig', () => {
     expect(splunk?.type === 'splunk' && splunk.token?.reveal()).toBe('true')
   })
 
-  it.each<[string, string | undefined, Environment, Record<string, unknown>, RegExp]>([
+  it.each<[string, string | undefined, Environment, Record<string, string>, RegExp]>([
     ['an unknown key', 'htpp: { port: 1 }', {}, {}, /^htpp: there is no such setting$/],
     ['an unknown key below another', 'http: { prot: 1 }', {}, {}, /^http\.prot: there is no such setting$/],
-    ['an unknown variable', undefined, { PROOFLINE_HTTP_PROT: '1' }, {}, /^PROOFLINE_HTTP_PROT: there is no such setting$/],
-    ['a variable of a destination that is not there', undefined, { PROOFLINE_DESTINATIONS_X_TOKEN: 'a' }, {}, /^PROOFLINE_DESTINATIONS_X_TOKEN: there is no such setting$/],
-    ['a variable of another kind of destination', undefined, { PROOFLINE_DESTINATIONS_X_TYPE: 'elastic', PROOFLINE_DESTINATIONS_X_TOKEN: 'a' }, {}, /X_TOKEN: there is no such setting/],
+    [
+      'an unknown variable',
+      undefined,
+      { PROOFLINE_HTTP_PROT: '1' },
+      {},
+      /^PROOFLINE_HTTP_PROT: there is no such setting$/,
+    ],
+    [
+      'a variable of a destination that is not there',
+      undefined,
+      { PROOFLINE_DESTINATIONS_X_TOKEN: 'a' },
+      {},
+      /^PROOFLINE_DESTINATIONS_X_TOKEN: there is no such setting$/,
+    ],
+    [
+      'a variable of another kind of destination',
+      undefined,
+      { PROOFLINE_DESTINATIONS_X_TYPE: 'elastic', PROOFLINE_DESTINATIONS_X_TOKEN: 'a' },
+      {},
+      /X_TOKEN: there is no such setting/,
+    ],
     ['a number that is none', undefined, { PROOFLINE_PORT: '80a' }, {}, /^http\.port: .*number/],
     ['a port that is none, from the command line', undefined, {}, { port: '70000' }, /^http\.port: /],
     ['a boolean that is none', undefined, { PROOFLINE_LOG_PUBLIC: 'yes' }, {}, /^log\.public: .*boolean/],
@@ -81,23 +118,57 @@ describe('readConfig', () => {
     ['a file that is no mapping', '- a\n- b\n', {}, {}, /is not a mapping/],
     ['a file that is no YAML', 'a: [1', {}, {}, /./],
     ['a key twice', 'org: a\norg: b\n', {}, {}, /unique/i],
-    ['rights for a database that is not named', 'database: { owner_url: "postgres://x/y" }', {}, {}, /^database\.owner_url: is given without database\.url$/],
+    [
+      'rights for a database that is not named',
+      'database: { owner_url: "postgres://x/y" }',
+      {},
+      {},
+      /^database\.owner_url: is given without database\.url$/,
+    ],
     ['a certificate without its key', 'http: { tls: { certificate_file: a.pem } }', {}, {}, /^http\.tls\.key_file: /],
     ['a destination of no kind', 'destinations: { a: { url: "https://x" } }', {}, {}, /^destinations\.a\.type: /],
-    ['a missing secret', 'destinations: { a: { type: splunk, url: "https://x", proof: answer } }', {}, {}, /^destinations\.a\.token: is missing: give token or token_file$/],
-    ['a secret given twice', 'destinations: { a: { type: splunk, url: "https://x", proof: answer, token: a, token_file: b } }', {}, {}, /^destinations\.a\.token: is given twice/],
-    ['two ways to log in', 'destinations: { a: { type: elastic, url: "https://x", api_key: k, username: u, password: p } }', {}, {}, /^destinations\.a\.username: is given besides api_key/],
+    [
+      'a missing secret',
+      'destinations: { a: { type: splunk, url: "https://x", proof: answer } }',
+      {},
+      {},
+      /^destinations\.a\.token: is missing: give token or token_file$/,
+    ],
+    [
+      'a secret given twice',
+      'destinations: { a: { type: splunk, url: "https://x", proof: answer, token: a, token_file: b } }',
+      {},
+      {},
+      /^destinations\.a\.token: is given twice/,
+    ],
+    [
+      'two ways to log in',
+      'destinations: { a: { type: elastic, url: "https://x", api_key: k, username: u, password: p } }',
+      {},
+      {},
+      /^destinations\.a\.username: is given besides api_key/,
+    ],
   ])('refuses %s by its name', (_what, file, env, flags, message) => {
     expect(refusal(file, env, flags)).toMatch(message)
   })
 
   it('never says the value that it refuses, which may be a secret in the wrong place', () => {
     expect(refusal('http: { port: hunter2 }')).not.toContain('hunter2')
-    expect(refusal('destinations: { a: { type: splunk, url: "https://user:hunter2@x", token: t, proof: answer } }')).not.toContain('hunter2')
+    expect(
+      refusal('destinations: { a: { type: splunk, url: "https://user:hunter2@x", token: t, proof: answer } }'),
+    ).not.toContain('hunter2')
   })
 
   it('leaves other variables alone', () => {
-    const env = { PROOFLINE_URL: 'x', PROOFLINE_TOKEN: 'y', PROOFLINE_TOKEN_FILE: 'z', PROOFLINE_DEBUG: '1', PROOFLINE_RESTARTED: '1', PROOFLINE_ORG: '', HOME: '/' }
+    const env = {
+      PROOFLINE_URL: 'x',
+      PROOFLINE_TOKEN: 'y',
+      PROOFLINE_TOKEN_FILE: 'z',
+      PROOFLINE_DEBUG: '1',
+      PROOFLINE_RESTARTED: '1',
+      PROOFLINE_ORG: '',
+      HOME: '/',
+    }
     expect(readConfig(undefined, env)).toEqual(readConfig(undefined, {}))
     expect(readConfig(undefined, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x' }).otlp).toBe(true)
   })
@@ -106,7 +177,10 @@ describe('readConfig', () => {
 describe('withoutSecrets', () => {
   it('shows neither passwords in addresses nor what is a secret', () => {
     const file = 'destinations: { a: { type: splunk, url: "https://x", proof: answer, token: hunter1 } }'
-    const env = { DATABASE_URL: 'postgres://user:hunter2@db/x?sslpassword=hunter3&sslmode=require', PROOFLINE_DATABASE_OWNER_URL: 'postgres://db/x?user=a&password=hunter4' }
+    const env = {
+      DATABASE_URL: 'postgres://user:hunter2@db/x?sslpassword=hunter3&sslmode=require',
+      PROOFLINE_DATABASE_OWNER_URL: 'postgres://db/x?user=a&password=hunter4',
+    }
     const shown = JSON.stringify(withoutSecrets(readConfig(file, env)))
     expect(shown).not.toMatch(/hunter/)
     expect(shown).toContain('postgres://user:[secret]@db/x?sslpassword=[secret]&sslmode=require')

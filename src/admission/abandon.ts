@@ -41,8 +41,12 @@ export async function runAbandonment(deps: AbandonDeps, signal: AbortSignal): Pr
   }
 }
 
-async function abandonIn(ledger: LedgerName, { db, bookOf, runs, log, ageMs = 24 * hourMs }: AbandonDeps, signal: AbortSignal): Promise<void> {
-  for (let after = ''; !signal.aborted; ) {
+async function abandonIn(
+  ledger: LedgerName,
+  { db, bookOf, runs, log, ageMs = 24 * hourMs }: AbandonDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let after = ''; !signal.aborted;) {
     const found = await findOpenRuns(db, ledger, ageMs * 1000, after, runsAtOnce)
     for (const run of found) {
       if (signal.aborted) return

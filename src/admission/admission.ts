@@ -1,6 +1,14 @@
 import { hash } from 'node:crypto'
 import { type Principal, may } from '../access/principal.ts'
-import type { Declaration, DeclarationAnswer, InventoryAnswer, PartReceipt, PushAnswer, SealReceipt, SealRequest } from '../api/runs.ts'
+import type {
+  Declaration,
+  DeclarationAnswer,
+  InventoryAnswer,
+  PartReceipt,
+  PushAnswer,
+  SealReceipt,
+  SealRequest,
+} from '../api/runs.ts'
 import type { Recorded } from '../ledger/appender.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
@@ -27,7 +35,11 @@ export interface Admission {
   addInventory(who: Principal, run: string, body: AsyncIterable<Uint8Array>): Promise<Admitted<InventoryAnswer>>
   addPart(who: Principal, run: string, part: PartRequest): Promise<Admitted<PartReceipt>>
   close(who: Principal, run: string, body: SealRequest): Promise<Admitted<SealReceipt>>
-  push(who: Principal, run: string, push: { declaration: Declaration; part: PartRequest; seal: SealRequest }): Promise<Admitted<PushAnswer>>
+  push(
+    who: Principal,
+    run: string,
+    push: { declaration: Declaration; part: PartRequest; seal: SealRequest },
+  ): Promise<Admitted<PushAnswer>>
 }
 
 /** `created` is false when the same content had been recorded before. */
@@ -69,15 +81,22 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     } catch (error) {
       const problem = error instanceof Problem ? error : undefined
       // What says "not now" is no judgement of what was offered.
-      if (problem === undefined || isPassing(problem) || problem.code === 'integrity' || problem.code === 'internal') throw error
+      if (problem === undefined || isPassing(problem) || problem.code === 'integrity' || problem.code === 'internal')
+        throw error
       await bookOf(offered.ledger).appender.submit([rejectionSubmission(offered, problem)])
-      log.warn('submission.refused', { run: offered.run, part: offered.part, code: problem.code, detail: problem.message })
+      log.warn('submission.refused', {
+        run: offered.run,
+        part: offered.part,
+        code: problem.code,
+        detail: problem.message,
+      })
       throw problem
     }
   }
 
   const demand = (who: Principal, repository: string): void => {
-    if (!may(who, 'push', { org: deps.org, repository })) throw new Problem('forbidden', `this credential may not push for ${repository}`)
+    if (!may(who, 'push', { org: deps.org, repository }))
+      throw new Problem('forbidden', `this credential may not push for ${repository}`)
   }
 
   /** The run as it was declared, for whoever may push for its repository. */
@@ -96,15 +115,26 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     const book = bookOf(ledger)
     const payload = printPayload('build', ledger, { repository, build, commit, ref })
     const recorded = await book.appender.submit([
-      { key: keys.build(repository, build), digest: digestOf({ repository, build }), firstWins: true, conflict: 'internal', segments: [packSegment('build', [payload])] },
+      {
+        key: keys.build(repository, build),
+        digest: digestOf({ repository, build }),
+        firstWins: true,
+        conflict: 'internal',
+        segments: [packSegment('build', [payload])],
+      },
     ])
     return only(recorded).firstSeq
   }
 
-  const runSubmission = async (who: Principal, run: string, body: Declaration): Promise<{ fields: RunFields; submission: Submission }> => {
+  const runSubmission = async (
+    who: Principal,
+    run: string,
+    body: Declaration,
+  ): Promise<{ fields: RunFields; submission: Submission }> => {
     demand(who, body.repository)
     const ledger = ledgerOf(run)
-    if (!run.endsWith(`.${body.test_type}`)) throw new Problem('test_type_mismatch', `${run} does not end in .${body.test_type}`)
+    if (!run.endsWith(`.${body.test_type}`))
+      throw new Problem('test_type_mismatch', `${run} does not end in .${body.test_type}`)
     const build_seq = await buildSeq(body)
     const { fields, payload, list } = runPayload(ledger, run, body, build_seq, byOf(who))
     if (list !== undefined) await parts.keepList(list)
@@ -121,14 +151,31 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     }
   }
 
-  const declarationAnswer = async (ledger: LedgerName, run: string, body: Declaration, recorded: Recorded): Promise<DeclarationAnswer> => {
+  const declarationAnswer = async (
+    ledger: LedgerName,
+    run: string,
+    body: Declaration,
+    recorded: Recorded,
+  ): Promise<DeclarationAnswer> => {
     const record = await recordAt(ledger, recorded.firstSeq)
     const inventory = !(await runs.hasInventory(ledger, body.repository, body.commit))
-    return { run, ledger, id: record.id, seq: record.seq, recorded_at: printTime(record.recordedAt), missing: { inventory, line_maps: [] } }
+    return {
+      run,
+      ledger,
+      id: record.id,
+      seq: record.seq,
+      recorded_at: printTime(record.recordedAt),
+      missing: { inventory, line_maps: [] },
+    }
   }
 
   const sealOf = async (fields: RunFields, body: SealRequest): Promise<Submission> =>
-    sealSubmission(fields, body, await bookOf(fields.ledger).link(fields.repository, fields.suite, ':seal', 0), parts.keepList)
+    sealSubmission(
+      fields,
+      body,
+      await bookOf(fields.ledger).link(fields.repository, fields.suite, ':seal', 0),
+      parts.keepList,
+    )
 
   return {
     async declare(who, run, body) {
@@ -151,12 +198,23 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         const digest = hash('sha256', files.map((file) => `${file.path}\0${file.blob}\n`).join(''), 'buffer')
         const segments: PackedSegment[] = []
         for (const group of groupPayloads(inventoryPayloads(ledger, repository, commit, files))) {
-          segments.push(packSegment('inventory', group, await bookOf(ledger).link(repository, suite, ':inventory', segments.length)))
+          segments.push(
+            packSegment(
+              'inventory',
+              group,
+              await bookOf(ledger).link(repository, suite, ':inventory', segments.length),
+            ),
+          )
         }
         const key = keys.inventory(repository, commit)
-        const recorded = only(await bookOf(ledger).appender.submit([{ key, digest, firstWins: true, conflict: 'internal', segments }]))
+        const recorded = only(
+          await bookOf(ledger).appender.submit([{ key, digest, firstWins: true, conflict: 'internal', segments }]),
+        )
         const total = fieldOf(await reader.payload(ledger, recorded.firstSeq), 'total')
-        return { created: !recorded.repeated, answer: { repository, commit, files: total, records: [recorded.firstSeq, recorded.lastSeq] } }
+        return {
+          created: !recorded.repeated,
+          answer: { repository, commit, files: total, records: [recorded.firstSeq, recorded.lastSeq] },
+        }
       })
     },
 
@@ -166,7 +224,10 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       return recordingRefusals(offered, async () => {
         const fields = await declared(who, offered)
         const recorded = await parts.record(fields, request, offered)
-        return { created: !recorded.repeated, answer: partReceipt(await recordAt(ledger, recorded.firstSeq), recorded.checkpoint) }
+        return {
+          created: !recorded.repeated,
+          answer: partReceipt(await recordAt(ledger, recorded.firstSeq), recorded.checkpoint),
+        }
       })
     },
 
@@ -176,19 +237,30 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       return recordingRefusals(offered, async () => {
         const fields = await declared(who, offered)
         const recorded = only(await bookOf(ledger).appender.submit([await sealOf(fields, body)]))
-        return { created: !recorded.repeated, answer: sealReceipt(await recordAt(ledger, recorded.firstSeq), recorded.checkpoint) }
+        return {
+          created: !recorded.repeated,
+          answer: sealReceipt(await recordAt(ledger, recorded.firstSeq), recorded.checkpoint),
+        }
       })
     },
 
     async push(who, run, { declaration, part, seal }) {
       const ledger = ledgerOf(run)
-      const offered: Offered = { ledger, run, part: part.name, repository: declaration.repository, commit: declaration.commit, by: byOf(who) }
+      const offered: Offered = {
+        ledger,
+        run,
+        part: part.name,
+        repository: declaration.repository,
+        commit: declaration.commit,
+        by: byOf(who),
+      }
       return recordingRefusals(offered, async () => {
         const { fields, submission } = await runSubmission(who, run, declaration)
         const ofPart = await parts.prepare(fields, part, offered)
         const recorded = await bookOf(ledger).appender.submit([submission, ...ofPart, await sealOf(fields, seal)])
         const [ofRun, recordedPart, sealed] = [recorded[0], recorded.at(-2), recorded.at(-1)]
-        if (ofRun === undefined || recordedPart === undefined || sealed === undefined) throw new Error('the appender answered too little')
+        if (ofRun === undefined || recordedPart === undefined || sealed === undefined)
+          throw new Error('the appender answered too little')
         return {
           created: !sealed.repeated,
           answer: {

@@ -1,6 +1,13 @@
 import type { PackedSegment } from '../ledger/segments.ts'
 import { Problem } from '../record/problem.ts'
-import { type FromWorker, type Link, type ParseJob, type ParseSummary, type ToWorker, createMailbox } from './messages.ts'
+import {
+  type FromWorker,
+  type Link,
+  type ParseJob,
+  type ParseSummary,
+  type ToWorker,
+  createMailbox,
+} from './messages.ts'
 import type { ParsePool } from './pool.ts'
 
 /**
@@ -75,7 +82,8 @@ export async function takeIn(pool: ParsePool, job: ParseJob, body: AsyncIterable
       if (waiting > 0) handOver()
       box.send({ type: 'end' })
     } catch (error) {
-      const problem = error instanceof Problem ? error : new Problem('body_incomplete', `the body broke off after ${bytes} bytes`)
+      const problem =
+        error instanceof Problem ? error : new Problem('body_incomplete', `the body broke off after ${bytes} bytes`)
       box.send({ type: 'broken', code: problem.code, detail: problem.message })
     }
   }

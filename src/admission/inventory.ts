@@ -17,13 +17,15 @@ export async function readInventory(body: AsyncIterable<Uint8Array>, maxFiles: n
     for await (const chunk of body) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
       rest = lines.pop() ?? ''
-      if (rest.length > 16_384) throw new Problem('request_invalid', `line ${line + lines.length + 1} of the inventory is too long`)
+      if (rest.length > 16_384)
+        throw new Problem('request_invalid', `line ${line + lines.length + 1} of the inventory is too long`)
       for (const text of lines) take(text)
     }
     take(rest + decoder.decode())
   } catch (error) {
     if (error instanceof Problem) throw error
-    if (error instanceof TypeError) throw new Problem('request_invalid', `line ${line + 1} of the inventory is not UTF-8`)
+    if (error instanceof TypeError)
+      throw new Problem('request_invalid', `line ${line + 1} of the inventory is not UTF-8`)
     throw new Problem('body_incomplete', 'the inventory broke off', { cause: error })
   }
   files.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
@@ -40,9 +42,16 @@ function toFile(text: string, line: number): InventoryFile {
     throw new Problem('request_invalid', `line ${line} of the inventory is not JSON`)
   }
   const { path, blob } = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  if (typeof path !== 'string' || path === '' || path.includes('\0') || typeof blob !== 'string' || !/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(blob)) {
+  if (
+    typeof path !== 'string' ||
+    path === '' ||
+    path.includes('\0') ||
+    typeof blob !== 'string' ||
+    !/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(blob)
+  ) {
     throw new Problem('request_invalid', `line ${line} of the inventory is not {"path","blob"}`)
   }
-  if (Buffer.byteLength(JSON.stringify(path)) > 1_026) throw new Problem('record_too_large', `line ${line}: the path is over 1,024 bytes`)
+  if (Buffer.byteLength(JSON.stringify(path)) > 1_026)
+    throw new Problem('record_too_large', `line ${line}: the path is over 1,024 bytes`)
   return { path, blob }
 }

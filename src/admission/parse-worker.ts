@@ -9,7 +9,15 @@ import { createFolderObjects } from '../objects/folder.ts'
 import { type FileCoverage, type RunContext, coveragePayloads } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
 import type { Totals } from '../record/run.ts'
-import { type FromWorker, type Link, type Mailbox, type ParseJob, type ParseSummary, type ToWorker, createMailbox } from './messages.ts'
+import {
+  type FromWorker,
+  type Link,
+  type Mailbox,
+  type ParseJob,
+  type ParseSummary,
+  type ToWorker,
+  createMailbox,
+} from './messages.ts'
 
 /**
  * A worker thread: takes a body in (decompress, limit, hash, keep, parse), answers what it found, then makes payloads and segments as fast
@@ -57,7 +65,11 @@ async function work(job: ParseJob, box: Box, seen: Seen): Promise<void> {
     throw error
   }
   const { sha256 } = await artifact.commit()
-  const run: RunContext = { ...job.run, artifact_sha256: sha256, ...(report.tool === undefined ? {} : { tool: report.tool }) }
+  const run: RunContext = {
+    ...job.run,
+    artifact_sha256: sha256,
+    ...(report.tool === undefined ? {} : { tool: report.tool }),
+  }
   const { totals, kept } = countFiles(report, run)
   box.send({ type: 'summary', summary: summaryOf(report, totals, sha256, seen.bytes) })
   const asked = await box.next()
@@ -67,7 +79,12 @@ async function work(job: ParseJob, box: Box, seen: Seen): Promise<void> {
 }
 
 /** Decoded bytes of the body, limited, hashed and kept on the way. */
-async function* decode(job: ParseJob, box: Box, seen: Seen, keep: (chunk: Uint8Array) => Promise<void>): AsyncGenerator<Uint8Array> {
+async function* decode(
+  job: ParseJob,
+  box: Box,
+  seen: Seen,
+  keep: (chunk: Uint8Array) => Promise<void>,
+): AsyncGenerator<Uint8Array> {
   const digest = createHash('sha256')
   const announced = job.digests.map(({ algorithm, base64 }) => ({ algorithm, base64, found: createHash(algorithm) }))
   let encoded = 0
@@ -87,7 +104,8 @@ async function* decode(job: ParseJob, box: Box, seen: Seen, keep: (chunk: Uint8A
   let kept: Promise<void> = Promise.resolve()
   for await (const chunk of decompress(job.encoding, arriving())) {
     seen.bytes += chunk.length
-    if (seen.bytes > limits.maxDecodedBytes) throw new Problem('expansion_limit', `the decoded body is larger than ${limits.maxDecodedBytes} bytes`)
+    if (seen.bytes > limits.maxDecodedBytes)
+      throw new Problem('expansion_limit', `the decoded body is larger than ${limits.maxDecodedBytes} bytes`)
     if (seen.bytes > limits.ratioFreeBytes && seen.bytes > encoded * limits.maxRatio) {
       throw new Problem('expansion_limit', `the body expands to more than ${limits.maxRatio} times its size`)
     }
@@ -101,11 +119,15 @@ async function* decode(job: ParseJob, box: Box, seen: Seen, keep: (chunk: Uint8A
   seen.sha256 = digest.digest('hex')
   for (const { algorithm, base64, found } of announced) {
     const sent = found.digest('base64')
-    if (sent !== base64) throw new Problem('digest_mismatch', `the body as sent has ${algorithm} ${sent}, announced was ${base64}`)
+    if (sent !== base64)
+      throw new Problem('digest_mismatch', `the body as sent has ${algorithm} ${sent}, announced was ${base64}`)
   }
 }
 
-async function* decompress(encoding: ParseJob['encoding'], chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* decompress(
+  encoding: ParseJob['encoding'],
+  chunks: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   if (encoding === 'identity') return yield* chunks
   const decoder = encoding === 'gzip' ? createGunzip() : createZstdDecompress()
   const source = Readable.from(chunks, { objectMode: false })
@@ -238,7 +260,12 @@ function summaryOf(report: ReportResult, recomputed: Totals, sha256: string, byt
 
 /** Problems of the content, after which the rest of the body can still be read. */
 function isOfReport({ code }: Problem): boolean {
-  return code !== 'body_incomplete' && code !== 'encoding_invalid' && code !== 'expansion_limit' && code !== 'digest_mismatch'
+  return (
+    code !== 'body_incomplete' &&
+    code !== 'encoding_invalid' &&
+    code !== 'expansion_limit' &&
+    code !== 'digest_mismatch'
+  )
 }
 
 parentPort?.on('message', ({ job, port }: { job: ParseJob; port: MessagePort }) => {

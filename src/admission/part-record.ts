@@ -29,7 +29,10 @@ const maxListBytes = 600
  * The payload of a `part` record. `list`, where there is one, holds all ranges and is to be kept before the record is made.
  * Throws Problem('record_too_large') when names and parameters alone do not fit.
  */
-export function partPayload({ id, part, parameters, summary }: PartName, ranges: readonly Range[]): { payload: Uint8Array; list: Uint8Array | undefined } {
+export function partPayload(
+  { id, part, parameters, summary }: PartName,
+  ranges: readonly Range[],
+): { payload: Uint8Array; list: Uint8Array | undefined } {
   const [first, last] = [ranges[0]?.[0], ranges.at(-1)?.[1]]
   const count = ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0)
   const fields = {
@@ -53,7 +56,11 @@ export function partPayload({ id, part, parameters, summary }: PartName, ranges:
   const longest = { ...fields, records: { first: most, last: most, count: most } }
   // Kind and schema are the same length as in every part: 60 bytes and the ledger's name.
   const room = maxPayloadBytes - jsonBytes(longest) - jsonBytes(id.ledger) - 60 - digestBytes - rangeBytes
-  if (room < 0) throw new Problem('record_too_large', `names and parameters of this part are ${-room} bytes longer than its record can hold`)
+  if (room < 0)
+    throw new Problem(
+      'record_too_large',
+      `names and parameters of this part are ${-room} bytes longer than its record can hold`,
+    )
   const refused = fitList(summary.refused.first, Math.min(maxListBytes, room / 3)).shown
   const unresolved = fitList(summary.unresolved.first, Math.min(maxListBytes, room / 3)).shown
   const fitted = fitList(ranges, room + rangeBytes - jsonBytes(refused) - jsonBytes(unresolved))
@@ -68,7 +75,11 @@ export function partPayload({ id, part, parameters, summary }: PartName, ranges:
 }
 
 /** The `part` record: made at the head, since it names the seqs of the part's slices. Recording it is what makes the slices count. */
-export function partSubmission(name: PartName, link: ChainLink, keepList: (list: Uint8Array) => Promise<void>): Submission {
+export function partSubmission(
+  name: PartName,
+  link: ChainLink,
+  keepList: (list: Uint8Array) => Promise<void>,
+): Submission {
   const { id, part, digest } = name
   partPayload(name, []) // refuses what cannot end before anything of it is recorded
   return {

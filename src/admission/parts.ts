@@ -66,7 +66,13 @@ export function createParts(deps: PartsDeps): Parts {
       artifactsFolder: deps.artifactsFolder,
       inventory: await runs.findInventory(run, request.name),
       run: {
-        ledger, run: run.run, part: request.name, repository, commit, suite, test_type,
+        ledger,
+        run: run.run,
+        part: request.name,
+        repository,
+        commit,
+        suite,
+        test_type,
         ...(ref === undefined ? {} : { ref }),
         ...(build === undefined ? {} : { build }),
         ...(build_seq === undefined ? {} : { build_seq }),
@@ -91,10 +97,21 @@ export function createParts(deps: PartsDeps): Parts {
     return (segments: PackedSegment[]): Submission => {
       const index = before === undefined ? 0 : before.index + 1
       // Over the payloads too: a part that is gone on with joins its first slices only when they are the very same bytes.
-      const own = digestOf([digest.toString('hex'), index, ...segments.map((segment) => hash('sha256', segment.idHashes, 'hex'))])
+      const own = digestOf([
+        digest.toString('hex'),
+        index,
+        ...segments.map((segment) => hash('sha256', segment.idHashes, 'hex')),
+      ])
       const decide = decideSlice(run.run, part, digest, before)
       before = { index, digest: own }
-      return { key: keys.slice(run.run, part, index), digest: own, run: run.run, conflict: 'part_conflict', decide, segments }
+      return {
+        key: keys.slice(run.run, part, index),
+        digest: own,
+        run: run.run,
+        conflict: 'part_conflict',
+        decide,
+        segments,
+      }
     }
   }
 
@@ -107,7 +124,11 @@ export function createParts(deps: PartsDeps): Parts {
       const parameters = { format: request.format, strip: request.strip, root: request.root }
       const digest = partDigest(summary.sha256, parameters)
       const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
-      const part = partSubmission({ id: run, part: request.name, digest, parameters, summary }, await link(-1), deps.keep)
+      const part = partSubmission(
+        { id: run, part: request.name, digest, parameters, summary },
+        await link(-1),
+        deps.keep,
+      )
       const together: Submission[] = []
       const inFlight: Promise<unknown>[] = []
       let bytes = 0
@@ -121,7 +142,13 @@ export function createParts(deps: PartsDeps): Parts {
           continue
         }
         // More than one append: from here on the part is open, and a note on disk says how to finish it should we die.
-        note ??= await openParts.note({ ledger: run.ledger, run: run.run, part: request.name, sha256: summary.sha256, parameters })
+        note ??= await openParts.note({
+          ledger: run.ledger,
+          run: run.run,
+          part: request.name,
+          sha256: summary.sha256,
+          parameters,
+        })
         for (const waiting of together.splice(0)) inFlight.push(watched(book.appender.submit([waiting])))
         inFlight.push(watched(book.appender.submit([slice])))
         while (inFlight.length > slicesInFlight) await inFlight.shift()
@@ -150,7 +177,11 @@ export function createParts(deps: PartsDeps): Parts {
         const parameters = { format: request.format, strip: request.strip, root: request.root }
         const digest = partDigest(taken.summary.sha256, parameters)
         const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
-        const part = partSubmission({ id: run, part: request.name, digest, parameters, summary: taken.summary }, await link(-1), deps.keep)
+        const part = partSubmission(
+          { id: run, part: request.name, digest, parameters, summary: taken.summary },
+          await link(-1),
+          deps.keep,
+        )
         const slices: Submission[] = []
         const toSlice = slicer(run, request.name, digest)
         let bytes = 0

@@ -20,7 +20,9 @@ export function createParsePool(log: Logger, size: number = Math.max(4, availabl
   let closed = false
 
   const spawn = (): Worker => {
-    const worker = new Worker(new URL(import.meta.url.endsWith('.ts') ? './parse-worker.ts' : './parse-worker.js', import.meta.url))
+    const worker = new Worker(
+      new URL(import.meta.url.endsWith('.ts') ? './parse-worker.ts' : './parse-worker.js', import.meta.url),
+    )
     worker.unref()
     all.add(worker)
     // A worker that dies closes its job's port, which fails the job; the next job gets a fresh one.

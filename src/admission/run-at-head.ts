@@ -24,7 +24,11 @@ export async function readRunAtHead(at: AtHead): Promise<RunAtHead> {
   for (const [first, last] of joined) leaves.push(await at.leafHashes(first, last + 1))
   return {
     parts,
-    records: { first: joined[0]?.[0], last: joined.at(-1)?.[1], count: joined.reduce((sum, [first, last]) => sum + last - first + 1, 0) },
+    records: {
+      first: joined[0]?.[0],
+      last: joined.at(-1)?.[1],
+      count: joined.reduce((sum, [first, last]) => sum + last - first + 1, 0),
+    },
     root: Buffer.from(rootOfLeaves(Buffer.concat(leaves))).toString('hex'),
   }
 }

@@ -54,8 +54,26 @@ export function runPayload(
     }
   }
   const { repository, repository_id, commit, ref, build, suite, test_type, url, contract } = body
-  const fields: RunFields = { ledger, run, repository, repository_id, commit, ref, build, build_seq, suite, test_type, url, contract, configuration_digest, by }
-  const configuration = body.configuration === undefined && body.flags === undefined ? undefined : { files: body.configuration, flags: body.flags }
+  const fields: RunFields = {
+    ledger,
+    run,
+    repository,
+    repository_id,
+    commit,
+    ref,
+    build,
+    build_seq,
+    suite,
+    test_type,
+    url,
+    contract,
+    configuration_digest,
+    by,
+  }
+  const configuration =
+    body.configuration === undefined && body.flags === undefined
+      ? undefined
+      : { files: body.configuration, flags: body.flags }
   const { first_parents } = body
   const lists = { first_parents: first_parents ?? [], configuration: configuration ?? {} }
   // Whole when it fits; else the digest of everything left out, which the artifact store keeps, with as many first entries as there is room for.
@@ -63,9 +81,15 @@ export function runPayload(
   if (whole !== undefined) return { fields, payload: whole, list: undefined }
   const list = printList([lists])
   for (let room = maxPayloadBytes; room >= 0; room -= 256) {
-    const parents = first_parents === undefined ? undefined : { ...digestList(first_parents, room), sha256: hash('sha256', list, 'hex') }
+    const parents =
+      first_parents === undefined
+        ? undefined
+        : { ...digestList(first_parents, room), sha256: hash('sha256', list, 'hex') }
     const short = print(parents, configuration === undefined ? undefined : { sha256: hash('sha256', list, 'hex') })
     if (short !== undefined) return { fields, payload: short, list }
   }
-  throw new Problem('record_too_large', `the declaration is longer than the ${maxPayloadBytes} bytes that its record can hold`)
+  throw new Problem(
+    'record_too_large',
+    `the declaration is longer than the ${maxPayloadBytes} bytes that its record can hold`,
+  )
 }

@@ -58,13 +58,19 @@ export function decidePart(run: string, part: string, digest: Buffer): (view: Ru
  * A slice follows the slice before it, of the same content. Slices are on their way several at a time: without this, an upload of other
  * content for a part that a crash left open would be refused its first slices and get its later ones in.
  */
-export function decideSlice(run: string, part: string, digest: Buffer, before: SliceName | undefined): (view: RunView) => Problem | undefined {
+export function decideSlice(
+  run: string,
+  part: string,
+  digest: Buffer,
+  before: SliceName | undefined,
+): (view: RunView) => Problem | undefined {
   const asPart = decidePart(run, part, digest)
   return (view) => {
     const refused = asPart(view)
     if (refused !== undefined || before === undefined) return refused
     const known = view.get(keys.slice(run, part, before.index))
-    if (known === undefined) return new Problem('unavailable', `slice ${before.index} of ${part} was not recorded; repeating is safe`)
+    if (known === undefined)
+      return new Problem('unavailable', `slice ${before.index} of ${part} was not recorded; repeating is safe`)
     if (Buffer.compare(known.digest, before.digest) === 0) return undefined
     return new Problem('part_conflict', `${part} of ${run} was begun with other content`)
   }
@@ -80,7 +86,9 @@ export function decideEnd(run: string): (view: RunView) => Problem | undefined {
   return (view) => {
     if (!view.has(keys.run(run))) return new Problem('run_unknown', `declare ${run} first`)
     const open = openParts(run, view)
-    return open.length === 0 ? undefined : new Problem('part_open', `still being recorded: ${open.slice(0, 5).join(', ')}`)
+    return open.length === 0
+      ? undefined
+      : new Problem('part_open', `still being recorded: ${open.slice(0, 5).join(', ')}`)
   }
 }
 

@@ -48,12 +48,15 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
       const known = inventories.get(`${ledger} ${key}`)
       if (known !== undefined) return known
       const payloads: Uint8Array[] = []
-      for (let seq = found.firstSeq; seq <= found.lastSeq; seq++) payloads.push(Uint8Array.from(await reader.payload(ledger, seq)))
+      for (let seq = found.firstSeq; seq <= found.lastSeq; seq++)
+        payloads.push(Uint8Array.from(await reader.payload(ledger, seq)))
       remember(inventories, `${ledger} ${key}`, payloads, maxInventories)
       return payloads
     },
-    hasInventory: async (ledger, repository, commit) => (await findOne(ledger, keys.inventory(repository, commit))) !== undefined,
-    isRecorded: async (ledger, run, part, digest) => (await findOne(ledger, keys.part(run, part)))?.digest.equals(digest) === true,
+    hasInventory: async (ledger, repository, commit) =>
+      (await findOne(ledger, keys.inventory(repository, commit))) !== undefined,
+    isRecorded: async (ledger, run, part, digest) =>
+      (await findOne(ledger, keys.part(run, part)))?.digest.equals(digest) === true,
   }
 }
 

@@ -21,7 +21,12 @@ export interface RunFields extends RunIdentity {
 }
 
 /** The `seal` record: sums up the parts and binds the run's records by the Merkle root over their leaf hashes in seq order. */
-export function sealSubmission(id: RunFields, request: SealRequest, link: ChainLink, keepList: (list: Uint8Array) => Promise<void>): Submission {
+export function sealSubmission(
+  id: RunFields,
+  request: SealRequest,
+  link: ChainLink,
+  keepList: (list: Uint8Array) => Promise<void>,
+): Submission {
   return {
     key: keys.end(id.run),
     digest: sealDigest(request),
@@ -63,7 +68,11 @@ export function sealSubmission(id: RunFields, request: SealRequest, link: ChainL
         ...(fitted.digest === undefined ? {} : { totals_digest: fitted.digest }),
         root,
       })
-      const measure_digest = hash('sha256', JSON.stringify(totals.map(({ metric, definition, tool }) => [metric, definition, tool])), 'hex')
+      const measure_digest = hash(
+        'sha256',
+        JSON.stringify(totals.map(({ metric, definition, tool }) => [metric, definition, tool])),
+        'hex',
+      )
       return {
         segments: [packSegment('seal', [payload], link)],
         seal: { repository, suite, ref: ref ?? '', admitted: reasons.length === 0, measure_digest },

@@ -164,7 +164,9 @@ const partFields = {
   name: path.describe('name of the part within the run, usually the path of the report'),
   format: text.optional().describe('only where the content could be of several formats'),
   strip: path.optional().describe('prefix taken off every path in the report'),
-  root: path.optional().describe('absolute folder of the checkout as the report names it: taken off the front of its paths'),
+  root: path
+    .optional()
+    .describe('absolute folder of the checkout as the report names it: taken off the front of its paths'),
 }
 
 const testsText = z

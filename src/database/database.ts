@@ -86,7 +86,11 @@ export function createDatabase(settings: DatabaseSettings): Database {
       if (error instanceof DatabaseFailure && error.reason === 'unsafe') throw error
       if (sqlState(error) === '42501' && config.user !== undefined) {
         const grant = `grant ${settings.role ?? 'proofline_runtime'} to "${config.user}"`
-        throw new Problem('request_invalid', `the user of ${address} may not take the role it works as: let an administrator ${grant}`, { cause: error })
+        throw new Problem(
+          'request_invalid',
+          `the user of ${address} may not take the role it works as: let an administrator ${grant}`,
+          { cause: error },
+        )
       }
       const why = error instanceof Error ? error.message || error.name : String(error)
       throw new DatabaseFailure('unreachable', 'none', `The database at ${address} cannot be reached: ${why}`, error)

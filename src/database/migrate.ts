@@ -44,7 +44,12 @@ export async function migrate(url: string, folder: string, options: { log?: Logg
   client.on('error', () => {}) // the statement under way fails by itself
   await client.connect().catch((error: unknown) => {
     const why = error instanceof Error ? error.message || error.name : String(error)
-    throw new DatabaseFailure('unreachable', 'none', `The database at ${describeAddress(config)} cannot be reached: ${why}`, error)
+    throw new DatabaseFailure(
+      'unreachable',
+      'none',
+      `The database at ${describeAddress(config)} cannot be reached: ${why}`,
+      error,
+    )
   })
   try {
     await client.query(`select pg_advisory_lock(hashtextextended('proofline.migrate', 0))`)

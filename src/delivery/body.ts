@@ -9,11 +9,38 @@ export interface Body {
   at: number
 }
 
+/** Memory for bodies. Each is an array buffer of its own. */
+export interface BodyMemory {
+  /** At least `size` bytes. */
+  take(size: number): Buffer
+  /** Nobody reads this body any more. */
+  giveBack(body: Buffer): void
+}
+
+/**
+ * Memory that is used again, at most `most` pieces of it: bodies that the garbage collector has to free make it run twenty times a second
+ * (a quarter of the forwarding, 3.4 of 13.7 us a record).
+ */
+export function createBodyMemory(most: number): BodyMemory {
+  const free: Buffer[] = []
+  return {
+    take(size) {
+      const at = free.findIndex(({ length }) => length >= size)
+      return free.splice(at, at < 0 ? 0 : 1)[0] ?? Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(size)))
+    },
+    giveBack({ buffer }) {
+      if (free.some((other) => other.buffer === buffer)) return
+      free.push(Buffer.from(buffer))
+      free.sort((a, b) => b.length - a.length).splice(most)
+    },
+  }
+}
+
 /** Copying goes by words: this much behind the end may be overwritten, and is written over by what follows. */
 const slack = 8
 
-export function createBody(size: number): Body {
-  const bytes = Buffer.allocUnsafeSlow(size + slack)
+export function createBody(memory: Pick<BodyMemory, 'take'>, size: number): Body {
+  const bytes = memory.take(size + slack)
   return { bytes, view: viewOf(bytes), at: 0 }
 }
 

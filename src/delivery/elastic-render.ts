@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { StoredRecord } from '../ledger/read.ts'
 import { blockSize, checkOf, type LedgerName, ledgerKindOf, printTime } from '../record/record.ts'
-import { type Body, createBody, finish, latin1Of, makeRoom, putEscaped, putText, viewOf } from './body.ts'
+import { type Body, type BodyMemory, createBody, createBodyMemory, finish, latin1Of, makeRoom, putEscaped, putText, viewOf } from './body.ts'
 import { type AttemptId, type Rendered, renderVersion } from './destination.ts'
 import { putCoverage } from './elastic-coverage.ts'
 import { ecsOf, eventHead, ownOf } from './elastic-document.ts'
@@ -30,6 +30,7 @@ export function renderElastic(
   rendering: ElasticRendering,
   records: readonly StoredRecord[],
   attempt: AttemptId,
+  memory: Pick<BodyMemory, 'take'> = createBodyMemory(0),
 ): Rendered {
   const [first] = records
   if (first === undefined) throw new Error('an attempt has members')
@@ -46,7 +47,7 @@ export function renderElastic(
   }
   let total = 0
   for (const { bytes } of records) total += bytes.length
-  const body = createBody(3 * total + records.length * 1_000)
+  const body = createBody(memory, 3 * total + records.length * 1_000)
   let hashes = ''
   let shape: CoverageShape | undefined
   for (const record of records) {

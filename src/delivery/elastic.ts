@@ -1,3 +1,4 @@
+import { createBodyMemory } from './body.ts'
 import { classifyBulk, isObject } from './elastic-answers.ts'
 import { elasticBase, type ElasticRendering, elasticIndex, renderElastic } from './elastic-render.ts'
 import type { Answer, Attempt, Destination, Finding, Measure, SeqRange } from './destination.ts'
@@ -17,10 +18,13 @@ export interface ElasticDeps {
 const filter =
   'filter_path=errors,items.*._index,items.*._id,items.*.status,items.*.result,items.*.failure_store,items.*.error.type,items.*.error.reason'
 const pageSize = 1_000
+/** As many as are on their way at once with the default settings. */
+const keptBodies = 4
 
 /** Elasticsearch and OpenSearch by `_bulk`. */
 export function createElastic(deps: ElasticDeps): Destination {
   const { rendering, outgoing, credential } = deps
+  const memory = createBodyMemory(keptBodies)
   const bulkPath = `/_bulk?${filter}${deps.pipeline === undefined ? '' : `&pipeline=${encodeURIComponent(deps.pipeline)}`}`
 
   function headers(type: string): Record<string, string> {
@@ -68,11 +72,11 @@ export function createElastic(deps: ElasticDeps): Destination {
       targets.set(record.ledger, { day, index })
       return index
     },
-    render: (records, attempt) => renderElastic(rendering, records, attempt),
+    render: (records, attempt) => renderElastic(rendering, records, attempt, memory),
     send({ attempt, body }, signal) {
       const { sendBeforeMs, deadlineMs } = attempt
       const request = { method: 'POST', path: bulkPath, headers: headers('application/x-ndjson'), body } as const
-      return outgoing.request({ ...request, sendBeforeMs, deadlineMs }, signal)
+      return outgoing.request({ ...request, sendBeforeMs, deadlineMs, left: memory.giveBack }, signal)
     },
     classify({ records, target, body }, answer) {
       return classifyBulk(

@@ -28,6 +28,8 @@ export interface OutgoingRequest {
   deadlineMs?: number
   /** Instead of a deadline: from now on. */
   timeoutMs?: number
+  /** Called at most once, with a larger body that is not read any more: it has left and was answered, or its compressed copy leaves. */
+  left?: (body: Buffer) => void
 }
 
 export interface Outgoing {
@@ -42,6 +44,8 @@ const compress = promisify(gzip)
  * of 128 KiB cost a fifth of the forwarding rate; a batch for HEC is one write, which the kernel mostly takes whole.
  */
 const sliceBytes = 1024 * 1024
+/** A write of more than a socket's high-water mark (64 KiB) is followed by a wait until the system has taken it: then it has left. */
+const leavesBytes = 256 * 1024
 
 /** `monotonicMs` is performance.now, replaced in tests by a clock that jumps as after a freeze. */
 export function createOutgoing(
@@ -69,10 +73,12 @@ export function createOutgoing(
     let body = wanted.body
     if (body !== undefined && settings.compression === 'gzip') {
       body = await compress(body, { level: 1 })
+      if (wanted.body !== undefined) wanted.left?.(wanted.body)
       headers['content-encoding'] = 'gzip'
     }
     if (body !== undefined) headers['content-length'] = String(body.length)
-    return dispatch({ ...wanted, headers, ...(body === undefined ? {} : { body }) }, signal)
+    const { left, ...rest } = wanted
+    return dispatch({ ...rest, headers, ...(body === undefined ? {} : { body }), ...(body === wanted.body && left !== undefined ? { left } : {}) }, signal)
   }
 
   function dispatch(wanted: OutgoingRequest, signal: AbortSignal): Promise<Answer> {
@@ -87,6 +93,7 @@ export function createOutgoing(
       let size = 0
       const chunks: Buffer[] = []
       let over = false
+      let left = false
 
       const finish = (answer: Answer | undefined, error?: unknown): void => {
         if (over) return
@@ -118,12 +125,15 @@ export function createOutgoing(
       const timer = setTimeout(() => stop('TIMEOUT', 'the deadline has passed'), Math.max(0, deadlineMs - startedMs))
       signal.addEventListener('abort', onAbort, { once: true })
 
-      /** Yields the body while there is time; a check between slices, since a freeze can fall anywhere. */
+      /** Yields the body while there is time; a check before each slice, since a freeze can fall anywhere. */
       function* slices(whole: Buffer): Generator<Buffer> {
-        for (let at = 0; at < whole.length; at += sliceBytes) {
-          if (over || monotonicMs() > deadlineMs) throw new Error('the deadline has passed while writing')
-          yield whole.subarray(at, at + sliceBytes)
+        const size = Math.ceil(whole.length / Math.ceil(whole.length / sliceBytes))
+        if (monotonicMs() > sendBeforeMs) finish({ kind: 'expired' }) // the first write begins with the headers
+        for (let at = 0; at < whole.length; at += size) {
+          if (over || monotonicMs() > deadlineMs) throw new Error('the time has passed')
+          yield whole.subarray(at, at + size)
         }
+        left = true
       }
 
       const handler: Dispatcher.DispatchHandler = {
@@ -156,6 +166,7 @@ export function createOutgoing(
         },
         onResponseEnd() {
           const text = Buffer.concat(chunks).toString('utf8')
+          if (left && body !== undefined) wanted.left?.(body)
           finish({
             kind: 'answer',
             status: status ?? 0,
@@ -170,7 +181,7 @@ export function createOutgoing(
           else fail(codeOf(error), messageOf(error))
         },
       }
-      const payload = body === undefined || body.length <= sliceBytes ? body : slices(body)
+      const payload = body === undefined || body.length <= leavesBytes ? body : slices(body)
       // The types of undici leave out that a body may be any iterable; `Request` takes it (util.isIterable).
       const options = {
         origin: url.origin,

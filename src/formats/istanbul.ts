@@ -73,7 +73,7 @@ function tallyFile(path: string, file: IstanbulFile, tally: Tally, refused: Refu
     if (span === undefined || span.line < 1) wrong(`statement ${id} has no line between 1 and ${maxLine}`)
     else if (Number.isNaN(count)) wrong(`statement ${id} has no count`)
     else {
-      tally.lines(span.line, span.line, count > 0 ? 1 : 0)
+      tally.line(span.line, count > 0)
       dialect.statement(span)
     }
   }

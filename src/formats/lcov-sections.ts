@@ -127,7 +127,7 @@ export function createLcovSections(tally: Tally, refused: RefusedList): LcovSect
     const executed = isAboveZero(bytes, first + 1, end)
     if (typeof line === 'string') return line
     if (executed === undefined) return 'DA is not <line>,<count>'
-    tally.lines(line, line, executed ? 1 : 0)
+    tally.line(line, executed)
     return bytes[first + 1] === 0x2d ? 'a negative count, read as 0' : undefined
   }
 

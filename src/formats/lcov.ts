@@ -70,7 +70,7 @@ function scan(bytes: Uint8Array, tally: Tally, sections: LcovSections, refused: 
   const end = bytes.length
   let lineNumber = sections.lineNumber
   let isOpen = sections.isOpen
-  let [first, last, on] = [0, -1, 0]
+  let [page, found, executed] = [0, 0, 0]
   let [branchLine, branchBlock, branchPage, ways, taken] = [0, 0, 0, 0, 0]
   let p = 0
   while (p < end) {
@@ -88,14 +88,15 @@ function scan(bytes: Uint8Array, tally: Tally, sections: LcovSections, refused: 
         const countAt = (p += 1)
         for (c = bytes[p] as number; isDigit(c); c = bytes[(p += 1)] as number) above |= c - ZERO
         if (p > countAt && (c === LF || c === CR || c === COMMA) && line > 0) {
-          const state = above === 0 ? 0 : 1
-          if (line === last + 1 && state === on) last = line
-          else {
-            if (last > 0) tally.lines(first, last, on)
-            first = line
-            last = line
-            on = state
+          if (line >>> 5 !== page) {
+            if (found !== 0) tally.lines(page, found, executed)
+            page = line >>> 5
+            found = 0
+            executed = 0
           }
+          const bit = 1 << (line & 31)
+          found |= bit
+          if (above !== 0) executed |= bit
           while (c !== LF) c = bytes[(p += 1)] as number
           p += 1
           continue
@@ -160,9 +161,10 @@ function scan(bytes: Uint8Array, tally: Tally, sections: LcovSections, refused: 
     }
     while (bytes[p] !== LF) p += 1
     // What was gathered belongs to the section that this record may end.
-    if (last > 0) tally.lines(first, last, on)
+    if (found !== 0) tally.lines(page, found, executed)
     if (ways !== 0) tally.branches(branchLine, branchBlock, branchPage, ways, taken)
-    last = -1
+    found = 0
+    executed = 0
     ways = 0
     taken = 0
     sections.lineNumber = lineNumber
@@ -171,7 +173,7 @@ function scan(bytes: Uint8Array, tally: Tally, sections: LcovSections, refused: 
     isOpen = sections.isOpen
     p += 1
   }
-  if (last > 0) tally.lines(first, last, on)
+  if (found !== 0) tally.lines(page, found, executed)
   if (ways !== 0) tally.branches(branchLine, branchBlock, branchPage, ways, taken)
   sections.lineNumber = lineNumber
 }

@@ -1,5 +1,5 @@
 import { addBits, rowWidth, sortRows } from './bit-rows.ts'
-import { sortLines } from './line-runs.ts'
+import { sortPages } from './line-pages.ts'
 import type { Scratch } from './scratch.ts'
 import { clear, createScratch } from './scratch.ts'
 
@@ -28,7 +28,7 @@ export function clearObserved(observed: Observed): void {
 }
 
 export function sortObserved({ lines, branches, functions }: Observed): void {
-  sortLines(lines)
+  sortPages(lines)
   sortRows(branches)
   sortRows(functions)
 }

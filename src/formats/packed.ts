@@ -1,5 +1,5 @@
 import { addBits, countBits, rowWidth } from './bit-rows.ts'
-import { addLines } from './line-runs.ts'
+import { addPage, pageWidth } from './line-pages.ts'
 import type { Observed } from './observed.ts'
 import type { Scratch } from './scratch.ts'
 
@@ -7,24 +7,25 @@ import type { Scratch } from './scratch.ts'
  * What is known about one file, as bytes: about one a line of a real report, with its branches, where arrays of integers would be five. In this order:
  *
  * - branches found, branches taken, functions found, functions called;
- * - runs of lines of one state, ascending: `state | gap << 2 | (length - 1) << 4` in one byte, where gap < 4 and length <= 8, else `state | 0x80`, gap,
- *   length - 1; the gap is the number of lines between it and the run before; at the end the state `ends`;
+ * - the number of pages of lines, then each page: `gap | form << 5`, where gap is the number of pages left out before it (31: the number follows, less 31)
+ *   and form is 1 to 6 for as many lines, each `line % 32 | state << 5`; or 0 for two words, the lines that are there and those executed; or 7
+ *   for three, the last the partial ones;
  * - the number of rows and the rows of branches, then of functions (bit-rows.ts); of the first integer the difference to that of the row before.
  *
- * Numbers have seven bits a byte, the lowest first, 0x80 where another byte follows. Equal knowledge has equal bytes.
+ * Numbers have seven bits a byte, the lowest first, 0x80 where another byte follows; words have four bytes. Equal knowledge has equal bytes.
  */
-const [missed, covered, partial, ends] = [0, 1, 2, 3]
+const [missed, covered, partial] = [0, 1, 2]
+const [twoWords, mostSingle, threeWords] = [0, 6, 7]
+const farGap = 31
 
 /** Of a file without lines. */
-export const nothing = Uint8Array.of(0, 0, 0, 0, ends, 0, 0)
+export const nothing = new Uint8Array(7)
 
 // Positions are within what was packed: hence `as number`.
 
-/** Enough for `packInto`; three to ten times what it takes. */
+/** Enough for `packInto`; up to three times what it takes. */
 export function maxPackedBytes({ lines, branches, functions }: Observed): number {
-  const rows = (branches.length + functions.length) / rowWidth
-  // A branch that was not taken cuts a run in three.
-  return 32 + 11 * (lines.length / 2 + (2 * branches.length) / rowWidth) + 25 * rows
+  return 35 + (18 * lines.length) / pageWidth + (25 * (branches.length + functions.length)) / rowWidth
 }
 
 /** `observed` must be sorted. Answers the end. */
@@ -32,62 +33,45 @@ export function packInto(to: Uint8Array, from: number, { lines, branches, functi
   const ways = countRows(branches)
   const calls = countRows(functions)
   let at = put(to, put(to, put(to, put(to, from, ways.found), ways.on), calls.found), calls.on)
-  at = packLines(to, at, lines, branches)
+  at = packPages(to, at, lines, branches)
   return packRows(to, packRows(to, at, branches), functions)
 }
 
-function packLines(to: Uint8Array, from: number, lines: Scratch, branches: Scratch): number {
-  const { items, length } = lines
-  const { items: rows, length: rowsEnd } = branches
-  let at = from
-  // The run that is not yet written, for the next may continue it.
-  let [state, first, last] = [ends, 1, 0]
-  let written = 0
+function packPages(to: Uint8Array, from: number, { items, length }: Scratch, branches: Scratch): number {
+  let at = put(to, from, length / pageWidth)
+  let next = 0
   let row = 0
-  for (let i = 0; i < length; i += 2) {
-    let line = items[i] as number
-    const end = (items[i + 1] as number) >>> 1
-    const isOn = ((items[i + 1] as number) & 1) !== 0
-    while (line <= end) {
-      let pieceEnd = end
-      let pieceState = missed
-      if (isOn) {
-        // Up to the next line with a branch that was not taken; that line is a piece of its own.
-        while (row < rowsEnd && ((rows[row] as number) < line || !isUntaken(rows, row))) row += rowWidth
-        const next = row < rowsEnd ? (rows[row] as number) : -1
-        pieceState = next === line ? partial : covered
-        if (next === line) pieceEnd = line
-        else if (next > 0 && next <= end) pieceEnd = next - 1
+  for (let i = 0; i < length; i += pageWidth) {
+    const page = items[i] as number
+    const found = items[i + 1] as number
+    const on = items[i + 2] as number
+    // The lines with a branch that was not taken.
+    let untaken = 0
+    for (; row < branches.length && (branches.items[row] as number) >>> 5 <= page; row += rowWidth) {
+      const isUntaken = ((branches.items[row + 3] as number) & ~(branches.items[row + 4] as number)) !== 0
+      const line = branches.items[row] as number
+      if (isUntaken && line >>> 5 === page) untaken |= 1 << (line & 31)
+    }
+    const half = on & untaken
+    const count = countBits(found)
+    const gap = page - next
+    next = page + 1
+    const form = count <= mostSingle ? count : half === 0 ? twoWords : threeWords
+    to[at] = (form << 5) | (gap < farGap ? gap : farGap)
+    at = gap < farGap ? at + 1 : put(to, at + 1, gap - farGap)
+    if (count > mostSingle) {
+      at = putWord(to, putWord(to, at, found), on)
+      if (half !== 0) at = putWord(to, at, half)
+    } else {
+      for (let rest = found; rest !== 0; rest &= rest - 1) {
+        const bit = rest & -rest
+        const state = (half & bit) !== 0 ? partial : (on & bit) !== 0 ? covered : missed
+        to[at] = (31 - Math.clz32(bit)) | (state << 5)
+        at += 1
       }
-      if (pieceState === state && line === last + 1) last = pieceEnd
-      else {
-        if (state !== ends) {
-          at = putRun(to, at, state, first - written - 1, last - first)
-          written = last
-        }
-        state = pieceState
-        first = line
-        last = pieceEnd
-      }
-      line = pieceEnd + 1
     }
   }
-  if (state !== ends) at = putRun(to, at, state, first - written - 1, last - first)
-  to[at] = ends
-  return at + 1
-}
-
-function isUntaken(rows: Int32Array, row: number): boolean {
-  return ((rows[row + 3] as number) & ~(rows[row + 4] as number)) !== 0
-}
-
-function putRun(to: Uint8Array, at: number, state: number, gap: number, more: number): number {
-  if (gap < 4 && more < 8) {
-    to[at] = state | (gap << 2) | (more << 4)
-    return at + 1
-  }
-  to[at] = state | 0x80
-  return put(to, put(to, at + 1, gap), more)
+  return at
 }
 
 function packRows(to: Uint8Array, from: number, { items, length }: Scratch): number {
@@ -95,8 +79,21 @@ function packRows(to: Uint8Array, from: number, { items, length }: Scratch): num
   let before = 0
   for (let i = 0; i < length; i += rowWidth) {
     const key = items[i] as number
-    at = put(to, at, (key - before) >>> 0)
+    const step = (key - before) >>> 0
     before = key
+    const [k2, k3] = [items[i + 1] as number, items[i + 2] as number]
+    const [found, on] = [items[i + 3] as number, items[i + 4] as number]
+    if (((step | k2 | k3 | found | on) >>> 0) < 0x80) {
+      // As nearly all are.
+      to[at] = step
+      to[at + 1] = k2
+      to[at + 2] = k3
+      to[at + 3] = found
+      to[at + 4] = on
+      at += rowWidth
+      continue
+    }
+    at = put(to, at, step)
     for (let k = 1; k < rowWidth; k += 1) at = put(to, at, (items[i + k] as number) >>> 0)
   }
   return at
@@ -119,8 +116,18 @@ function put(to: Uint8Array, from: number, value: number): number {
   return at + 1
 }
 
-/** Behind what `take` took last. All is read synchronously from front to back. */
+function putWord(to: Uint8Array, at: number, word: number): number {
+  to[at] = word
+  to[at + 1] = word >>> 8
+  to[at + 2] = word >>> 16
+  to[at + 3] = word >>> 24
+  return at + 4
+}
+
+/** Behind what was taken last. All is read synchronously from front to back. */
 let position = 0
+/** The page that was taken last: its number and its lines by state. */
+let [page, found, on, half] = [0, 0, 0, 0]
 
 function take(bytes: Uint8Array): number {
   let byte = bytes[position++] as number
@@ -132,16 +139,43 @@ function take(bytes: Uint8Array): number {
   return value >>> 0
 }
 
+function takeWord(bytes: Uint8Array): number {
+  const at = position
+  position = at + 4
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8)
+  return low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)
+}
+
+/** `page` is that of the page before, or -1. */
+function takePage(bytes: Uint8Array): void {
+  const head = bytes[position++] as number
+  const form = head >>> 5
+  const gap = head & farGap
+  page += 1 + (gap < farGap ? gap : farGap + take(bytes))
+  if (form === twoWords || form === threeWords) {
+    found = takeWord(bytes)
+    on = takeWord(bytes)
+    half = form === threeWords ? takeWord(bytes) : 0
+    return
+  }
+  found = on = half = 0
+  for (let left = form; left > 0; left -= 1) {
+    const single = bytes[position++] as number
+    const bit = 1 << (single & 31)
+    found |= bit
+    if (single >>> 5 !== missed) on |= bit
+    if (single >>> 5 === partial) half |= bit
+  }
+}
+
 /** Adds what was packed at `from` to `observed`. */
 export function unpackInto(observed: Observed, bytes: Uint8Array, from: number): void {
   position = from
   for (let i = 0; i < 4; i += 1) take(bytes)
-  let line = 1
-  for (let byte = bytes[position++] as number; (byte & 3) !== ends; byte = bytes[position++] as number) {
-    const first = line + (byte < 0x80 ? (byte >>> 2) & 3 : take(bytes))
-    const last = first + (byte < 0x80 ? byte >>> 4 : take(bytes))
-    addLines(observed.lines, first, last, (byte & 3) === missed ? 0 : 1)
-    line = last + 1
+  page = -1
+  for (let left = take(bytes); left > 0; left -= 1) {
+    takePage(bytes)
+    addPage(observed.lines, page, found, on)
   }
   for (const rows of [observed.branches, observed.functions]) {
     let key = 0
@@ -165,13 +199,26 @@ export function readPacked(bytes: Uint8Array, from: number): Unpacked {
   position = from
   const branches = { found: take(bytes), covered: take(bytes) }
   const functions = { found: take(bytes), covered: take(bytes) }
-  const sets: [missed: number[], covered: number[], partial: number[]] = [[], [], []]
-  let line = 1
-  for (let byte = bytes[position++] as number; (byte & 3) !== ends; byte = bytes[position++] as number) {
-    const first = line + (byte < 0x80 ? (byte >>> 2) & 3 : take(bytes))
-    const last = first + (byte < 0x80 ? byte >>> 4 : take(bytes))
-    sets[(byte & 3) as 0 | 1 | 2].push(first, last) // 3 ended the loop
-    line = last + 1
+  const known: Unpacked = { covered: [], partial: [], missed: [], branches, functions }
+  page = -1
+  for (let left = take(bytes); left > 0; left -= 1) {
+    takePage(bytes)
+    pushRanges(known.covered, page, on & ~half)
+    pushRanges(known.partial, page, half)
+    pushRanges(known.missed, page, found & ~on)
   }
-  return { covered: sets[covered as 1], partial: sets[partial as 2], missed: sets[missed as 0], branches, functions }
+  return known
+}
+
+/** The lines of one page, as ranges. */
+function pushRanges(ranges: number[], of: number, lines: number): void {
+  const base = of * 32 + 31
+  let firsts = lines & ~(lines << 1)
+  let lasts = lines & ~(lines >>> 1)
+  for (; firsts !== 0; firsts &= firsts - 1, lasts &= lasts - 1) {
+    const first = base - Math.clz32(firsts & -firsts)
+    const last = base - Math.clz32(lasts & -lasts)
+    if (ranges.length > 0 && ranges[ranges.length - 1] === first - 1) ranges[ranges.length - 1] = last
+    else ranges.push(first, last)
+  }
 }

@@ -10,7 +10,10 @@ export interface WrittenPath {
   text: string
   /** Only when the bytes were not UTF-8: the same bytes read as Latin-1, as older lcov writes them. `text` then has the bytes escaped. */
   latin1?: string
+  shape: Shape
 }
+
+type Shape = 'relative' | 'absolute' | 'other'
 
 export interface ResolvedPath {
   path: string
@@ -49,7 +52,7 @@ export function decodePath(bytes: Uint8Array): WrittenPath {
     const text = latin1.replaceAll(/[\\\u0080-\u00ff]/g, (c) =>
       c === '\\' ? '\\\\' : `\\x${c.charCodeAt(0).toString(16).toUpperCase()}`,
     )
-    return { text, latin1 }
+    return { text, latin1, shape: 'other' }
   }
 }
 
@@ -58,9 +61,10 @@ export function decodePath(bytes: Uint8Array): WrittenPath {
  * machine in a name: its content is replaced by its digest.
  */
 export function toWrittenPath(text: string): WrittenPath {
-  if (!text.startsWith('data:')) return { text }
+  if (!text.startsWith('data:')) return { text, shape: shapeOf(text) }
   const head = /^data:[\w.+-]*\/?[\w.+-]*/.exec(text.slice(0, 100))?.[0]
-  return { text: head !== undefined && text.includes(',') ? `${head};sha256=${sha256Hex(encoder.encode(text))}` : text }
+  const short = head !== undefined && text.includes(',') ? `${head};sha256=${sha256Hex(encoder.encode(text))}` : text
+  return { text: short, shape: 'other' }
 }
 
 /** Places of an operating system where no checkout lies; /dev/shm is used for builds. */
@@ -95,7 +99,7 @@ for (const c of '\\":') characters[c.charCodeAt(0)] = 0
  * Nearly all paths are ASCII without anything that could be normalized, escaped or refused: they pass in 40 ns, where the regular expressions that know the
  * rest took 1.5 us, half of the time for a small file.
  */
-function shapeOf(text: string): 'relative' | 'absolute' | 'other' {
+function shapeOf(text: string): Shape {
   const start = text.startsWith('/') ? 1 : 0
   let allowed = begins
   for (let i = start; i < text.length; i += 1) {
@@ -131,7 +135,7 @@ export function createPathResolver(options: PathOptions = {}): PathResolver {
 
   function refusal(path: WrittenPath): string | undefined {
     const { text } = path
-    const shape = strip === undefined ? shapeOf(text) : 'other'
+    const shape = strip === undefined ? path.shape : 'other'
     if (shape === 'relative') return undefined
     if (shape === 'absolute' && root === undefined && !systemPlaces.test(text)) return undefined
     if (text.trim() === '') return 'the path is empty'
@@ -157,8 +161,8 @@ export function createPathResolver(options: PathOptions = {}): PathResolver {
   }
 
   function resolveOne(path: WrittenPath, roots: ReadonlyMap<string, number>): ResolvedPath {
-    const { text, latin1 } = path
-    if (strip === undefined && latin1 === undefined && shapeOf(text) === 'relative')
+    const { text, latin1, shape } = path
+    if (strip === undefined && shape === 'relative')
       return { path: text, unresolved: tree !== undefined && !tree.has(text), blob: blobOf(text) }
     const rest = strippedOf(text)
     const known =

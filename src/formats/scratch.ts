@@ -13,8 +13,7 @@ export interface Scratch {
 }
 
 /**
- * Merges the ascending stretches `[a, b)` and `[b, end)` of `from` into `to` at `at`, joining what is equal, and answers where it ended. It may
- * make at most twice as many items as it was given.
+ * Merges the ascending stretches `[a, b)` and `[b, end)` of `from` into `to` at `at`, joining what has one key, and answers where it ended.
  */
 export type MergeTwo = (from: Int32Array, a: number, b: number, end: number, to: Int32Array, at: number) => number
 
@@ -45,13 +44,11 @@ export function makeRoom(scratch: Scratch, more: number, merge: MergeTwo): void 
   scratch.items = items
 }
 
-/** Afterwards the items ascend strictly. */
+/** Afterwards the items ascend, each with a key of its own. */
 export function sortScratch(scratch: Scratch, merge: MergeTwo): void {
-  if (scratch.breaks.length === 0) return
-  const needed = 2 * scratch.length
   while (scratch.breaks.length > 0) {
     const { items, breaks, length } = scratch
-    const to = scratch.spare.length < needed ? new Int32Array(needed) : scratch.spare
+    const to = scratch.spare.length < items.length ? new Int32Array(items.length) : scratch.spare
     const later: number[] = []
     let at = 0
     for (let i = -1; i < breaks.length; i += 2) {

@@ -1,7 +1,7 @@
 import type { FileCoverage } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
-import { addBits } from './bit-rows.ts'
-import { addLines, countRuns, sortLines } from './line-runs.ts'
+import { addBitsNear } from './bit-rows.ts'
+import { addPage, countLines, pageWidth, sortPages } from './line-pages.ts'
 import { addFunction, clearObserved, createObserved, isEmpty, sortObserved } from './observed.ts'
 import type { Unpacked } from './packed.ts'
 import { maxPackedBytes, nothing, packInto, readPacked, unpackInto } from './packed.ts'
@@ -27,15 +27,17 @@ export interface Tally {
    * Problem('too_many_files', 'too_many_lines'), the latter for any earlier section.
    */
   open(path: WrittenPath): boolean
-  /** Lines from 1 to `maxLine`, `last` included; `on` is 1 when they were executed, else 0. */
-  lines(first: number, last: number, on: number): void
+  /** `line` from 1 to `maxLine`. */
+  line(line: number, executed: boolean): void
+  /** The lines from 32 * `page` on, one a bit: those observed, and those executed among them. */
+  lines(page: number, found: number, executed: number): void
   /** Ways out of `line`: those of `block` from 32 * `page` on, one a bit; any 32-bit integers but `line` may name them. */
   branches(line: number, block: number, page: number, found: number, taken: number): void
   /** One way out of `line`. */
   branch(line: number, block: number, branch: number, taken: boolean): void
   /** A function, by any two 32-bit integers that name it; `called` is 1 or 0. */
   callable(a: number, b: number, called: number): void
-  /** Forgets everything since `open`, also the file when it was new. */
+  /** Forgets everything since `open`, also the file when it was new. Throws Problem('too_many_lines') all the same. */
   drop(): void
   /** Ends the last section. Paths as written, in the order of their first appearance. Throws Problem('too_many_lines'). */
   written(): readonly WrittenPath[]
@@ -66,9 +68,8 @@ export function createTally(
   const observed = createObserved()
   let file = -1
   let isNew = false
-  /** Lines named in this section, the same line as often as it was named since the last count; and when to count again. */
-  let named = 0
-  let countAt = limits.maxLinesPerFile
+  /** A quarter more than all pages together, once those of one number are joined. */
+  const longest = 1.25 * pageWidth * limits.maxLinesPerFile
 
   function* allKept(): Generator<Packed> {
     for (const top of tops) for (let packed = top; packed !== undefined; packed = packed.below) yield packed
@@ -86,19 +87,19 @@ export function createTally(
     file = -1
   }
 
-  function addNamed(first: number, last: number, on: number): void {
-    addLines(observed.lines, first, last, on)
-    named += last - first + 1
-    if (named <= countAt) return
+  function addLines(page: number, found: number, executed: number): void {
     // At once: a section of 500 MB may have no end.
-    named = countLines(file)
-    countAt = named + limits.maxLinesPerFile
+    if (observed.lines.length > longest) limitLines(file)
+    addPage(observed.lines, page, found, executed)
   }
 
-  function countLines(of: number): number {
-    sortLines(observed.lines)
-    const count = countRuns(observed.lines)
-    if (count <= limits.maxLinesPerFile) return count
+  function addBranches(line: number, block: number, page: number, found: number, taken: number): void {
+    addBitsNear(observed.branches, line, block, page, found, taken)
+  }
+
+  function limitLines(of: number): void {
+    sortPages(observed.lines)
+    if (countLines(observed.lines) <= limits.maxLinesPerFile) return
     throw new Problem(
       'too_many_lines',
       `a file has more than ${limits.maxLinesPerFile} lines: ${paths[of]?.text ?? ''}`,
@@ -126,7 +127,7 @@ export function createTally(
   }
 
   function write(of: number): number {
-    countLines(of)
+    limitLines(of)
     sortObserved(observed)
     return shelf.write(observed)
   }
@@ -147,8 +148,6 @@ export function createTally(
   return {
     open(path) {
       close()
-      named = 0
-      countAt = limits.maxLinesPerFile
       const key = keyOf(path)
       const known = indexes.get(key)
       isNew = known === undefined
@@ -169,14 +168,19 @@ export function createTally(
       indexes.set(key, file)
       return true
     },
-    lines: addNamed,
-    branches: (line, block, page, found, taken) => addBits(observed.branches, line, block, page, found, taken),
+    line(line, executed) {
+      const bit = 1 << (line & 31)
+      addLines(line >>> 5, bit, executed ? bit : 0)
+    },
+    lines: addLines,
+    branches: addBranches,
     branch(line, block, branch, taken) {
       const bit = 1 << (branch & 31)
-      addBits(observed.branches, line, block, branch >>> 5, bit, taken ? bit : 0)
+      addBranches(line, block, branch >>> 5, bit, taken ? bit : 0)
     },
     callable: (a, b, called) => addFunction(observed, a, b, called),
     drop() {
+      limitLines(file)
       clearObserved(observed)
       file = -1
       if (!isNew) return

@@ -1,11 +1,13 @@
 import type { Database } from '../database/database.ts'
-import { type Edge, createEdge } from '../log/merkle.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { type Batch, type Head, type PlacedSubmission, maxBatchBytes, maxBatchRecords, startBatch } from './batch.ts'
+import { type Batch, type Head, type PlacedSubmission, edgeOf, startBatch } from './batch.ts'
 import { type Known, type Made, type Submission, decideGroup, viewOf } from './decide.ts'
 import type { Checkpoint, Publisher } from './publisher.ts'
+import { insertAppend } from './insert-append.ts'
+import { toAppendProblem } from './append-problem.ts'
+import { type Waiting, createAppendQueue } from './append-queue.ts'
 import * as store from './store.ts'
 import { createTurns } from './turns.ts'
 
@@ -43,18 +45,6 @@ export interface AppenderDeps {
   onAppend?: (records: number, size: number, ms: number) => void
 }
 
-interface Waiting {
-  group: readonly Submission[]
-  records: number
-  bytes: number
-  /** An append with this group had an unknown outcome: finding it recorded then means that it was ours. */
-  attempted: boolean
-  resolve: (recorded: Recorded[]) => void
-  reject: (error: unknown) => void
-}
-
-/** Waiting payload bytes beyond which new submissions are refused: memory is bounded, the client repeats. */
-const maxWaitingBytes = 128 * 1_048_576
 /** A head read from the database is trusted for the clock this long; then it is read again. */
 const clockFreshMs = 10_000
 const giveUpMs = 30_000
@@ -64,8 +54,7 @@ const breathe = (): Promise<void> => new Promise((done) => setImmediate(done))
 export function createAppender(deps: AppenderDeps): Appender {
   const { ledger, db, publisher, log } = deps
   const turns = createTurns(db, ledger)
-  const queue: Waiting[] = []
-  let waitingBytes = 0
+  const queue = createAppendQueue()
   let head: Head | undefined
   let clock = { micros: 0, readAt: -Infinity }
   let running: Promise<void> | undefined
@@ -77,7 +66,7 @@ export function createAppender(deps: AppenderDeps): Appender {
     const { head: row, clock: micros } = await store.readHead(db, ledger)
     if (row === undefined) throw new Error(`${ledger} has no genesis`)
     clock = { micros, readAt: performance.now() }
-    head = { ledger, edge: toEdge(row), root: row.root, lastTime: row.lastTime }
+    head = { ledger, edge: edgeOf(row.size, row.edge), root: row.root, lastTime: row.lastTime }
     return head
   }
 
@@ -89,11 +78,12 @@ export function createAppender(deps: AppenderDeps): Appender {
     const release = await turns.take()
     try {
       const from = head !== undefined && performance.now() - clock.readAt < clockFreshMs ? head : await readHead()
-      if (from.lastTime > now() + 2_000_000) throw new Problem('clock_step', 'the database clock is behind the last record by more than 2 s')
+      if (from.lastTime > now() + 2_000_000)
+        throw new Problem('clock_step', 'the database clock is behind the last record by more than 2 s')
       const known = await readKnown(batch.flatMap((w) => w.group))
       const building = startBatch(from, now())
       const settled = await place(batch, known, building)
-      if (settled === undefined) return requeue(batch)
+      if (settled === undefined) return queue.putBack(batch)
       if (building.records() === 0) return settle(settled)
       await breathe()
       const append = building.finish()
@@ -101,12 +91,12 @@ export function createAppender(deps: AppenderDeps): Appender {
       const began = performance.now()
       for (const waiting of batch) waiting.attempted = true
       // A crash after this statement committed leaves a head without a signature; at start the newest head is signed.
-      const at = await store.insertAppend(db, append)
+      const at = await insertAppend(db, append)
       if (at === undefined) {
         head = undefined
         turns.lost()
         for (const waiting of batch) waiting.attempted = false
-        return requeue(batch)
+        return queue.putBack(batch)
       }
       clock = { micros: at, readAt: began }
       head = append.next
@@ -137,7 +127,11 @@ export function createAppender(deps: AppenderDeps): Appender {
     refused?: Problem
   }
 
-  const place = async (batch: Waiting[], known: Map<string, Known>, building: Batch): Promise<Settled[] | undefined> => {
+  const place = async (
+    batch: Waiting[],
+    known: Map<string, Known>,
+    building: Batch,
+  ): Promise<Settled[] | undefined> => {
     const settled: Settled[] = []
     for (const waiting of batch) {
       const decisions = decideGroup(waiting.group, known)
@@ -165,7 +159,10 @@ export function createAppender(deps: AppenderDeps): Appender {
   }
 
   const add = async (submission: Submission, known: Map<string, Known>, building: Batch): Promise<PlacedSubmission> => {
-    const made: Made = typeof submission.segments === 'function' ? await submission.segments(atHead(submission, known, building)) : { segments: submission.segments }
+    const made: Made =
+      typeof submission.segments === 'function'
+        ? await submission.segments(atHead(submission, known, building))
+        : { segments: submission.segments }
     const placed = building.add(submission.key, submission.digest, made.segments)
     if (made.seal !== undefined) building.addSeal({ ...made.seal, seq: placed.firstSeq })
     known.set(submission.key, placed)
@@ -178,8 +175,13 @@ export function createAppender(deps: AppenderDeps): Appender {
     run: viewOf(known, submission.run),
     async leafHashes(from: number, to: number) {
       const parts: Buffer[] = []
-      for (const { firstSeq, count, leafHashes } of [...(await store.leafHashesBetween(db, ledger, from, to)), ...building.leafHashesBetween(from, to)]) {
-        parts.push(Buffer.from(leafHashes).subarray(Math.max(0, from - firstSeq) * 32, Math.min(count, to - firstSeq) * 32))
+      for (const { firstSeq, count, leafHashes } of [
+        ...(await store.leafHashesBetween(db, ledger, from, to)),
+        ...building.leafHashesBetween(from, to),
+      ]) {
+        parts.push(
+          Buffer.from(leafHashes).subarray(Math.max(0, from - firstSeq) * 32, Math.min(count, to - firstSeq) * 32),
+        )
       }
       const joined = Buffer.concat(parts)
       if (joined.length !== (to - from) * 32) throw new Error(`leaf hashes ${from} to ${to} are not all there`)
@@ -196,97 +198,61 @@ export function createAppender(deps: AppenderDeps): Appender {
       }
       Promise.all(
         recorded.map(async ({ key, firstSeq, lastSeq, firstTime, repeated }) => ({
-          key, firstSeq, lastSeq, firstTime, repeated, checkpoint: await publisher.covering(lastSeq + 1),
+          key,
+          firstSeq,
+          lastSeq,
+          firstTime,
+          repeated,
+          checkpoint: await publisher.covering(lastSeq + 1),
         })),
       ).then(waiting.resolve, waiting.reject)
     }
   }
 
-  const requeue = (batch: Waiting[]): void => {
-    queue.unshift(...batch)
-    for (const { bytes } of batch) waitingBytes += bytes
-  }
-
-  const takeBatch = (): Waiting[] => {
-    const batch: Waiting[] = []
-    let records = 0
-    let bytes = 0
-    for (let next = queue[0]; next !== undefined; next = queue[0]) {
-      if (batch.length > 0 && (records + next.records > maxBatchRecords || bytes + next.bytes > maxBatchBytes)) break
-      batch.push(next)
-      queue.shift()
-      records += next.records
-      bytes += next.bytes
-      waitingBytes -= next.bytes
-    }
-    return batch
-  }
-
   const run = async (): Promise<void> => {
     let failingSince: number | undefined
-    while (queue.length > 0) {
-      const batch = takeBatch()
+    while (!queue.isEmpty()) {
+      const batch = queue.takeBatch()
       try {
         await commit(batch)
         failingSince = undefined
       } catch (error) {
         head = undefined // unknown outcome, or a state that has to be read again
         failingSince ??= performance.now()
-        const problem = toProblem(error)
+        const problem = toAppendProblem(error)
         log.error('append.failed', { ledger, error: String(error), waiting: batch.length })
         if (problem !== undefined || performance.now() - failingSince > giveUpMs) {
-          const answer = problem ?? new Problem('unavailable', 'the database did not take the records; repeating is safe', { cause: error })
+          const answer =
+            problem ??
+            new Problem('unavailable', 'the database did not take the records; repeating is safe', { cause: error })
           for (const waiting of batch) waiting.reject(answer)
         } else {
-          requeue(batch)
+          queue.putBack(batch)
           await new Promise((done) => setTimeout(done, 200))
         }
       }
     }
   }
 
+  /** One runner at a time. What was submitted between its last look at the queue and its end is seen to here. */
+  const kick = (): void => {
+    running ??= run().finally(() => {
+      running = undefined
+      if (!queue.isEmpty()) kick()
+    })
+  }
+
   return {
-    submit(group) {
-      return new Promise((resolve, reject) => {
-        let records = 0
-        let bytes = 0
-        for (const { segments } of group) {
-          if (typeof segments === 'function') records++
-          else {
-            for (const segment of segments) {
-              records += segment.count
-              bytes += segment.rawBytes
-            }
-          }
-        }
-        if (closed) return reject(new Problem('unavailable', 'the service is stopping'))
-        if (records > maxBatchRecords || bytes > maxBatchBytes) return reject(new Problem('use_parts', 'more than one append can hold'))
-        if (waitingBytes + bytes > maxWaitingBytes) return reject(new Problem('overloaded', 'too many records are waiting'))
-        queue.push({ group, records, bytes, attempted: false, resolve, reject })
-        waitingBytes += bytes
-        running ??= run().finally(() => (running = undefined))
-        return undefined
-      })
-    },
+    submit: (group) =>
+      new Promise((resolve, reject) => {
+        if (closed) throw new Problem('unavailable', 'the service is stopping')
+        queue.add(group, { resolve, reject })
+        kick()
+      }),
     async close() {
       closed = true
       while (running !== undefined) await running
       await turns.close()
     },
   }
-}
-
-function toEdge(row: store.HeadRow): Edge {
-  const hashes: Uint8Array[] = []
-  for (let at = 0; at < row.edge.length; at += 32) hashes.push(row.edge.subarray(at, at + 32))
-  return createEdge(row.size, hashes)
-}
-
-/** Errors that repeating cannot mend; undefined for those where the outcome is unknown or the database is away. */
-function toProblem(error: unknown): Problem | undefined {
-  if (error instanceof Problem) return error
-  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
-  if (code === 'PL002') return new Problem('clock_step', 'the node clock and the database clock disagree', { cause: error })
-  if (code === 'PL003' || code.startsWith('22') || code.startsWith('42')) return new Problem('internal', 'the append was refused by the database', { cause: error })
-  return undefined
 }

@@ -24,11 +24,18 @@ const headsAtOnce = 10_000
  * Every record of one ledger as it is stored, against its leaf hash, all heads and the newest checkpoint, and against the tile roots. Reads
  * the tables themselves and repairs nothing: what cannot be decompressed or is missing is a difference like any other.
  */
-export async function auditDatabase({ db, reader, ledger, origin, vkeys, signal }: AuditDatabase): Promise<AuditResult> {
+export async function auditDatabase({
+  db,
+  reader,
+  ledger,
+  origin,
+  vkeys,
+  signal,
+}: AuditDatabase): Promise<AuditResult> {
   const audit = createAudit({ ledger, origin, vkeys })
   const newest = await store.newestCheckpoint(db, ledger)
   if (newest !== undefined) await audit.expectCheckpoint(newest.note)
-  for (let base = -1; ; ) {
+  for (let base = -1; ;) {
     const heads = await store.headsFrom(db, ledger, base, headsAtOnce)
     for (const head of heads) audit.expectHead(head.size, head.root)
     const last = heads.at(-1)
@@ -45,7 +52,7 @@ export async function auditDatabase({ db, reader, ledger, origin, vkeys, signal 
     }
   }
   const scratch = Buffer.alloc(8_192)
-  for (let at = 0; at < end && !signal.aborted; ) {
+  for (let at = 0; at < end && !signal.aborted;) {
     const rows = await store.segmentsFrom(db, ledger, at, segmentsAtOnce)
     if (rows.length === 0) break
     for (const row of rows) {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type Edge, appendLeaves } from '../log/merkle.ts'
+import { type Edge, appendLeaves, createEdge } from '../log/merkle.ts'
 import { type LedgerName, type Micros, ledgerKindOf, printTime, recordId } from '../record/record.ts'
 import type { PackedSegment } from './segments.ts'
 
@@ -67,6 +67,13 @@ export interface Batch {
   /** Payload of one of this batch's own records. */
   payload(seq: number): Buffer | undefined
   finish(): Append
+}
+
+/** The edge of a tree of `size` leaves out of its hashes joined, as a head keeps them. */
+export function edgeOf(size: number, joined: Uint8Array): Edge {
+  const hashes: Uint8Array[] = []
+  for (let at = 0; at < joined.length; at += 32) hashes.push(joined.subarray(at, at + 32))
+  return createEdge(size, hashes)
 }
 
 /** First day of the month of `at`, as PostgreSQL writes a date. */
@@ -150,7 +157,17 @@ export function leafHashesOf(ledger: LedgerName, firstSeq: number, firstTime: Mi
   let start = 0
   for (let i = 0; i < segment.count; i++) {
     const end = raw.indexOf(10, start)
-    const length = writeRecord(scratch, 1, ledger, firstSeq + i, firstTime + i, ids.toString('hex', i * 8, i * 8 + 8), raw, start, end)
+    const length = writeRecord(
+      scratch,
+      1,
+      ledger,
+      firstSeq + i,
+      firstTime + i,
+      ids.toString('hex', i * 8, i * 8 + 8),
+      raw,
+      start,
+      end,
+    )
     hashes.write(hash('sha256', scratch.subarray(0, 1 + length), 'latin1'), i * 32, 32, 'latin1')
     start = end + 1
   }
@@ -159,7 +176,15 @@ export function leafHashesOf(ledger: LedgerName, firstSeq: number, firstTime: Mi
 
 /** Writes record bytes (header, then payload without its brace) into `target` at `at`; answers their length. */
 export function writeRecord(
-  target: Buffer, at: number, ledger: LedgerName, seq: number, time: Micros, idHash: string, raw: Buffer, start: number, end: number,
+  target: Buffer,
+  at: number,
+  ledger: LedgerName,
+  seq: number,
+  time: Micros,
+  idHash: string,
+  raw: Buffer,
+  start: number,
+  end: number,
 ): number {
   const header = `{"id":"${recordId(ledger, seq, idHash)}","seq":${seq},"recorded_at":"${printTime(time)}",`
   const written = target.write(header, at, 'latin1')

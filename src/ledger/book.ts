@@ -7,6 +7,7 @@ import { type Appender, type AppenderDeps, createAppender } from './appender.ts'
 import { type Publisher, createPublisher } from './publisher.ts'
 import type { LedgerReader } from './read.ts'
 import { type ChainLink, chainOf, dictionaryIndex } from './segments.ts'
+import { insertGenesis } from './insert-append.ts'
 import * as store from './store.ts'
 import { type Tree, createTree } from './tree.ts'
 import type { Watch } from './watch.ts'
@@ -38,7 +39,7 @@ const maxDepth = 6
 /** Makes the genesis head if there is none and signs what a crash left unsigned. The ledger must not be recorded to before this returned. */
 export async function openBook(deps: BookDeps): Promise<Book> {
   const { ledger, db, signer, reader, watch, node, log } = deps
-  await store.insertGenesis(db, ledger, emptyRoot)
+  await insertGenesis(db, ledger, emptyRoot)
   const tree = createTree(db, ledger, reader)
   const publisher = createPublisher({ ledger, db, signer, tree, node, log })
   publisher.onPublished(({ size }) => watch.published(ledger, size))
@@ -63,7 +64,11 @@ export async function openBook(deps: BookDeps): Promise<Book> {
       const wanted = dictionaryIndex(index)
       const found = recorded.find((segment) => segment.index === wanted && segment.depth < maxDepth)
       if (found === undefined) return { chain, index, dictionary: undefined }
-      return { chain, index, dictionary: { seq: found.seq, depth: found.depth, raw: await reader.rawSegment(ledger, found.seq) } }
+      return {
+        chain,
+        index,
+        dictionary: { seq: found.seq, depth: found.depth, raw: await reader.rawSegment(ledger, found.seq) },
+      }
     },
     async close() {
       await appender.close()

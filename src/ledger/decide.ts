@@ -51,18 +51,22 @@ export interface Submission {
   segments: readonly PackedSegment[] | ((at: AtHead) => Promise<Made>)
 }
 
-export type Decision =
-  | { kind: 'record' }
-  | { kind: 'joined'; known: Known }
-  | { kind: 'refused'; problem: Problem }
+export type Decision = { kind: 'record' } | { kind: 'joined'; known: Known } | { kind: 'refused'; problem: Problem }
 
 /** Decides one submission. `known` are all keys at the head and earlier in this batch. */
 export function decide(submission: Submission, known: ReadonlyMap<string, Known>): Decision {
   const first = known.get(submission.key)
   if (first !== undefined) {
-    if (submission.firstWins === true || Buffer.compare(first.digest, submission.digest) === 0) return { kind: 'joined', known: first }
-    const extra = { first_sha256: Buffer.from(first.digest).toString('hex'), offered_sha256: Buffer.from(submission.digest).toString('hex') }
-    return { kind: 'refused', problem: new Problem(submission.conflict, `${submission.key} was recorded with other content`, { extra }) }
+    if (submission.firstWins === true || Buffer.compare(first.digest, submission.digest) === 0)
+      return { kind: 'joined', known: first }
+    const extra = {
+      first_sha256: Buffer.from(first.digest).toString('hex'),
+      offered_sha256: Buffer.from(submission.digest).toString('hex'),
+    }
+    return {
+      kind: 'refused',
+      problem: new Problem(submission.conflict, `${submission.key} was recorded with other content`, { extra }),
+    }
   }
   const problem = submission.decide?.(viewOf(known, submission.run))
   return problem === undefined ? { kind: 'record' } : { kind: 'refused', problem }
@@ -76,7 +80,8 @@ export function decideGroup(group: readonly Submission[], known: ReadonlyMap<str
     const decision = decide(submission, overlay)
     decisions.push(decision)
     if (decision.kind === 'refused') return decisions
-    if (decision.kind === 'record') overlay.set(submission.key, { digest: submission.digest, firstSeq: -1, lastSeq: -1, firstTime: 0 })
+    if (decision.kind === 'record')
+      overlay.set(submission.key, { digest: submission.digest, firstSeq: -1, lastSeq: -1, firstTime: 0 })
   }
   return decisions
 }

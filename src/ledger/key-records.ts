@@ -21,7 +21,12 @@ export interface KeyFacts {
  * Compares a ledger's key with what is on record and throws Problem('signer_not_current') when the origin, the key or the guard is another
  * one: a second guard would not know what the first one signed. To be called before anything is recorded.
  */
-export async function checkKeyRecord(db: Queryable, reader: LedgerReader, operations: LedgerName, facts: KeyFacts): Promise<void> {
+export async function checkKeyRecord(
+  db: Queryable,
+  reader: LedgerReader,
+  operations: LedgerName,
+  facts: KeyFacts,
+): Promise<void> {
   const found = (await findSubmissions(db, operations, [keyOf(facts.ledger)], []))[0]
   if (found === undefined) return
   const recorded = JSON.parse((await reader.payload(operations, found.firstSeq)).toString()) as Record<string, unknown>
@@ -30,26 +35,52 @@ export async function checkKeyRecord(db: Queryable, reader: LedgerReader, operat
     throw new Problem(
       'signer_not_current',
       `${facts.ledger} was opened with ${name} ${String(recorded[name])}, this service has ${facts[name]}; ` +
-        (name === 'origin' ? 'public_host cannot change' : 'bring back the data folder, or the signer, that holds the first one'),
+        (name === 'origin'
+          ? 'public_host cannot change'
+          : 'bring back the data folder, or the signer, that holds the first one'),
     )
   }
 }
 
 /** Puts the key on record; the first one of a ledger stands. */
 export async function recordKey(operations: Book, facts: KeyFacts): Promise<void> {
-  const payload = printPayload('key', operations.ledger, { of: facts.ledger, origin: facts.origin, vkey: facts.vkey, guard: facts.guard })
+  const payload = printPayload('key', operations.ledger, {
+    of: facts.ledger,
+    origin: facts.origin,
+    vkey: facts.vkey,
+    guard: facts.guard,
+  })
   const digest = hash('sha256', JSON.stringify(facts), 'buffer')
-  await operations.appender.submit([{ key: keyOf(facts.ledger), digest, firstWins: true, conflict: 'internal', segments: [packSegment('key', [payload])] }])
+  await operations.appender.submit([
+    {
+      key: keyOf(facts.ledger),
+      digest,
+      firstWins: true,
+      conflict: 'internal',
+      segments: [packSegment('key', [payload])],
+    },
+  ])
 }
 
 const keyOf = (ledger: LedgerName): string => `key:${ledger}`
 
 /** Version and configuration digest of a node, at start; the same again is one record. */
-export async function recordConfiguration(operations: Book, node: string, version: string, configuration: unknown): Promise<void> {
+export async function recordConfiguration(
+  operations: Book,
+  node: string,
+  version: string,
+  configuration: unknown,
+): Promise<void> {
   const configuration_digest = hash('sha256', JSON.stringify(configuration), 'hex')
   const payload = printPayload('configuration', operations.ledger, { node, version, configuration_digest })
   const digest = hash('sha256', payload, 'buffer')
   await operations.appender.submit([
-    { key: `configuration:${node}/${version}/${configuration_digest}`, digest, firstWins: true, conflict: 'internal', segments: [packSegment('configuration', [payload])] },
+    {
+      key: `configuration:${node}/${version}/${configuration_digest}`,
+      digest,
+      firstWins: true,
+      conflict: 'internal',
+      segments: [packSegment('configuration', [payload])],
+    },
   ])
 }

@@ -76,7 +76,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
 
   const smallestCovering = async (size: number): Promise<Checkpoint> => {
     const stored = await store.checkpointCovering(db, ledger, size)
-    if (stored === undefined) throw new Error(`${ledger}: no checkpoint covers ${size} records, though one was published`)
+    if (stored === undefined)
+      throw new Error(`${ledger}: no checkpoint covers ${size} records, though one was published`)
     return stored
   }
 
@@ -133,7 +134,9 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       return stop(new Problem('rollback_detected', `${ledger} has ${size} records, the signer signed ${last.size}`))
     }
     if (last !== undefined && head !== undefined && last.size === size && Buffer.compare(last.root, head.root) !== 0) {
-      return stop(new Problem('rollback_detected', `${ledger} has another root at ${size} records than the one that was signed`))
+      return stop(
+        new Problem('rollback_detected', `${ledger} has another root at ${size} records than the one that was signed`),
+      )
     }
     const newest = await store.newestCheckpoint(db, ledger)
     if (head === undefined || newest?.size === size) return

@@ -120,8 +120,17 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
       if (rows.length === 0) throw new Problem('integrity', `${ledger}: record ${next} of ${size} is missing`)
       for (const row of rows) {
         if (next >= until || (bytes >= maxBytes && records.length > 0)) break
-        if (row.firstSeq > next) throw new Problem('integrity', `${ledger}: record ${next} is missing, the next one is ${row.firstSeq}`)
-        const opened = openRecords(ledger, row, await rawOf(ledger, row), next, until, maxBytes - bytes, records.length === 0)
+        if (row.firstSeq > next)
+          throw new Problem('integrity', `${ledger}: record ${next} is missing, the next one is ${row.firstSeq}`)
+        const opened = openRecords(
+          ledger,
+          row,
+          await rawOf(ledger, row),
+          next,
+          until,
+          maxBytes - bytes,
+          records.length === 0,
+        )
         for (const record of opened) {
           records.push(record)
           bytes += record.bytes.length
@@ -149,7 +158,7 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
       return records[0]?.id === id ? records[0] : undefined
     },
     async *tail(ledger, next, signal, options = {}) {
-      for (let at = next; !signal.aborted && at < (options.until ?? Infinity); ) {
+      for (let at = next; !signal.aborted && at < (options.until ?? Infinity);) {
         const batch = await readBatch(ledger, at, options)
         if (batch.next > at) {
           at = batch.next
@@ -175,7 +184,13 @@ const zero = Buffer.alloc(1)
  * is never served.
  */
 function openRecords(
-  ledger: LedgerName, row: store.SegmentRow, raw: Buffer, from: number, until: number, maxBytes: number, atLeastOne: boolean,
+  ledger: LedgerName,
+  row: store.SegmentRow,
+  raw: Buffer,
+  from: number,
+  until: number,
+  maxBytes: number,
+  atLeastOne: boolean,
 ): StoredRecord[] {
   const records: StoredRecord[] = []
   const { firstSeq, count, firstTime, kind } = row

@@ -50,7 +50,8 @@ export function dictionaryIndex(index: number): number | undefined {
 
 /** Compresses payloads into one segment. Throws when a payload is too long or not on one line: those are our own mistakes. */
 export function packSegment(kind: RecordKind, payloads: readonly Uint8Array[], link?: ChainLink): PackedSegment {
-  if (payloads.length === 0 || payloads.length > maxSegmentRecords) throw new Error(`a segment of ${payloads.length} payloads`)
+  if (payloads.length === 0 || payloads.length > maxSegmentRecords)
+    throw new Error(`a segment of ${payloads.length} payloads`)
   let rawBytes = 0
   for (const payload of payloads) rawBytes += payload.length + 1
   const raw = Buffer.from(new SharedArrayBuffer(rawBytes))
@@ -62,10 +63,11 @@ export function packSegment(kind: RecordKind, payloads: readonly Uint8Array[], l
     raw.set(payload, at)
     at += payload.length
     raw[at++] = 10
-    idHashes.write(hash("sha256", payload, "latin1").slice(0, 8), i * 8, 8, "latin1")
+    idHashes.write(hash('sha256', payload, 'latin1').slice(0, 8), i * 8, 8, 'latin1')
   }
   // A dictionary much larger than what it helps to compress costs every reader more than it saves.
-  const dictionary = link?.dictionary !== undefined && link.dictionary.raw.length <= 4 * rawBytes ? link.dictionary : undefined
+  const dictionary =
+    link?.dictionary !== undefined && link.dictionary.raw.length <= 4 * rawBytes ? link.dictionary : undefined
   const compressed = zstdCompressSync(raw, dictionary === undefined ? {} : { dictionary: dictionary.raw })
   return {
     kind,
@@ -99,7 +101,10 @@ export function* groupPayloads(payloads: Iterable<Uint8Array>): Generator<Uint8A
 
 /** The raw payloads again. Throws when the stored bytes are damaged; `dictionary` is the raw content of the segment it was made with. */
 export function unpackSegment(compressed: Uint8Array, rawBytes: number, dictionary: Uint8Array | undefined): Buffer {
-  const raw = zstdDecompressSync(compressed, { maxOutputLength: rawBytes, ...(dictionary === undefined ? {} : { dictionary }) })
+  const raw = zstdDecompressSync(compressed, {
+    maxOutputLength: rawBytes,
+    ...(dictionary === undefined ? {} : { dictionary }),
+  })
   if (raw.length !== rawBytes) throw new Error(`a segment of ${raw.length} bytes instead of ${rawBytes}`)
   return raw
 }

@@ -1,6 +1,5 @@
 import type { Queryable } from '../database/database.ts'
 import { type LedgerName, type Micros, type RecordKind, ledgerKindOf } from '../record/record.ts'
-import type { Append } from './batch.ts'
 
 /** Every statement on heads, checkpoints, barriers, submissions, segments and tile_roots. Rows are only inserted; triggers refuse the rest. */
 
@@ -39,7 +38,10 @@ export function testTypeOf(ledger: LedgerName): 'unit' | 'integration' | 'other'
 }
 
 /** The newest head and the database clock, read together; undefined head when the ledger has none. */
-export async function readHead(db: Queryable, ledger: LedgerName): Promise<{ head: HeadRow | undefined; clock: Micros }> {
+export async function readHead(
+  db: Queryable,
+  ledger: LedgerName,
+): Promise<{ head: HeadRow | undefined; clock: Micros }> {
   const { rows } = await db.query<{ clock: number } & Partial<HeadRow>>({
     name: 'read_head',
     text: `select clock_micros() as clock, h.base, h.size, h.root, h.edge, h."lastTime" from (select 1) as one left join lateral (
@@ -49,7 +51,14 @@ export async function readHead(db: Queryable, ledger: LedgerName): Promise<{ hea
   const row = rows[0]
   if (row === undefined) throw new Error('the database answered no clock')
   const { clock, base, size, root, edge, lastTime } = row
-  if (base === undefined || base === null || size === undefined || root === undefined || edge === undefined || lastTime === undefined) {
+  if (
+    base === undefined ||
+    base === null ||
+    size === undefined ||
+    root === undefined ||
+    edge === undefined ||
+    lastTime === undefined
+  ) {
     return { head: undefined, clock }
   }
   return { head: { base, size, root, edge, lastTime }, clock }
@@ -76,7 +85,12 @@ export async function headsFrom(db: Queryable, ledger: LedgerName, base: number,
 }
 
 /** Submissions with one of `keys`, and those of the slices and parts of `runs`. */
-export async function findSubmissions(db: Queryable, ledger: LedgerName, keys: readonly string[], runs: readonly string[]): Promise<SubmissionRow[]> {
+export async function findSubmissions(
+  db: Queryable,
+  ledger: LedgerName,
+  keys: readonly string[],
+  runs: readonly string[],
+): Promise<SubmissionRow[]> {
   const { rows } = await db.query<SubmissionRow>({
     name: 'find_submissions',
     text: `select key, digest, first_seq as "firstSeq", last_seq as "lastSeq", first_time as "firstTime" from submissions
@@ -91,18 +105,14 @@ export async function findSubmissions(db: Queryable, ledger: LedgerName, keys: r
   return rows
 }
 
-/** The genesis head of a ledger; nothing happens when it is there. */
-export async function insertGenesis(db: Queryable, ledger: LedgerName, root: Uint8Array): Promise<void> {
-  await db.query({
-    name: 'insert_genesis',
-    text: `select append($1, -1, 0, $2, ''::bytea, 0, 0, '1970-01-01', 'other', '{}', ''::bytea, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
-                         '{}', '{}', '{}', '{}', ''::bytea, ''::bytea, ''::bytea, '{}', '{}', ''::bytea, null)`,
-    values: [ledger, root],
-  })
-}
-
 /** Runs declared more than `ageMicros` ago that nothing ended, in order of their names, from the one behind `after` on. Looks at every run. */
-export async function findOpenRuns(db: Queryable, ledger: LedgerName, ageMicros: number, after: string, limit: number): Promise<string[]> {
+export async function findOpenRuns(
+  db: Queryable,
+  ledger: LedgerName,
+  ageMicros: number,
+  after: string,
+  limit: number,
+): Promise<string[]> {
   const { rows } = await db.query<{ run: string }>({
     name: 'find_open_runs',
     text: `select substr(r.key, 5) as run from submissions as r
@@ -115,34 +125,16 @@ export async function findOpenRuns(db: Queryable, ledger: LedgerName, ageMicros:
   return rows.map(({ run }) => run)
 }
 
-/** One append, one autocommit statement. Answers the database clock; undefined when the fence was lost and nothing was written. */
-export async function insertAppend(db: Queryable, append: Append): Promise<Micros | undefined> {
-  const { next, submissions, segments, tileRoots, seals } = append
-  const join = (parts: readonly Uint8Array[]): Buffer => Buffer.concat(parts)
-  const { rows } = await db.query<{ clock: number | null }>({
-    name: 'append',
-    text: `select append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31) as clock`,
-    values: [
-      next.ledger, append.base, next.edge.size, join([next.root]), join(next.edge.hashes), append.firstTime, next.lastTime, append.month, append.testType,
-      submissions.map((s) => s.key), join(submissions.map((s) => s.digest)), submissions.map((s) => s.firstSeq),
-      submissions.map((s) => s.lastSeq), submissions.map((s) => s.firstTime),
-      segments.map((s) => s.firstSeq), segments.map((s) => s.segment.count), segments.map((s) => s.firstTime),
-      segments.map((s) => s.segment.kind), segments.map((s) => s.segment.chain?.toString() ?? null), segments.map((s) => s.segment.chainIndex ?? null),
-      segments.map((s) => s.segment.dictionarySeq ?? null), segments.map((s) => s.segment.depth), segments.map((s) => s.segment.rawBytes),
-      segments.map((s) => s.segment.compressed.length), join(segments.map((s) => s.segment.compressed)),
-      join(segments.map((s) => s.leafHashes)), join(segments.map((s) => s.segment.idHashes)),
-      tileRoots.map((t) => t.level), tileRoots.map((t) => t.index), join(tileRoots.map((t) => t.root)),
-      seals.length === 0 ? null : JSON.stringify(seals),
-    ],
-  })
-  return rows[0]?.clock ?? undefined
-}
-
 const segmentColumns = `first_seq as "firstSeq", count, first_time as "firstTime", kind, dictionary_seq as "dictionarySeq", depth, raw_bytes as "rawBytes",
   payloads, leaf_hashes as "leafHashes", id_hashes as "idHashes"`
 
 /** Segments that hold records from `from` on, in order. A segment has at most 1,024 records, which bounds the look back. */
-export async function segmentsFrom(db: Queryable, ledger: LedgerName, from: number, limit: number): Promise<SegmentRow[]> {
+export async function segmentsFrom(
+  db: Queryable,
+  ledger: LedgerName,
+  from: number,
+  limit: number,
+): Promise<SegmentRow[]> {
   const { rows } = await db.query<SegmentRow>({
     name: 'segments_from',
     text: `select ${segmentColumns} from segments where ledger = $1 and test_type = $2 and first_seq > $3 - 1024 and first_seq + count > $3
@@ -163,7 +155,10 @@ export async function segmentAt(db: Queryable, ledger: LedgerName, firstSeq: num
 
 /** Leaf hashes of the segments that hold records of [from, to), without their payloads. */
 export async function leafHashesBetween(
-  db: Queryable, ledger: LedgerName, from: number, to: number,
+  db: Queryable,
+  ledger: LedgerName,
+  from: number,
+  to: number,
 ): Promise<{ firstSeq: number; count: number; leafHashes: Buffer }[]> {
   const { rows } = await db.query<{ firstSeq: number; count: number; leafHashes: Buffer }>({
     name: 'leaf_hashes_between',
@@ -176,7 +171,9 @@ export async function leafHashesBetween(
 
 /** Newest segment of a chain, and the one with the index that its successor takes as dictionary. */
 export async function chainSegments(
-  db: Queryable, ledger: LedgerName, chain: bigint,
+  db: Queryable,
+  ledger: LedgerName,
+  chain: bigint,
 ): Promise<{ index: number; seq: number; depth: number }[]> {
   const { rows } = await db.query<{ index: number; seq: number; depth: number }>({
     name: 'chain_segments',
@@ -187,7 +184,13 @@ export async function chainSegments(
   return rows
 }
 
-export async function tileRootsBetween(db: Queryable, ledger: LedgerName, level: number, from: number, to: number): Promise<Buffer[]> {
+export async function tileRootsBetween(
+  db: Queryable,
+  ledger: LedgerName,
+  level: number,
+  from: number,
+  to: number,
+): Promise<Buffer[]> {
   const { rows } = await db.query<{ root: Buffer }>({
     name: 'tile_roots_between',
     text: 'select root from tile_roots where ledger = $1 and level = $2 and index >= $3 and index < $4 order by index',
@@ -197,7 +200,12 @@ export async function tileRootsBetween(db: Queryable, ledger: LedgerName, level:
 }
 
 /** Publishes a checkpoint unless a larger one is there; answers the largest size published before, -1 for none. */
-export async function publishCheckpoint(db: Queryable, ledger: LedgerName, size: number, note: string): Promise<number> {
+export async function publishCheckpoint(
+  db: Queryable,
+  ledger: LedgerName,
+  size: number,
+  note: string,
+): Promise<number> {
   const { rows } = await db.query<{ before: number }>({
     name: 'publish_checkpoint',
     text: 'select publish_checkpoint($1, $2, $3) as before',
@@ -206,7 +214,10 @@ export async function publishCheckpoint(db: Queryable, ledger: LedgerName, size:
   return rows[0]?.before ?? -1
 }
 
-export async function newestCheckpoint(db: Queryable, ledger: LedgerName): Promise<{ size: number; note: string } | undefined> {
+export async function newestCheckpoint(
+  db: Queryable,
+  ledger: LedgerName,
+): Promise<{ size: number; note: string } | undefined> {
   const { rows } = await db.query<{ size: number; note: string }>({
     name: 'newest_checkpoint',
     text: 'select size, note from checkpoints where ledger = $1 order by size desc limit 1',
@@ -216,7 +227,11 @@ export async function newestCheckpoint(db: Queryable, ledger: LedgerName): Promi
 }
 
 /** The first checkpoint that covers `size` records: the one every receipt of such a record names. */
-export async function checkpointCovering(db: Queryable, ledger: LedgerName, size: number): Promise<{ size: number; note: string } | undefined> {
+export async function checkpointCovering(
+  db: Queryable,
+  ledger: LedgerName,
+  size: number,
+): Promise<{ size: number; note: string } | undefined> {
   const { rows } = await db.query<{ size: number; note: string }>({
     name: 'checkpoint_covering',
     text: 'select size, note from checkpoints where ledger = $1 and size >= $2 order by size limit 1',
@@ -235,7 +250,11 @@ export async function insertBarrier(db: Queryable, ledger: LedgerName, node: str
 }
 
 /** Seq of the first record at or after `at`, going by segments' first times: exact to the segment, the reader does the rest. */
-export async function segmentBefore(db: Queryable, ledger: LedgerName, at: Micros): Promise<{ firstSeq: number; count: number; firstTime: Micros } | undefined> {
+export async function segmentBefore(
+  db: Queryable,
+  ledger: LedgerName,
+  at: Micros,
+): Promise<{ firstSeq: number; count: number; firstTime: Micros } | undefined> {
   const { rows } = await db.query<{ size: number }>({
     name: 'head_before',
     text: 'select base as size from heads where ledger = $1 and last_time >= $2 order by base limit 1',

@@ -59,7 +59,8 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
   const node = async (wanted: Node): Promise<Uint8Array> => {
     const span = tileOfNode(wanted)
     const hashes = await tile(span.level, span.index, span.offset + span.count)
-    if (hashes === undefined) throw new Problem('integrity', `${ledger}: hashes of tile ${span.level}/${span.index} are missing`)
+    if (hashes === undefined)
+      throw new Problem('integrity', `${ledger}: hashes of tile ${span.level}/${span.index} are missing`)
     return nodeFromTile(hashes, span)
   }
   const nodes = (wanted: readonly Node[]): Promise<Uint8Array[]> => Promise.all(wanted.map(node))
@@ -77,7 +78,10 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
       if (from + width > (await published())) return undefined
       const entries: Uint8Array[] = []
       while (entries.length < width) {
-        const batch = await reader.readBatch(ledger, from + entries.length, { maxRecords: width - entries.length, maxBytes: 2 ** 24 })
+        const batch = await reader.readBatch(ledger, from + entries.length, {
+          maxRecords: width - entries.length,
+          maxBytes: 2 ** 24,
+        })
         if (batch.records.length === 0) return undefined
         for (const record of batch.records) entries.push(record.bytes)
       }
@@ -86,7 +90,8 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
     consistency: (from, to) => consistencyProof(from, to, nodes),
     async proof(seq) {
       const newest = await store.newestCheckpoint(db, ledger)
-      if (newest === undefined || seq >= newest.size) throw new Problem('not_found', `no published record ${seq} in ${ledger}`)
+      if (newest === undefined || seq >= newest.size)
+        throw new Problem('not_found', `no published record ${seq} in ${ledger}`)
       return printProof({ index: seq, hashes: await inclusionProof(seq, newest.size, nodes), checkpoint: newest.note })
     },
   }

@@ -46,10 +46,12 @@ export function createTurns(db: Database, ledger: LedgerName): Turns {
         const held = await open()
         await held.query({ name: 'turn_take', text: 'select pg_advisory_lock(hashtextextended($1, 0))', values: [key] })
         return async () => {
-          await held.query({ name: 'turn_give', text: 'select pg_advisory_unlock(hashtextextended($1, 0))', values: [key] }).catch(async () => {
-            await held.release()
-            session = undefined
-          })
+          await held
+            .query({ name: 'turn_give', text: 'select pg_advisory_unlock(hashtextextended($1, 0))', values: [key] })
+            .catch(async () => {
+              await held.release()
+              session = undefined
+            })
         }
       } catch {
         return nothing // waited long enough, or no connection to spare: the fence decides

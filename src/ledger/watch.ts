@@ -36,7 +36,8 @@ export function createWatch(db: Queryable): Watch {
     arm()
   }
   const arm = (): void => {
-    if (timer === undefined && [...waiting.values()].some((wakes) => wakes.size > 0)) timer = setTimeout(() => void poll(), pollMs).unref()
+    if (timer === undefined && [...waiting.values()].some((wakes) => wakes.size > 0))
+      timer = setTimeout(() => void poll(), pollMs).unref()
   }
 
   return {

@@ -45,7 +45,11 @@ export const problems = {
   recording_stopped: { status: 503, exit: 4, title: 'Recording is stopped; reading goes on' },
   clock_step: { status: 503, exit: 4, title: 'The clocks disagree; recording waits' },
   signer_not_current: { status: 503, exit: 4, title: 'The signer does not know the newest head; recording is stopped' },
-  rollback_detected: { status: 503, exit: 4, title: 'The database is older than what was signed; recording is stopped' },
+  rollback_detected: {
+    status: 503,
+    exit: 4,
+    title: 'The database is older than what was signed; recording is stopped',
+  },
   unavailable: { status: 503, exit: 4, title: 'The service cannot be reached or is not ready' },
 } as const
 
@@ -67,5 +71,12 @@ export class Problem extends Error {
 /** RFC 9457 problem document. `type` is a stable URN: nothing has to be fetched to understand it. */
 export function problemDocument(problem: Problem): Record<string, unknown> {
   const { status, title } = problems[problem.code]
-  return { type: `urn:proofline:problem:${problem.code}`, title, status, code: problem.code, detail: problem.message, ...problem.extra }
+  return {
+    type: `urn:proofline:problem:${problem.code}`,
+    title,
+    status,
+    code: problem.code,
+    detail: problem.message,
+    ...problem.extra,
+  }
 }

@@ -16,9 +16,30 @@ export type LedgerKind = (typeof ledgerKinds)[number]
 export type LedgerName = `${string}/${LedgerKind}`
 
 export const recordKinds = [
-  'run', 'inventory', 'part', 'coverage', 'linemap', 'seal', 'abandonment', 'rejection',
-  'build', 'contract', 'gate', 'deployment', 'disposition', 'report',
-  'command', 'access', 'key', 'configuration', 'alert', 'heartbeat', 'reconciliation', 'retention', 'hold', 'loss',
+  'run',
+  'inventory',
+  'part',
+  'coverage',
+  'linemap',
+  'seal',
+  'abandonment',
+  'rejection',
+  'build',
+  'contract',
+  'gate',
+  'deployment',
+  'disposition',
+  'report',
+  'command',
+  'access',
+  'key',
+  'configuration',
+  'alert',
+  'heartbeat',
+  'reconciliation',
+  'retention',
+  'hold',
+  'loss',
 ] as const
 export type RecordKind = (typeof recordKinds)[number]
 
@@ -41,7 +62,12 @@ const orgPattern = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/
 
 export function isLedgerName(text: string): text is LedgerName {
   const [org, kind, ...rest] = text.split('/')
-  return rest.length === 0 && org !== undefined && orgPattern.test(org) && (ledgerKinds as readonly string[]).includes(kind ?? '')
+  return (
+    rest.length === 0 &&
+    org !== undefined &&
+    orgPattern.test(org) &&
+    (ledgerKinds as readonly string[]).includes(kind ?? '')
+  )
 }
 
 /** Throws on anything but `<org>/<unit|integration|changes|operations>`. */
@@ -138,7 +164,8 @@ export function openRecord(bytes: Uint8Array): OpenedRecord {
   if (parsed === undefined || parsed.seq !== seq) throw new Error(`record id ${id} does not name seq ${seqText}`)
   if (recordedAt === undefined) throw new Error(`record ${id}: recorded_at ${timeText} is not a time`)
   const fields: unknown = JSON.parse(text)
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) throw new Error(`record ${id} is not an object`)
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
+    throw new Error(`record ${id} is not an object`)
   const payload = new Uint8Array(bytes.length - header.length + 1)
   payload[0] = 0x7b
   payload.set(bytes.subarray(header.length), 1) // the header is ASCII, so characters are bytes

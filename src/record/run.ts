@@ -89,9 +89,17 @@ export interface InventoryFile {
 }
 
 /** An inventory as consecutive windows: `files` pairs of path and blob in path order, `total` the size of the whole in each. */
-export function inventoryPayloads(ledger: LedgerName, repository: string, commit: string, files: readonly InventoryFile[]): Uint8Array[] {
+export function inventoryPayloads(
+  ledger: LedgerName,
+  repository: string,
+  commit: string,
+  files: readonly InventoryFile[],
+): Uint8Array[] {
   const head = { repository, commit, total: files.length }
-  const room = maxPayloadBytes - encoder.encode(JSON.stringify({ schema: 'proofline.inventory.v1', kind: 'inventory', ledger, ...head })).length - 80
+  const room =
+    maxPayloadBytes -
+    encoder.encode(JSON.stringify({ schema: 'proofline.inventory.v1', kind: 'inventory', ledger, ...head })).length -
+    80
   const windows: [string, string][][] = []
   let window: [string, string][] = []
   let bytes = 0
@@ -106,5 +114,7 @@ export function inventoryPayloads(ledger: LedgerName, repository: string, commit
     bytes += size
   }
   windows.push(window)
-  return windows.map((entries, index) => printPayload('inventory', ledger, { ...head, window: { index, of: windows.length }, files: entries }))
+  return windows.map((entries, index) =>
+    printPayload('inventory', ledger, { ...head, window: { index, of: windows.length }, files: entries }),
+  )
 }

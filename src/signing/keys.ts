@@ -30,7 +30,10 @@ export function createKeys(folder: string, originOf: (ledger: LedgerName) => str
     const { mode } = await stat(path)
     // Group read passes: it is how secrets are mounted into containers. Windows has no such bits.
     if (process.platform !== 'win32' && (mode & 0o037) !== 0) {
-      throw new Problem('request_invalid', `${path} is a private key and has mode ${(mode & 0o777).toString(8)}: chmod 600 it`)
+      throw new Problem(
+        'request_invalid',
+        `${path} is a private key and has mode ${(mode & 0o777).toString(8)}: chmod 600 it`,
+      )
     }
     const key = await parsePrivateKey(text.trimEnd())
     if (key.name !== originOf(ledger)) {

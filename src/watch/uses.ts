@@ -27,7 +27,12 @@ export function createUses(operations: Book, log: Logger): Uses {
     const id = randomUUID()
     const payload = printPayload('access', operations.ledger, { access: id, ...fields })
     await operations.appender.submit([
-      { key: `access:${id}`, digest: Buffer.alloc(32), conflict: 'internal', segments: [packSegment('access', [payload])] },
+      {
+        key: `access:${id}`,
+        digest: Buffer.alloc(32),
+        conflict: 'internal',
+        segments: [packSegment('access', [payload])],
+      },
     ])
   }
 

@@ -3,7 +3,14 @@ import { toDigests, toEncoding } from '../../src/admission/body-headers.ts'
 
 describe('toEncoding', () => {
   it('takes identity, gzip and zstd, in any case', () => {
-    expect([undefined, '', 'identity', ' GZip ', 'x-gzip', 'zstd'].map(toEncoding)).toEqual(['identity', 'identity', 'identity', 'gzip', 'gzip', 'zstd'])
+    expect([undefined, '', 'identity', ' GZip ', 'x-gzip', 'zstd'].map(toEncoding)).toEqual([
+      'identity',
+      'identity',
+      'identity',
+      'gzip',
+      'gzip',
+      'zstd',
+    ])
     for (const other of ['br', 'gzip, gzip', 'deflate']) expect(() => toEncoding(other)).toThrow(/is not taken/)
   })
 })
@@ -18,6 +25,7 @@ describe('toDigests', () => {
   })
 
   it('refuses what is no dictionary of digests', () => {
-    for (const header of ['abc', 'sha-256=AA==', 'SHA-256=:AA==:', 'sha-256=:A-_:', 'sha-256=:AA==:,']) expect(() => toDigests(header), header).toThrow(/RFC 9530/)
+    for (const header of ['abc', 'sha-256=AA==', 'SHA-256=:AA==:', 'sha-256=:A-_:', 'sha-256=:AA==:,'])
+      expect(() => toDigests(header), header).toThrow(/RFC 9530/)
   })
 })

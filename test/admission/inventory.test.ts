@@ -17,7 +17,11 @@ const codeOf = (body: AsyncIterable<Uint8Array>, maxFiles = 100): Promise<unknow
 describe('readInventory', () => {
   it('reads paths in order, however the bytes are cut', async () => {
     const text = `${line('b.ts')}${line('ä/€.ts')}\n${JSON.stringify({ path: 'a.ts', blob: 'b'.repeat(64), more: 1 })}`
-    const files = [{ path: 'a.ts', blob: 'b'.repeat(64) }, { path: 'b.ts', blob }, { path: 'ä/€.ts', blob }]
+    const files = [
+      { path: 'a.ts', blob: 'b'.repeat(64) },
+      { path: 'b.ts', blob },
+      { path: 'ä/€.ts', blob },
+    ]
     for (const size of [1, 2, 3, 50, 1_000]) expect(await readInventory(inPieces(text, size), 100)).toEqual(files)
     expect(await readInventory(inPieces(''), 100)).toEqual([])
   })

@@ -10,7 +10,13 @@ beforeEach(async () => {
 })
 afterEach(() => rm(join(folder, '..'), { recursive: true, force: true }))
 
-const part: OpenPart = { ledger: 'main/unit', run: 'local.a.api.unit', part: 'a', sha256: 'a'.repeat(64), parameters: { format: 'lcov' } }
+const part: OpenPart = {
+  ledger: 'main/unit',
+  run: 'local.a.api.unit',
+  part: 'a',
+  sha256: 'a'.repeat(64),
+  parameters: { format: 'lcov' },
+}
 
 describe('notes on open parts', () => {
   it('are found by the next process, not by the one that is at them', async () => {

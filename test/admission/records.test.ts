@@ -14,10 +14,19 @@ import { maxPayloadBytes } from '../../src/record/record.ts'
 
 const by = { method: 'token', subject: 'token:1' }
 const run = 'local.a.api.unit'
-const id: RunFields = { ledger: 'main/unit', run, repository: 'r', commit: 'c'.repeat(40), suite: 's', test_type: 'unit', by }
+const id: RunFields = {
+  ledger: 'main/unit',
+  run,
+  repository: 'r',
+  commit: 'c'.repeat(40),
+  suite: 's',
+  test_type: 'unit',
+  by,
+}
 const long = 'x'.repeat(256)
 const link = { chain: 1n, index: 0, dictionary: undefined }
-const parse = (bytes: Uint8Array): Record<string, unknown> => JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown>
+const parse = (bytes: Uint8Array): Record<string, unknown> =>
+  JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown>
 const thrown = (work: () => unknown): ProblemCode | undefined => {
   try {
     work()
@@ -54,8 +63,29 @@ describe('runPayload', () => {
   const body: Declaration = { repository: 'r', test_type: 'unit', suite: 's', commit: 'c'.repeat(40) }
 
   it('holds the declaration in the order of its schema', () => {
-    const { payload, fields, list } = runPayload('main/unit', run, { ...body, build: 'b', flags: ['--x'], ci: { provider: 'github' } }, 7, by)
-    expect(Object.keys(parse(payload))).toEqual(['schema', 'kind', 'ledger', 'run', 'repository', 'commit', 'build', 'build_seq', 'suite', 'test_type', 'by', 'configuration_digest', 'configuration', 'ci'])
+    const { payload, fields, list } = runPayload(
+      'main/unit',
+      run,
+      { ...body, build: 'b', flags: ['--x'], ci: { provider: 'github' } },
+      7,
+      by,
+    )
+    expect(Object.keys(parse(payload))).toEqual([
+      'schema',
+      'kind',
+      'ledger',
+      'run',
+      'repository',
+      'commit',
+      'build',
+      'build_seq',
+      'suite',
+      'test_type',
+      'by',
+      'configuration_digest',
+      'configuration',
+      'ci',
+    ])
     expect(fields).toMatchObject({ run, build_seq: 7, configuration_digest: parse(payload)['configuration_digest'] })
     expect(list).toBeUndefined()
   })
@@ -92,16 +122,45 @@ const name: PartName = { id, part: 'a', digest: Buffer.alloc(32), parameters: {}
 
 describe('partPayload', () => {
   it('names the ranges of its slices', () => {
-    expect(parse(partPayload(name, [[5, 9], [12, 12]]).payload)).toMatchObject({ records: { first: 5, last: 12, count: 6 }, ranges: [[5, 9], [12, 12]] })
+    expect(
+      parse(
+        partPayload(name, [
+          [5, 9],
+          [12, 12],
+        ]).payload,
+      ),
+    ).toMatchObject({
+      records: { first: 5, last: 12, count: 6 },
+      ranges: [
+        [5, 9],
+        [12, 12],
+      ],
+    })
     expect(parse(partPayload(name, []).payload)).toMatchObject({ records: null, ranges: [] })
   })
 
   it('keeps a thousand ranges in the artifact store and names them by their digest', () => {
     const ranges = Array.from({ length: 1_000 }, (_, i): [number, number] => [1e15 + i * 10, 1e15 + i * 10 + 5])
-    const { payload, list } = partPayload({ ...name, summary: { ...summary, refused: { count: 50, first: Array.from({ length: 20 }, () => ({ where: 'line 1', reason: 'r'.repeat(100) })) } } }, ranges)
+    const { payload, list } = partPayload(
+      {
+        ...name,
+        summary: {
+          ...summary,
+          refused: {
+            count: 50,
+            first: Array.from({ length: 20 }, () => ({ where: 'line 1', reason: 'r'.repeat(100) })),
+          },
+        },
+      },
+      ranges,
+    )
     expect(payload.length).toBeLessThanOrEqual(maxPayloadBytes)
     const fields = parse(payload)
-    expect(fields).toMatchObject({ records: { count: 6_000 }, ranges_digest: { count: 1_000, sha256: hash('sha256', list ?? '', 'hex') }, refused: { count: 50 } })
+    expect(fields).toMatchObject({
+      records: { count: 6_000 },
+      ranges_digest: { count: 1_000, sha256: hash('sha256', list ?? '', 'hex') },
+      refused: { count: 50 },
+    })
     expect((fields['ranges'] as unknown[]).length).toBeGreaterThan(50)
     expect((fields['refused'] as { first: unknown[] }).first.length).toBeGreaterThan(2)
   })
@@ -111,7 +170,12 @@ describe('partPayload', () => {
     let refused = 0
     for (let length = 100; length <= 1_024; length += 4) {
       const text = '€'.repeat(Math.floor(length / 3))
-      const longer: PartName = { ...name, id: { ...id, repository: long, ref: long, build: long, suite: long }, part: text, parameters: { strip: text, root: text } }
+      const longer: PartName = {
+        ...name,
+        id: { ...id, repository: long, ref: long, build: long, suite: long },
+        part: text,
+        parameters: { strip: text, root: text },
+      }
       if (thrown(() => partSubmission(longer, link, async () => {})) !== undefined) refused++
       else expect(partPayload(longer, ranges).payload.length).toBeLessThanOrEqual(maxPayloadBytes)
     }
@@ -120,37 +184,74 @@ describe('partPayload', () => {
 })
 
 const atHead = (entries: Record<string, { first: number; last?: number; payload?: unknown }>): AtHead => {
-  const known = new Map(Object.entries(entries).map(([key, { first, last = first }]): [string, Known] => [key, { digest: Buffer.alloc(32), firstSeq: first, lastSeq: last, firstTime: 0 }]))
+  const known = new Map(
+    Object.entries(entries).map(([key, { first, last = first }]): [string, Known] => [
+      key,
+      { digest: Buffer.alloc(32), firstSeq: first, lastSeq: last, firstTime: 0 },
+    ]),
+  )
   return {
     seq: 100,
     time: 0,
     run: viewOf(known, run),
     leafHashes: async (from, to) => Buffer.alloc(32 * (to - from), 7),
-    payload: async (seq) => Buffer.from(JSON.stringify(Object.values(entries).find(({ first }) => first === seq)?.payload)),
+    payload: async (seq) =>
+      Buffer.from(JSON.stringify(Object.values(entries).find(({ first }) => first === seq)?.payload)),
   }
 }
 const made = async ({ segments }: Submission, at: AtHead) => {
   if (typeof segments !== 'function') throw new Error('it is not made at the head')
-  const { segments: [segment], seal } = await segments(at)
+  const {
+    segments: [segment],
+    seal,
+  } = await segments(at)
   return { fields: parse(segment?.raw ?? new Uint8Array()), seal }
 }
-const recordedPart = (more: object = {}): unknown => ({ definition: 'lcov.da@1', tool: null, incomplete: null, totals: summary.totals, ...more })
+const recordedPart = (more: object = {}): unknown => ({
+  definition: 'lcov.da@1',
+  tool: null,
+  incomplete: null,
+  totals: summary.totals,
+  ...more,
+})
 const tests = { total: 1, passed: 1, failed: 0, skipped: 0 }
 
 describe('sealSubmission', () => {
-  const entries = { [keys.run(run)]: { first: 3 }, [keys.slice(run, 'a', 0)]: { first: 4, last: 8 }, [keys.part(run, 'a')]: { first: 10, payload: recordedPart() } }
+  const entries = {
+    [keys.run(run)]: { first: 3 },
+    [keys.slice(run, 'a', 0)]: { first: 4, last: 8 },
+    [keys.part(run, 'a')]: { first: 10, payload: recordedPart() },
+  }
 
   it('sums up the run and binds its records', async () => {
-    const { fields, seal } = await made(sealSubmission(id, { outcome: 'completed', tests }, link, async () => {}), atHead(entries))
-    expect(fields).toMatchObject({ kind: 'seal', admitted: true, reasons: [], parts: 1, records: { first: 3, last: 10, count: 7 }, totals: [{ definition: 'lcov.da@1', files: 2 }] })
+    const { fields, seal } = await made(
+      sealSubmission(id, { outcome: 'completed', tests }, link, async () => {}),
+      atHead(entries),
+    )
+    expect(fields).toMatchObject({
+      kind: 'seal',
+      admitted: true,
+      reasons: [],
+      parts: 1,
+      records: { first: 3, last: 10, count: 7 },
+      totals: [{ definition: 'lcov.da@1', files: 2 }],
+    })
     expect(fields['root']).toMatch(/^[0-9a-f]{64}$/)
     expect(seal).toMatchObject({ repository: 'r', suite: 's', ref: '', admitted: true })
   })
 
   it('keeps more measures than a record holds in the artifact store', async () => {
-    const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [keys.part(run, `p${i}`), { first: 20 + i, payload: recordedPart({ tool: { name: long, version: String(i) } }) }]))
+    const many = Object.fromEntries(
+      Array.from({ length: 40 }, (_, i) => [
+        keys.part(run, `p${i}`),
+        { first: 20 + i, payload: recordedPart({ tool: { name: long, version: String(i) } }) },
+      ]),
+    )
     const kept: Uint8Array[] = []
-    const { fields } = await made(sealSubmission(id, { outcome: 'completed', tests }, link, async (list) => void kept.push(list)), atHead({ ...entries, ...many }))
+    const { fields } = await made(
+      sealSubmission(id, { outcome: 'completed', tests }, link, async (list) => void kept.push(list)),
+      atHead({ ...entries, ...many }),
+    )
     expect(jsonBytes(fields)).toBeLessThanOrEqual(maxPayloadBytes)
     expect(fields['totals_digest']).toEqual({ count: 41, sha256: hash('sha256', kept[0] ?? '', 'hex') })
     expect((fields['totals'] as unknown[]).length).toBeGreaterThan(3)
@@ -161,14 +262,34 @@ describe('abandonmentSubmission', () => {
   it('names the parts that are open', async () => {
     const submission = abandonmentSubmission(id, 86_400_000)
     expect(submission).toMatchObject({ key: `end:${run}`, firstWins: true })
-    const { fields, seal } = await made(submission, atHead({ [keys.run(run)]: { first: 3 }, [keys.slice(run, 'open', 0)]: { first: 4, last: 8 } }))
-    expect(fields).toMatchObject({ kind: 'abandonment', run, admitted: false, reasons: ['abandoned'], after_hours: 24, parts: 0, open_parts: { count: 1, first: ['open'] }, records: { first: 3, last: 8, count: 6 } })
+    const { fields, seal } = await made(
+      submission,
+      atHead({ [keys.run(run)]: { first: 3 }, [keys.slice(run, 'open', 0)]: { first: 4, last: 8 } }),
+    )
+    expect(fields).toMatchObject({
+      kind: 'abandonment',
+      run,
+      admitted: false,
+      reasons: ['abandoned'],
+      after_hours: 24,
+      parts: 0,
+      open_parts: { count: 1, first: ['open'] },
+      records: { first: 3, last: 8, count: 6 },
+    })
     expect(seal).toBeUndefined()
   })
 
   it('fits with hundreds of open parts', async () => {
-    const many = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [keys.slice(run, `${'p'.repeat(500)}${i}`, 0), { first: 10 + i }]))
-    const { fields } = await made(abandonmentSubmission({ ...id, url: long, repository: long, ref: long, build: long, suite: long, repository_id: long }, 1), atHead(many))
+    const many = Object.fromEntries(
+      Array.from({ length: 300 }, (_, i) => [keys.slice(run, `${'p'.repeat(500)}${i}`, 0), { first: 10 + i }]),
+    )
+    const { fields } = await made(
+      abandonmentSubmission(
+        { ...id, url: long, repository: long, ref: long, build: long, suite: long, repository_id: long },
+        1,
+      ),
+      atHead(many),
+    )
     expect(fields['open_parts']).toMatchObject({ count: 300 })
     expect(jsonBytes(fields)).toBeLessThanOrEqual(maxPayloadBytes)
   })
@@ -184,12 +305,22 @@ describe('rejectionSubmission', () => {
   })
 
   it('is another one for another reason, part, caller or content', () => {
-    const others = [keyOf({}), keyOf({ part: 'b' }), keyOf({ by: { ...by, subject: 'token:2' } }), keyOf({}, new Problem('report_empty', '')), keyOf({ sha256: 'a', bytes: 5 }), keyOf({ sha256: 'b', bytes: 5 })]
+    const others = [
+      keyOf({}),
+      keyOf({ part: 'b' }),
+      keyOf({ by: { ...by, subject: 'token:2' } }),
+      keyOf({}, new Problem('report_empty', '')),
+      keyOf({ sha256: 'a', bytes: 5 }),
+      keyOf({ sha256: 'b', bytes: 5 }),
+    ]
     expect(new Set(others).size).toBe(others.length)
   })
 
   it('fits whatever the detail says', () => {
-    const { segments } = rejectionSubmission({ ...offered, part: '"'.repeat(512), repository: long, sha256: 'a'.repeat(64), bytes: 1 }, new Problem('report_invalid', '\0'.repeat(5_000)))
+    const { segments } = rejectionSubmission(
+      { ...offered, part: '"'.repeat(512), repository: long, sha256: 'a'.repeat(64), bytes: 1 },
+      new Problem('report_invalid', '\0'.repeat(5_000)),
+    )
     if (typeof segments === 'function') throw new Error('it is made beforehand')
     const fields = parse(segments[0]?.raw ?? new Uint8Array())
     expect(fields).toMatchObject({ kind: 'rejection', reason: 'report_invalid', offered: { bytes: 1 } })

@@ -22,7 +22,10 @@ const digest = (text: string): Buffer => Buffer.alloc(32, text)
 const known = (entries: Record<string, [digest: string, first?: number, last?: number]>) =>
   viewOf(
     new Map(
-      Object.entries(entries).map(([key, [text, first = 0, last = first]]): [string, Known] => [key, { digest: digest(text), firstSeq: first, lastSeq: last, firstTime: 0 }]),
+      Object.entries(entries).map(([key, [text, first = 0, last = first]]): [string, Known] => [
+        key,
+        { digest: digest(text), firstSeq: first, lastSeq: last, firstTime: 0 },
+      ]),
     ),
     run,
   )
@@ -32,12 +35,31 @@ describe('declarationDigest', () => {
   const body: Declaration = { repository: 'r', test_type: 'unit', suite: 's', commit: 'a'.repeat(40) }
 
   it('is the same for two tries of one job: other client, trace, clock and history, other order of members', () => {
-    const again = { commit: body.commit, suite: 's', repository: 'r', test_type: 'unit', occurred_at: '2026-01-01T00:00:00Z', traceparent: 't', first_parents: ['b'], client: { name: 'c', version: '1' } } as const
+    const again = {
+      commit: body.commit,
+      suite: 's',
+      repository: 'r',
+      test_type: 'unit',
+      occurred_at: '2026-01-01T00:00:00Z',
+      traceparent: 't',
+      first_parents: ['b'],
+      client: { name: 'c', version: '1' },
+    } as const
     expect(declarationDigest({ ...again, first_parents: [...again.first_parents] })).toEqual(declarationDigest(body))
   })
 
   it('is another one for whatever else is declared', () => {
-    const others: Partial<Declaration>[] = [{ repository: 'x' }, { suite: 'x' }, { commit: 'b'.repeat(40) }, { ref: 'x' }, { build: 'x' }, { url: 'x' }, { flags: ['x'] }, { parents: [] }, { ci: { provider: 'x' } }]
+    const others: Partial<Declaration>[] = [
+      { repository: 'x' },
+      { suite: 'x' },
+      { commit: 'b'.repeat(40) },
+      { ref: 'x' },
+      { build: 'x' },
+      { url: 'x' },
+      { flags: ['x'] },
+      { parents: [] },
+      { ci: { provider: 'x' } },
+    ]
     const digests = [{}, ...others].map((more) => declarationDigest({ ...body, ...more }).toString('hex'))
     expect(new Set(digests).size).toBe(digests.length)
   })
@@ -45,10 +67,21 @@ describe('declarationDigest', () => {
 
 describe('partDigest and sealDigest', () => {
   it('tell apart what changes the meaning', () => {
-    const parts = [partDigest('a', {}), partDigest('b', {}), partDigest('a', { format: 'lcov' }), partDigest('a', { strip: 'x' }), partDigest('a', { root: 'x' })]
+    const parts = [
+      partDigest('a', {}),
+      partDigest('b', {}),
+      partDigest('a', { format: 'lcov' }),
+      partDigest('a', { strip: 'x' }),
+      partDigest('a', { root: 'x' }),
+    ]
     expect(new Set(parts.map((one) => one.toString('hex'))).size).toBe(parts.length)
     const tests = { total: 3, passed: 2, failed: 1, skipped: 0 }
-    const seals = [sealDigest({ outcome: 'completed', tests: null }), sealDigest({ outcome: 'failed', tests: null }), sealDigest({ outcome: 'completed', tests }), sealDigest({ outcome: 'completed', tests: { ...tests, skipped: 1 } })]
+    const seals = [
+      sealDigest({ outcome: 'completed', tests: null }),
+      sealDigest({ outcome: 'failed', tests: null }),
+      sealDigest({ outcome: 'completed', tests }),
+      sealDigest({ outcome: 'completed', tests: { ...tests, skipped: 1 } }),
+    ]
     expect(new Set(seals.map((one) => one.toString('hex'))).size).toBe(seals.length)
   })
 })
@@ -86,7 +119,11 @@ describe('decideEnd', () => {
     const end = decideEnd(run)
     expect(end(known({}))?.code).toBe('run_unknown')
     expect(end(known(declared))).toBeUndefined()
-    const begun = { ...declared, [keys.slice(run, 'a/0', 0)]: ['s'] as [string], [keys.part(run, 'a')]: ['1'] as [string] }
+    const begun = {
+      ...declared,
+      [keys.slice(run, 'a/0', 0)]: ['s'] as [string],
+      [keys.part(run, 'a')]: ['1'] as [string],
+    }
     expect(end(known(begun))?.code).toBe('part_open')
     expect(end(known(begun))?.message).toContain('a/0')
     expect(end(known({ ...begun, [keys.part(run, 'a/0')]: ['1'] }))).toBeUndefined()
@@ -103,13 +140,26 @@ describe('openParts and sliceRanges', () => {
   })
 
   it('keep parts apart whose names look like slices', () => {
-    expect(sliceRanges(run, 'a', view)).toEqual([[10, 29], [40, 49]])
+    expect(sliceRanges(run, 'a', view)).toEqual([
+      [10, 29],
+      [40, 49],
+    ])
     expect(sliceRanges(run, 'a/0', view)).toEqual([[30, 39]])
     expect(openParts(run, view)).toEqual(['a'])
   })
 
   it('join what touches, in whatever order it comes', () => {
-    expect(joinRanges([[5, 6], [1, 2], [3, 4], [8, 8]])).toEqual([[1, 6], [8, 8]])
+    expect(
+      joinRanges([
+        [5, 6],
+        [1, 2],
+        [3, 4],
+        [8, 8],
+      ]),
+    ).toEqual([
+      [1, 6],
+      [8, 8],
+    ])
     expect(joinRanges([])).toEqual([])
   })
 })
@@ -127,18 +177,46 @@ describe('reasonsAgainst', () => {
     const tests = { total: 3, passed: 3, failed: 0, skipped: 0 }
     expect(reasonsAgainst({ outcome: 'completed', tests }, [part()])).toEqual([])
     expect(reasonsAgainst({ outcome: 'completed', tests: { ...tests, skipped: 3 } }, [part()])).toEqual(['no_tests'])
-    expect(reasonsAgainst({ outcome: 'aborted', tests: null }, [])).toEqual(['outcome_aborted', 'tests_unknown', 'no_parts'])
-    expect(reasonsAgainst({ outcome: 'completed', tests }, [part(), part({ incomplete: 'cut' })])).toEqual(['report_incomplete'])
+    expect(reasonsAgainst({ outcome: 'aborted', tests: null }, [])).toEqual([
+      'outcome_aborted',
+      'tests_unknown',
+      'no_parts',
+    ])
+    expect(reasonsAgainst({ outcome: 'completed', tests }, [part(), part({ incomplete: 'cut' })])).toEqual([
+      'report_incomplete',
+    ])
   })
 })
 
 describe('totalsByMeasure', () => {
   it('adds up parts of one measure and keeps the others apart', () => {
-    const withBranches = part({ totals: { recomputed: { files: 2, lines: { found: 4, covered: 4, partial: 0, missed: 0 }, branches: { found: 2, covered: 1 } }, declared: null } })
+    const withBranches = part({
+      totals: {
+        recomputed: {
+          files: 2,
+          lines: { found: 4, covered: 4, partial: 0, missed: 0 },
+          branches: { found: 2, covered: 1 },
+        },
+        declared: null,
+      },
+    })
     const other = part({ tool: { name: 'nyc' } })
     expect(totalsByMeasure([part(), withBranches, other])).toEqual([
-      { metric: 'line', definition: 'lcov.da@1', files: 3, lines: { found: 7, covered: 5, partial: 1, missed: 1 }, branches: { found: 2, covered: 1 }, functions: undefined },
-      { metric: 'line', definition: 'lcov.da@1', tool: { name: 'nyc' }, files: 1, lines: { found: 3, covered: 1, partial: 1, missed: 1 } },
+      {
+        metric: 'line',
+        definition: 'lcov.da@1',
+        files: 3,
+        lines: { found: 7, covered: 5, partial: 1, missed: 1 },
+        branches: { found: 2, covered: 1 },
+        functions: undefined,
+      },
+      {
+        metric: 'line',
+        definition: 'lcov.da@1',
+        tool: { name: 'nyc' },
+        files: 1,
+        lines: { found: 3, covered: 1, partial: 1, missed: 1 },
+      },
     ])
     expect(totalsByMeasure([])).toEqual([])
   })

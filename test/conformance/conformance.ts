@@ -12,7 +12,9 @@ import { anLcov, pushRun, startServe } from '../support/service.ts'
  */
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
-const chosen = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1]?.split(',') : undefined
+const chosen = process.argv.includes('--only')
+  ? process.argv[process.argv.indexOf('--only') + 1]?.split(',')
+  : undefined
 const results: { what: string; verdict: 'ok' | 'FAILED' | 'skipped'; detail: string }[] = []
 const report = (what: string, verdict: 'ok' | 'FAILED' | 'skipped', detail = ''): void => {
   results.push({ what, verdict, detail })
@@ -31,12 +33,17 @@ function goInstall(name: string, module: string): string | undefined {
   const path = join(tools, name)
   if (existsSync(path)) return path
   if (!has('go')) return undefined
-  const built = spawnSync('go', ['install', module], { env: { ...process.env, GOBIN: tools, GOFLAGS: '-mod=mod' }, timeout: 600_000 })
+  const built = spawnSync('go', ['install', module], {
+    env: { ...process.env, GOBIN: tools, GOFLAGS: '-mod=mod' },
+    timeout: 600_000,
+  })
   return built.status === 0 ? path : undefined
 }
 
 /** A ledger large enough for two tile levels, served with its log open. */
-async function withLedger(work: (service: { url: string; token: string; dataDir: string; size: number }) => Promise<void>): Promise<void> {
+async function withLedger(
+  work: (service: { url: string; token: string; dataDir: string; size: number }) => Promise<void>,
+): Promise<void> {
   const dataDir = join(folder, 'data')
   const service = await startServe({ dataDir, env: { PROOFLINE_LOG_PUBLIC: 'true' } })
   try {
@@ -69,8 +76,21 @@ if (wanted('go') || wanted('schemathesis')) {
           report(what, 'skipped', 'no Go here, or the module cannot be had')
           continue
         }
-        const ran = spawnSync(fsck, ['--ui=false', '-N=4', `--storage_url=${url}/log/main/${ledger}/`, `--public_key=${join(dataDir, 'keys', `main.${ledger}.vkey`)}`], { encoding: 'utf8', timeout: 300_000 })
-        report(what, ran.status === 0 ? 'ok' : 'FAILED', ran.status === 0 ? (ledger === 'unit' ? `${size} records` : '') : ran.stderr.slice(-2_000))
+        const ran = spawnSync(
+          fsck,
+          [
+            '--ui=false',
+            '-N=4',
+            `--storage_url=${url}/log/main/${ledger}/`,
+            `--public_key=${join(dataDir, 'keys', `main.${ledger}.vkey`)}`,
+          ],
+          { encoding: 'utf8', timeout: 300_000 },
+        )
+        report(
+          what,
+          ran.status === 0 ? 'ok' : 'FAILED',
+          ran.status === 0 ? (ledger === 'unit' ? `${size} records` : '') : ran.stderr.slice(-2_000),
+        )
       }
       await checkNotes(url, dataDir)
     }
@@ -114,7 +134,9 @@ func main() {
   for (const ledger of ['unit', 'integration', 'changes', 'operations']) {
     const file = join(folder, `${ledger}.checkpoint`)
     await writeFile(file, await (await fetch(`${url}/log/main/${ledger}/checkpoint`)).text())
-    const ran = spawnSync(join(module, 'check'), [join(dataDir, 'keys', `main.${ledger}.vkey`), file], { encoding: 'utf8' })
+    const ran = spawnSync(join(module, 'check'), [join(dataDir, 'keys', `main.${ledger}.vkey`), file], {
+      encoding: 'utf8',
+    })
     report(`${what} of main/${ledger}`, ran.status === 0 ? 'ok' : 'FAILED', ran.stdout.trim())
   }
 }
@@ -126,23 +148,69 @@ function checkOpenapi(url: string, token: string): void {
   const program = join(venv, 'bin', 'schemathesis')
   if (!existsSync(program)) {
     if (!has('python3')) return report(what, 'skipped', 'no Python here')
-    const made = spawnSync('sh', ['-c', `python3 -m venv ${venv} && ${venv}/bin/pip install --quiet schemathesis`], { timeout: 600_000 })
+    const made = spawnSync('sh', ['-c', `python3 -m venv ${venv} && ${venv}/bin/pip install --quiet schemathesis`], {
+      timeout: 600_000,
+    })
     if (made.status !== 0) return report(what, 'skipped', 'schemathesis cannot be had')
   }
-  const checks = ['not_a_server_error', 'status_code_conformance', 'content_type_conformance', 'response_schema_conformance']
-  const args = ['run', join(project, 'openapi.yaml'), '--url', url, '--header', `Authorization: Bearer ${token}`, '--checks', checks.join(','), '--max-examples', '20', '--phases', 'examples,fuzzing', '--exclude-path', '/metrics', '--exclude-path', '/v1/runs/{run}/inventory']
+  const checks = [
+    'not_a_server_error',
+    'status_code_conformance',
+    'content_type_conformance',
+    'response_schema_conformance',
+  ]
+  const args = [
+    'run',
+    join(project, 'openapi.yaml'),
+    '--url',
+    url,
+    '--header',
+    `Authorization: Bearer ${token}`,
+    '--checks',
+    checks.join(','),
+    '--max-examples',
+    '20',
+    '--phases',
+    'examples,fuzzing',
+    '--exclude-path',
+    '/metrics',
+    '--exclude-path',
+    '/v1/runs/{run}/inventory',
+  ]
   const ran = spawnSync(program, args, { encoding: 'utf8', timeout: 600_000, cwd: folder })
-  report(what, ran.status === 0 ? 'ok' : 'FAILED', ran.status === 0 ? 'but for the inventory: it cannot make NDJSON' : (ran.stdout + ran.stderr).slice(-4_000))
+  report(
+    what,
+    ran.status === 0 ? 'ok' : 'FAILED',
+    ran.status === 0 ? 'but for the inventory: it cannot make NDJSON' : (ran.stdout + ran.stderr).slice(-4_000),
+  )
 }
 
 if (wanted('long')) {
   const long = { PROOFLINE_KILLS: '100', PROOFLINE_FREEZE_S: '60', PROOFLINE_BIG: '1' }
   try {
-    execFileSync(process.execPath, [join(project, 'node_modules/vitest/vitest.mjs'), 'run', '--root', project, '--project', 'stories', 'test/stories'], {
-      env: { ...process.env, ...long },
-      stdio: 'inherit',
-    })
-    report('stories in their long forms', 'ok', Object.entries(long).map(([name, value]) => `${name}=${value}`).join(' '))
+    execFileSync(
+      process.execPath,
+      [
+        join(project, 'node_modules/vitest/vitest.mjs'),
+        'run',
+        '--root',
+        project,
+        '--project',
+        'stories',
+        'test/stories',
+      ],
+      {
+        env: { ...process.env, ...long },
+        stdio: 'inherit',
+      },
+    )
+    report(
+      'stories in their long forms',
+      'ok',
+      Object.entries(long)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(' '),
+    )
   } catch {
     report('stories in their long forms', 'FAILED')
   }
@@ -150,5 +218,7 @@ if (wanted('long')) {
 
 await rm(folder, { recursive: true, force: true })
 const failed = results.filter(({ verdict }) => verdict === 'FAILED').length
-console.log(`\n${results.filter(({ verdict }) => verdict === 'ok').length} ok, ${failed} failed, ${results.filter(({ verdict }) => verdict === 'skipped').length} skipped`)
+console.log(
+  `\n${results.filter(({ verdict }) => verdict === 'ok').length} ok, ${failed} failed, ${results.filter(({ verdict }) => verdict === 'skipped').length} skipped`,
+)
 process.exitCode = failed === 0 ? 0 : 1

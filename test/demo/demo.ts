@@ -18,7 +18,8 @@ import { cleanEnvironment, runCli, startServe } from '../support/service.ts'
 const project = fileURLToPath(new URL('../..', import.meta.url))
 const began = performance.now()
 const failures: string[] = []
-const say = (line: string): void => console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s  ${line}`)
+const say = (line: string): void =>
+  console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s  ${line}`)
 const check = (what: string, agrees: boolean, detail = ''): void => {
   if (!agrees) failures.push(`${what} ${detail}`)
   say(`${agrees ? 'ok  ' : 'FAIL'}  ${what}${detail === '' ? '' : `: ${detail}`}`)
@@ -26,17 +27,36 @@ const check = (what: string, agrees: boolean, detail = ''): void => {
 
 /** This project's own tests, measured by vitest with Istanbul: a report as CI would have it. */
 async function measureOwnTests(folder: string): Promise<void> {
-  const args = ['run', '--root', project, '--project', 'pure', 'test/record', 'test/log', '--coverage.enabled', '--coverage.provider=istanbul']
-  const reports = ['--coverage.reporter=json', `--coverage.reportsDirectory=${folder}`, '--reporter=junit', `--outputFile=${join(folder, 'junit.xml')}`]
-  const child = spawn(process.execPath, [join(project, 'node_modules/vitest/vitest.mjs'), ...args, ...reports], { stdio: 'ignore' })
+  const args = [
+    'run',
+    '--root',
+    project,
+    '--project',
+    'pure',
+    'test/record',
+    'test/log',
+    '--coverage.enabled',
+    '--coverage.provider=istanbul',
+  ]
+  const reports = [
+    '--coverage.reporter=json',
+    `--coverage.reportsDirectory=${folder}`,
+    '--reporter=junit',
+    `--outputFile=${join(folder, 'junit.xml')}`,
+  ]
+  const child = spawn(process.execPath, [join(project, 'node_modules/vitest/vitest.mjs'), ...args, ...reports], {
+    stdio: 'ignore',
+  })
   const code = await new Promise((resolve) => child.once('exit', resolve))
   check('own tests are measured by vitest', code === 0)
 }
 
 /** A git checkout with the measured programs and this project's source: what `push` finds on a CI machine. */
 async function makeCheckout(folder: string): Promise<void> {
-  for (const name of ['src', 'test/programs', 'test/fixtures', 'test/record', 'test/log']) await cp(join(project, name), join(folder, name), { recursive: true })
-  const git = (...args: string[]): void => void execFileSync('git', ['-c', 'user.name=demo', '-c', 'user.email=demo@example.com', ...args], { cwd: folder })
+  for (const name of ['src', 'test/programs', 'test/fixtures', 'test/record', 'test/log'])
+    await cp(join(project, name), join(folder, name), { recursive: true })
+  const git = (...args: string[]): void =>
+    void execFileSync('git', ['-c', 'user.name=demo', '-c', 'user.email=demo@example.com', ...args], { cwd: folder })
   git('init', '-q', '-b', 'main')
   git('add', '-A')
   git('commit', '-q', '-m', 'The measured programs')
@@ -52,7 +72,14 @@ hec.failNext('drop-after-storing')
 bulk.failNext('drop-after-storing')
 const quick = { window_ms: 100, look_delays_ms: [200, 500, 1000], retry_delays_ms: [200, 500, 1000] }
 const destinations = {
-  splunk: { type: 'splunk', url: hec.url, token: hec.token, proof: 'search', search: { url: hec.searchUrl, token: hec.searchToken, lag_ms: 500 }, ...quick },
+  splunk: {
+    type: 'splunk',
+    url: hec.url,
+    token: hec.token,
+    proof: 'search',
+    search: { url: hec.searchUrl, token: hec.searchToken, lag_ms: 500 },
+    ...quick,
+  },
   elastic: { type: 'elastic', url: bulk.url, api_key: bulk.apiKey, ...quick },
 }
 await writeFile(join(folder, 'proofline.yaml'), JSON.stringify({ destinations }), { mode: 0o600 }) // JSON is YAML
@@ -67,30 +94,84 @@ try {
   const fixture = (name: string): string => `test/fixtures/${name}`
 
   let lines = 0
-  for (const [program, file] of [['refund', 'coverage-final.json'], ['ring', 'lcov.info'], ['greet', 'lcov.info']] as const) {
+  for (const [program, file] of [
+    ['refund', 'coverage-final.json'],
+    ['ring', 'lcov.info'],
+    ['greet', 'lcov.info'],
+  ] as const) {
     for (const type of ['unit', 'integration']) {
       const report = fixture(`${program}/${type}/${file}`)
       const root = program === 'refund' ? ['--root', '/builds/acme/app'] : []
-      const pushed = await push(report, '--test-type', type, '--suite', program, '--junit', fixture(`${program}/${type}/junit.xml`), '--build', 'demo-1', ...root)
+      const pushed = await push(
+        report,
+        '--test-type',
+        type,
+        '--suite',
+        program,
+        '--junit',
+        fixture(`${program}/${type}/junit.xml`),
+        '--build',
+        'demo-1',
+        ...root,
+      )
       const receipt = pushed.code === 0 ? JSON.parse(pushed.stdout) : undefined
       const counts = receipt?.seal.totals[0]?.lines
       lines += counts?.found ?? 0
-      check(`${program} ${type}`, receipt?.seal.admitted === true, receipt === undefined ? pushed.stdout + pushed.stderr : `${counts.covered + counts.partial} of ${counts.found} lines executed, ${receipt.seal.tests.total} tests`)
+      check(
+        `${program} ${type}`,
+        receipt?.seal.admitted === true,
+        receipt === undefined
+          ? pushed.stdout + pushed.stderr
+          : `${counts.covered + counts.partial} of ${counts.found} lines executed, ${receipt.seal.tests.total} tests`,
+      )
     }
   }
   await measuring
-  const own = await push(join(folder, 'own/coverage-final.json'), '--test-type', 'unit', '--suite', 'proofline', '--root', project.replace(/\/$/, ''), '--junit', join(folder, 'own/junit.xml'), '--build', 'demo-1')
+  const own = await push(
+    join(folder, 'own/coverage-final.json'),
+    '--test-type',
+    'unit',
+    '--suite',
+    'proofline',
+    '--root',
+    project.replace(/\/$/, ''),
+    '--junit',
+    join(folder, 'own/junit.xml'),
+    '--build',
+    'demo-1',
+  )
   const ownReceipt = own.code === 0 ? JSON.parse(own.stdout) : undefined
-  check('proofline unit', ownReceipt?.seal.admitted === true && ownReceipt.parts[0].unresolved.count === 0, ownReceipt === undefined ? own.stdout + own.stderr : `${ownReceipt.seal.totals[0].lines.found} lines in ${ownReceipt.parts[0].files} files`)
+  check(
+    'proofline unit',
+    ownReceipt?.seal.admitted === true && ownReceipt.parts[0].unresolved.count === 0,
+    ownReceipt === undefined
+      ? own.stdout + own.stderr
+      : `${ownReceipt.seal.totals[0].lines.found} lines in ${ownReceipt.parts[0].files} files`,
+  )
 
-  const again = ['push', '--json', fixture('ring/unit/lcov.info'), '--test-type', 'unit', '--suite', 'ring', '--junit', fixture('ring/unit/junit.xml'), '--build', 'demo-1']
+  const again = [
+    'push',
+    '--json',
+    fixture('ring/unit/lcov.info'),
+    '--test-type',
+    'unit',
+    '--suite',
+    'ring',
+    '--junit',
+    fixture('ring/unit/junit.xml'),
+    '--build',
+    'demo-1',
+  ]
   const [first, second] = [await runCli(again, { cwd: checkout, env }), await runCli(again, { cwd: checkout, env })]
   check('pushed again: the same receipt', first.stdout === second.stdout && JSON.parse(second.stdout).repeated === true)
   await writeFile(join(checkout, 'broken.info'), 'this is no coverage report\n')
   const broken = await push('broken.info', '--test-type', 'unit', '--tests', '1,1,0,0')
   check('a broken report is refused', broken.code === 1 && broken.stdout.includes('report_unrecognized'))
   await runCli([...again, '--receipt', join(folder, 'receipt.json')], { cwd: checkout, env })
-  const receiptVerified = await runCli(['verify', join(folder, 'receipt.json'), '--data-dir', dataDir], { cwd: checkout, env })
+  const receiptVerified = await runCli(['verify', join(folder, 'receipt.json'), '--data-dir', dataDir], {
+    cwd: checkout,
+    env,
+  })
   check('the receipt verifies offline', receiptVerified.code === 0)
 
   // The feed is the first side; the others must have exactly these records.
@@ -105,19 +186,33 @@ try {
     }
   }
   check('the refusal is on record', kinds.get('rejection') === 1)
-  for (const end = performance.now() + 20_000; performance.now() < end && (hec.ids().length < feed.size || bulk.ids().length < feed.size);) {
+  for (
+    const end = performance.now() + 20_000;
+    performance.now() < end && (hec.ids().length < feed.size || bulk.ids().length < feed.size);
+  ) {
     await new Promise((done) => setTimeout(done, 100))
   }
   const status = JSON.parse((await runCli(['status', '--json'], { cwd: checkout, env })).stdout)
   const metrics = await (await fetch(`${service.url}/metrics`)).text()
-  check('metrics tell the generation', metrics.includes(`proofline_generation{schema_version="1"} ${status.generation}`), String(status.generation))
+  check(
+    'metrics tell the generation',
+    metrics.includes(`proofline_generation{schema_version="1"} ${status.generation}`),
+    String(status.generation),
+  )
   const overHttp = await runCli(['verify', '--json', '--data-dir', dataDir], { cwd: checkout, env })
   const sizes: { size?: number }[] = overHttp.code === 0 ? JSON.parse(overHttp.stdout).checks : []
   const published = sizes.reduce((sum, { size = 0 }) => sum + size, 0)
   check('every published record verifies over HTTP', overHttp.code === 0, `${published} records`)
   service.signal('SIGINT')
-  check('the service stops cleanly', (await service.ended) === 0, service.log().includes('worker.failed') ? 'a worker failed' : '')
-  const verified = await runCli(['verify', '--database', '--data-dir', dataDir, '--json'], { cwd: folder, env: cleanEnvironment(dataDir) })
+  check(
+    'the service stops cleanly',
+    (await service.ended) === 0,
+    service.log().includes('worker.failed') ? 'a worker failed' : '',
+  )
+  const verified = await runCli(['verify', '--database', '--data-dir', dataDir, '--json'], {
+    cwd: folder,
+    env: cleanEnvironment(dataDir),
+  })
   check('every record of the database verifies, without the service', verified.code === 0)
 
   const digestOf = (entries: Iterable<readonly [string, string | undefined]>): string => {
@@ -131,13 +226,25 @@ try {
     ['Splunk', hec.ids().length, digestOf(hec.ids().map((id) => [id, hec.digest(id)] as const))],
     ['Elastic', bulk.ids().length, digestOf(bulk.ids().map((id) => [id, bulk.digest(id)] as const))],
   ] as const
-  const duplicates = [...hec.ids().filter((id) => hec.copies(id) > 1), ...bulk.ids().filter((id) => bulk.copies(id) > 1)]
+  const duplicates = [
+    ...hec.ids().filter((id) => hec.copies(id) > 1),
+    ...bulk.ids().filter((id) => bulk.copies(id) > 1),
+  ]
   console.log('\nside      records  sha256 over ids and record digests')
   for (const [side, count, digest] of sides) console.log(`${side.padEnd(8)}  ${String(count).padStart(7)}  ${digest}`)
-  console.log(`kinds     ${[...kinds].map(([kind, count]) => `${kind} ${count}`).join(', ')}; ${lines} lines of three programs\n`)
+  console.log(
+    `kinds     ${[...kinds].map(([kind, count]) => `${kind} ${count}`).join(', ')}; ${lines} lines of three programs\n`,
+  )
   check('four sides have the same records', new Set(sides.map(([, count]) => count)).size === 1)
-  check('feed, Splunk and Elastic have the same bytes', new Set(sides.slice(1).map(([, , digest]) => digest)).size === 1)
-  check('nothing arrived twice, though each dropped a connection after storing', duplicates.length === 0, duplicates.join(' '))
+  check(
+    'feed, Splunk and Elastic have the same bytes',
+    new Set(sides.slice(1).map(([, , digest]) => digest)).size === 1,
+  )
+  check(
+    'nothing arrived twice, though each dropped a connection after storing',
+    duplicates.length === 0,
+    duplicates.join(' '),
+  )
 } catch (error) {
   failures.push(error instanceof Error ? (error.stack ?? error.message) : String(error))
 } finally {

@@ -8,11 +8,15 @@ import { encodeRecord, openRecord, printTime } from '../../src/record/record.ts'
 const ledger = 'main/unit'
 const genesis: Head = { ledger, edge: emptyEdge, root: emptyRoot, lastTime: 0 }
 const november = Date.UTC(2026, 10, 23, 5) * 1000
-const payload = (text: string): Uint8Array => Buffer.from(JSON.stringify({ schema: 'proofline.run.v1', kind: 'run', ledger, text }))
+const payload = (text: string): Uint8Array =>
+  Buffer.from(JSON.stringify({ schema: 'proofline.run.v1', kind: 'run', ledger, text }))
 
 describe('startBatch', () => {
   it('gives consecutive seqs and times one microsecond apart, and a tree over exactly the record bytes', () => {
-    const sizes = fc.array(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 6 })
+    const sizes = fc.array(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 4 }), {
+      minLength: 1,
+      maxLength: 6,
+    })
     fc.assert(
       fc.property(sizes, fc.array(fc.string(), { minLength: 1, maxLength: 5 }), (appends, texts) => {
         let head = genesis
@@ -24,7 +28,8 @@ describe('startBatch', () => {
             const { seq, time } = batch.next()
             const placed = batch.add(`run:${records.length}`, Buffer.alloc(32), [packSegment('run', payloads)])
             expect(placed).toMatchObject({ firstSeq: seq, lastSeq: seq + count - 1, firstTime: time })
-            for (const [i, bytes] of payloads.entries()) records.push(encodeRecord(bytes, { ledger, seq: seq + i, recordedAt: time + i }))
+            for (const [i, bytes] of payloads.entries())
+              records.push(encodeRecord(bytes, { ledger, seq: seq + i, recordedAt: time + i }))
           }
           const append = batch.finish()
           expect(append.base).toBe(head.edge.size)
@@ -35,7 +40,9 @@ describe('startBatch', () => {
         expect(Buffer.from(head.root)).toEqual(Buffer.from(rootOfLeaves(Buffer.concat(records.map(hashLeaf)))))
         const opened = records.map(openRecord)
         expect(opened.map(({ seq }) => seq)).toEqual(records.map((_, i) => i))
-        expect(opened.every(({ recordedAt }, i) => i === 0 || recordedAt > (opened[i - 1]?.recordedAt ?? Infinity))).toBe(true)
+        expect(
+          opened.every(({ recordedAt }, i) => i === 0 || recordedAt > (opened[i - 1]?.recordedAt ?? Infinity)),
+        ).toBe(true)
       }),
       { numRuns: 40 },
     )
@@ -46,9 +53,15 @@ describe('startBatch', () => {
     const payloads = Array.from({ length: 1000 }, (_, i) => payload(String(i)))
     batch.add('run:a', Buffer.alloc(32), [packSegment('run', payloads)])
     const { tileRoots, segments } = batch.finish()
-    expect(tileRoots.map(({ level, index }) => [level, index])).toEqual([[1, 0], [1, 1], [1, 2]])
+    expect(tileRoots.map(({ level, index }) => [level, index])).toEqual([
+      [1, 0],
+      [1, 1],
+      [1, 2],
+    ])
     const leaves = segments[0]?.leafHashes ?? new Uint8Array(0)
-    expect(Buffer.from(tileRoots[1]?.root ?? [])).toEqual(Buffer.from(rootOfLeaves(leaves.subarray(256 * 32, 512 * 32))))
+    expect(Buffer.from(tileRoots[1]?.root ?? [])).toEqual(
+      Buffer.from(rootOfLeaves(leaves.subarray(256 * 32, 512 * 32))),
+    )
   })
 
   it('finds its own payloads and leaf hashes before they are recorded', () => {
@@ -58,7 +71,10 @@ describe('startBatch', () => {
     expect(batch.payload(1)?.toString()).toContain('two')
     expect(batch.payload(2)?.toString()).toContain('three')
     expect(batch.payload(3)).toBeUndefined()
-    expect(batch.leafHashesBetween(1, 3).map(({ firstSeq, count }) => [firstSeq, count])).toEqual([[0, 2], [2, 1]])
+    expect(batch.leafHashesBetween(1, 3).map(({ firstSeq, count }) => [firstSeq, count])).toEqual([
+      [0, 2],
+      [2, 1],
+    ])
   })
 })
 
@@ -89,12 +105,21 @@ describe('packSegment', () => {
     fc.assert(
       fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 30 }), fc.boolean(), (texts, withDictionary) => {
         const payloads = texts.map(payload)
-        const earlier = packSegment('run', texts.map((text) => payload(`${text}.`)))
-        const link = { chain: 1n, index: 1, dictionary: withDictionary ? { seq: 0, depth: 0, raw: earlier.raw } : undefined }
+        const earlier = packSegment(
+          'run',
+          texts.map((text) => payload(`${text}.`)),
+        )
+        const link = {
+          chain: 1n,
+          index: 1,
+          dictionary: withDictionary ? { seq: 0, depth: 0, raw: earlier.raw } : undefined,
+        }
         const packed = packSegment('run', payloads, link)
         const dictionary = packed.dictionarySeq === undefined ? undefined : earlier.raw
         expect(unpackSegment(packed.compressed, packed.rawBytes, dictionary)).toEqual(Buffer.from(packed.raw))
-        expect(Buffer.from(packed.raw).toString()).toBe(payloads.map((bytes) => `${Buffer.from(bytes).toString()}\n`).join(''))
+        expect(Buffer.from(packed.raw).toString()).toBe(
+          payloads.map((bytes) => `${Buffer.from(bytes).toString()}\n`).join(''),
+        )
       }),
       { numRuns: 50 },
     )
@@ -102,7 +127,11 @@ describe('packSegment', () => {
 
   it('takes no dictionary that is over four times as large as what it would help', () => {
     const raw = Buffer.alloc(100_000, 'x')
-    const packed = packSegment('run', [payload('small')], { chain: 1n, index: 1, dictionary: { seq: 7, depth: 2, raw } })
+    const packed = packSegment('run', [payload('small')], {
+      chain: 1n,
+      index: 1,
+      dictionary: { seq: 7, depth: 2, raw },
+    })
     expect(packed).toMatchObject({ dictionarySeq: undefined, depth: 0 })
   })
 
@@ -116,7 +145,8 @@ describe('packSegment', () => {
     const damaged = Buffer.from(packed.compressed)
     damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 0x55
     expect(() => {
-      if (unpackSegment(damaged, packed.rawBytes, undefined).equals(Buffer.from(packed.raw))) throw new Error('undetected')
+      if (unpackSegment(damaged, packed.rawBytes, undefined).equals(Buffer.from(packed.raw)))
+        throw new Error('undetected')
       throw new Error('other bytes: the leaf hash finds them')
     }).toThrow(/^(?!undetected)/)
   })

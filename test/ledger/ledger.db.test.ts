@@ -39,7 +39,7 @@ async function audit(reader: LedgerReader): Promise<{ size: number; differences:
   const newest = await store.newestCheckpoint(test.db, ledger)
   if (newest !== undefined) await checking.expectCheckpoint(newest.note)
   const keys: string[] = []
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const batch = await reader.readBatch(ledger, at)
     if (batch.next === at) break
     for (const record of batch.records) {
@@ -73,7 +73,9 @@ function failing(db: Database, statement: string, when: 'not stored' | 'stored')
 describe('an appender', () => {
   it('records what is submitted at once in one append, in order, signed before it answers', async () => {
     const { book, reader } = await open()
-    const recorded = await Promise.all(Array.from({ length: 50 }, (_, i) => book.appender.submit([aSubmission(`run:${i}`)])))
+    const recorded = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => book.appender.submit([aSubmission(`run:${i}`)])),
+    )
     expect(recorded.map(([first]) => first?.firstSeq)).toEqual(Array.from({ length: 50 }, (_, i) => i))
     expect((await store.headsFrom(test.db, ledger, 0, 100)).length).toBeLessThan(50)
     expect((await reader.published(ledger))?.size).toBe(50)
@@ -82,7 +84,10 @@ describe('an appender', () => {
 
   it('gives the first receipt again for the same content, also in one batch, and refuses other content', async () => {
     const { book } = await open()
-    const [first, twin] = await Promise.all([book.appender.submit([aSubmission('run:a', 'x')]), book.appender.submit([aSubmission('run:a', 'x')])])
+    const [first, twin] = await Promise.all([
+      book.appender.submit([aSubmission('run:a', 'x')]),
+      book.appender.submit([aSubmission('run:a', 'x')]),
+    ])
     const again = await book.appender.submit([aSubmission('run:a', 'x')])
     expect([first[0]?.repeated, twin[0]?.repeated, again[0]?.repeated]).toEqual([false, true, true])
     expect(again).toEqual([{ ...first[0], repeated: true }])
@@ -93,10 +98,16 @@ describe('an appender', () => {
   it('records a group together or not at all', async () => {
     const { book } = await open()
     await book.appender.submit([aSubmission('run:a', 'x')])
-    await expect(book.appender.submit([aSubmission('run:b'), aSubmission('run:a', 'y'), aSubmission('run:c')])).rejects.toBeInstanceOf(Problem)
+    await expect(
+      book.appender.submit([aSubmission('run:b'), aSubmission('run:a', 'y'), aSubmission('run:c')]),
+    ).rejects.toBeInstanceOf(Problem)
     expect(await submissionsStored()).toBe(1)
     const group = await book.appender.submit([aSubmission('run:b'), aSubmission('run:a', 'x'), aSubmission('run:c')])
-    expect(group.map(({ firstSeq, repeated }) => [firstSeq, repeated])).toEqual([[1, false], [0, true], [2, false]])
+    expect(group.map(({ firstSeq, repeated }) => [firstSeq, repeated])).toEqual([
+      [1, false],
+      [0, true],
+      [2, false],
+    ])
   })
 
   it('fails only the group whose records cannot be made', async () => {
@@ -122,7 +133,13 @@ describe('an appender', () => {
     for (let i = 0; i < 5; i++) await book.appender.submit([aSubmission(`run:${i}`, `run:${i}`, 300 + i)])
     const all = (await reader.readBatch(ledger, 0, { maxRecords: 5_000, maxBytes: 1e9 })).records
     expect(all).toHaveLength(1510)
-    for (const [from, maxRecords] of [[0, 1], [299, 3], [300, 700], [1509, 10], [1510, 10]] as const) {
+    for (const [from, maxRecords] of [
+      [0, 1],
+      [299, 3],
+      [300, 700],
+      [1509, 10],
+      [1510, 10],
+    ] as const) {
       const { records, next } = await reader.readBatch(ledger, from, { maxRecords })
       expect(records).toEqual(all.slice(from, from + maxRecords))
       expect(next).toBe(from + records.length)
@@ -131,19 +148,31 @@ describe('an appender', () => {
     expect(await reader.seqAt(ledger, all[700]?.recordedAt ?? 0)).toBe(700)
   })
 
-  it.each(['not stored', 'stored'] as const)('records exactly once when the answer to an append is lost (%s)', async (when) => {
-    const { book, reader } = await open(failing(test.db, 'append', when))
-    const recorded = await Promise.all([book.appender.submit([aSubmission('run:a')]), book.appender.submit([aSubmission('run:b')])])
-    expect(recorded.flat().map(({ firstSeq, repeated }) => [firstSeq, repeated])).toEqual([[0, false], [1, false]])
-    expect(await audit(reader)).toMatchObject({ size: 2, differences: [] })
-  })
+  it.each(['not stored', 'stored'] as const)(
+    'records exactly once when the answer to an append is lost (%s)',
+    async (when) => {
+      const { book, reader } = await open(failing(test.db, 'append', when))
+      const recorded = await Promise.all([
+        book.appender.submit([aSubmission('run:a')]),
+        book.appender.submit([aSubmission('run:b')]),
+      ])
+      expect(recorded.flat().map(({ firstSeq, repeated }) => [firstSeq, repeated])).toEqual([
+        [0, false],
+        [1, false],
+      ])
+      expect(await audit(reader)).toMatchObject({ size: 2, differences: [] })
+    },
+  )
 
-  it.each(['not stored', 'stored'] as const)('answers after a signature when writing the checkpoint fails (%s)', async (when) => {
-    const { book, reader } = await open(failing(test.db, 'publish_checkpoint', when))
-    const [recorded] = await book.appender.submit([aSubmission('run:a')])
-    expect(recorded?.checkpoint).toEqual(await store.newestCheckpoint(test.db, ledger))
-    expect(await audit(reader)).toMatchObject({ size: 1, differences: [] })
-  })
+  it.each(['not stored', 'stored'] as const)(
+    'answers after a signature when writing the checkpoint fails (%s)',
+    async (when) => {
+      const { book, reader } = await open(failing(test.db, 'publish_checkpoint', when))
+      const [recorded] = await book.appender.submit([aSubmission('run:a')])
+      expect(recorded?.checkpoint).toEqual(await store.newestCheckpoint(test.db, ledger))
+      expect(await audit(reader)).toMatchObject({ size: 1, differences: [] })
+    },
+  )
 
   it.each(['not stored', 'stored'] as const)('signs again when the signer fails (%s)', async (when) => {
     const real = signer
@@ -165,7 +194,13 @@ describe('an appender', () => {
   it('signs at start what a crash left unsigned, and nobody reads it before', async () => {
     const { book } = await open()
     await book.appender.submit([aSubmission('run:a')])
-    const cut = await open({ ...test.db, query: (asked) => (asked.name === 'publish_checkpoint' ? new Promise(() => {}) : test.db.query(asked)) }, 'b')
+    const cut = await open(
+      {
+        ...test.db,
+        query: (asked) => (asked.name === 'publish_checkpoint' ? new Promise(() => {}) : test.db.query(asked)),
+      },
+      'b',
+    )
     void cut.book.appender.submit([aSubmission('run:b')]).catch(() => {})
     while ((await store.readHead(test.db, ledger)).head?.size !== 2) await new Promise((done) => setTimeout(done, 10))
     nodes.pop() // it never comes back: as if killed
@@ -181,7 +216,9 @@ describe('an appender', () => {
     try {
       await other.db.query({ text: `select ensure_partitions(date_trunc('month', now())::date, 3)` })
       const restored = await openNode(other.db, signer)
-      await expect(restored.book.appender.submit([aSubmission('run:b')])).rejects.toMatchObject({ code: 'rollback_detected' })
+      await expect(restored.book.appender.submit([aSubmission('run:b')])).rejects.toMatchObject({
+        code: 'rollback_detected',
+      })
       expect((await store.readHead(other.db, ledger)).head?.size).toBe(0)
       await restored.book.close()
     } finally {
@@ -192,7 +229,9 @@ describe('an appender', () => {
   it('refuses to record when the clocks disagree', async () => {
     const { book } = await open()
     const future = Date.now() * 1000 + 60_000_000
-    await test.owner.query({ text: `insert into proofline.heads select ledger, 0, 1, root, decode(repeat('00', 32), 'hex'), ${future}, ${future}, month from proofline.heads` })
+    await test.owner.query({
+      text: `insert into proofline.heads select ledger, 0, 1, root, decode(repeat('00', 32), 'hex'), ${future}, ${future}, month from proofline.heads`,
+    })
     await expect(book.appender.submit([aSubmission('run:a')])).rejects.toMatchObject({ code: 'clock_step' })
   })
 })
@@ -244,8 +283,13 @@ describe('two nodes across the end of a month', () => {
       expect(new Date(last / 1_000).toISOString().slice(0, 7)).toBe(month.slice(0, 7))
     }
     const [node] = both
-    expect(node === undefined ? undefined : await audit(node.reader)).toMatchObject({ size: submitted, differences: [] })
-    const partitions = await test.db.query<{ n: number }>({ text: 'select count(distinct tableoid) as n from segments' })
+    expect(node === undefined ? undefined : await audit(node.reader)).toMatchObject({
+      size: submitted,
+      differences: [],
+    })
+    const partitions = await test.db.query<{ n: number }>({
+      text: 'select count(distinct tableoid) as n from segments',
+    })
     expect(partitions.rows[0]?.n).toBe(2)
   })
 })
@@ -268,16 +312,23 @@ describe('tail', () => {
 })
 
 describe('the tables', () => {
-  it.each(['heads', 'checkpoints', 'barriers', 'submissions', 'segments', 'tile_roots', 'seals'])('let the service only insert into and read %s', async (table) => {
-    for (const statement of [`update ${table} set ledger = 'x/unit'`, `delete from ${table}`, `truncate ${table}`]) {
-      await expect(test.db.query({ text: statement })).rejects.toMatchObject({ code: '42501' })
-    }
-  })
+  it.each(['heads', 'checkpoints', 'barriers', 'submissions', 'segments', 'tile_roots', 'seals'])(
+    'let the service only insert into and read %s',
+    async (table) => {
+      for (const statement of [`update ${table} set ledger = 'x/unit'`, `delete from ${table}`, `truncate ${table}`]) {
+        await expect(test.db.query({ text: statement })).rejects.toMatchObject({ code: '42501' })
+      }
+    },
+  )
 
   it('refuse changes by a superuser too, also on a partition and in replica mode', async () => {
     const { book } = await open()
     await book.appender.submit([aSubmission('run:a')])
-    const partition = (await test.owner.query<{ name: string }>({ text: `select tableoid::regclass::text as name from proofline.segments` })).rows[0]?.name
+    const partition = (
+      await test.owner.query<{ name: string }>({
+        text: `select tableoid::regclass::text as name from proofline.segments`,
+      })
+    ).rows[0]?.name
     for (const text of [
       `update proofline.submissions set key = 'x'`,
       `delete from ${partition}`,

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodeRecord, isLedgerName, openRecord, parseRecordId, parseTime, printTime, recordId } from '../../src/record/record.ts'
+import {
+  encodeRecord,
+  isLedgerName,
+  openRecord,
+  parseRecordId,
+  parseTime,
+  printTime,
+  recordId,
+} from '../../src/record/record.ts'
 import { sha256Hex } from '../../src/record/sha256.ts'
 
 const encoder = new TextEncoder()
@@ -17,12 +25,17 @@ describe('encodeRecord', () => {
 
   it('is undone by openRecord for any payload', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.nat(), fc.integer({ min: 0, max: 8e15 }), (text, seq, recordedAt) => {
-        const payload = encoder.encode(JSON.stringify({ ledger: 'main/unit', text: text.toWellFormed() }))
-        const opened = openRecord(encodeRecord(payload, { ...place, seq, recordedAt }))
-        expect(opened).toMatchObject({ seq, recordedAt, ledger: 'main/unit' })
-        expect(Buffer.from(opened.payload)).toEqual(Buffer.from(payload))
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.nat(),
+        fc.integer({ min: 0, max: 8e15 }),
+        (text, seq, recordedAt) => {
+          const payload = encoder.encode(JSON.stringify({ ledger: 'main/unit', text: text.toWellFormed() }))
+          const opened = openRecord(encodeRecord(payload, { ...place, seq, recordedAt }))
+          expect(opened).toMatchObject({ seq, recordedAt, ledger: 'main/unit' })
+          expect(Buffer.from(opened.payload)).toEqual(Buffer.from(payload))
+        },
+      ),
     )
   })
 })
@@ -43,23 +56,39 @@ describe('openRecord', () => {
   })
 
   it('refuses a record that names another ledger than its id', () => {
-    expect(() => openRecord(encodeRecord(encoder.encode('{"ledger":"main/integration"}'), place))).toThrow('names ledger main/integration')
+    expect(() => openRecord(encodeRecord(encoder.encode('{"ledger":"main/integration"}'), place))).toThrow(
+      'names ledger main/integration',
+    )
   })
 })
 
 describe('printTime', () => {
   it('is undone by parseTime for every microsecond', () => {
-    fc.assert(fc.property(fc.integer({ min: 0, max: 8e15 }), (at) => { expect(parseTime(printTime(at))).toBe(at) }))
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 8e15 }), (at) => {
+        expect(parseTime(printTime(at))).toBe(at)
+      }),
+    )
   })
 
   it('orders as text as it orders as number', () => {
     const at = fc.integer({ min: 0, max: 8e15 })
-    fc.assert(fc.property(at, at, (a, b) => { expect(printTime(a) < printTime(b)).toBe(a < b) }))
+    fc.assert(
+      fc.property(at, at, (a, b) => {
+        expect(printTime(a) < printTime(b)).toBe(a < b)
+      }),
+    )
   })
 })
 
 describe('parseTime', () => {
-  it.each(['2026-11-23T05:00:00.123Z', '2026-02-30T00:00:00.000000Z', '2016-12-31T23:59:60.000000Z', '2026-11-23T05:00:00.123456+00:00', ''])('refuses %j', (text) => {
+  it.each([
+    '2026-11-23T05:00:00.123Z',
+    '2026-02-30T00:00:00.000000Z',
+    '2016-12-31T23:59:60.000000Z',
+    '2026-11-23T05:00:00.123456+00:00',
+    '',
+  ])('refuses %j', (text) => {
     expect(parseTime(text)).toBeUndefined()
   })
 })
@@ -70,13 +99,25 @@ describe('parseRecordId', () => {
     expect(parseRecordId(id)).toEqual({ ledger: 'main/integration', seq: 7, hash: 'a'.repeat(16) })
   })
 
-  it.each(['main.unit-07-aaaaaaaaaaaaaaaa', 'main.other-7-aaaaaaaaaaaaaaaa', 'main.unit-7-aaaa', 'main.unit-99999999999999999-aaaaaaaaaaaaaaaa'])('refuses %j', (id) => {
+  it.each([
+    'main.unit-07-aaaaaaaaaaaaaaaa',
+    'main.other-7-aaaaaaaaaaaaaaaa',
+    'main.unit-7-aaaa',
+    'main.unit-99999999999999999-aaaaaaaaaaaaaaaa',
+  ])('refuses %j', (id) => {
     expect(parseRecordId(id)).toBeUndefined()
   })
 })
 
 describe('isLedgerName', () => {
-  it.each([['main/unit', true], ['a-b/operations', true], ['Main/unit', false], ['main/unit/2', false], ['/unit', false], ['-a/unit', false]])('%j: %j', (name, expected) => {
+  it.each([
+    ['main/unit', true],
+    ['a-b/operations', true],
+    ['Main/unit', false],
+    ['main/unit/2', false],
+    ['/unit', false],
+    ['-a/unit', false],
+  ])('%j: %j', (name, expected) => {
     expect(isLedgerName(name)).toBe(expected)
   })
 })

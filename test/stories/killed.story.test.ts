@@ -1,6 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
-import { type RunningService, anLcov, cleanEnvironment, pushRun, runCli, startServe, temporaryFolder } from '../support/service.ts'
+import {
+  type RunningService,
+  anLcov,
+  cleanEnvironment,
+  pushRun,
+  runCli,
+  startServe,
+  temporaryFolder,
+} from '../support/service.ts'
 
 const kills = Number(process.env['PROOFLINE_KILLS'] ?? 50)
 const clients = 6
@@ -39,7 +47,10 @@ describe('the service', () => {
           for (;;) {
             if (!pushing) return
             const target = service
-            const answer = target === undefined ? undefined : await pushRun(target, run, anLcov(name * 1000 + i)).catch(() => undefined)
+            const answer =
+              target === undefined
+                ? undefined
+                : await pushRun(target, run, anLcov(name * 1000 + i)).catch(() => undefined)
             if (answer !== undefined && (answer.status === 201 || answer.status === 200)) {
               answered.push({ run, status: answer.status, seal: answer.body['seal'] as Answered['seal'] })
               break

@@ -4,7 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type BigReport, aBigReport } from '../support/big-report.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
-import { type Answered, type RunningService, aDeclaration, ask, cleanEnvironment, readLedger, runCli, startServe, temporaryFolder } from '../support/service.ts'
+import {
+  type Answered,
+  type RunningService,
+  aDeclaration,
+  ask,
+  cleanEnvironment,
+  readLedger,
+  runCli,
+  startServe,
+  temporaryFolder,
+} from '../support/service.ts'
 
 /** A part that takes many appends, and a service that is killed between them. */
 
@@ -24,7 +34,8 @@ afterEach(async () => {
   await folder.remove()
 })
 
-const start = async (): Promise<RunningService> => (service = await startServe({ dataDir: folder.path, databaseUrl: database.url }))
+const start = async (): Promise<RunningService> =>
+  (service = await startServe({ dataDir: folder.path, databaseUrl: database.url }))
 const kill = async (running: RunningService): Promise<void> => {
   running.signal('SIGKILL')
   await running.ended
@@ -32,20 +43,32 @@ const kill = async (running: RunningService): Promise<void> => {
 
 let run = ''
 const declare = (to: RunningService) => ask(to, `/v1/runs/${run}`, { method: 'PUT', body: aDeclaration() })
-const seal = (to: RunningService) => ask(to, `/v1/runs/${run}/seal`, { method: 'PUT', body: { outcome: 'completed', tests: { total: 1, passed: 1, failed: 0, skipped: 0 } } })
+const seal = (to: RunningService) =>
+  ask(to, `/v1/runs/${run}/seal`, {
+    method: 'PUT',
+    body: { outcome: 'completed', tests: { total: 1, passed: 1, failed: 0, skipped: 0 } },
+  })
 const send = (to: RunningService, report: BigReport): Promise<Answered | undefined> => {
   async function* chunks(): AsyncGenerator<Uint8Array> {
     yield* report.chunks()
   }
-  return ask(to, `/v1/runs/${run}/parts?name=coverage/lcov.info`, { method: 'PUT', body: chunks() }).catch(() => undefined)
+  return ask(to, `/v1/runs/${run}/parts?name=coverage/lcov.info`, { method: 'PUT', body: chunks() }).catch(
+    () => undefined,
+  )
 }
 
 const slices = async (): Promise<number> => {
-  const { rows } = await database.db.query<{ n: number }>({ text: `select count(*) as n from submissions where ledger = 'main/unit' and key like $1`, values: [`slice:${run}/%`] })
+  const { rows } = await database.db.query<{ n: number }>({
+    text: `select count(*) as n from submissions where ledger = 'main/unit' and key like $1`,
+    values: [`slice:${run}/%`],
+  })
   return rows[0]?.n ?? 0
 }
 const isRecorded = async (): Promise<boolean> => {
-  const { rows } = await database.db.query({ text: `select from submissions where ledger = 'main/unit' and key like $1`, values: [`part:${run}/%`] })
+  const { rows } = await database.db.query({
+    text: `select from submissions where ledger = 'main/unit' and key like $1`,
+    values: [`part:${run}/%`],
+  })
   return rows.length > 0
 }
 const until = async (condition: () => Promise<boolean>): Promise<void> => {
@@ -79,10 +102,19 @@ async function assertWhole(to: RunningService, report: BigReport): Promise<void>
   expect(coverage.map(({ ordinal }) => ordinal)).toEqual(coverage.map((_, i) => i))
   const parts = records.filter(({ kind }) => kind === 'part')
   expect(parts).toHaveLength(1)
-  expect(parts[0]).toMatchObject({ files: report.totals.files, totals: { recomputed: report.totals }, records: { count: coverage.length } })
+  expect(parts[0]).toMatchObject({
+    files: report.totals.files,
+    totals: { recomputed: report.totals },
+    records: { count: coverage.length },
+  })
   const ranges = parts[0]?.['ranges'] as [number, number][]
-  expect(coverage.map(({ seq }) => seq)).toEqual(ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i)))
-  expect(await seal(to)).toMatchObject({ status: 201, body: { admitted: true, parts: 1, records: { count: coverage.length + 2 } } })
+  expect(coverage.map(({ seq }) => seq)).toEqual(
+    ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i)),
+  )
+  expect(await seal(to)).toMatchObject({
+    status: 201,
+    body: { admitted: true, parts: 1, records: { count: coverage.length + 2 } },
+  })
   expect(await readdir(join(folder.path, 'open-parts'))).toEqual([])
   await kill(to)
   const env = cleanEnvironment(folder.path, { DATABASE_URL: database.url })
@@ -91,7 +123,7 @@ async function assertWhole(to: RunningService, report: BigReport): Promise<void>
 }
 
 // Many records from few bytes: what takes time is the recording.
-const report = aBigReport({ bytes: 1, files: 40_000, linesPerFile: 12 })
+const report = aBigReport({ bytes: 1, files: 30_000, linesPerFile: 12 })
 
 describe('a part that a crash left open', () => {
   it('is finished by the service itself after its restart, however often it is killed', async () => {
@@ -99,11 +131,15 @@ describe('a part that a crash left open', () => {
     const first = await slices()
     expect(await readdir(join(folder.path, 'open-parts'))).toHaveLength(1)
 
-    for (let kills = 0; kills < 4 && !(await isRecorded()); kills++) {
+    for (let kills = 0; kills < 3 && !(await isRecorded()); kills++) {
       const running = await start()
       expect((await seal(running)).body['code']).toBe('part_open')
       const before = await slices()
-      await Promise.race([until(async () => (await slices()) > before), until(isRecorded), sleep(200 + Math.random() * 800)])
+      await Promise.race([
+        until(async () => (await slices()) > before),
+        until(isRecorded),
+        sleep(200 + Math.random() * 800),
+      ])
       await kill(running)
     }
     const running = await start()
@@ -120,7 +156,10 @@ describe('a part that a crash left open', () => {
     await rm(join(folder.path, 'open-parts'), { recursive: true })
     const running = await start()
     expect(await seal(running)).toMatchObject({ status: 409, body: { code: 'part_open' } })
-    expect(await send(running, aBigReport({ bytes: 1, files: 40_000, linesPerFile: 12, seed: 2 }))).toMatchObject({ status: 409, body: { code: 'part_conflict' } })
+    expect(await send(running, aBigReport({ bytes: 1, files: 30_000, linesPerFile: 12, seed: 2 }))).toMatchObject({
+      status: 409,
+      body: { code: 'part_conflict' },
+    })
     expect(await send(running, report)).toMatchObject({ status: 201 })
     await assertWhole(running, report)
   })
@@ -131,7 +170,11 @@ describe('a part that a crash left open', () => {
     await rename(note, `${note}.away`) // so that the inventory comes first
     let running = await start()
     const lines = `${JSON.stringify({ path: 'packages/module-1/src/component-1.ts', blob: 'e'.repeat(40) })}\n`
-    const inventory = await ask(running, `/v1/runs/${run}/inventory`, { method: 'PUT', body: lines, headers: { 'content-type': 'application/x-ndjson' } })
+    const inventory = await ask(running, `/v1/runs/${run}/inventory`, {
+      method: 'PUT',
+      body: lines,
+      headers: { 'content-type': 'application/x-ndjson' },
+    })
     expect(inventory.status).toBe(201)
     await kill(running)
     await rename(`${note}.away`, note)
@@ -149,7 +192,7 @@ it('two clients that send the same part at once record it once and get the same 
   const running = await start()
   await declare(running)
   const [a, b] = await Promise.all([send(running, report), send(running, report)])
-  expect([a?.status, b?.status].toSorted()).toEqual([200, 201])
+  expect(new Set([a?.status, b?.status])).toEqual(new Set([200, 201]))
   expect(a?.text).toBe(b?.text)
   await assertWhole(running, report)
 })

@@ -8,7 +8,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { isAlive } from '../../src/database/embedded-process.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
-import { type Finished, type RunningService, anLcov, ask, cleanEnvironment, cli, endOf, pushRun, runCli, startServe, temporaryFolder } from '../support/service.ts'
+import {
+  type Finished,
+  type RunningService,
+  anLcov,
+  ask,
+  cleanEnvironment,
+  cli,
+  endOf,
+  pushRun,
+  runCli,
+  startServe,
+  temporaryFolder,
+} from '../support/service.ts'
 
 /** The life of the program itself: started, stopped, killed, started twice, and asked beside. */
 
@@ -17,7 +29,8 @@ interface Folder {
   remove(): Promise<void>
 }
 
-const postmaster = async (folder: Folder): Promise<number> => Number((await readFile(join(folder.path, 'postgres', 'data', 'postmaster.pid'), 'utf8')).split('\n')[0])
+const postmaster = async (folder: Folder): Promise<number> =>
+  Number((await readFile(join(folder.path, 'postgres', 'data', 'postmaster.pid'), 'utf8')).split('\n')[0])
 
 const seals: { run: string; id: string }[] = []
 const pushOne = async (service: RunningService): Promise<void> => {
@@ -27,13 +40,17 @@ const pushOne = async (service: RunningService): Promise<void> => {
   seals.push({ run, id: (body['seal'] as { id: string }).id })
 }
 const assertNothingLost = async (service: RunningService): Promise<void> => {
-  for (const { run, id } of seals) expect(await ask(service, `/v1/records/${id}`), run).toMatchObject({ status: 200, body: { run } })
+  for (const { run, id } of seals)
+    expect(await ask(service, `/v1/records/${id}`), run).toMatchObject({ status: 200, body: { run } })
 }
 
 /** One line that says what is wrong, and nothing of our insides. */
 const isOneLine = ({ stderr }: Finished, message: RegExp): void => {
   const told = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{"time"'))
-  expect(told.filter((line) => line.startsWith('proofline: ')), stderr).toHaveLength(1)
+  expect(
+    told.filter((line) => line.startsWith('proofline: ')),
+    stderr,
+  ).toHaveLength(1)
   expect(told[0]).toMatch(message)
   expect(stderr).not.toMatch(/\n\s+at /)
 }
@@ -42,8 +59,10 @@ describe('on the embedded database', () => {
   let folder: Folder
   let service: RunningService | undefined
   const env = (): Record<string, string> => cleanEnvironment(folder.path)
-  const start = async (): Promise<RunningService> => (service = await startServe({ dataDir: folder.path, ownGroup: true }))
-  const run = (...args: string[]): Promise<Finished> => runCli([...args, '--data-dir', folder.path], { env: env(), cwd: folder.path })
+  const start = async (): Promise<RunningService> =>
+    (service = await startServe({ dataDir: folder.path, ownGroup: true }))
+  const run = (...args: string[]): Promise<Finished> =>
+    runCli([...args, '--data-dir', folder.path], { env: env(), cwd: folder.path })
 
   beforeAll(async () => {
     folder = await temporaryFolder('embedded')
@@ -101,7 +120,12 @@ describe('on the embedded database', () => {
     const running = service ?? (await start())
     const second = await run('serve', '--port', '0')
     expect(second.code).toBe(4)
-    isOneLine(second, new RegExp(`^proofline: The database in .* is in use by process ${running.pid}\\. Stop that one first, or choose another data folder\\. \\[in_use\\]$`))
+    isOneLine(
+      second,
+      new RegExp(
+        `^proofline: The database in .* is in use by process ${running.pid}\\. Stop that one first, or choose another data folder\\. \\[in_use\\]$`,
+      ),
+    )
     await pushOne(running)
   })
 
@@ -114,7 +138,8 @@ describe('on the embedded database', () => {
       run('migrate', '--json'),
       run('config', '--json'),
     ])
-    for (const finished of [made, verified, migrated, shown]) expect(finished, finished.stderr).toMatchObject({ code: 0, stderr: '' })
+    for (const finished of [made, verified, migrated, shown])
+      expect(finished, finished.stderr).toMatchObject({ code: 0, stderr: '' })
     expect(JSON.parse(verified.stdout)).toMatchObject({ verified: true })
     expect(JSON.parse(migrated.stdout)).toMatchObject({ migrated: true })
     expect(JSON.parse(shown.stdout)).toMatchObject({ org: 'main', data_dir: folder.path })
@@ -125,7 +150,9 @@ describe('on the embedded database', () => {
     expect(listed.tokens.map(({ label }) => label).toSorted()).toEqual(['beside', 'early', 'first operator'])
     expect((await run('token', 'revoke', id)).code).toBe(0)
     expect((await run('token', 'revoke', id)).code).toBe(1)
-    await expect.poll(async () => (await ask({ ...running, token }, '/v1/feed/unit?after=-1')).status, { timeout: 10_000 }).toBe(401)
+    await expect
+      .poll(async () => (await ask({ ...running, token }, '/v1/feed/unit?after=-1')).status, { timeout: 10_000 })
+      .toBe(401)
 
     expect(await postmaster(folder)).toBe(pid)
     await pushOne(running)
@@ -146,16 +173,24 @@ describe('on the embedded database', () => {
   it('refuses another public host than the one of its logs', async () => {
     const other = await run('serve', '--port', '0', '--public-host', 'other.example')
     expect(other.code).toBe(2)
-    isOneLine(other, /^proofline: .*\.key is the key of localhost\/main\/\w+, not of other\.example\/main\/\w+: public_host and org are fixed by the first start; set them back, or choose another data folder \[request_invalid\]$/)
+    isOneLine(
+      other,
+      /^proofline: .*\.key is the key of localhost\/main\/\w+, not of other\.example\/main\/\w+: public_host and org are fixed by the first start; set them back, or choose another data folder \[request_invalid\]$/,
+    )
     expect(existsSync(join(folder.path, 'postgres', 'data', 'postmaster.pid'))).toBe(false)
   })
 
   it('leaves no process when it is stopped while it starts for the first time', async () => {
     const fresh = await temporaryFolder('early')
     try {
-      const child = spawn(process.execPath, [cli, 'serve', '--port', '0', '--data-dir', fresh.path], { cwd: tmpdir(), env: cleanEnvironment(fresh.path), stdio: 'ignore' })
+      const child = spawn(process.execPath, [cli, 'serve', '--port', '0', '--data-dir', fresh.path], {
+        cwd: tmpdir(),
+        env: cleanEnvironment(fresh.path),
+        stdio: 'ignore',
+      })
       const ended = endOf(child)
-      for (let tries = 0; tries < 400 && !existsSync(join(fresh.path, 'postgres', 'data', 'postmaster.pid')); tries++) await sleep(25)
+      for (let tries = 0; tries < 400 && !existsSync(join(fresh.path, 'postgres', 'data', 'postmaster.pid')); tries++)
+        await sleep(25)
       const pid = await postmaster(fresh)
       child.kill('SIGINT')
       expect([0, 130]).toContain(await ended)
@@ -174,7 +209,10 @@ describe('on a database of its own', () => {
   let folder: Folder
   const cleanups: (() => Promise<unknown>)[] = []
   const serve = (args: string[] = [], more: Record<string, string> = {}): Promise<Finished> =>
-    runCli(['serve', '--port', '0', '--data-dir', folder.path, ...args], { cwd: folder.path, env: cleanEnvironment(folder.path, { DATABASE_URL: database.url, ...more }) })
+    runCli(['serve', '--port', '0', '--data-dir', folder.path, ...args], {
+      cwd: folder.path,
+      env: cleanEnvironment(folder.path, { DATABASE_URL: database.url, ...more }),
+    })
 
   beforeAll(async () => {
     database = await createTestDatabase()
@@ -201,7 +239,10 @@ describe('on a database of its own', () => {
     expect(body['database']).not.toMatch(/embedded/)
     const second = await serve()
     expect(second.code).toBe(4)
-    isOneLine(second, /^proofline: .*guard is in use by another process\. Stop that one first, or choose another data folder\. \[in_use\]$/)
+    isOneLine(
+      second,
+      /^proofline: .*guard is in use by another process\. Stop that one first, or choose another data folder\. \[in_use\]$/,
+    )
     running.signal('SIGTERM')
     expect(await running.ended).toBe(0)
   })
@@ -214,24 +255,74 @@ describe('on a database of its own', () => {
     const port = typeof address === 'object' ? String(address?.port) : ''
     const finished = await serve(['--port', port])
     expect(finished.code).toBe(4)
-    isOneLine(finished, new RegExp(`^proofline: Port ${port} of 127\\.0\\.0\\.1 is in use by another program: stop that one, or choose another one with --port or http\\.port \\[in_use\\]$`))
+    isOneLine(
+      finished,
+      new RegExp(
+        `^proofline: Port ${port} of 127\\.0\\.0\\.1 is in use by another program: stop that one, or choose another one with --port or http\\.port \\[in_use\\]$`,
+      ),
+    )
   })
 
   it('says in one line that its database cannot be reached', async () => {
     const finished = await serve([], { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
     expect(finished.code).toBe(4)
-    isOneLine(finished, /^proofline: The database at .*127\.0\.0\.1:1.* cannot be reached: .*ECONNREFUSED.* \[unavailable\]$/)
+    isOneLine(
+      finished,
+      /^proofline: The database at .*127\.0\.0\.1:1.* cannot be reached: .*ECONNREFUSED.* \[unavailable\]$/,
+    )
   })
 
   it.each<[string, string[], string | undefined, Record<string, string>, RegExp]>([
-    ['an unknown key in the file', [], 'http: { prot: 80 }', {}, /^proofline: http\.prot: there is no such setting \[request_invalid\]$/],
-    ['an unknown variable', [], undefined, { PROOFLINE_HTTP_PROT: '80' }, /^proofline: PROOFLINE_HTTP_PROT: there is no such setting/],
+    [
+      'an unknown key in the file',
+      [],
+      'http: { prot: 80 }',
+      {},
+      /^proofline: http\.prot: there is no such setting \[request_invalid\]$/,
+    ],
+    [
+      'an unknown variable',
+      [],
+      undefined,
+      { PROOFLINE_HTTP_PROT: '80' },
+      /^proofline: PROOFLINE_HTTP_PROT: there is no such setting/,
+    ],
     ['a port that is none', ['--port', 'http'], undefined, {}, /^proofline: http\.port: /],
-    ['a secret that is missing', [], 'destinations: { siem: { type: splunk, url: "https://localhost:1", proof: answer } }', {}, /^proofline: destinations\.siem\.token: is missing: give token or token_file/],
-    ['a secret whose file is not there', [], 'destinations: { siem: { type: splunk, url: "https://localhost:1", proof: answer, token_file: /nowhere/token } }', {}, /^proofline: destinations\.siem\.token_file: \/nowhere\/token cannot be read/],
-    ['a certificate that is not there', [], 'http: { tls: { certificate_file: /nowhere/a.pem, key_file: /nowhere/a.key } }', {}, /^proofline: http\.tls\.certificate_file: \/nowhere\/a\.pem cannot be read/],
-    ['a file that is not there', ['--config', '/nowhere/proofline.yaml'], undefined, {}, /^proofline: \/nowhere\/proofline\.yaml: /],
-    ['an address of another machine', ['--host', '192.0.2.1'], undefined, {}, /^proofline: 192\.0\.2\.1 is no address of this machine/],
+    [
+      'a secret that is missing',
+      [],
+      'destinations: { siem: { type: splunk, url: "https://localhost:1", proof: answer } }',
+      {},
+      /^proofline: destinations\.siem\.token: is missing: give token or token_file/,
+    ],
+    [
+      'a secret whose file is not there',
+      [],
+      'destinations: { siem: { type: splunk, url: "https://localhost:1", proof: answer, token_file: /nowhere/token } }',
+      {},
+      /^proofline: destinations\.siem\.token_file: \/nowhere\/token cannot be read/,
+    ],
+    [
+      'a certificate that is not there',
+      [],
+      'http: { tls: { certificate_file: /nowhere/a.pem, key_file: /nowhere/a.key } }',
+      {},
+      /^proofline: http\.tls\.certificate_file: \/nowhere\/a\.pem cannot be read/,
+    ],
+    [
+      'a file that is not there',
+      ['--config', '/nowhere/proofline.yaml'],
+      undefined,
+      {},
+      /^proofline: \/nowhere\/proofline\.yaml: /,
+    ],
+    [
+      'an address of another machine',
+      ['--host', '192.0.2.1'],
+      undefined,
+      {},
+      /^proofline: 192\.0\.2\.1 is no address of this machine/,
+    ],
   ])('ends with 2 and names %s', async (_what, args, file, more, message) => {
     const config = join(folder.path, 'given.yaml')
     if (file !== undefined) await writeFile(config, file)

@@ -2,7 +2,16 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
-import { anLcov, cleanEnvironment, cli, endOf, pushRun, runCli, startServe, temporaryFolder } from '../support/service.ts'
+import {
+  anLcov,
+  cleanEnvironment,
+  cli,
+  endOf,
+  pushRun,
+  runCli,
+  startServe,
+  temporaryFolder,
+} from '../support/service.ts'
 
 /** Longer than a session may be silent (15 s), so that a frozen node loses its workers and locks. PROOFLINE_FREEZE_S=60 in conformance. */
 const frozenMs = Number(process.env['PROOFLINE_FREEZE_S'] ?? 18) * 1_000
@@ -62,9 +71,17 @@ describe('two services on one database, sharing one signer', () => {
           done[name]++
         }
       }
-      const own = (name: string) => (i: number): string => `local.${name}-${i}.api.unit`
+      const own =
+        (name: string) =>
+        (i: number): string =>
+          `local.${name}-${i}.api.unit`
       const shared = (i: number): string => `local.shared-${i}.api.unit`
-      const working = [client(a.url, 'a', own('a')), client(b.url, 'b', own('b')), client(a.url, 'a', shared), client(b.url, 'b', shared)]
+      const working = [
+        client(a.url, 'a', own('a')),
+        client(b.url, 'b', own('b')),
+        client(a.url, 'a', shared),
+        client(b.url, 'b', shared),
+      ]
       await until(() => done.a > 4 && done.b > 4)
       const before = receipts.size
       b.signal('SIGSTOP')
@@ -79,7 +96,9 @@ describe('two services on one database, sharing one signer', () => {
       expect(during).toBeGreaterThan(before + 10)
       for (const [run, seals] of receipts) for (const seal of seals) expect(seal, run).toEqual(seals[0])
 
-      const stored = await database.db.query<{ n: number }>({ text: `select count(*) as n from submissions where ledger = 'main/unit' and key like 'end:%'` })
+      const stored = await database.db.query<{ n: number }>({
+        text: `select count(*) as n from submissions where ledger = 'main/unit' and key like 'end:%'`,
+      })
       expect(stored.rows[0]?.n).toBe(receipts.size)
       for (const service of [a, b]) {
         service.signal('SIGTERM')
@@ -102,6 +121,8 @@ describe('two services on one database, sharing one signer', () => {
     const first = await startServe({ dataDir: join(folder.path, 'a'), databaseUrl: database.url })
     first.signal('SIGTERM')
     expect(await first.ended).toBe(0)
-    await expect(startServe({ dataDir: join(folder.path, 'b'), databaseUrl: database.url })).rejects.toThrow(/signer_not_current|was opened with vkey/)
+    await expect(startServe({ dataDir: join(folder.path, 'b'), databaseUrl: database.url })).rejects.toThrow(
+      /signer_not_current|was opened with vkey/,
+    )
   })
 })

@@ -30,7 +30,8 @@ export function aBigReport({ bytes, files = 12_000, linesPerFile = 200, seed = 1
       found++
       if (ran) hit++
       text += `DA:${line},${ran ? k * (pass + 1) : 0}\n`
-      if (line % 3 === 0) text += `BRDA:${line},0,0,${ran ? 1 : '-'}\nBRDA:${line},0,1,${ran ? (k < 10 ? 0 : 2) : '-'}\n`
+      if (line % 3 === 0)
+        text += `BRDA:${line},0,0,${ran ? 1 : '-'}\nBRDA:${line},0,1,${ran ? (k < 10 ? 0 : 2) : '-'}\n`
     }
     return `${text}LF:${found}\nLH:${hit}\nend_of_record\n`
   }

@@ -30,12 +30,23 @@ export interface ServiceSettings {
 
 /** Environment of a child: nothing of ours that would configure it, and a home of its own. */
 export function cleanEnvironment(dataDir: string, more: Record<string, string> = {}): Record<string, string> {
-  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '', HOME: dataDir, XDG_STATE_HOME: join(dataDir, 'state'), ...more }
+  const env: Record<string, string> = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: dataDir,
+    XDG_STATE_HOME: join(dataDir, 'state'),
+    ...more,
+  }
   return env
 }
 
 /** Starts `proofline serve` and waits until it says where it listens. Rejects with its output when it ends before that. */
-export async function startServe({ dataDir, databaseUrl, env = {}, args = [], ownGroup = false }: ServiceSettings): Promise<RunningService> {
+export async function startServe({
+  dataDir,
+  databaseUrl,
+  env = {},
+  args = [],
+  ownGroup = false,
+}: ServiceSettings): Promise<RunningService> {
   const child = spawn(process.execPath, [cli, 'serve', '--port', '0', '--data-dir', dataDir, ...args], {
     cwd: tmpdir(),
     env: cleanEnvironment(dataDir, { ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }), ...env }),
@@ -69,9 +80,15 @@ export interface Finished {
 }
 
 /** Runs one command to its end. */
-export async function runCli(args: string[], options: { cwd?: string; env: Record<string, string> }): Promise<Finished> {
+export async function runCli(
+  args: string[],
+  options: { cwd?: string; env: Record<string, string> },
+): Promise<Finished> {
   try {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [cli, ...args], { ...options, maxBuffer: 64 * 1_048_576 })
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [cli, ...args], {
+      ...options,
+      maxBuffer: 64 * 1_048_576,
+    })
     return { code: 0, stdout, stderr }
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string } // execFile's rejection
@@ -104,9 +121,20 @@ export async function pushRun(
 ): Promise<{ status: number; body: Record<string, unknown> }> {
   const testType = run.slice(run.lastIndexOf('.') + 1)
   const query = new URLSearchParams({
-    run, name: 'coverage/lcov.info', repository: 'github.com/acme/payments', test_type: testType, suite: 'api', commit: '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b', tests: '3,3,0,0', ...more,
+    run,
+    name: 'coverage/lcov.info',
+    repository: 'github.com/acme/payments',
+    test_type: testType,
+    suite: 'api',
+    commit: '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b',
+    tests: '3,3,0,0',
+    ...more,
   })
-  const answer = await fetch(`${service.url}/v1/push?${query.toString()}`, { method: 'POST', headers: { authorization: `Bearer ${service.token}` }, body: lcov })
+  const answer = await fetch(`${service.url}/v1/push?${query.toString()}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${service.token}` },
+    body: lcov,
+  })
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
 }
 
@@ -126,15 +154,30 @@ export interface Asked {
 }
 
 /** One request to a service; an object is sent as JSON. Rejects when the connection breaks. */
-export async function ask(service: Credentials, path: string, { method = 'GET', headers = {}, body, token = service.token }: Asked = {}): Promise<Answered> {
+export async function ask(
+  service: Credentials,
+  path: string,
+  { method = 'GET', headers = {}, body, token = service.token }: Asked = {},
+): Promise<Answered> {
   const isJson = typeof body === 'object' && body !== null && Object.getPrototypeOf(body) === Object.prototype
   const answer = await fetch(`${service.url}${path}`, {
     method,
-    headers: { authorization: `Bearer ${token}`, ...(isJson ? { 'content-type': 'application/json' } : {}), ...headers },
-    ...(body === undefined ? {} : { body: isJson ? JSON.stringify(body) : (body as RequestInit['body']), duplex: 'half' }),
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(isJson ? { 'content-type': 'application/json' } : {}),
+      ...headers,
+    },
+    ...(body === undefined
+      ? {}
+      : { body: isJson ? JSON.stringify(body) : (body as RequestInit['body']), duplex: 'half' }),
   } as RequestInit)
   const text = await answer.text()
-  return { status: answer.status, type: answer.headers.get('content-type'), text, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) }
+  return {
+    status: answer.status,
+    type: answer.headers.get('content-type'),
+    text,
+    body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+  }
 }
 
 export interface Credentials {
@@ -143,19 +186,29 @@ export interface Credentials {
 }
 
 /** Every published record of a ledger, in order, or those of some kinds. */
-export async function readLedger(service: Credentials, ledger: string, kinds?: string): Promise<Record<string, unknown>[]> {
+export async function readLedger(
+  service: Credentials,
+  ledger: string,
+  kinds?: string,
+): Promise<Record<string, unknown>[]> {
   const records: Record<string, unknown>[] = []
-  for (let path = `/v1/feed/${ledger}?after=-1&limit=1000${kinds === undefined ? '' : `&kind=${kinds}`}`; ; ) {
+  for (let path = `/v1/feed/${ledger}?after=-1&limit=10000${kinds === undefined ? '' : `&kind=${kinds}`}`; ;) {
     const { status, body } = await ask(service, path)
     if (status !== 200) throw new Error(`${path}: ${JSON.stringify(body)}`)
     const page = body as { records: Record<string, unknown>[]; next_cursor: string; has_more?: boolean }
     records.push(...page.records)
     if (page.has_more === false) return records
-    path = `/v1/feed/${ledger}?cursor=${encodeURIComponent(page.next_cursor)}&limit=1000${kinds === undefined ? '' : `&kind=${kinds}`}`
+    path = `/v1/feed/${ledger}?cursor=${encodeURIComponent(page.next_cursor)}&limit=10000${kinds === undefined ? '' : `&kind=${kinds}`}`
   }
 }
 
 /** A declaration of a run of this test type; the smallest that is complete. */
 export function aDeclaration(more: Record<string, unknown> = {}): Record<string, unknown> {
-  return { repository: 'github.com/acme/payments', test_type: 'unit', suite: 'api', commit: '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b', ...more }
+  return {
+    repository: 'github.com/acme/payments',
+    test_type: 'unit',
+    suite: 'api',
+    commit: '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b',
+    ...more,
+  }
 }

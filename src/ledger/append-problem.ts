@@ -1,0 +1,12 @@
+import { Problem } from '../record/problem.ts'
+
+/** Errors that repeating cannot mend; undefined for those where the outcome is unknown or the database is away. */
+export function toAppendProblem(error: unknown): Problem | undefined {
+  if (error instanceof Problem) return error
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
+  if (code === 'PL002')
+    return new Problem('clock_step', 'the node clock and the database clock disagree', { cause: error })
+  if (code === 'PL003' || code.startsWith('22') || code.startsWith('42'))
+    return new Problem('internal', 'the append was refused by the database', { cause: error })
+  return undefined
+}
