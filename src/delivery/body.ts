@@ -85,6 +85,13 @@ export function copySpan(target: DataView, at: number, source: DataView, from: n
   for (let i = from, o = at; i < to; i += 4, o += 4) target.setInt32(o, source.getInt32(i, true), true)
 }
 
+/** At least four bytes, and nothing behind them: the last four are copied at once, some of them for the second time. */
+export function copyExactly(target: DataView, at: number, source: DataView, from: number, length: number): void {
+  const last = length - 4
+  for (let i = 0; i < last; i += 4) target.setInt32(at + i, source.getInt32(from + i, true), true)
+  target.setInt32(at + last, source.getInt32(from + last, true), true)
+}
+
 const escaped = new Uint8Array(256)
 escaped[0x22] = 1
 escaped[0x5c] = 1
@@ -135,13 +142,12 @@ export function setDigits(target: DataView, at: number, n: number, width: number
 }
 
 /** 64 hex digits; answers the number that the first eight of them are. */
-export function setDigest(target: DataView, at: number, hex: string): number {
+export function setDigest({ bytes, view }: Body, at: number, hex: string): number {
+  bytes.write(hex, at, 'latin1')
   let check = 0
   for (let i = 0; i < 8; i++) {
-    const c = hex.charCodeAt(i)
-    target.setUint8(at + i, c)
+    const c = view.getUint8(at + i)
     check = (check << 4) | ((c & 15) + 9 * (c >> 6)) // 'a' is 0x61
   }
-  for (let i = 8; i < 64; i++) target.setUint8(at + i, hex.charCodeAt(i))
   return check >>> 0
 }

@@ -22,9 +22,10 @@ export function classifyBulk(answer: Answer, ids: readonly string[], index: stri
   if (answer.kind !== 'answer') return all(connectionOutcome(answer, ids.length, bodyBytes))
   const { status } = answer
   if (status !== 200) return all(requestOutcome(answer, ids.length))
+  const done: Outcome = { kind: 'delivered', receipt: { by: 'create', index } }
+  if (isAllCreated(answer.body, ids, index)) return all(done)
   const items = readItems(answer.body)
   if (items === undefined) return all({ kind: 'in_doubt', reason: 'HTTP 200 without a bulk answer' })
-  const done: Outcome = { kind: 'delivered', receipt: { by: 'create', index } }
   let byId: Map<string, Item> | undefined
   return ids.map((id, i) => {
     // Items come in the order of the request, nearly always: then the ids agree here, and no map is needed.
@@ -35,6 +36,28 @@ export function classifyBulk(answer: Answer, ids: readonly string[], index: stri
     }
     if (item === undefined) return { kind: 'in_doubt', reason: 'the answer does not name this id' }
     return isPlainSuccess(item, index) ? done : itemOutcome(item, index)
+  })
+}
+
+/**
+ * Whether the answer is this: one item per id, in order, all alike but for the id, and each a plain success. Nearly every answer is, and
+ * comparing text costs a seventh of parsing it (0.06 us a record).
+ */
+function isAllCreated(body: string, ids: readonly string[], index: string): boolean {
+  const [first = '', second = first] = ids
+  const start = body.indexOf('{"create":')
+  const at = body.indexOf(first, start)
+  const end = body.indexOf('}}', at) + 2
+  if (start < 0 || at < 0 || end < 2) return false
+  const before = body.slice(start, at)
+  const after = body.slice(at + first.length, end)
+  const all = `${before}${ids.join(`${after},${before}`)}${after}`
+  if (body.slice(start, start + all.length) !== all) return false // twice as fast as startsWith
+  // What is repeated is read once with each of two ids, so the id is known to stand where it should; and so is what is around the items.
+  return [first, second].every((id) => {
+    const items = readItems(`${body.slice(0, start)}${before}${id}${after}${body.slice(start + all.length)}`)
+    const [item] = items ?? []
+    return items?.length === 1 && item?._id === id && isPlainSuccess(item, index)
   })
 }
 

@@ -1,6 +1,6 @@
 import type { StoredRecord } from '../ledger/read.ts'
 import { blockSize, maxRecordBytes } from '../record/record.ts'
-import { type Body, makeRoom, put, putEscaped, putNumber, putSpan, setDigest, viewOf } from './body.ts'
+import { type Body, makeRoom, put, putEscaped, copyExactly, putNumber, putSpan, setDigest, viewOf } from './body.ts'
 import { bytesOf, type CoverageShape, type Piece, pieceOf } from './elastic-shape.ts'
 
 /**
@@ -25,6 +25,7 @@ const partialLines = bytesOf(',"partial_lines":[')
 const end = bytesOf('}}\n')
 
 const quote = 0x22
+const quotes = 0x2222
 const comma = 0x2c
 const dash = 0x2d
 const closing = 0x7d
@@ -40,7 +41,7 @@ export function putCoverage(body: Body, shape: CoverageShape, record: StoredReco
   if (length > maxRecordBytes || id.length !== shape.idLength || Math.floor(seq / blockSize) !== shape.block)
     return false
   scratch.set(bytes)
-  scratch.fill(quote, length, length + 2)
+  source.setInt16(length, quotes)
 
   // Each position is -1 as soon as something before it did not fit.
   const ordinal = past(shape.toOrdinal, shape.time + 27)
@@ -92,28 +93,19 @@ export function putCoverage(body: Body, shape: CoverageShape, record: StoredReco
 /** All up to the ordinal: the shape's text, with the record's own id, seq, recorded_at and digest over it. Answers the check. */
 function putFront(body: Body, shape: CoverageShape, digest: string): number {
   const { view, at } = body
-  const { ids, seqs, times, idLength, seqLength } = shape
+  const { ids, seqs, times, idLength, seqLength, seq, time } = shape
   put(body, shape.front)
-  const [id1, id2, id3] = ids
-  for (let i = 0; i < idLength; i++) {
-    const byte = source.getUint8(7 + i)
-    view.setUint8(at + id1 + i, byte)
-    view.setUint8(at + id2 + i, byte)
-    view.setUint8(at + id3 + i, byte)
-  }
-  const [seq1, seq2] = seqs
+  copyExactly(view, at + ids[0], source, 7, idLength)
+  copyExactly(view, at + ids[1], source, 7, idLength)
+  copyExactly(view, at + ids[2], source, 7, idLength)
   for (let i = 0; i < seqLength; i++) {
-    const byte = source.getUint8(shape.seq + i)
-    view.setUint8(at + seq1 + i, byte)
-    view.setUint8(at + seq2 + i, byte)
+    const digit = source.getUint8(seq + i)
+    view.setUint8(at + seqs[0] + i, digit)
+    view.setUint8(at + seqs[1] + i, digit)
   }
-  const [time1, time2] = times
-  for (let i = 0; i < 27; i++) {
-    const byte = source.getUint8(shape.time + i)
-    view.setUint8(at + time1 + i, byte)
-    view.setUint8(at + time2 + i, byte)
-  }
-  return setDigest(view, at + shape.digest, digest)
+  copyExactly(view, at + times[0], source, time, 27)
+  copyExactly(view, at + times[1], source, time, 27)
+  return setDigest(body, at + shape.digest, digest)
 }
 
 /** Behind the piece, when it stands at `at`. */

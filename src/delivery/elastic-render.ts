@@ -1,7 +1,18 @@
 import { hash } from 'node:crypto'
 import type { StoredRecord } from '../ledger/read.ts'
 import { blockSize, checkOf, type LedgerName, ledgerKindOf, printTime } from '../record/record.ts'
-import { type Body, type BodyMemory, createBody, createBodyMemory, finish, latin1Of, makeRoom, putEscaped, putText, viewOf } from './body.ts'
+import {
+  type Body,
+  type BodyMemory,
+  createBody,
+  createBodyMemory,
+  finish,
+  latin1Of,
+  makeRoom,
+  putEscaped,
+  putText,
+  viewOf,
+} from './body.ts'
 import { type AttemptId, type Rendered, renderVersion } from './destination.ts'
 import { putCoverage } from './elastic-coverage.ts'
 import { ecsOf, eventHead, ownOf } from './elastic-document.ts'

@@ -78,7 +78,15 @@ export function createOutgoing(
     }
     if (body !== undefined) headers['content-length'] = String(body.length)
     const { left, ...rest } = wanted
-    return dispatch({ ...rest, headers, ...(body === undefined ? {} : { body }), ...(body === wanted.body && left !== undefined ? { left } : {}) }, signal)
+    return dispatch(
+      {
+        ...rest,
+        headers,
+        ...(body === undefined ? {} : { body }),
+        ...(body === wanted.body && left !== undefined ? { left } : {}),
+      },
+      signal,
+    )
   }
 
   function dispatch(wanted: OutgoingRequest, signal: AbortSignal): Promise<Answer> {

@@ -7,7 +7,11 @@ import type { Answer, Destination } from './destination.ts'
  * The trace of a run goes on to its delivery: sending a `run` record is a span of the trace that the CI job declared the run in. Only those
  * records are looked into, so this costs nothing per coverage record. `onAnswered` hears how recent the records are that were answered for.
  */
-export function traced(name: string, destination: Destination, onAnswered: (ledger: LedgerName, recordedAt: Micros) => void): Destination {
+export function traced(
+  name: string,
+  destination: Destination,
+  onAnswered: (ledger: LedgerName, recordedAt: Micros) => void,
+): Destination {
   return {
     ...destination,
     async send(rendered, signal) {

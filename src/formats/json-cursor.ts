@@ -9,7 +9,7 @@ export interface JsonCursor {
   peek(): number
   /** Passes `byte` if it is next. */
   eat(byte: number): boolean
-  /** Passes these texts with a plain integer between each two, and no space, if just that is next; the integers are then in `integers`. */
+  /** Passes these texts with a plain integer or null between each two, and no space, if just that is next; `integers` then has them, -1 for null. */
   eatPattern(texts: readonly Uint8Array[], integers: Int32Array): boolean
   /** Passes a plain integer from 0 to 999,999,999; -1, and nothing passed, for anything else. */
   eatInteger(): number
@@ -73,7 +73,7 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
   function eatString(): string | undefined {
     if (peek() !== quote) return undefined
     const from = at + 1
-    const longest = Math.min(bytes.length, at + 24)
+    const longest = Math.min(bytes.length, at + 64)
     let hash = 0
     for (let end = from; end < longest; end += 1) {
       const c = bytes[end] as number
@@ -137,6 +137,10 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
     return integer
   }
 
+  function isNull(from: number): boolean {
+    return bytes[from] === 0x6e && bytes[from + 1] === 0x75 && bytes[from + 2] === 0x6c && bytes[from + 3] === 0x6c
+  }
+
   return {
     peek,
     eat,
@@ -151,7 +155,11 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
             number = (Math.imul(number, 10) + d) | 0
             p += 1
           }
-          if (p === first || p - first > 9 || (bytes[first] === 0x30 && p - first > 1)) return false
+          if (p === first) {
+            if (!isNull(p)) return false
+            number = -1
+            p += 4
+          } else if (p - first > 9 || (bytes[first] === 0x30 && p - first > 1)) return false
           integers[k - 1] = number
         }
         const text = texts[k] as Uint8Array // k < length

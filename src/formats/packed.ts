@@ -1,5 +1,6 @@
 import { addBits, countBits, rowWidth } from './bit-rows.ts'
 import { addPage, pageWidth } from './line-pages.ts'
+import { addFunction, countFunctions } from './function-set.ts'
 import type { Observed } from './observed.ts'
 import type { Scratch } from './scratch.ts'
 
@@ -10,7 +11,8 @@ import type { Scratch } from './scratch.ts'
  * - the number of pages of lines, then each page: `gap | form << 5`, where gap is the number of pages left out before it (31: the number follows, less 31)
  *   and form is 1 to 6 for as many lines, each `line % 32 | state << 5`; or 0 for two words, the lines that are there and those executed; or 7
  *   for three, the last the partial ones;
- * - the number of rows and the rows of branches, then of functions (bit-rows.ts); of the first integer the difference to that of the row before.
+ * - the number of rows of branches (bit-rows.ts) and the rows, five numbers each, the first less that of the row before;
+ * - the number of functions (function-set.ts), then each in eight bytes.
  *
  * Numbers have seven bits a byte, the lowest first, 0x80 where another byte follows; words have four bytes. Equal knowledge has equal bytes.
  */
@@ -25,16 +27,21 @@ export const nothing = new Uint8Array(7)
 
 /** Enough for `packInto`; up to three times what it takes. */
 export function maxPackedBytes({ lines, branches, functions }: Observed): number {
-  return 35 + (18 * lines.length) / pageWidth + (25 * (branches.length + functions.length)) / rowWidth
+  return 35 + (18 * lines.length) / pageWidth + (25 * branches.length) / rowWidth + 8 * functions.length
 }
 
 /** `observed` must be sorted. Answers the end. */
 export function packInto(to: Uint8Array, from: number, { lines, branches, functions }: Observed): number {
   const ways = countRows(branches)
-  const calls = countRows(functions)
-  let at = put(to, put(to, put(to, put(to, from, ways.found), ways.on), calls.found), calls.on)
-  at = packPages(to, at, lines, branches)
-  return packRows(to, packRows(to, at, branches), functions)
+  const calls = countFunctions(functions)
+  let at = put(to, put(to, put(to, put(to, from, ways.found), ways.on), calls.found), calls.called)
+  at = packRows(to, packPages(to, at, lines, branches), branches)
+  at = put(to, at, functions.length)
+  for (let i = 0; i < functions.length; i += 1) {
+    const item = functions.items[i] as number
+    at = putWord(to, putWord(to, at, item | 0), Math.floor(item / 0x1_0000_0000))
+  }
+  return at
 }
 
 function packPages(to: Uint8Array, from: number, { items, length }: Scratch, branches: Scratch): number {
@@ -79,11 +86,11 @@ function packRows(to: Uint8Array, from: number, { items, length }: Scratch): num
   let before = 0
   for (let i = 0; i < length; i += rowWidth) {
     const key = items[i] as number
-    const step = (key - before) >>> 0
+    const step = key - before
     before = key
     const [k2, k3] = [items[i + 1] as number, items[i + 2] as number]
     const [found, on] = [items[i + 3] as number, items[i + 4] as number]
-    if (((step | k2 | k3 | found | on) >>> 0) < 0x80) {
+    if ((step | k2 | k3 | found | on) >>> 0 < 0x80) {
       // As nearly all are.
       to[at] = step
       to[at + 1] = k2
@@ -177,12 +184,15 @@ export function unpackInto(observed: Observed, bytes: Uint8Array, from: number):
     takePage(bytes)
     addPage(observed.lines, page, found, on)
   }
-  for (const rows of [observed.branches, observed.functions]) {
-    let key = 0
-    for (let left = take(bytes); left > 0; left -= 1) {
-      key = (key + take(bytes)) | 0
-      addBits(rows, key, take(bytes) | 0, take(bytes) | 0, take(bytes) | 0, take(bytes) | 0)
-    }
+  let line = 0
+  for (let left = take(bytes); left > 0; left -= 1) {
+    line += take(bytes)
+    addBits(observed.branches, line, take(bytes) | 0, take(bytes) | 0, take(bytes) | 0, take(bytes) | 0)
+  }
+  for (let left = take(bytes); left > 0; left -= 1) {
+    const low = takeWord(bytes) >>> 0
+    const item = takeWord(bytes) * 0x1_0000_0000 + low
+    addFunction(observed.functions, Math.floor(item / 2), low & 1)
   }
 }
 

@@ -1,8 +1,9 @@
 import type { FileCoverage } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
 import { addBitsNear } from './bit-rows.ts'
+import { addFunction, toFunctionName } from './function-set.ts'
 import { addPage, countLines, pageWidth, sortPages } from './line-pages.ts'
-import { addFunction, clearObserved, createObserved, isEmpty, sortObserved } from './observed.ts'
+import { clearObserved, createObserved, isEmpty, sortObserved } from './observed.ts'
 import type { Unpacked } from './packed.ts'
 import { maxPackedBytes, nothing, packInto, readPacked, unpackInto } from './packed.ts'
 import type { ResolvedPath, WrittenPath } from './paths.ts'
@@ -178,7 +179,7 @@ export function createTally(
       const bit = 1 << (branch & 31)
       addBranches(line, block, branch >>> 5, bit, taken ? bit : 0)
     },
-    callable: (a, b, called) => addFunction(observed, a, b, called),
+    callable: (a, b, called) => addFunction(observed.functions, toFunctionName(a, b), called),
     drop() {
       limitLines(file)
       clearObserved(observed)
@@ -204,7 +205,7 @@ export function createTally(
       return {
         *[Symbol.iterator]() {
           order ??= sortByPath(resolved)
-          for (let i = 0; i < order.length; ) {
+          for (let i = 0; i < order.length;) {
             const first = order[i] ?? 0
             const to = resolved[first]
             let end = i + 1
@@ -212,7 +213,8 @@ export function createTally(
             const top = tops[first]
             // Written paths that lead to one file of the repository are one file.
             const bytes = end > i + 1 ? join(order.slice(i, end)) : (top?.bytes ?? nothing)
-            if (to !== undefined) yield toCoverage(to, readPacked(bytes, bytes === top?.bytes ? top.from : 0), definition)
+            if (to !== undefined)
+              yield toCoverage(to, readPacked(bytes, bytes === top?.bytes ? top.from : 0), definition)
             i = end
           }
         },

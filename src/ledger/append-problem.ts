@@ -2,7 +2,8 @@ import { Problem } from '../record/problem.ts'
 
 /** Errors that repeating cannot mend; undefined for those where the outcome is unknown or the database is away. */
 export function toAppendProblem(error: unknown): Problem | undefined {
-  if (error instanceof Problem) return error
+  // A database that is away or answered nothing: the same submission is tried again, and found if it got in.
+  if (error instanceof Problem) return error.code === 'unavailable' ? undefined : error
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
   if (code === 'PL002')
     return new Problem('clock_step', 'the node clock and the database clock disagree', { cause: error })

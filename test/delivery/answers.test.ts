@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Answer } from '../../src/delivery/destination.ts'
 import { classifyBulk } from '../../src/delivery/elastic-answers.ts'
@@ -164,6 +165,36 @@ describe('classifyBulk', () => {
     [502, html, { kind: 'in_doubt' }],
   ])('classifies a whole answer of %i %s', (status, body, outcome) => {
     expect(classifyBulk(answer(status, body), ['a', 'b'], index, 100)).toMatchObject([outcome, outcome])
+  })
+
+  it('reads an answer printed in one piece as it reads the same answer printed otherwise', () => {
+    const created = { result: 'created' }
+    const ids = ['main.unit-8-0a', 'main.unit-9-0b', 'main.unit-10-0c', 'main.unit-11-0d']
+    const change = fc.constantFrom<(items: ReturnType<typeof item>[]) => unknown>(
+      (items) => items,
+      (items) => [...items].reverse(),
+      (items) => items.slice(1),
+      (items) => [...items, items[0]],
+      (items) => [item('other', 201, created), ...items],
+      (items) => items.map(({ create }, i) => ({ create: i === 2 ? { ...create, status: 409 } : create })),
+      (items) => items.map(({ create }, i) => ({ create: i === 3 ? { ...create, _index: 'elsewhere' } : create })),
+      (items) => items.map(({ create }, i) => ({ index: create, create: i === 0 ? create : undefined })),
+      // The id stands in each, but not where it should.
+      (items) => items.map(({ create }) => ({ create: { text: create._id, ...create, _id: 'main.unit-8-0a' } })),
+      (items) => items.map(({ create }) => ({ create: { ...create, _id: 'x', text: create._id } })),
+    )
+    const extra = fc.constantFrom({}, { _version: 1 }, { _shards: { total: 2, failed: 0 } }, { failure_store: 'used' })
+    const around = fc.constantFrom({ errors: false }, { took: 7, ingest_took: 0 }, { text: '{"create":' })
+    fc.assert(
+      fc.property(change, extra, around, fc.nat(3), fc.boolean(), (changed, more, before, count, last) => {
+        const some = ids.slice(0, count + 1)
+        const items = changed(some.map((id) => item(id, 201, { ...more, ...created })))
+        const body = last ? { ...before, items } : { items, ...before }
+        const of = (text: string) => classifyBulk(answer(200, text), some, index, 100)
+        expect(of(JSON.stringify(body))).toEqual(of(JSON.stringify(body, null, 1)))
+      }),
+      { numRuns: 500 },
+    )
   })
 
   it('halves a large body that was reset while it was written', () => {

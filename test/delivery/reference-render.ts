@@ -79,7 +79,7 @@ function documentOf(record: StoredRecord, publicHost: string): Fields {
       repository === undefined
         ? undefined
         : some({
-            repository: { url: { full: `https://${String(repository)}` } },
+            repository: { url: { full: `https://${isString(repository) ? repository : ''}` } },
             ref: head === undefined ? undefined : { head },
           }),
     user: isObject(by)

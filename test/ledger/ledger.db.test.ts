@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/database/database.ts'
+import { DatabaseFailure } from '../../src/database/failure.ts'
 import { createAudit } from '../../src/verify/audit.ts'
 import { Problem } from '../../src/record/problem.ts'
 import { openRecord } from '../../src/record/record.ts'
@@ -65,7 +66,7 @@ function failing(db: Database, statement: string, when: 'not stored' | 'stored')
       if (!armed || asked.name !== statement) return db.query(asked)
       armed = false
       if (when === 'stored') await db.query(asked)
-      throw Object.assign(new Error(`connection lost, ${when}`), { code: '08006' })
+      throw new DatabaseFailure('lost', 'unknown', `connection lost, ${when}`)
     },
   }
 }

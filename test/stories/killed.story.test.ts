@@ -62,8 +62,14 @@ describe('the service', () => {
       }
       service = await startServe({ dataDir: folder.path, databaseUrl: test.url })
       const working = Array.from({ length: clients }, (_, name) => client(name))
+      cleanups.push(async () => service?.signal('SIGKILL'))
       for (let kill = 0; kill < kills; kill++) {
-        await new Promise((done) => setTimeout(done, 30 + Math.random() * 500))
+        // Three lives of four get to answer something before they end at a random moment; one ends while it warms up.
+        const before = answered.length
+        const patience = performance.now() + (kill % 4 === 0 ? 0 : 15_000)
+        while (answered.length === before && performance.now() < patience)
+          await new Promise((done) => setTimeout(done, 5))
+        await new Promise((done) => setTimeout(done, Math.random() * 300))
         service.signal('SIGKILL')
         await service.ended
         service = await startServe({ dataDir: folder.path, databaseUrl: test.url })
@@ -72,7 +78,7 @@ describe('the service', () => {
       pushing = false
       await Promise.all(working)
 
-      expect(answered.length).toBeGreaterThan(kills)
+      expect(answered.length).toBeGreaterThan(kills / 2)
       const headers = { authorization: `Bearer ${service.token}` }
       for (const { run, seal } of answered) {
         const record = await fetch(`${service.url}/v1/records/${seal.id}`, { headers })
