@@ -6,6 +6,7 @@ const elsewhere = ['**/node_modules/**', 'test/programs/**', 'test/fixtures/**']
 
 /**
  * pure: no process, no database. database: PostgreSQL, a database per file cloned from a migrated template, fsync off.
+ * One after the other, since each uses both cores.
  * stories: whole processes over the embedded server with fsync on, two files at a time at most.
  */
 export default defineConfig({
@@ -14,6 +15,7 @@ export default defineConfig({
       {
         test: {
           name: 'pure',
+          sequence: { groupOrder: 0 },
           include: ['test/**/*.test.ts'],
           exclude: [...elsewhere, database, stories],
           pool: 'threads',
@@ -24,6 +26,7 @@ export default defineConfig({
       {
         test: {
           name: 'database',
+          sequence: { groupOrder: 1 },
           include: [`test/${database}`],
           exclude: elsewhere,
           pool: 'forks',
@@ -35,6 +38,7 @@ export default defineConfig({
       {
         test: {
           name: 'stories',
+          sequence: { groupOrder: 2 },
           include: [`test/${stories}`],
           exclude: elsewhere,
           pool: 'forks',
