@@ -28,6 +28,8 @@ export async function readIstanbul(
   refused: RefusedList,
 ): Promise<Reading> {
   const dialect = createDialect()
+  /** Files by path as written: two members may name one. */
+  const numbers = new Map<string, number>()
   const encoder = new TextEncoder()
   /** Should the report be one object: its text, put together again. */
   const one: Uint8Array[] = []
@@ -49,13 +51,13 @@ export async function readIstanbul(
       continue
     }
     files += 1
-    tallyFile(file.path ?? key, file, tally, refused, dialect)
+    tallyFile(file.path ?? key, file, tally, numbers, refused, dialect)
   }
   const single = one.length === 0 ? undefined : readFileCoverage(join([...one, encoder.encode('}')]), 'the report')
   if (single?.statements !== undefined) {
     files += 1
     // An object on its own may have no name; it is kept, and flagged, under this one.
-    tallyFile(single.path ?? '<unnamed>', single, tally, refused, dialect)
+    tallyFile(single.path ?? '<unnamed>', single, tally, numbers, refused, dialect)
   }
   if (files === 0 && (refused.count > 0 || one.length > 0))
     throw new Problem('report_invalid', 'no member of the report is the coverage of a file')
@@ -64,8 +66,22 @@ export async function readIstanbul(
     : { definition: istanbulDefinition, testNames: [] }
 }
 
-function tallyFile(path: string, file: IstanbulFile, tally: Tally, refused: RefusedList, dialect: Dialect): void {
-  if (!tally.open(toWrittenPath(path))) return
+function tallyFile(
+  path: string,
+  file: IstanbulFile,
+  tally: Tally,
+  numbers: Map<string, number>,
+  refused: RefusedList,
+  dialect: Dialect,
+): void {
+  const written = toWrittenPath(path)
+  const known = numbers.get(written.text)
+  if (known !== undefined) tally.open(known)
+  else {
+    const number = tally.add(written)
+    if (number < 0) return
+    numbers.set(written.text, number)
+  }
   const wrong = (what: string): void => refuse(refused, path, what)
   dialect.file()
   for (const [id, count] of file.statementCounts) {

