@@ -34,8 +34,7 @@ export async function createFolderObjects(path: string, now: () => Date = () => 
       write: (chunk) => writeAll(file, chunk),
       async commit(key) {
         try {
-          await file.sync()
-          await file.close()
+          await file.sync().finally(() => file.close())
           return await linkOnce(root, name, fileOf(key))
         } finally {
           await rm(name, { force: true })

@@ -22,7 +22,12 @@ const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 async function store(bytes: Uint8Array, chunk = 65_536, into = artifacts): Promise<Artifact> {
   const writer = await into.writer()
-  for (let at = 0; at < bytes.length; at += chunk) await writer.write(bytes.subarray(at, at + chunk))
+  try {
+    for (let at = 0; at < bytes.length; at += chunk) await writer.write(bytes.subarray(at, at + chunk))
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
   return await writer.commit()
 }
 
