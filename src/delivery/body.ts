@@ -17,6 +17,9 @@ export interface BodyMemory {
   giveBack(body: Buffer): void
 }
 
+/** As many as are on their way at once with the default settings. */
+export const keptBodies = 4
+
 /**
  * Memory that is used again, at most `most` pieces of it: bodies that the garbage collector has to free make it run twenty times a second
  * (a quarter of the forwarding, 3.4 of 13.7 us a record).
@@ -72,7 +75,13 @@ export function put(body: Body, piece: Uint8Array): void {
 
 /** `text` is latin1. */
 export function putText(body: Body, text: string): void {
-  body.at += body.bytes.write(text, body.at, 'latin1')
+  setText(body, body.at, text)
+  body.at += text.length
+}
+
+/** In the place of as much text. */
+export function setText(body: Body, at: number, text: string): void {
+  body.bytes.write(text, at, 'latin1')
 }
 
 /** [from, to) of a source that has three bytes more behind them: four at a time, twice as fast as one by one. */
@@ -114,14 +123,8 @@ export function putEscaped(body: Body, source: DataView, from: number, to: numbe
 
 /** A safe integer from 0 on, in decimal. */
 export function putNumber(body: Body, n: number): void {
-  let low = n
-  if (n >= 1e9) {
-    const high = Math.floor(n / 1e9)
-    putNumber(body, high)
-    low = n - high * 1e9
-  }
-  const width = n >= 1e9 ? 9 : widthOf(low)
-  setDigits(body.view, body.at, low, width)
+  const width = widthOf(n)
+  setNumber(body.view, body.at, n, width)
   body.at += width
 }
 
@@ -131,9 +134,17 @@ function widthOf(n: number): number {
   return width
 }
 
-/** `n` below 2^31 in `width` digits. */
-export function setDigits(target: DataView, at: number, n: number, width: number): void {
-  let left = n
+/** The same in `width` digits, which are as many as it has or more. */
+export function setNumber(target: DataView, at: number, n: number, width: number): void {
+  if (n < 1e9) return setDigits(target, at, n, width)
+  const high = Math.floor(n / 1e9)
+  setNumber(target, at, high, width - 9)
+  setDigits(target, at + width - 9, n - high * 1e9, 9)
+}
+
+/** Below 2^31, where division is cheap. */
+function setDigits(target: DataView, at: number, n: number, width: number): void {
+  let left = n | 0
   for (let i = at + width - 1; i >= at; i--) {
     const rest = (left / 10) | 0
     target.setUint8(i, 0x30 + left - rest * 10)
@@ -141,12 +152,11 @@ export function setDigits(target: DataView, at: number, n: number, width: number
   }
 }
 
-/** 64 hex digits; answers the number that the first eight of them are. */
-export function setDigest({ bytes, view }: Body, at: number, hex: string): number {
-  bytes.write(hex, at, 'latin1')
+/** What checkOf (record/record.ts) answers, without making a string of its own: 0.02 against 0.055 us. */
+export function readCheck(digest: string): number {
   let check = 0
   for (let i = 0; i < 8; i++) {
-    const c = view.getUint8(at + i)
+    const c = digest.charCodeAt(i)
     check = (check << 4) | ((c & 15) + 9 * (c >> 6)) // 'a' is 0x61
   }
   return check >>> 0

@@ -1,7 +1,19 @@
 import type { StoredRecord } from '../ledger/read.ts'
 import { blockSize, maxRecordBytes } from '../record/record.ts'
-import { type Body, makeRoom, put, putEscaped, copyExactly, putNumber, putSpan, setDigest, viewOf } from './body.ts'
-import { bytesOf, type CoverageShape, type Piece, pieceOf } from './elastic-shape.ts'
+import {
+  type Body,
+  copyExactly,
+  makeRoom,
+  put,
+  putEscaped,
+  putNumber,
+  putSpan,
+  readCheck,
+  setNumber,
+  setText,
+  viewOf,
+} from './body.ts'
+import { type CoverageShape, type Piece, pieceOf, type Text, textOf } from './elastic-shape.ts'
 
 /**
  * Coverage records are nearly all there are, and those of one part share most of their text: of each, only what differs from the shape
@@ -19,10 +31,12 @@ const windowKeys = [',"window":{"index":', ',"of":', ',"from":', ',"to":'].map(p
 const coveredSet = pieceOf(',"ranges":{"covered":"')
 const partialSet = pieceOf('","partial":"')
 const missedSet = pieceOf('","missed":"')
-const executedKey = bytesOf(',"executed":')
-const missedLines = bytesOf(',"missed_lines":[')
-const partialLines = bytesOf(',"partial_lines":[')
-const end = bytesOf('}}\n')
+const escapedQuote = textOf('\\"')
+const escapedEnd = textOf('\\"}}')
+const executedKey = textOf(',"executed":')
+const missedLines = textOf(',"missed_lines":[')
+const partialLines = textOf(',"partial_lines":[')
+const end = textOf('}}\n')
 
 const quote = 0x22
 const quotes = 0x2222
@@ -30,8 +44,8 @@ const comma = 0x2c
 const dash = 0x2d
 const closing = 0x7d
 
-// The record in work, with quotes behind it at which every search ends. Used synchronously only.
-const scratch = Buffer.alloc(maxRecordBytes + 64)
+// The record in work, with quotes behind it and at the end, where every search stops. Used synchronously only.
+const scratch = Buffer.alloc(maxRecordBytes + 64, quote)
 const source = viewOf(scratch)
 
 /** Writes both lines of this record. False when it has another shape: then nothing is written. */
@@ -49,7 +63,7 @@ export function putCoverage(body: Body, shape: CoverageShape, record: StoredReco
   const path = past(shape.toPath, ordinalEnd)
   const pathEnd = pastString(path)
   const blob = past(blobKey, pathEnd)
-  const metric = blob < 0 ? pathEnd : pastString(blob)
+  const metric = blob < 0 ? pathEnd : pastHex(blob)
   const found = past(shape.toLines, metric)
   const covered = past(coveredKey, pastDigits(found))
   const partial = past(partialKey, pastDigits(covered))
@@ -57,7 +71,9 @@ export function putCoverage(body: Body, shape: CoverageShape, record: StoredReco
   const artifact = pastPair(functionsKey, pastPair(branchesKey, pastBrace(linesEnd)))
   const artifactEnd = past(shape.artifact, artifact)
   const ranges = pastWindow(artifactEnd)
-  const partialAt = past(partialSet, pastSet(past(coveredSet, ranges)))
+  const coveredAt = past(coveredSet, ranges)
+  const coveredEnd = pastSet(coveredAt)
+  const partialAt = past(partialSet, coveredEnd)
   const partialEnd = pastSet(partialAt)
   const missedAt = past(missedSet, partialEnd)
   const missedEnd = pastSet(missedAt)
@@ -65,52 +81,67 @@ export function putCoverage(body: Body, shape: CoverageShape, record: StoredReco
 
   // A line of a set, at least two bytes with its comma, becomes at most ten times as long; everything else at most doubles.
   makeRoom(body, shape.length + 14 * length)
-  const check = putFront(body, shape, digest)
+  putFront(body, shape, seq, digest)
   putSpan(body, source, ordinal, ordinalEnd)
-  put(body, shape.toPath.escaped)
-  putEscaped(body, source, path, metric)
-  put(body, shape.toLines.escaped)
+  put(body, shape.toPath.escaped.bytes)
+  putEscaped(body, source, path, pathEnd)
+  if (blob >= 0) {
+    putShort(body, blobKey.escaped)
+    putSpan(body, source, blob, metric - 1)
+    putShort(body, escapedQuote)
+  }
+  put(body, shape.toLines.escaped.bytes)
   putEscaped(body, source, found, artifact)
-  put(body, shape.artifact.escaped)
-  putEscaped(body, source, artifactEnd, length)
+  put(body, shape.artifact.escaped.bytes)
+  putEscaped(body, source, artifactEnd, ranges)
+  putShort(body, coveredSet.escaped)
+  putSpan(body, source, coveredAt, coveredEnd)
+  putShort(body, partialSet.escaped)
+  putSpan(body, source, partialAt, partialEnd)
+  putShort(body, missedSet.escaped)
+  putSpan(body, source, missedAt, missedEnd)
+  putShort(body, escapedEnd)
   put(body, shape.toFile)
   putSpan(body, source, path, pathEnd - 1)
   put(body, shape.toCheck)
-  putNumber(body, check)
+  putNumber(body, readCheck(digest))
   put(body, shape.toOwn)
   putSpan(body, source, ordinal, ordinalEnd)
   put(body, shape.toRest)
   putSpan(body, source, pathEnd, linesEnd)
-  put(body, executedKey)
+  putShort(body, executedKey)
   putNumber(body, numberAt(covered) + numberAt(partial))
   putSpan(body, source, linesEnd, ranges)
   putLines(body, missedLines, missedAt, missedEnd)
   putLines(body, partialLines, partialAt, partialEnd)
-  put(body, end)
+  putShort(body, end)
   return true
 }
 
-/** All up to the ordinal: the shape's text, with the record's own id, seq, recorded_at and digest over it. Answers the check. */
-function putFront(body: Body, shape: CoverageShape, digest: string): number {
+/** All up to the ordinal: the shape's text, with the record's own id, seq, recorded_at and digest over it. */
+function putFront(body: Body, shape: CoverageShape, seq: number, digest: string): void {
   const { view, at } = body
-  const { ids, seqs, times, idLength, seqLength, seq, time } = shape
+  const { ids, seqs, times, idLength, seqLength, time } = shape
   put(body, shape.front)
   copyExactly(view, at + ids[0], source, 7, idLength)
   copyExactly(view, at + ids[1], source, 7, idLength)
   copyExactly(view, at + ids[2], source, 7, idLength)
-  for (let i = 0; i < seqLength; i++) {
-    const digit = source.getUint8(seq + i)
-    view.setUint8(at + seqs[0] + i, digit)
-    view.setUint8(at + seqs[1] + i, digit)
-  }
+  setNumber(view, at + seqs[0], seq, seqLength)
+  setNumber(view, at + seqs[1], seq, seqLength)
   copyExactly(view, at + times[0], source, time, 27)
   copyExactly(view, at + times[1], source, time, 27)
-  return setDigest(body, at + shape.digest, digest)
+  setText(body, at + shape.digest, digest)
+}
+
+/** By words, which for so little is cheaper than a call. */
+function putShort(body: Body, { bytes, view }: Text): void {
+  putSpan(body, view, 0, bytes.length)
 }
 
 /** Behind the piece, when it stands at `at`. */
-function past({ view, bytes: { length } }: Piece, at: number): number {
-  if (at < 0) return -1
+function past({ plain: { view, bytes } }: Piece, at: number): number {
+  const { length } = bytes
+  if (at < 0 || at + length > maxRecordBytes) return -1
   for (let i = 0; i < length - 4; i += 4) if (source.getInt32(at + i, true) !== view.getInt32(i, true)) return -1
   return source.getInt32(at + length - 4, true) === view.getInt32(length - 4, true) ? at + length : -1
 }
@@ -130,6 +161,13 @@ function pastString(from: number): number {
   let at = from
   for (let byte = source.getUint8(at); byte !== quote; byte = source.getUint8(at)) at += byte === 0x5c ? 2 : 1
   return at + 1
+}
+
+/** Behind the closing quote of a string of hex digits. */
+function pastHex(from: number): number {
+  let at = from
+  for (let byte = source.getUint8(at); isDigit(byte) || (byte >= 0x61 && byte <= 0x66); byte = source.getUint8(at)) at++
+  return source.getUint8(at) === quote ? at + 1 : -1
 }
 
 const pastBrace = (at: number): number => (at >= 0 && source.getUint8(at) === closing ? at + 1 : -1)
@@ -174,9 +212,9 @@ const gte = [word('{"gt'), word('e":0')] as const
 const lte = [word(',"lt'), word('e":0')] as const
 
 /** `6-8,18` as integer_range values: a term query for one line then finds the record. Nothing when there are none. */
-function putLines(body: Body, key: Uint8Array, from: number, to: number): void {
+function putLines(body: Body, key: Text, from: number, to: number): void {
   if (from === to) return
-  put(body, key)
+  putShort(body, key)
   const { view } = body
   let { at } = body
   let i = from

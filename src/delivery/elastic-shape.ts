@@ -8,19 +8,23 @@ import { eventHead, relatedOf, vcsOf } from './elastic-document.ts'
  * from the first of them, in the forms in which it is compared and written (elastic-coverage.ts).
  */
 
-/** Text of a record, to be compared and to be written into `event.original`. */
+/** Text of a record, to be compared, and its form in `event.original`. */
 export interface Piece {
+  plain: Text
+  escaped: Text
+}
+
+/** Bytes, and a view of them that can be read by words: there are three more. */
+export interface Text {
   bytes: Buffer
   view: DataView
-  escaped: Buffer
 }
 
 export interface CoverageShape {
   idLength: number
   block: number
-  /** Where seq and recorded_at stand in the record. */
-  seq: number
   seqLength: number
+  /** Where recorded_at stands in the record. */
   time: number
   /** The record from behind recorded_at to the ordinal, on to the path, from behind the blob to the first count, and the artifact. */
   toOrdinal: Piece
@@ -52,12 +56,17 @@ export interface DocumentFrame {
   proofline: string
 }
 
-export const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1')
+const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1')
 const escape = (text: string): string => text.replaceAll(/["\\]/g, '\\$&')
 
+/** `text` is latin1. */
+export function textOf(text: string): Text {
+  const padded = bytesOf(`${text}   `)
+  return { bytes: padded.subarray(0, text.length), view: viewOf(padded) }
+}
+
 export function pieceOf(text: string): Piece {
-  const bytes = bytesOf(text)
-  return { bytes, view: viewOf(bytes), escaped: bytesOf(escape(text)) }
+  return { plain: textOf(text), escaped: textOf(escape(text)) }
 }
 
 /** The members of a coverage record as it is written today (record/coverage.ts). */
@@ -75,8 +84,7 @@ export function shapeOf(
     names.map((name) => (members.has(name) ? `,"${name}":${members.get(name) ?? ''}` : '')).join('')
   const { id, seq } = record
   const block = Math.floor(seq / blockSize)
-  const seqAt = 15 + id.length // {"id":"...","seq":
-  const time = seqAt + String(seq).length + 16
+  const time = 31 + id.length + String(seq).length // {"id":"...","seq":...,"recorded_at":"
   const toOrdinal = pieceOf(`"${some('schema', 'kind', 'ledger', 'run', 'part')},"ordinal":`)
 
   let front = ''
@@ -93,12 +101,11 @@ export function shapeOf(
   const id3 = add('","original":"{\\"id\\":\\"', id)
   const seq2 = add('\\",\\"seq\\":', String(seq))
   const time2 = add(',\\"recorded_at\\":\\"', recordedAt)
-  front += escape(toOrdinal.bytes.toString('latin1'))
+  front += toOrdinal.escaped.bytes.toString('latin1')
 
   const shape = {
     idLength: id.length,
     block,
-    seq: seqAt,
     seqLength: String(seq).length,
     time,
     toOrdinal,
@@ -116,6 +123,15 @@ export function shapeOf(
     toRest: bytesOf(some('build', 'build_seq', 'suite', 'repository')),
   } as const
   const { toPath, toLines, artifact, toFile, toCheck, toOwn, toRest } = shape
-  const texts = [shape.front, toPath.escaped, toLines.escaped, artifact.escaped, toFile, toCheck, toOwn, toRest]
+  const texts = [
+    shape.front,
+    toPath.escaped.bytes,
+    toLines.escaped.bytes,
+    artifact.escaped.bytes,
+    toFile,
+    toCheck,
+    toOwn,
+    toRest,
+  ]
   return { ...shape, length: texts.reduce((sum, { length }) => sum + length, 200) }
 }

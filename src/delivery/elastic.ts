@@ -1,4 +1,4 @@
-import { createBodyMemory } from './body.ts'
+import { createBodyMemory, keptBodies } from './body.ts'
 import { classifyBulk, isObject } from './elastic-answers.ts'
 import { elasticBase, type ElasticRendering, elasticIndex, renderElastic } from './elastic-render.ts'
 import type { Answer, Attempt, Destination, Finding, Measure, SeqRange } from './destination.ts'
@@ -18,8 +18,6 @@ export interface ElasticDeps {
 const filter =
   'filter_path=errors,items.*._index,items.*._id,items.*.status,items.*.result,items.*.failure_store,items.*.error.type,items.*.error.reason'
 const pageSize = 1_000
-/** As many as are on their way at once with the default settings. */
-const keptBodies = 4
 
 /** Elasticsearch and OpenSearch by `_bulk`. */
 export function createElastic(deps: ElasticDeps): Destination {

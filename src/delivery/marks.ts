@@ -47,8 +47,35 @@ export function markOf(outcome: Outcome): Mark {
 
 export type Tally = Record<Mark, number>
 
-export function tallyMarks(marks: readonly Mark[]): Tally {
+/** What of an attempt's marks is asked for again and again. */
+export interface MarkSummary {
+  tally: Tally
+  /** Place of the first member that is unsent or in doubt, and of the first that is that or unproved; undefined when there is none. */
+  firstUnsent: number | undefined
+  firstUnproved: number | undefined
+}
+
+const summaries = new WeakMap<readonly Mark[], MarkSummary>()
+
+/**
+ * Kept per array, since nobody changes marks in place: with thousands of attempts waiting for their proof, counting them anew at every
+ * cut would hold the event loop for tens of milliseconds.
+ */
+export function summarize(marks: readonly Mark[]): MarkSummary {
+  const known = summaries.get(marks)
+  if (known !== undefined) return known
   const tally: Tally = { d: 0, a: 0, r: 0, u: 0, i: 0, e: 0, p: 0, n: 0 }
   for (const mark of marks) tally[mark]++
-  return tally
+  const first = (open: string): number | undefined => {
+    const at = marks.findIndex((mark) => open.includes(mark))
+    return at < 0 ? undefined : at
+  }
+  const unproved = tally.u + tally.i + tally.e + tally.a > 0
+  const summary = {
+    tally,
+    firstUnsent: unproved ? first('uie') : undefined,
+    firstUnproved: unproved ? first('uiea') : undefined,
+  }
+  summaries.set(marks, summary)
+  return summary
 }

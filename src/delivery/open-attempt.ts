@@ -2,7 +2,7 @@ import type { StoredRecord } from '../ledger/read.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
 import type { AttemptRow, OpenRow } from './attempts.ts'
 import type { Attempt, BlockReason, Rendered, Split } from './destination.ts'
-import { type Mark, tallyMarks, unpackMarks } from './marks.ts'
+import { type Mark, summarize, unpackMarks } from './marks.ts'
 import type { AttemptHistory } from './next-step.ts'
 import { membersOf } from './range.ts'
 
@@ -10,7 +10,7 @@ import { membersOf } from './range.ts'
 export interface OpenAttempt {
   row: AttemptRow
   seqs: readonly number[]
-  marks: Mark[]
+  marks: readonly Mark[]
   /** The step that comes next; 0 while there is no outcome. */
   step: number
   /** When the newest outcome was stored, else when it was opened; microseconds. */
@@ -60,7 +60,7 @@ export function historyOf(open: OpenAttempt): AttemptHistory {
     hand: open.hand,
     deadline: toDate(row.deadline),
     since: toDate(open.since),
-    tally: tallyMarks(open.marks),
+    tally: summarize(open.marks).tally,
     looks: open.looks,
     ...(lookedAt === undefined ? {} : { lookedAt }),
     ...(lookingSince === undefined ? {} : { lookingSince }),
@@ -124,15 +124,13 @@ export function progressOf(open: Iterable<OpenAttempt>, next: number, month: str
     const { row } = attempt
     if (row.first < progress.openFrom) progress.openFrom = row.first
     if (row.month < progress.openMonth) progress.openMonth = row.month
-    attempt.marks.forEach((mark, at) => {
-      const seq = attempt.seqs[at] ?? next
-      if (mark === 'u' || mark === 'i' || mark === 'e') progress.sentTo = Math.min(progress.sentTo, seq)
-      if (mark === 'u' || mark === 'i' || mark === 'e' || mark === 'a')
-        progress.provedTo = Math.min(progress.provedTo, seq)
-      if ((mark === 'i' || mark === 'e') && attempt.hand !== 'held') progress.inDoubt++
-    })
-    const doubtful = attempt.hand !== 'held' && attempt.marks.some((mark) => mark === 'i' || mark === 'e')
-    if (doubtful && row.openedAt < (progress.inDoubtSince ?? Infinity)) progress.inDoubtSince = row.openedAt
+    const { tally, firstUnsent, firstUnproved } = summarize(attempt.marks)
+    if (firstUnsent !== undefined) progress.sentTo = Math.min(progress.sentTo, attempt.seqs[firstUnsent] ?? next)
+    if (firstUnproved !== undefined)
+      progress.provedTo = Math.min(progress.provedTo, attempt.seqs[firstUnproved] ?? next)
+    if (attempt.hand === 'held' || tally.i + tally.e === 0) continue
+    progress.inDoubt += tally.i + tally.e
+    if (row.openedAt < (progress.inDoubtSince ?? Infinity)) progress.inDoubtSince = row.openedAt
   }
   return progress
 }

@@ -1,6 +1,19 @@
 import { hash } from 'node:crypto'
 import type { StoredRecord } from '../ledger/read.ts'
-import { blockSize, checkOf, type LedgerName, ledgerKindOf, type Micros } from '../record/record.ts'
+import { blockSize, type LedgerName, ledgerKindOf, type Micros } from '../record/record.ts'
+import {
+  type BodyMemory,
+  createBody,
+  createBodyMemory,
+  finish,
+  put,
+  putEscaped,
+  putNumber,
+  readCheck,
+  setNumber,
+  setText,
+  viewOf,
+} from './body.ts'
 import { type AttemptId, type Rendered, renderVersion } from './destination.ts'
 
 /** What of the settings reaches the bytes. */
@@ -28,52 +41,99 @@ export function printSeconds(at: Micros): string {
   return `${seconds}.${String(ms - seconds * 1000).padStart(3, '0')}`
 }
 
+/** What stands around id and seq in each envelope of a request. */
+interface Constants {
+  before: string
+  ledger: string
+  after: string
+}
+
+function constantsOf(rendering: SplunkRendering, first: StoredRecord, target: string, mark: number): Constants {
+  const json = JSON.stringify
+  const index = target.slice(0, target.indexOf(' '))
+  const dup = mark > 0 ? ',"proofline_possible_dup":"1"' : ''
+  return {
+    before:
+      `,"host":${json(rendering.publicHost)},"source":${json(`${rendering.publicHost}/${first.ledger}`)},` +
+      `"sourcetype":${json(`proofline:${first.kind}`)},"index":${json(index)},"fields":{"proofline_id":"`,
+    ledger: `","proofline_ledger":"${first.ledger}","proofline_seq":"`,
+    after: `","proofline_attempt":"${1 + mark}"${dup}},"event":`,
+  }
+}
+
+/** An envelope up to its check, for records of one second and block, and where in it stands what is a record's own. */
+interface Front {
+  bytes: Buffer
+  second: number
+  block: number
+  ms: number
+  id: number
+  idLength: number
+  seq: number
+  seqLength: number
+}
+
+function frontOf({ id, seq }: StoredRecord, second: number, block: number, { before, ledger }: Constants): Front {
+  const time = `{"time":${second}.`
+  const beforeId = Buffer.from(`${time}000${before}`)
+  const rest = Buffer.from(`${id}${ledger}${seq}","proofline_block":"${block}","proofline_check":"`)
+  return {
+    bytes: Buffer.concat([beforeId, rest]),
+    second,
+    block,
+    ms: time.length,
+    id: beforeId.length,
+    idLength: id.length,
+    seq: beforeId.length + id.length + ledger.length,
+    seqLength: String(seq).length,
+  }
+}
+
 /**
  * HEC envelopes around the record bytes, one a line. The record is copied, never parsed: at 600 bytes an event parsing and printing
- * would cost more than everything else together.
+ * would cost more than everything else together (rendering 0.2 us a record, its SHA-256 0.75).
  */
 export function renderSplunk(
   rendering: SplunkRendering,
   records: readonly StoredRecord[],
   attempt: AttemptId,
+  memory: Pick<BodyMemory, 'take'> = createBodyMemory(0),
 ): Rendered {
   const [first] = records
   if (first === undefined) throw new Error('an attempt has members')
   const target = splunkTarget(rendering, first)
-  const index = target.slice(0, target.indexOf(' '))
-  const json = JSON.stringify
-  const before =
-    `,"host":${json(rendering.publicHost)},"source":${json(`${rendering.publicHost}/${first.ledger}`)},` +
-    `"sourcetype":${json(`proofline:${first.kind}`)},"index":${json(index)},"fields":{"proofline_id":"`
-  const ledger = `","proofline_ledger":"${first.ledger}","proofline_seq":"`
-  const dup = attempt.mark > 0 ? ',"proofline_possible_dup":"1"' : ''
-  const after = `","proofline_attempt":"${1 + attempt.mark}"${dup}},"event":`
+  const constants = constantsOf(rendering, first, target, attempt.mark)
+  const isString = rendering.eventForm === 'string'
+  const after = Buffer.from(isString ? `${constants.after}"` : constants.after)
+  const end = Buffer.from(isString ? '"}\n' : '}\n')
 
-  let size = 0
-  for (const record of records) size += record.bytes.length
-  const slack = records.length * (before.length + ledger.length + after.length + 200)
-  let body = Buffer.allocUnsafe(rendering.eventForm === 'string' ? 6 * size + slack : size + slack)
-  let at = 0
+  let total = 0
+  for (const { bytes } of records) total += bytes.length
+  const perRecord = constants.before.length + constants.ledger.length + constants.after.length + 300
+  const body = createBody(memory, (isString ? 2 : 1) * total + records.length * perRecord)
+  let front: Front | undefined
   let hashes = ''
   for (const record of records) {
     const digest = hash('sha256', record.bytes, 'hex')
     hashes += digest
-    const { seq } = record
-    const head =
-      `{"time":${printSeconds(record.recordedAt)}${before}${record.id}${ledger}${seq}` +
-      `","proofline_block":"${Math.floor(seq / blockSize)}","proofline_check":"${checkOf(digest)}${after}`
-    at += body.write(head, at)
-    if (rendering.eventForm === 'object') {
-      body.set(record.bytes, at)
-      at += record.bytes.length
-    } else {
-      at += body.write(json(Buffer.from(record.bytes).toString('utf8')), at)
-    }
-    body[at++] = 0x7d // }
-    body[at++] = 0x0a
+    const { recordedAt, id, seq, bytes } = record
+    const second = Math.floor(recordedAt / 1_000_000)
+    const block = Math.floor(seq / blockSize)
+    if (front?.second !== second || front.block !== block || front.idLength !== id.length)
+      front = frontOf(record, second, block, constants)
+    const { at } = body
+    put(body, front.bytes)
+    setNumber(body.view, at + front.ms, Math.floor((recordedAt - second * 1_000_000) / 1000), 3)
+    setText(body, at + front.id, id)
+    setNumber(body.view, at + front.seq, seq, front.seqLength)
+    putNumber(body, readCheck(digest))
+    put(body, after)
+    if (isString) putEscaped(body, viewOf(bytes), 0, bytes.length)
+    else put(body, bytes)
+    put(body, end)
   }
-  body = body.subarray(0, at)
   // The bytes follow from these: hashing them instead of half a megabyte saves a sixth of the work of a request.
-  const constants = `${renderVersion}\n${rendering.eventForm}\n${before}${ledger}${after}\n`
-  return { attempt, records, target, body, digest: Buffer.from(hash('sha256', constants + hashes, 'latin1'), 'latin1') }
+  const named = `${renderVersion}\n${rendering.eventForm}\n${constants.before}${constants.ledger}${constants.after}\n`
+  const digest = Buffer.from(hash('sha256', named + hashes, 'latin1'), 'latin1')
+  return { attempt, records, target, body: finish(body), digest }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { createBodyMemory, keptBodies } from './body.ts'
 import type { Answer, Attempt, Destination, Finding } from './destination.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Secret } from './secret.ts'
@@ -24,6 +25,7 @@ const indexOf = (target: string): string => target.slice(0, target.indexOf(' '))
 /** Splunk by HTTP Event Collector. */
 export function createSplunk(deps: SplunkDeps): Destination {
   const { rendering, outgoing, search, now } = deps
+  const memory = createBodyMemory(keptBodies)
   const headers = (channel: string): Record<string, string> => ({
     authorization: `Splunk ${deps.token.reveal()}`,
     'content-type': 'application/json',
@@ -85,11 +87,11 @@ export function createSplunk(deps: SplunkDeps): Destination {
       ofLedger.set(record.kind, target)
       return target
     },
-    render: (records, attempt) => renderSplunk(rendering, records, attempt),
+    render: (records, attempt) => renderSplunk(rendering, records, attempt, memory),
     send({ attempt, body }, signal): Promise<Answer> {
       const { sendBeforeMs, deadlineMs, channel } = attempt
       const request = { method: 'POST', path: '/services/collector/event', headers: headers(channel), body } as const
-      return outgoing.request({ ...request, sendBeforeMs, deadlineMs }, signal)
+      return outgoing.request({ ...request, sendBeforeMs, deadlineMs, left: memory.giveBack }, signal)
     },
     classify({ records }, answer) {
       const outcome = classifyHec(answer, records.length, deps.proof)
