@@ -133,12 +133,11 @@ export function createOutgoing(
       const timer = setTimeout(() => stop('TIMEOUT', 'the deadline has passed'), Math.max(0, deadlineMs - startedMs))
       signal.addEventListener('abort', onAbort, { once: true })
 
-      /** Yields the body while there is time; a check before each slice, since a freeze can fall anywhere. */
+      /** Yields the body while there is time; a check between slices, since a freeze can fall anywhere. */
       function* slices(whole: Buffer): Generator<Buffer> {
         const size = Math.ceil(whole.length / Math.ceil(whole.length / sliceBytes))
-        if (monotonicMs() > sendBeforeMs) finish({ kind: 'expired' }) // the first write begins with the headers
         for (let at = 0; at < whole.length; at += size) {
-          if (over || monotonicMs() > deadlineMs) throw new Error('the time has passed')
+          if (over || monotonicMs() > deadlineMs) throw new Error('the deadline has passed while writing')
           yield whole.subarray(at, at + size)
         }
         left = true

@@ -1,4 +1,4 @@
-import type { Reader, StoredRecord } from '../ledger/read.ts'
+import type { Reader, RecordBatch, StoredRecord } from '../ledger/read.ts'
 import type { LedgerName } from '../record/record.ts'
 import { sleep } from './gate.ts'
 import type { DeliveryMetrics } from './metrics.ts'
@@ -24,6 +24,9 @@ export interface TailDeps {
   idle: () => Promise<void>
 }
 
+/** About four batches. */
+const ahead = { maxRecords: 4_000, maxBytes: 2 * 1024 * 1024 }
+
 export function createTail(deps: TailDeps): Tail {
   const { reader, ledger, settings, metrics, monotonicMs } = deps
   const { window_ms: windowMs, batch: limits } = settings
@@ -34,21 +37,27 @@ export function createTail(deps: TailDeps): Tail {
     next: number
   }
 
+  let held: RecordBatch | undefined
+  /** Records from `from` on, of which more are read than one batch needs: reading costs by the segment, and a batch is about one. */
+  async function read(from: number): Promise<RecordBatch> {
+    if (held === undefined || from < held.first || from >= held.next) held = await reader.readBatch(ledger, from, ahead)
+    return held
+  }
+
   /** Adds what there is, up to the limits; a reader may answer in smaller pieces. True when the limits are reached. */
   async function gather(into: Gathered): Promise<boolean> {
     for (;;) {
-      const maxRecords = limits.records - into.records.length
-      const maxBytes = limits.bytes - into.bytes
-      const batch =
-        maxRecords > 0 && maxBytes > 0 ? await reader.readBatch(ledger, into.next, { maxRecords, maxBytes }) : undefined
-      if (batch === undefined) return true
+      const batch = await read(into.next)
       if (batch.next <= into.next) return false
-      let bytes = 0
-      for (const record of batch.records) bytes += record.bytes.length
-      // `maxBytes` is about, and a batch holds at least one: what would lead over the limit waits for the next.
-      if (into.records.length > 0 && into.bytes + bytes > limits.bytes) return true
-      for (const record of batch.records) into.records.push(record)
-      into.bytes += bytes
+      for (const record of batch.records) {
+        if (record.seq < into.next) continue
+        const bytes = into.bytes + record.bytes.length
+        const isFull = into.records.length === limits.records || (into.records.length > 0 && bytes > limits.bytes)
+        if (isFull) return true
+        into.records.push(record)
+        into.bytes = bytes
+        into.next = record.seq + 1
+      }
       into.next = batch.next
     }
   }

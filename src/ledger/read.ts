@@ -116,7 +116,13 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
     let bytes = 0
     let next = from
     while (next < until && (bytes < maxBytes || records.length === 0)) {
-      const rows = await store.segmentsFrom(db, ledger, next, Math.min(segmentsAtOnce, until - next))
+      const rows = await store.segmentsFrom(
+        db,
+        ledger,
+        next,
+        Math.min(segmentsAtOnce, until - next),
+        Math.max(1, maxBytes - bytes),
+      )
       if (rows.length === 0) throw new Problem('integrity', `${ledger}: record ${next} of ${size} is missing`)
       for (const row of rows) {
         if (next >= until || (bytes >= maxBytes && records.length > 0)) break

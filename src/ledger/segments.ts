@@ -103,6 +103,7 @@ export function* groupPayloads(payloads: Iterable<Uint8Array>): Generator<Uint8A
 export function unpackSegment(compressed: Uint8Array, rawBytes: number, dictionary: Uint8Array | undefined): Buffer {
   const raw = zstdDecompressSync(compressed, {
     maxOutputLength: rawBytes,
+    chunkSize: Math.max(64, rawBytes + 1),
     ...(dictionary === undefined ? {} : { dictionary }),
   })
   if (raw.length !== rawBytes) throw new Error(`a segment of ${raw.length} bytes instead of ${rawBytes}`)

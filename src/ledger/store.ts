@@ -128,18 +128,27 @@ export async function findOpenRuns(
 const segmentColumns = `first_seq as "firstSeq", count, first_time as "firstTime", kind, dictionary_seq as "dictionarySeq", depth, raw_bytes as "rawBytes",
   payloads, leaf_hashes as "leafHashes", id_hashes as "idHashes"`
 
-/** Segments that hold records from `from` on, in order. A segment has at most 1,024 records, which bounds the look back. */
+/**
+ * Segments that hold records from `from` on, in order: at most `limit`, and no more than it takes to reach `maxBytes` of payloads. A segment
+ * has at most 1,024 records, which bounds the look back. What is not needed is not fetched: bytea travels as hex, and sixteen segments
+ * for a batch that needs one cost three quarters of a forwarder's time.
+ */
 export async function segmentsFrom(
   db: Queryable,
   ledger: LedgerName,
   from: number,
   limit: number,
+  maxBytes = Number.MAX_SAFE_INTEGER,
 ): Promise<SegmentRow[]> {
   const { rows } = await db.query<SegmentRow>({
     name: 'segments_from',
-    text: `select ${segmentColumns} from segments where ledger = $1 and test_type = $2 and first_seq > $3 - 1024 and first_seq + count > $3
-           order by first_seq limit $4`,
-    values: [ledger, testTypeOf(ledger), from, limit],
+    text: `select ${segmentColumns} from (
+             select *, sum(wanted) over (order by first_seq) - wanted as before from (
+               select *, raw_bytes::bigint * (first_seq + count - greatest(first_seq, $3)) / count as wanted
+               from segments where ledger = $1 and test_type = $2 and first_seq > $3 - 1024 and first_seq + count > $3
+               order by first_seq limit $4) as near) as counted
+           where before < $5 order by first_seq`,
+    values: [ledger, testTypeOf(ledger), from, limit, maxBytes],
   })
   return rows
 }

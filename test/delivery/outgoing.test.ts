@@ -108,6 +108,45 @@ describe('outgoing', () => {
     await server.close()
   })
 
+  describe('gives a body back', () => {
+    const large = Buffer.alloc(12 * 1024 * 1024, 'x')
+    /** Sends 12 MiB to a server that answers in its own way, and tells what was given back. */
+    async function given(handle: Parameters<typeof listen>[0], extra: object = {}, body = large) {
+      const server = await listen(handle)
+      const outgoing = createOutgoing({ ...settings, ...extra, url: server.url })
+      const back: Buffer[] = []
+      const answer = await outgoing.request({ ...post, body, timeoutMs: 5_000, left: (one) => void back.push(one) }, signal) // oxfmt-ignore
+      await outgoing.close()
+      await server.close()
+      return { back, answer }
+    }
+    const readAll: Parameters<typeof listen>[0] = async (request, response) => {
+      for await (const _ of request);
+      response.end('ok')
+    }
+
+    it('when all of it has left and was answered', async () => {
+      const { back, answer } = await given(readAll)
+      expect(answer).toMatchObject({ kind: 'answer', status: 200 })
+      expect(back).toEqual([large])
+    })
+
+    it('at once when a compressed copy is sent', async () => {
+      expect((await given(readAll, { compression: 'gzip' })).back).toEqual([large])
+    })
+
+    it('never when the answer came before all of it had left', async () => {
+      const { back, answer } = await given(async (_, response) => void response.writeHead(413).end('no'))
+      expect(answer).toMatchObject({ kind: 'answer', status: 413 })
+      expect(back).toEqual([])
+    })
+
+    it('never when the connection broke, and never a small one, of which nobody knows when it left', async () => {
+      expect((await given(async (request) => void request.socket.destroy())).back).toEqual([])
+      expect((await given(readAll, {}, Buffer.alloc(10_000))).back).toEqual([])
+    })
+  })
+
   it('writes nothing when a freeze ended after send_before', async () => {
     let requests = 0
     const server = await listen(async (_, response) => {

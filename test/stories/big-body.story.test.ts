@@ -115,8 +115,9 @@ describe(`a report of ${bytes / 1e6} MB`, () => {
       )
 
       expect(grown).toBeLessThan(400)
+      // How many depends on the machine; that the big part lets others in before it is recorded does not.
       const before = small.filter(({ seq }) => seq < receipt.part_record.seq)
-      expect(before.length).toBeGreaterThan(3)
+      expect(before.length).toBeGreaterThan(0)
       expect(receipt).toMatchObject({
         refused: { count: 0 },
         files: report.totals.files,
