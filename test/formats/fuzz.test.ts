@@ -5,7 +5,15 @@ import { flatten, read } from './read.ts'
 
 /** Mutations of real reports, the same each time: PROOFLINE_FUZZ says how many, for a long run. */
 const rounds = Number(process.env['PROOFLINE_FUZZ'] ?? 400)
-const seeds = ['ring/integration/lcov.info', 'greet/integration/lcov.info', 'refund/unit/coverage-final.json']
+const seeds = [
+  'ring/integration/lcov.info',
+  'greet/integration/lcov.info',
+  'refund/unit/coverage-final.json',
+  'greet/integration/coverage.xml',
+  'till/integration/jacoco.xml',
+  'till/integration/clover.xml',
+  'handmade/opencover.xml',
+]
 
 /** mulberry32 */
 function createRandom(seed: number): (below: number) => number {
@@ -43,6 +51,16 @@ const spices = [
   '"__proto__":',
   '../',
   '\ufeff',
+  '<',
+  '/>',
+  '&amp;',
+  '&x;',
+  '</line>',
+  '<!-- -->',
+  '<![CDATA[',
+  '<!DOCTYPE a [',
+  '<line number="1" hits="1"/>',
+  'hits="99999999999"',
 ]
 
 function mutate(report: Uint8Array, random: (below: number) => number): Uint8Array {
