@@ -94,6 +94,7 @@ export type Counts = z.infer<typeof counts>
 export const declaredTotals = z.object({
   lines: z.object({ found: count, executed: count }).optional(),
   branches: pair.optional(),
+  statements: pair.optional(),
 })
 export type DeclaredTotals = z.infer<typeof declaredTotals>
 

@@ -131,10 +131,10 @@ function printCounts({ lines, ...pairs }: Counts): string {
 /** What the report says of itself stands beside what its lines add up to; where they disagree both are on record. */
 function printDeclared({ declared, recomputed }: PartReceipt['totals']): string {
   if (declared === null) return 'nothing'
-  const { lines, branches } = declared
+  const { lines, ...pairs } = declared
   const { found, covered, partial = 0 } = recomputed.lines
   const differs = lines !== undefined && (lines.found !== found || lines.executed !== covered + partial)
-  const said = [lines && `${lines.found} lines: ${lines.executed} executed`, ...printPairs({ branches })]
+  const said = [lines && `${lines.found} lines: ${lines.executed} executed`, ...printPairs(pairs)]
     .filter(Boolean)
     .join('; ')
   return `${said || 'nothing'}${differs ? ' (differs)' : ''}`
