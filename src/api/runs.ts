@@ -84,6 +84,8 @@ export const counts = z
     functions: pair.optional(),
     statements: pair.optional(),
     regions: pair.optional(),
+    mcdc: pair.optional(),
+    calls: pair.optional(),
   })
   .meta({ id: 'Counts' })
 export type Counts = z.infer<typeof counts>
@@ -92,6 +94,7 @@ export type Counts = z.infer<typeof counts>
 export const declaredTotals = z.object({
   lines: z.object({ found: count, executed: count }).optional(),
   branches: pair.optional(),
+  statements: pair.optional(),
 })
 export type DeclaredTotals = z.infer<typeof declaredTotals>
 

@@ -1,0 +1,81 @@
+import { cloverDefinition, readClover } from './clover.ts'
+import { coberturaDefinition, readCobertura } from './cobertura.ts'
+import type { Sample } from './detect.ts'
+import { istanbulDefinition, readIstanbul } from './istanbul.ts'
+import { jacocoDefinition, readJacoco } from './jacoco.ts'
+import { lcovDefinition, readLcov } from './lcov.ts'
+import { opencoverDefinition, readOpenCover } from './opencover.ts'
+import type { Reading } from './reading.ts'
+import type { RefusedList } from './refused.ts'
+import type { Tally } from './tally.ts'
+
+/** One kind of report. A new one is an entry in `formats` and a file beside this one. */
+interface Format {
+  name: string
+  /** Of its usual dialect; a reading may name another. */
+  definition: string
+  /** What two observations of one line in one report mean, as its tools define it. On states both are "or": see tally.ts. */
+  merge: 'sum' | 'max'
+  /** By what stands in the report, never by its name. Two that are true for one report make it ambiguous. */
+  detect(sample: Sample): boolean
+  read(chunks: AsyncIterable<Uint8Array>, tally: Tally, refused: RefusedList): Promise<Reading>
+}
+
+/** The keys that make an object a FileCoverage; any of them may stand alone in the sample when one of the others is long. */
+const ofFile = ['statementMap', 'fnMap', 'branchMap', 'inputSourceMap']
+
+/** Elements below the root of JaCoCo's report. */
+const ofJacoco = ['sessioninfo', 'group', 'package', 'counter']
+
+export const formats = [
+  {
+    name: 'lcov',
+    definition: lcovDefinition,
+    merge: 'sum',
+    detect: ({ keys, xml, text }) =>
+      keys === undefined && xml === undefined && /^(?:\u00ef\u00bb\u00bf)?(?:SF|TN):/m.test(text),
+    read: readLcov,
+  },
+  {
+    name: 'istanbul',
+    definition: istanbulDefinition,
+    merge: 'max',
+    detect: ({ keys, text }) =>
+      keys !== undefined &&
+      (ofFile.some((key) => keys.some((atDepth) => atDepth.has(key))) || /^\s*\{\s*\}\s*$/.test(text)),
+    read: readIstanbul,
+  },
+  {
+    name: 'cobertura',
+    definition: coberturaDefinition,
+    merge: 'max',
+    detect: ({ xml }) => xml?.root === 'coverage' && (xml.second.has('packages') || xml.second.has('sources')),
+    read: readCobertura,
+  },
+  {
+    name: 'jacoco',
+    definition: jacocoDefinition,
+    merge: 'max',
+    detect: ({ xml, text }) =>
+      xml?.root === 'report' &&
+      (ofJacoco.some((name) => xml.second.has(name)) || (xml.second.size === 0 && text.includes('-//JACOCO//'))),
+    read: readJacoco,
+  },
+  {
+    name: 'clover',
+    definition: cloverDefinition,
+    merge: 'max',
+    detect: ({ xml }) => xml?.root === 'coverage' && ['project', 'testproject'].some((name) => xml.second.has(name)),
+    read: readClover,
+  },
+  {
+    name: 'opencover',
+    definition: opencoverDefinition,
+    merge: 'max',
+    detect: ({ xml }) => xml?.root === 'CoverageSession',
+    read: readOpenCover,
+  },
+] as const satisfies Format[]
+
+export type FormatName = (typeof formats)[number]['name']
+export const formatNames: readonly FormatName[] = formats.map((format) => format.name)
