@@ -1,14 +1,18 @@
 import type { FileCoverage } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
+import { coveragePyDefinition, readCoveragePy } from './coverage-py.ts'
 import type { Sample } from './detect.ts'
 import { join, sampleBytes, toSample, toUtf8 } from './detect.ts'
+import { goDefinition, readGoProfile } from './go-profile.ts'
 import { istanbulDefinition, readIstanbul } from './istanbul.ts'
 import { lcovDefinition, readLcov } from './lcov.ts'
+import { llvmCovDefinition, readLlvmCov } from './llvm-cov.ts'
 import type { PathOptions } from './paths.ts'
 import { createPathResolver } from './paths.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
+import { readSimplecov, simplecovDefinition } from './simplecov.ts'
 import type { Tally } from './tally.ts'
 import { createTally } from './tally.ts'
 
@@ -20,7 +24,7 @@ interface Format {
   /** What two observations of one line in one report mean, as its tools define it. On states both are "or": see tally.ts. */
   merge: 'sum' | 'max'
   detect(sample: Sample): boolean
-  read(chunks: AsyncIterable<Uint8Array>, tally: Tally, refused: RefusedList): Promise<Reading>
+  read(chunks: AsyncIterable<Uint8Array>, tally: Tally, refused: RefusedList, section?: string): Promise<Reading>
 }
 
 /** The keys that make an object a FileCoverage; any of them may stand alone in the sample when one of the others is long. */
@@ -43,6 +47,45 @@ const formats = [
       (ofFile.some((key) => keys.some((atDepth) => atDepth.has(key))) || /^\s*\{\s*\}\s*$/.test(text)),
     read: readIstanbul,
   },
+  {
+    name: 'coveragepy',
+    definition: coveragePyDefinition,
+    merge: 'max',
+    detect: ({ keys }) =>
+      keys !== undefined &&
+      keys[0].has('files') &&
+      (keys[1].has('show_contexts') || keys[2].has('executed_lines') || keys[2].has('missing_lines')),
+    read: readCoveragePy,
+  },
+  {
+    name: 'simplecov',
+    definition: simplecovDefinition,
+    merge: 'sum',
+    detect: ({ keys, text }) =>
+      keys !== undefined &&
+      (keys[1].has('simplecov_version') ||
+        (keys[0].has('files') && keys[2].has('filename') && keys[2].has('coverage')) ||
+        (keys[1].has('coverage') && !keys[0].has('meta') && /"coverage"\s*:\s*\{/.test(text))),
+    read: readSimplecov,
+  },
+  {
+    name: 'go',
+    definition: goDefinition,
+    merge: 'sum',
+    // Without its first line it is still known for what it is, and refused for that.
+    detect: ({ text }) => /^\s*(?:mode: \w+\s*$|.+:\d+\.\d+,\d+\.\d+ \d+ \d+\s*$)/m.exec(text)?.index === 0,
+    read: readGoProfile,
+  },
+  {
+    name: 'llvmcov',
+    definition: llvmCovDefinition,
+    merge: 'sum',
+    detect: ({ keys, text }) =>
+      keys !== undefined &&
+      keys[0].has('data') &&
+      (keys[2].has('files') || keys[2].has('functions') || /"llvm\.coverage\.json\.export"/.test(text)),
+    read: readLlvmCov,
+  },
 ] as const satisfies Format[]
 
 export type FormatName = (typeof formats)[number]['name']
@@ -51,6 +94,8 @@ export const formatNames: readonly FormatName[] = formats.map((format) => format
 export interface ReportOptions extends PathOptions {
   /** Overrides detection. */
   format?: string | undefined
+  /** Which of several suites in one report is meant; `*` for all together. */
+  section?: string | undefined
   /** Default 200,000. */
   maxFiles?: number | undefined
   /** Default 2,000,000. */
@@ -85,7 +130,7 @@ export async function openReport(
 
   const { sample, all } = await takeSample(toUtf8(chunks))
   const format = chooseFormat(sample, options.format)
-  const reading = await format.read(all, tally, refused)
+  const reading = await format.read(all, tally, refused, options.section)
 
   const written = tally.written()
   const resolved = resolver.resolve(written)

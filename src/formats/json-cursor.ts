@@ -13,6 +13,12 @@ export interface JsonCursor {
   eatPattern(texts: readonly Uint8Array[], integers: Int32Array): boolean
   /** Passes a plain integer from 0 to 999,999,999; -1, and nothing passed, for anything else. */
   eatInteger(): number
+  /** Passes an integer of any length: 1 when it is above zero, 0 when it is zero; -1, and nothing passed, for anything else. */
+  eatSign(): number
+  /** Passes true or false, or 1 or 0 in their place: 1 or 0; -1, and nothing passed, for anything else. */
+  eatFlag(): number
+  /** Passes null. */
+  eatNull(): boolean
   /** Reads any value. */
   value(): unknown
   /** Reads an object: `each` must read the value. A key that is a plain integer comes as a number. Duplicate keys are the caller's to find. */
@@ -124,7 +130,7 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
     const end = digitsFrom(at)
     const next = bytes[end] as number
     // A point, an exponent, a letter: not for here.
-    if (end < 0 || !(next === comma || next === closeBrace || next === closeBracket || next <= 0x20)) return -1
+    if (end < 0 || !isEnd(next)) return -1
     at = end
     return integer
   }
@@ -135,6 +141,10 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
     if (digitsEnd < 0 || bytes[digitsEnd] !== quote) return String(value())
     at = digitsEnd + 1
     return integer
+  }
+
+  function isEnd(next: number): boolean {
+    return next === comma || next === closeBrace || next === closeBracket || next <= 0x20
   }
 
   function isNull(from: number): boolean {
@@ -170,6 +180,31 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
       return true
     },
     eatInteger,
+    eatSign() {
+      peek()
+      let i = at
+      let above = 0
+      for (let d = (bytes[i] as number) - 0x30; d >= 0 && d <= 9; d = (bytes[i] as number) - 0x30) {
+        above |= d
+        i += 1
+      }
+      if (i === at || (bytes[at] === 0x30 && i - at > 1) || !isEnd(bytes[i] as number)) return -1
+      at = i
+      return above === 0 ? 0 : 1
+    },
+    eatFlag() {
+      const c = peek()
+      if (c === 0x74 && bytes[at + 1] === 0x72 && bytes[at + 2] === 0x75 && bytes[at + 3] === 0x65) at += 4
+      else if (c === 0x66 && bytes[at + 1] === 0x61 && bytes[at + 2] === 0x6c && bytes[at + 3] === 0x73 && bytes[at + 4] === 0x65) at += 5
+      else return this.eatSign()
+      return c === 0x74 ? 1 : 0
+    },
+    eatNull() {
+      peek()
+      if (!isNull(at)) return false
+      at += 4
+      return true
+    },
     value,
     members(each) {
       if (!eat(openBrace)) fail()

@@ -1,0 +1,108 @@
+import type { JsonCursor } from './json-cursor.ts'
+import { createCursor } from './json-cursor.ts'
+import { isLine, readArray } from './json-numbers.ts'
+import type { LineRun } from './line-run.ts'
+
+/** The segments of one file: places where the count changes, in order. */
+export interface Segments {
+  /** `bytes`: [[line, column, count, hasCount, isRegionEntry, isGapRegion], ...]; the last is missing before LLVM 9. Answers how many made no sense. */
+  read(bytes: Uint8Array, what: string): number
+  tally(run: LineRun, partial: (line: number) => void): void
+}
+
+const [above, hasCount, isEntry, isGap] = [1, 2, 4, 8]
+const counts = above | hasCount
+/** Of a region that begins here. */
+const starts = hasCount | isEntry
+
+// Positions are below `length`: hence `as number`.
+
+/** One is used for all files in turn. */
+export function createSegments(): Segments {
+  let lines = new Int32Array(1_024)
+  let flags = new Uint8Array(1_024)
+  let length = 0
+
+  function push(line: number, flag: number): void {
+    if (length === lines.length) {
+      const [longer, wider] = [new Int32Array(2 * length), new Uint8Array(2 * length)]
+      longer.set(lines)
+      wider.set(flags)
+      lines = longer
+      flags = wider
+    }
+    lines[length] = line
+    flags[length] = flag
+    length += 1
+  }
+
+  return {
+    read(bytes, what) {
+      length = 0
+      const cursor = createCursor(bytes, what)
+      let wrong = 0
+      let [line, flag, fields] = [0, 0, 0]
+      const field = (index: number): void => {
+        fields += 1
+        if (index === 0) line = cursor.eatInteger()
+        else if (index === 1) return void cursor.value()
+        else if (index < 6) {
+          const set = index === 2 ? cursor.eatSign() : cursor.eatFlag()
+          if (set >= 0) flag |= set << (index - 2)
+          else flag |= eatOther(cursor, index === 2) << (index - 2)
+        } else return void cursor.value()
+        if (line < 0) {
+          cursor.value()
+          line = 0
+        }
+      }
+      readArray(cursor, () => {
+        line = 0
+        flag = 0
+        fields = 0
+        readArray(cursor, field)
+        if (fields < 5 || !isLine(line) || (length > 0 && line < (lines[length - 1] as number))) wrong += 1
+        else push(line, flag)
+      })
+      cursor.end()
+      return wrong
+    },
+
+    /**
+     * LineCoverageStats of LLVM. A line is mapped when a region goes on from the line before, or begins on it and is no gap, but not when a skipped region
+     * (#if 0) begins it; its count is the greatest of these. It is partial when one of them ran and another did not.
+     */
+    tally(run, partial) {
+      let wrapped = 0
+      for (let i = 0; i < length;) {
+        const line = lines[i] as number
+        const first = flags[i] as number
+        const isSkipped = (first & starts) === isEntry
+        let [begun, ran] = [0, wrapped & above]
+        let missed = (wrapped & (counts | isGap)) === hasCount
+        let last = first
+        for (; i < length && lines[i] === line; i += 1) {
+          last = flags[i] as number
+          if ((last & (starts | isGap)) !== starts) continue
+          begun += 1
+          ran |= last & above
+          if ((last & above) === 0) missed = true
+        }
+        if (!isSkipped && ((wrapped & hasCount) !== 0 || begun > 0)) {
+          run.line(line, ran !== 0)
+          if (ran !== 0 && missed) partial(line)
+        }
+        wrapped = last
+        const next = i < length ? (lines[i] as number) : line
+        if ((wrapped & hasCount) !== 0 && next - line > 1) run.range(line + 1, next - 1, (wrapped & above) !== 0)
+      }
+      run.flush()
+    },
+  }
+}
+
+/** A count that is no plain integer (negative, or with an exponent) is taken for what it is; anything else is none. */
+function eatOther(cursor: JsonCursor, isCount: boolean): number {
+  const value = cursor.value()
+  return isCount && typeof value === 'number' && value > 0 ? 1 : 0
+}
