@@ -8,7 +8,7 @@ import { createArtifacts } from '../objects/objects.ts'
 import { createFolderObjects } from '../objects/folder.ts'
 import { type FileCoverage, type RunContext, coveragePayloads } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
-import type { Totals } from '../record/run.ts'
+import { type Totals, pairKinds } from '../record/run.ts'
 import {
   type FromWorker,
   type Link,
@@ -183,7 +183,7 @@ function addFile(totals: Totals, file: FileCoverage): void {
   totals.lines.covered += covered
   totals.lines.partial += partial
   totals.lines.missed += missed
-  for (const name of ['branches', 'functions'] as const) {
+  for (const name of pairKinds) {
     const of = file[name]
     if (of === undefined) continue
     const sum = (totals[name] ??= { found: 0, covered: 0 })

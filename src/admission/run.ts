@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { Declaration, SealRequest } from '../api/runs.ts'
 import type { RunView } from '../ledger/decide.ts'
 import { Problem } from '../record/problem.ts'
-import type { Totals } from '../record/run.ts'
+import { type Totals, pairKinds } from '../record/run.ts'
 
 /** Pure: the keys of a run, what clients assert, and what may happen to a run as it stands at the head. */
 
@@ -173,7 +173,6 @@ function addTotals(a: Totals, b: Totals): Totals {
       partial: a.lines.partial + b.lines.partial,
       missed: a.lines.missed + b.lines.missed,
     },
-    branches: pair(a.branches, b.branches),
-    functions: pair(a.functions, b.functions),
+    ...Object.fromEntries(pairKinds.map((kind) => [kind, pair(a[kind], b[kind])])),
   }
 }

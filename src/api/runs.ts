@@ -84,6 +84,8 @@ export const counts = z
     functions: pair.optional(),
     statements: pair.optional(),
     regions: pair.optional(),
+    mcdc: pair.optional(),
+    calls: pair.optional(),
   })
   .meta({ id: 'Counts' })
 export type Counts = z.infer<typeof counts>

@@ -1,5 +1,6 @@
 import type { Counts, PartReceipt, SealReceipt } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
+import { pairKinds } from '../record/run.ts'
 import type { Client } from '../producer/client.ts'
 import type { Uploaded } from '../producer/upload.ts'
 import { oneLine, printTable } from './terminal.ts'
@@ -121,13 +122,10 @@ function sealRows(seal: SealReceipt): string[][] {
   ]
 }
 
-function printCounts({ lines, branches, functions }: Counts): string {
+function printCounts({ lines, ...pairs }: Counts): string {
   const { found, covered, partial = 0, missed = found - covered - partial } = lines
   const split = partial === 0 ? '' : ` (${covered} covered, ${partial} partial)`
-  return [
-    `${found} lines: ${covered + partial} executed${split}, ${missed} missed`,
-    ...printPairs({ branches, functions }),
-  ].join('; ')
+  return [`${found} lines: ${covered + partial} executed${split}, ${missed} missed`, ...printPairs(pairs)].join('; ')
 }
 
 /** What the report says of itself stands beside what its lines add up to; where they disagree both are on record. */
@@ -142,9 +140,9 @@ function printDeclared({ declared, recomputed }: PartReceipt['totals']): string 
   return `${said || 'nothing'}${differs ? ' (differs)' : ''}`
 }
 
-function printPairs({ branches, functions }: Pick<Counts, 'branches' | 'functions'>): string[] {
-  return [
-    branches && `${branches.covered}/${branches.found} branches`,
-    functions && `${functions.covered}/${functions.found} functions`,
-  ].filter((text) => text !== undefined)
+function printPairs(counts: Pick<Counts, (typeof pairKinds)[number]>): string[] {
+  return pairKinds.flatMap((kind) => {
+    const pair = counts[kind]
+    return pair === undefined ? [] : [`${pair.covered}/${pair.found} ${kind}`]
+  })
 }

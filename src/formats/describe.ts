@@ -2,11 +2,12 @@ import type { FileCoverage } from '../record/coverage.ts'
 import { countLines } from '../record/lines.ts'
 import { Problem } from '../record/problem.ts'
 import type { Lines, Pair, Totals } from '../record/run.ts'
+import { pairKinds } from '../record/run.ts'
 import type { ReportResult } from './format.ts'
 
 /**
- * Sums over files, recomputed from lines and branches; what a report declares about itself is beside it, in `declared`. Branches and
- * functions are absent while no file has any: then the report does not tell.
+ * Sums over files, recomputed from lines and branches; what a report declares about itself is beside it, in `declared`. Branches,
+ * functions and the like are absent while no file has any: then the report does not tell.
  */
 export function sumFiles(files: Iterable<FileCoverage>): Totals {
   const totals: Totals = { files: 0, lines: { found: 0, covered: 0, partial: 0, missed: 0 } }
@@ -18,8 +19,10 @@ export function sumFiles(files: Iterable<FileCoverage>): Totals {
     lines.covered += covered
     lines.partial += partial
     lines.missed += missed
-    if (file.branches !== undefined) totals.branches = addPair(totals.branches, file.branches)
-    if (file.functions !== undefined) totals.functions = addPair(totals.functions, file.functions)
+    for (const kind of pairKinds) {
+      const pair = file[kind]
+      if (pair !== undefined) totals[kind] = addPair(totals[kind], pair)
+    }
   }
   return totals
 }

@@ -23,7 +23,6 @@ const maxLineBytes = 16 * 1024 * 1024
 const LF = 0x0a
 /** Mistakes that are told in the answer; the rest is counted. */
 const shown = 10
-/** The way of a partial line that was taken and the one that was not, where the producer names no branches. */
 const encoder = new TextEncoder()
 
 /** Throws Problem('report_invalid', 'duplicate_key') and what `tally` throws. */
@@ -72,6 +71,9 @@ function createStream(tally: Tally, refused: RefusedList): { line(bytes: Uint8Ar
     for (const [ranges, executed] of [[event.covered, true], [event.partial, true], [event.missed, false]] as const)
       for (let i = 0; i < ranges.length; i += 2) run.range(ranges[i] as number, ranges[i + 1] as number, executed) // pairs
     run.flush()
+    // One way that was taken and one that was not, which the producer does not name.
+    for (let i = 0; i < event.partial.length; i += 2)
+      for (let line = event.partial[i] as number; line <= (event.partial[i + 1] as number); line += 1) tally.ways(line, 0, 3, 1)
     for (const [line, counts] of event.branches)
       for (const [way, count] of counts.entries()) tally.branch(line, 0, way, count > 0)
     for (const [name, count] of event.functions) {

@@ -1,7 +1,10 @@
 import { Problem } from '../record/problem.ts'
+import { mix } from './fingerprint.ts'
 import type { LineRun } from './line-run.ts'
 import type { MergeTwo, Scratch } from './scratch.ts'
 import { makeRoom, sortScratch } from './scratch.ts'
+import type { Tally } from './tally.ts'
+import { addUnits } from './units.ts'
 
 /**
  * The blocks of one Go file, six integers each: start line and column, end line and column, statements, and 1 when one of the test binaries ran it. With
@@ -75,30 +78,19 @@ const mergeBlocks: MergeTwo = (from, a, b, end, to, start) => {
   return at
 }
 
-export interface GoLines {
-  run: LineRun
-  /** Some of the blocks on this line ran, and some did not. */
-  partial(line: number): void
-}
-
 /**
- * Gives the lines of the file, in ascending order: all from the first to the last of each block, executed when one of the blocks on it ran. Answers the
- * statements. Throws Problem('report_contradictory') for blocks that overlap, or have two numbers of statements: the compiler makes none such from one
+ * Gives the lines of the file, in ascending order: all from the first to the last of each block, executed when one of the blocks on it ran. Throws Problem('report_contradictory') for blocks that overlap, or have two numbers of statements: the compiler makes none such from one
  * source, so the profile was put together from several versions of it.
  */
-export function tallyBlocks(
-  { scratch }: GoBlocks,
-  path: string,
-  { run, partial }: GoLines,
-): { found: number; covered: number } {
+export function tallyBlocks({ scratch }: GoBlocks, path: string, tally: Tally, run: LineRun): void {
   sortScratch(scratch, mergeBlocks)
   const { items, length } = scratch
-  const statements = { found: 0, covered: 0 }
   /** The last line so far, on which the next block may begin. */
   let [line, ran, missed] = [0, false, false]
   const end = (): void => {
     if (line > 0) run.line(line, ran)
-    if (ran && missed) partial(line)
+    // One way that was taken and one that was not.
+    if (ran && missed) tally.ways(line, 0, 3, 1)
   }
   for (let i = 0; i < length; i += width) {
     const [from, to, count] = [items[i] as number, items[i + 2] as number, items[i + 4] as number]
@@ -108,8 +100,7 @@ export function tallyBlocks(
         'report_contradictory',
         `blocks of different versions of ${path} at line ${from}: the profile was put together from several commits`,
       )
-    statements.found += count
-    if (isRun) statements.covered += count
+    addUnits(tally, 'statements', mix(from, items[i + 1] as number, to, items[i + 3] as number), count, isRun ? count : 0)
     if (from > line) {
       end()
       ;[line, ran, missed] = [from, false, false]
@@ -123,7 +114,6 @@ export function tallyBlocks(
   }
   end()
   run.flush()
-  return statements
 }
 
 /** Is the place at `a` before the one at `b`? */

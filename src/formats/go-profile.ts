@@ -154,7 +154,7 @@ function createProfile(tally: Tally, refused: RefusedList): Profile {
     for (const [i, blocks] of files.entries()) {
       if (blocks === undefined) continue
       tally.open(numbers[i] as number) // files and numbers are of one length
-      tallyBlocks(blocks, names[i] ?? '', { run, partial: () => undefined })
+      tallyBlocks(blocks, names[i] ?? '', tally, run)
       files[i] = undefined
     }
     return {
@@ -162,6 +162,8 @@ function createProfile(tally: Tally, refused: RefusedList): Profile {
       // Where modes are mixed nothing is lost: only whether a block ran is kept.
       dialect: modes.join('+'),
       tool: { name: 'go' },
+      // What `go test` writes where no package has a statement.
+      ...(files.length === 0 && refused.count === 0 ? { isEmpty: true } : {}),
       ...(isCut ? { incomplete: 'the last line is not whole: the profile broke off' } : {}),
       testNames: [],
     }

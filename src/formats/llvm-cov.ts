@@ -1,6 +1,7 @@
 import { Problem } from '../record/problem.ts'
 import { mix } from './fingerprint.ts'
 import { createCursor } from './json-cursor.ts'
+import type { Json } from './json.ts'
 import { parseJson, toObject } from './json.ts'
 import { isLine, readArray, readNumber } from './json-numbers.ts'
 import { walkJson } from './json-walk.ts'
@@ -12,6 +13,7 @@ import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
 import type { Tally } from './tally.ts'
 import { maxLine } from './tally.ts'
+import { addUnits } from './units.ts'
 
 /**
  * The JSON of `llvm-cov export`, `cargo llvm-cov --json` and Xcode's llvm-cov (COVERAGE.md 1.9). Lines are derived from segments as llvm-cov derives them for
@@ -96,6 +98,7 @@ function createLlvmFile(tally: Tally, refused: RefusedList): LlvmFile {
   /** Line, name of the place, and 2 bits: true taken, false taken. */
   let branches: number[] = []
   let path: string | undefined
+  let summary: Json | undefined
   let hasSegments = false
   let wrong = 0
 
@@ -142,9 +145,17 @@ function createLlvmFile(tally: Tally, refused: RefusedList): LlvmFile {
     }
     if (wrong > 0) refuse(refused, path, `${wrong} segments or branches without a line between 1 and ${maxLine}, in order`)
     if (!open(path)) return
-    segments.tally(run, () => undefined)
+    segments.tally(tally, run)
     for (let i = 0; i < branches.length; i += 3)
       tally.branches(branches[i] as number, branches[i + 1] as number, 0, 3, branches[i + 2] as number) // i < length
+    // The segments do not tell these: what the summary counts, templates once for each instantiation.
+    for (const kind of ['regions', 'mcdc'] as const) {
+      const counts = toCounts(summary?.[kind])
+      if (counts !== undefined) addUnits(tally, kind, 0, counts.found, counts.covered)
+    }
+    const functions = toCounts(summary?.['functions'])
+    for (let i = 0; i < Math.min(functions?.found ?? 0, 100_000); i += 1)
+      tally.callable(i, 0, i < (functions?.covered ?? 0) ? 1 : 0)
   }
 
   const self: LlvmFile = {
@@ -155,6 +166,7 @@ function createLlvmFile(tally: Tally, refused: RefusedList): LlvmFile {
         wrong += segments.read(bytes, member)
         hasSegments = true
       } else if (member === 'branches') readBranches(bytes)
+      else if (member === 'summary') summary = toObject(parseJson(bytes, member))
       else if (member === 'filename') {
         const name = parseJson(bytes, member)
         if (typeof name === 'string') path = name
@@ -164,6 +176,7 @@ function createLlvmFile(tally: Tally, refused: RefusedList): LlvmFile {
       self.files += 1
       store()
       path = undefined
+      summary = undefined
       hasSegments = false
       wrong = 0
       branches = []

@@ -2,12 +2,13 @@ import type { JsonCursor } from './json-cursor.ts'
 import { createCursor } from './json-cursor.ts'
 import { isLine, readArray } from './json-numbers.ts'
 import type { LineRun } from './line-run.ts'
+import type { Tally } from './tally.ts'
 
 /** The segments of one file: places where the count changes, in order. */
 export interface Segments {
   /** `bytes`: [[line, column, count, hasCount, isRegionEntry, isGapRegion], ...]; the last is missing before LLVM 9. Answers how many made no sense. */
   read(bytes: Uint8Array, what: string): number
-  tally(run: LineRun, partial: (line: number) => void): void
+  tally(tally: Tally, run: LineRun): void
 }
 
 const [above, hasCount, isEntry, isGap] = [1, 2, 4, 8]
@@ -72,7 +73,7 @@ export function createSegments(): Segments {
      * LineCoverageStats of LLVM. A line is mapped when a region goes on from the line before, or begins on it and is no gap, but not when a skipped region
      * (#if 0) begins it; its count is the greatest of these. It is partial when one of them ran and another did not.
      */
-    tally(run, partial) {
+    tally(tally, run) {
       let wrapped = 0
       for (let i = 0; i < length;) {
         const line = lines[i] as number
@@ -90,7 +91,7 @@ export function createSegments(): Segments {
         }
         if (!isSkipped && ((wrapped & hasCount) !== 0 || begun > 0)) {
           run.line(line, ran !== 0)
-          if (ran !== 0 && missed) partial(line)
+          if (ran !== 0 && missed) tally.ways(line, 0, 3, 1)
         }
         wrapped = last
         const next = i < length ? (lines[i] as number) : line

@@ -4,6 +4,7 @@ import { Problem } from './problem.ts'
 import { putBytes, putLines, putNumber, putPlainString, putText } from './put.ts'
 import { maxPayloadBytes } from './record.ts'
 import type { Pair, RunIdentity } from './run.ts'
+import { unitKinds } from './run.ts'
 
 /** What one report says about one file. `covered`, `partial` and `missed` are disjoint. */
 export interface FileCoverage {
@@ -20,8 +21,13 @@ export interface FileCoverage {
   /** Executed, but not all of the line's branches were taken. */
   partial: LineRanges
   missed: LineRanges
-  branches?: { found: number; covered: number }
-  functions?: { found: number; covered: number }
+  branches?: Pair
+  functions?: Pair
+  /** What else the format counts, each only where it does. */
+  statements?: Pair
+  regions?: Pair
+  mcdc?: Pair
+  calls?: Pair
 }
 
 /** The members that all coverage records of a part share. Treated as immutable: what is printed from it is kept per object. */
@@ -115,8 +121,8 @@ interface Sets {
  * `maxPayloadBytes`. The record `i` has ordinal `ordinal + i`, so the next file's is `ordinal + <length of the answer>`. Payloads are views of larger
  * arrays, several of one: copy one that is to be kept while the others go, or that is to be transferred.
  *
- * Counts of lines in a window are those of the window, so that records sum up; branches and functions belong to the file and stand in its
- * first record only. Key order: DESIGN.md section 3. Throws Problem('record_too_large') for a path or part over 1,024 bytes or another string over 256, and
+ * Counts of lines in a window are those of the window, so that records sum up; branches, functions and the like belong to the file and stand in
+ * its first record only. Key order: DESIGN.md section 3. Throws Problem('record_too_large') for a path or part over 1,024 bytes or another string over 256, and
  * when all of them together leave no room for the lines.
  */
 export function coveragePayloads(file: FileCoverage, run: RunContext, ordinal: number): Uint8Array[] {
@@ -161,6 +167,10 @@ function print(fixed: Fixed, file: FileCoverage, sets: Sets, ordinal: number, wi
   at = putCounts(to, putBytes(to, at, fixed.what), sets)
   if (isFirst && file.branches !== undefined) at = putPair(to, at, 'branches', file.branches)
   if (isFirst && file.functions !== undefined) at = putPair(to, at, 'functions', file.functions)
+  for (const kind of isFirst ? unitKinds : []) {
+    const units = file[kind]
+    if (units !== undefined) at = putPair(to, at, kind, units)
+  }
   at = putText(to, putBytes(to, at, fixed.tail), window)
   const limit = used + maxPayloadBytes
   at = putLines(to, putText(to, at, ',"ranges":{"covered":"'), sets.covered, limit)

@@ -15,12 +15,15 @@ export interface Pair {
   covered: number
 }
 
+/** What some formats count beside lines, branches and functions, in the order in which records name them. */
+export const unitKinds = ['statements', 'regions', 'mcdc', 'calls'] as const
+export type UnitKind = (typeof unitKinds)[number]
+export const pairKinds = ['branches', 'functions', ...unitKinds] as const
+
 /** Sums over the files of a part, or over the parts of a run with one measure. */
-export interface Totals {
+export interface Totals extends Partial<Record<(typeof pairKinds)[number], Pair | undefined>> {
   files: number
   lines: Lines
-  branches?: Pair | undefined
-  functions?: Pair | undefined
 }
 
 /** Who pushes, as it was verified: no names, no e-mail addresses. */
