@@ -83,7 +83,8 @@ function toFile(fields: Fields): FileEvent {
   const twice = firstCommon(Object.values(sets))
   if (twice !== undefined) throw new EventError(`line ${twice} is in two of "covered", "partial" and "missed"`)
   const branches = entriesOf('branches', fields['branches']).map(([line, counts]): [number, number[]] => {
-    if (!/^[1-9]\d*$/.test(line) || !isLine(Number(line))) throw new EventError(`"branches" has ${show(line)}, which is no line from 1 to ${maxLine}`)
+    if (!/^[1-9]\d*$/.test(line) || !isLine(Number(line)))
+      throw new EventError(`"branches" has ${show(line)}, which is no line from 1 to ${maxLine}`)
     if (!Array.isArray(counts) || counts.length === 0 || counts.length > 65_536)
       throw new EventError(`"branches" of line ${line} is not a list of counts, one for each way`)
     return [Number(line), counts.map((count) => toCount(`branches of line ${line}`, count))]
@@ -106,7 +107,9 @@ function toRanges(name: string, value: unknown): number[] {
     const from = Number(match?.[1])
     const to = match?.[2] === undefined ? from : Number(match[2])
     if (match === null || !isLine(to) || to < from || from <= before)
-      throw new EventError(`"${name}" is not a text of ascending line ranges like "1-5,9": ${show(range)} after ${before}`)
+      throw new EventError(
+        `"${name}" is not a text of ascending line ranges like "1-5,9": ${show(range)} after ${before}`,
+      )
     ranges.push(from, to)
     before = to
   }
@@ -115,7 +118,9 @@ function toRanges(name: string, value: unknown): number[] {
 
 /** A line that is in two of these sets. */
 function firstCommon(sets: readonly number[][]): number | undefined {
-  const ranges = sets.flatMap((set) => set.flatMap((from, i) => (i % 2 === 0 ? [[from, set[i + 1] ?? from] as const] : [])))
+  const ranges = sets.flatMap((set) =>
+    set.flatMap((from, i) => (i % 2 === 0 ? [[from, set[i + 1] ?? from] as const] : [])),
+  )
   ranges.sort(([a], [b]) => a - b)
   let end = 0
   for (const [from, to] of ranges) {
@@ -138,5 +143,6 @@ function toCount(name: string, value: unknown): number {
   return value
 }
 
-const isShort = (value: unknown): value is string => typeof value === 'string' && value.length >= 1 && value.length <= 100
+const isShort = (value: unknown): value is string =>
+  typeof value === 'string' && value.length >= 1 && value.length <= 100
 const show = (text: string): string => JSON.stringify(text.slice(0, 80))

@@ -51,7 +51,10 @@ export async function readEvents(
   return stream.end(join(held))
 }
 
-function createStream(tally: Tally, refused: RefusedList): { line(bytes: Uint8Array): void; end(rest: Uint8Array): Reading } {
+function createStream(
+  tally: Tally,
+  refused: RefusedList,
+): { line(bytes: Uint8Array): void; end(rest: Uint8Array): Reading } {
   const run = createLineRun(tally)
   const numbers = new Map<string, number>()
   let producer: ProducerEvent | undefined
@@ -68,12 +71,17 @@ function createStream(tally: Tally, refused: RefusedList): { line(bytes: Uint8Ar
       if (number < 0) return
       numbers.set(written.text, number)
     }
-    for (const [ranges, executed] of [[event.covered, true], [event.partial, true], [event.missed, false]] as const)
+    for (const [ranges, executed] of [
+      [event.covered, true],
+      [event.partial, true],
+      [event.missed, false],
+    ] as const)
       for (let i = 0; i < ranges.length; i += 2) run.range(ranges[i] as number, ranges[i + 1] as number, executed) // pairs
     run.flush()
     // One way that was taken and one that was not, which the producer does not name.
     for (let i = 0; i < event.partial.length; i += 2)
-      for (let line = event.partial[i] as number; line <= (event.partial[i + 1] as number); line += 1) tally.ways(line, 0, 3, 1)
+      for (let line = event.partial[i] as number; line <= (event.partial[i + 1] as number); line += 1)
+        tally.ways(line, 0, 3, 1)
     for (const [line, counts] of event.branches)
       for (const [way, count] of counts.entries()) tally.branch(line, 0, way, count > 0)
     for (const [name, count] of event.functions) {
@@ -105,7 +113,9 @@ function createStream(tally: Tally, refused: RefusedList): { line(bytes: Uint8Ar
     try {
       take(bytes)
     } catch (error) {
-      const isTold = error instanceof EventError || (error instanceof Problem && (error.code === 'report_invalid' || error.code === 'duplicate_key'))
+      const isTold =
+        error instanceof EventError ||
+        (error instanceof Problem && (error.code === 'report_invalid' || error.code === 'duplicate_key'))
       if (!isTold) throw error
       mistakes += 1
       if (told.length < shown) told.push(`line ${lineNumber}: ${error.message.replace(/: line \d+$/, '')}`)
@@ -119,7 +129,10 @@ function createStream(tally: Tally, refused: RefusedList): { line(bytes: Uint8Ar
       if (rest.length > 0) line(rest)
       if (mistakes > 0) {
         const more = mistakes > told.length ? `; and ${mistakes - told.length} more` : ''
-        throw new Problem('report_invalid', `${mistakes} of ${lineNumber} lines are no coverage events: ${told.join('; ')}${more}`)
+        throw new Problem(
+          'report_invalid',
+          `${mistakes} of ${lineNumber} lines are no coverage events: ${told.join('; ')}${more}`,
+        )
       }
       if (producer === undefined) throw new Problem('report_empty', 'there is no coverage event')
       return {

@@ -4,6 +4,7 @@ import type { Sample } from './detect.ts'
 import { join, sampleBytes, toSample, toUtf8 } from './detect.ts'
 import { chooseFormat } from './choose.ts'
 import type { FormatName } from './formats.ts'
+import { resolveImports } from './import-paths.ts'
 import type { PathOptions } from './paths.ts'
 import { createPathResolver } from './paths.ts'
 import type { Reading } from './reading.ts'
@@ -55,7 +56,7 @@ export async function openReport(
   const reading = await format.read(all, tally, refused, options.section)
 
   const written = tally.written()
-  const resolved = resolver.resolve(written)
+  const resolved = resolver.resolve('paths' in format ? resolveImports(written, options) : written)
   const unresolved: ReportResult['unresolved'] = { count: 0, first: [] }
   for (let i = 0; i < resolved.length; i += 1) {
     const to = resolved[i]

@@ -19,6 +19,8 @@ interface Format {
   merge: 'sum' | 'max'
   /** By what stands in the report, never by its name. Two that are true for one report make it ambiguous. */
   detect(sample: Sample): boolean
+  /** Files are named by import path of their package: see import-paths.ts. */
+  paths?: 'import'
   /** Results of several suites may stand in one report: `section` names one, `*` all, and undefined is a question when there are several. */
   hasSections?: true
   read(chunks: AsyncIterable<Uint8Array>, tally: Tally, refused: RefusedList, section?: string): Promise<Reading>
@@ -71,6 +73,7 @@ export const formats = [
     name: 'go',
     definition: goDefinition,
     merge: 'sum',
+    paths: 'import',
     // Without its first line it is still known for what it is, and refused for that.
     detect: ({ text }) => /^\s*(?:mode: \w+\s*$|.+:\d+\.\d+,\d+\.\d+ \d+ \d+\s*$)/m.exec(text)?.index === 0,
     read: readGoProfile,

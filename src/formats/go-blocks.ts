@@ -26,7 +26,10 @@ const contradictory = -1
 // Positions are below `length`: hence `as number`.
 
 export function createGoBlocks(): GoBlocks {
-  return { scratch: { items: new Int32Array(width * firstBlocks), length: 0, breaks: [], spare: new Int32Array(0) }, next: 0 }
+  return {
+    scratch: { items: new Int32Array(width * firstBlocks), length: 0, breaks: [], spare: new Int32Array(0) },
+    next: 0,
+  }
 }
 
 export function addBlock(blocks: GoBlocks, block: Int32Array): void {
@@ -100,7 +103,13 @@ export function tallyBlocks({ scratch }: GoBlocks, path: string, tally: Tally, r
         'report_contradictory',
         `blocks of different versions of ${path} at line ${from}: the profile was put together from several commits`,
       )
-    addUnits(tally, 'statements', mix(from, items[i + 1] as number, to, items[i + 3] as number), count, isRun ? count : 0)
+    addUnits(
+      tally,
+      'statements',
+      mix(from, items[i + 1] as number, to, items[i + 3] as number),
+      count,
+      isRun ? count : 0,
+    )
     if (from > line) {
       end()
       ;[line, ran, missed] = [from, false, false]

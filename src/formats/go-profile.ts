@@ -118,7 +118,11 @@ function createProfile(tally: Tally, refused: RefusedList): Profile {
 
   function readLine(bytes: Uint8Array, from: number, to: number): void {
     if (readBlock(bytes, from, to)) {
-      if (modes.length === 0) throw new Problem('report_invalid', 'a Go cover profile begins with its mode, `mode: set` for example: this one does not')
+      if (modes.length === 0)
+        throw new Problem(
+          'report_invalid',
+          'a Go cover profile begins with its mode, `mode: set` for example: this one does not',
+        )
       const [sl, el] = [block[0] as number, block[2] as number]
       if (sl < 1 || el < sl || (el === sl && (block[3] as number) < (block[1] as number)))
         refuse(refused, `line ${lineNumber}`, 'a block that ends before it begins')
@@ -149,7 +153,11 @@ function createProfile(tally: Tally, refused: RefusedList): Profile {
     const before = refused.count
     if (rest.length > 0) scan(join([rest, Uint8Array.of(LF)]))
     const isCut = refused.count > before
-    if (modes.length === 0) throw new Problem('report_invalid', 'a Go cover profile begins with its mode, `mode: set` for example: this one does not')
+    if (modes.length === 0)
+      throw new Problem(
+        'report_invalid',
+        'a Go cover profile begins with its mode, `mode: set` for example: this one does not',
+      )
     const run = createLineRun(tally)
     for (const [i, blocks] of files.entries()) {
       if (blocks === undefined) continue

@@ -195,7 +195,14 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
     eatFlag() {
       const c = peek()
       if (c === 0x74 && bytes[at + 1] === 0x72 && bytes[at + 2] === 0x75 && bytes[at + 3] === 0x65) at += 4
-      else if (c === 0x66 && bytes[at + 1] === 0x61 && bytes[at + 2] === 0x6c && bytes[at + 3] === 0x73 && bytes[at + 4] === 0x65) at += 5
+      else if (
+        c === 0x66 &&
+        bytes[at + 1] === 0x61 &&
+        bytes[at + 2] === 0x6c &&
+        bytes[at + 3] === 0x73 &&
+        bytes[at + 4] === 0x65
+      )
+        at += 5
       else return this.eatSign()
       return c === 0x74 ? 1 : 0
     },

@@ -71,7 +71,10 @@ export async function readLlvmCov(
   })
   const { files, withoutLines } = file
   if (files > 0 && withoutLines === files)
-    throw new Problem('no_lines', 'an llvm-cov summary has no lines: export without -summary-only, with -skip-expansions -skip-functions to keep it small')
+    throw new Problem(
+      'no_lines',
+      'an llvm-cov summary has no lines: export without -summary-only, with -skip-expansions -skip-functions to keep it small',
+    )
   return {
     definition: llvmCovDefinition,
     ...(dialect === undefined ? {} : { dialect }),
@@ -143,7 +146,8 @@ function createLlvmFile(tally: Tally, refused: RefusedList): LlvmFile {
       self.withoutLines += 1
       return refuse(refused, path, 'no segments')
     }
-    if (wrong > 0) refuse(refused, path, `${wrong} segments or branches without a line between 1 and ${maxLine}, in order`)
+    if (wrong > 0)
+      refuse(refused, path, `${wrong} segments or branches without a line between 1 and ${maxLine}, in order`)
     if (!open(path)) return
     segments.tally(tally, run)
     for (let i = 0; i < branches.length; i += 3)

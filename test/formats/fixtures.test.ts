@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { sumFiles } from '../../src/formats/describe.ts'
 import { printFiles, read } from './read.ts'
 
 /** Reports that real tools wrote about the programs in test/programs. The numbers were checked by hand against the sources. */
@@ -15,6 +16,10 @@ const tree = new Set(
     'greet/greet/__init__.py',
     'greet/greet/__main__.py',
     'greet/greet/words.py',
+    'fare/go.mod',
+    'fare/fare.go',
+    'fare/zone/zone.go',
+    'stamp/lib/stamp.rb',
   ].map((path) => `test/programs/${path}`),
 )
 
@@ -28,7 +33,54 @@ const refundIntegration = [
   'refund/src/refund.js 3,7,9-10,14-17,19-20,23|8| 3/4 2/3',
 ]
 
-const expected: [report: string, definition: string, files: string[]][] = [
+const ringClang = ['ring/src/main.c 6-8,13-17,19-24|9,18|10-12 17/20 1/1', 'ring/src/ring.c 4-10,13-20|| 4/4 2/2']
+
+const expected: [report: string, definition: string, files: string[], section?: string][] = [
+  ['ring/unit/llvm-cov.json', 'llvm-cov.segment@1', ringClang.slice(1)],
+  ['ring/unit/llvm-cov.info', 'lcov.da@1', ringClang.slice(1)],
+  ['ring/integration/llvm-cov.json', 'llvm-cov.segment@1', ringClang],
+  ['ring/integration/llvm-cov.info', 'lcov.da@1', ringClang],
+  [
+    'greet/unit/coverage.json',
+    'coveragepy.statement@1',
+    [
+      'greet/greet/__init__.py || - -',
+      'greet/greet/__main__.py ||1,3,6-13,16 0/4 -',
+      'greet/greet/words.py 1,4-10|| 4/4 -',
+    ],
+  ],
+  [
+    'greet/integration/coverage.json',
+    'coveragepy.statement@1',
+    [
+      'greet/greet/__init__.py || - -',
+      'greet/greet/__main__.py 1,3,6-13,16|| 4/4 -',
+      'greet/greet/words.py 1,4-5,10|6,8|7,9 2/4 -',
+    ],
+  ],
+  [
+    'fare/unit/cover.out',
+    'go.block@1',
+    ['fare/fare.go 14-19,21,26|20|22-24,30-35,37,40-43,46-48 - -', 'fare/zone/zone.go 8-12|| - -'],
+  ],
+  [
+    'fare/integration/cover.out',
+    'go.block@1',
+    ['fare/fare.go 14-15,19-23,26,30-35,37,40-43|16|17-18,24,46-48 - -', 'fare/zone/zone.go 8-11||12 - -'],
+  ],
+  [
+    'stamp/resultset.json',
+    'simplecov.line@1',
+    ['stamp/lib/stamp.rb 4-5,7-9,12,21,23,30|13-14,17,22|15,25,31 4/9 -'],
+    'Unit',
+  ],
+  [
+    'stamp/resultset.json',
+    'simplecov.line@1',
+    ['stamp/lib/stamp.rb 4-5,7-9,12-15,21,30|17|22-23,25,31 5/9 -'],
+    'Integration',
+  ],
+  ['stamp/resultset.json', 'simplecov.line@1', ['stamp/lib/stamp.rb 4-5,7-9,12-15,17,21,23,30|22|25,31 7/9 -'], '*'],
   ['refund/unit/coverage-final.json', 'istanbul.statement@1', refundUnit],
   ['refund/unit/lcov.info', 'lcov.da@1', refundUnit],
   ['refund/integration/coverage-final.json', 'istanbul.statement@1', refundIntegration],
@@ -60,8 +112,8 @@ const expected: [report: string, definition: string, files: string[]][] = [
 ]
 
 describe('what real tools say about our programs', () => {
-  it.each(expected)('%s', async (report, definition, files) => {
-    const result = await read(readFileSync(new URL(report, folder)), { tree })
+  it.each(expected)('%s', async (report, definition, files, section) => {
+    const result = await read(readFileSync(new URL(report, folder)), { tree, section })
     expect(printFiles(result)).toEqual(files.map((file) => `test/programs/${file}`))
     expect(result).toMatchObject({ definition, unresolved: { count: 0 }, refused: { count: 0 } })
     expect(result.incomplete).toBeUndefined()
@@ -69,8 +121,8 @@ describe('what real tools say about our programs', () => {
 
   it('is all read, and names no machine', () => {
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-    const reports = files.filter(({ name }) => name !== 'junit.xml')
-    expect(reports).toHaveLength(expected.length)
+    const reports = files.filter(({ name }) => !['junit.xml', 'func.txt', 'last_run.json'].includes(name))
+    expect(reports).toHaveLength(new Set(expected.map(([report]) => report)).size)
     for (const { parentPath, name } of files) {
       const absolute =
         readFileSync(`${parentPath}/${name}`, 'utf8').match(
@@ -78,5 +130,23 @@ describe('what real tools say about our programs', () => {
         ) ?? []
       expect(absolute.filter((place) => place !== '/builds/acme/app')).toEqual([])
     }
+  })
+
+  it.each(['unit', 'integration'])('has the statements that go tool cover counts: fare/%s', async (kind) => {
+    const result = await read(readFileSync(new URL(`fare/${kind}/cover.out`, folder)), { tree })
+    const { found, covered } = sumFiles(result.files).statements ?? { found: 0, covered: 0 }
+    const printed = readFileSync(new URL(`fare/${kind}/func.txt`, folder), 'utf8')
+    expect(`${((100 * covered) / found).toFixed(1)}%`).toBe(/\(statements\)\s+(\S+)/.exec(printed)?.[1])
+  })
+
+  it('has the percentages of SimpleCov, but for the two lines between nocov marks, which a resultset does not know', async () => {
+    const result = await read(readFileSync(new URL('stamp/resultset.json', folder)), { tree, section: '*' })
+    const { lines, branches } = sumFiles(result.files)
+    const printed = JSON.parse(readFileSync(new URL('stamp/last_run.json', folder), 'utf8')) as { result: object }
+    const percent = (part: number, of: number): number => Math.floor((10_000 * part) / of) / 100
+    expect(printed.result).toEqual({
+      line: percent(lines.covered + lines.partial - 1, lines.found - 2),
+      branch: percent(branches?.covered ?? 0, branches?.found ?? 0),
+    })
   })
 })
