@@ -1,7 +1,7 @@
 import { Problem } from '../record/problem.ts'
 import { createCursor } from './json-cursor.ts'
 import { parseJson, quoted, toObject } from './json.ts'
-import { eachNumber, isLine, readArray, readNumber } from './json-numbers.ts'
+import { eachNumber, isLine, readArray, readTuple } from './json-numbers.ts'
 import { walkJson } from './json-walk.ts'
 import { createLineRun } from './line-run.ts'
 import { toWrittenPath } from './paths.ts'
@@ -31,6 +31,7 @@ export async function readCoveragePy(
   let declared: Declared | undefined
   let excluded = 0
   let [files, withoutLines] = [0, 0]
+  const arc = new Int32Array(2)
   // Of the file that is being read.
   let path = ''
   let isTaken = false
@@ -62,17 +63,11 @@ export async function readCoveragePy(
   /** Pairs [from, to]; `to` is negative where a function or module is left. */
   function readArcs(bytes: Uint8Array, what: string, taken: boolean): void {
     const cursor = createCursor(bytes, what)
-    let [wrong, from, to, ends] = [0, 0, 0, 0]
-    const readEnd = (index: number): void => {
-      ends = index + 1
-      const line = readNumber(cursor)
-      if (index === 0) from = line
-      else to = line
-    }
+    let wrong = 0
     readArray(cursor, () => {
-      ends = 0
-      readArray(cursor, readEnd)
-      if (ends !== 2 || !isLine(from) || !Number.isInteger(to) || Math.abs(to) > maxLine) wrong += 1
+      const count = readTuple(cursor, arc)
+      const [from, to] = [arc[0] as number, arc[1] as number] // it has two
+      if (count !== 2 || !isLine(from)) wrong += 1
       else if (isTaken) tally.branch(from, 0, to, taken)
     })
     cursor.end()

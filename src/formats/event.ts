@@ -75,12 +75,10 @@ function toProducer({ schema, tool, rule }: Fields): ProducerEvent {
 function toFile(fields: Fields): FileEvent {
   const { path } = fields
   if (typeof path !== 'string' || path === '') throw new EventError('"path" is not a text')
-  const sets = {
-    covered: toRanges('covered', fields['covered']),
-    partial: toRanges('partial', fields['partial']),
-    missed: toRanges('missed', fields['missed']),
-  }
-  const twice = firstCommon(Object.values(sets))
+  const covered = toRanges('covered', fields['covered'])
+  const partial = toRanges('partial', fields['partial'])
+  const missed = toRanges('missed', fields['missed'])
+  const twice = common(covered, missed) ?? common(covered, partial) ?? common(partial, missed)
   if (twice !== undefined) throw new EventError(`line ${twice} is in two of "covered", "partial" and "missed"`)
   const branches = entriesOf('branches', fields['branches']).map(([line, counts]): [number, number[]] => {
     if (!/^[1-9]\d*$/.test(line) || !isLine(Number(line)))
@@ -93,7 +91,7 @@ function toFile(fields: Fields): FileEvent {
     name,
     toCount(`functions, ${name}`, count),
   ])
-  return { event: 'file', path, ...sets, branches, functions }
+  return { event: 'file', path, covered, partial, missed, branches, functions }
 }
 
 /** "1-5,9,12-14", ascending; touching ranges may be written apart. Absent is none. */
@@ -102,30 +100,43 @@ function toRanges(name: string, value: unknown): number[] {
   if (typeof value !== 'string') throw new EventError(`"${name}" is not a text of line ranges like "1-5,9"`)
   const ranges: number[] = []
   let before = 0
-  for (const range of value.split(',')) {
-    const match = /^([1-9]\d{0,9})(?:-([1-9]\d{0,9}))?$/.exec(range)
-    const from = Number(match?.[1])
-    const to = match?.[2] === undefined ? from : Number(match[2])
-    if (match === null || !isLine(to) || to < from || from <= before)
-      throw new EventError(
-        `"${name}" is not a text of ascending line ranges like "1-5,9": ${show(range)} after ${before}`,
-      )
-    ranges.push(from, to)
+  for (let at = 0; at <= value.length; at += 1) {
+    const start = at
+    const from = numberAt(value, at)
+    at = numberEnd
+    const isRange = value[at] === '-'
+    const to = isRange ? numberAt(value, at + 1) : from
+    if (isRange) at = numberEnd
+    if (from <= before || to < from || !(at === value.length || value[at] === ',')) {
+      const shown = show(value.slice(start, start + 30).split(',')[0] ?? '')
+      throw new EventError(`"${name}" is not a text of ascending line ranges like "1-5,9": ${shown} after ${before}`)
+    }
+    if (from === before + 1 && before > 0) ranges[ranges.length - 1] = to
+    else ranges.push(from, to)
     before = to
   }
   return ranges
 }
 
-/** A line that is in two of these sets. */
-function firstCommon(sets: readonly number[][]): number | undefined {
-  const ranges = sets.flatMap((set) =>
-    set.flatMap((from, i) => (i % 2 === 0 ? [[from, set[i + 1] ?? from] as const] : [])),
-  )
-  ranges.sort(([a], [b]) => a - b)
-  let end = 0
-  for (const [from, to] of ranges) {
-    if (from <= end) return from
-    end = to
+let numberEnd = 0
+/** The line number that begins at `from`; 0 when there is none that can be. Leaves its end in `numberEnd`. */
+function numberAt(text: string, from: number): number {
+  let [at, value] = [from, 0]
+  for (let d = text.charCodeAt(at) - 0x30; d >= 0 && d <= 9; d = text.charCodeAt(at) - 0x30) {
+    value = value * 10 + d
+    at += 1
+  }
+  numberEnd = at
+  return at > from && text[from] !== '0' && isLine(value) ? value : 0
+}
+
+/** The first line that is in both sets. */
+function common(a: readonly number[], b: readonly number[]): number | undefined {
+  for (let [i, j] = [0, 0]; i < a.length && j < b.length;) {
+    const [from, other] = [a[i] as number, b[j] as number] // below the lengths, and lengths are even
+    if ((a[i + 1] as number) < other) i += 2
+    else if ((b[j + 1] as number) < from) j += 2
+    else return Math.max(from, other)
   }
   return undefined
 }

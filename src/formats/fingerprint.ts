@@ -32,3 +32,10 @@ export function mix(a: number, b: number, c: number, d: number): number {
   h = Math.imul(h ^ (h >>> 16) ^ d, 0x27d4eb2f)
   return h ^ (h >>> 15)
 }
+
+/** 32 bits of a text. */
+export function hashText(text: string): number {
+  let h = text.length
+  for (let i = 0; i < text.length; i += 1) h = (Math.imul(h, 31) + text.charCodeAt(i)) | 0
+  return h
+}

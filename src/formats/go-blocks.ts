@@ -1,10 +1,9 @@
 import { Problem } from '../record/problem.ts'
-import { mix } from './fingerprint.ts'
 import type { LineRun } from './line-run.ts'
 import type { MergeTwo, Scratch } from './scratch.ts'
 import { makeRoom, sortScratch } from './scratch.ts'
 import type { Tally } from './tally.ts'
-import { addUnits } from './units.ts'
+import type { UnitRun } from './units.ts'
 
 /**
  * The blocks of one Go file, six integers each: start line and column, end line and column, statements, and 1 when one of the test binaries ran it. With
@@ -85,7 +84,13 @@ const mergeBlocks: MergeTwo = (from, a, b, end, to, start) => {
  * Gives the lines of the file, in ascending order: all from the first to the last of each block, executed when one of the blocks on it ran. Throws Problem('report_contradictory') for blocks that overlap, or have two numbers of statements: the compiler makes none such from one
  * source, so the profile was put together from several versions of it.
  */
-export function tallyBlocks({ scratch }: GoBlocks, path: string, tally: Tally, run: LineRun): void {
+export function tallyBlocks(
+  { scratch }: GoBlocks,
+  path: string,
+  tally: Tally,
+  run: LineRun,
+  statements: UnitRun,
+): void {
   sortScratch(scratch, mergeBlocks)
   const { items, length } = scratch
   /** The last line so far, on which the next block may begin. */
@@ -103,13 +108,7 @@ export function tallyBlocks({ scratch }: GoBlocks, path: string, tally: Tally, r
         'report_contradictory',
         `blocks of different versions of ${path} at line ${from}: the profile was put together from several commits`,
       )
-    addUnits(
-      tally,
-      'statements',
-      mix(from, items[i + 1] as number, to, items[i + 3] as number),
-      count,
-      isRun ? count : 0,
-    )
+    statements.add(count, isRun)
     if (from > line) {
       end()
       ;[line, ran, missed] = [from, false, false]
@@ -123,6 +122,7 @@ export function tallyBlocks({ scratch }: GoBlocks, path: string, tally: Tally, r
   }
   end()
   run.flush()
+  statements.flush()
 }
 
 /** Is the place at `a` before the one at `b`? */

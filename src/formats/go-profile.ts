@@ -10,6 +10,7 @@ import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
 import type { Tally } from './tally.ts'
 import { maxLine } from './tally.ts'
+import { createUnitRun } from './units.ts'
 
 /**
  * Go cover profiles (COVERAGE.md 1.5): `mode:` and then a block a line, `path:line.column,line.column statements count`. The native unit is the
@@ -159,10 +160,11 @@ function createProfile(tally: Tally, refused: RefusedList): Profile {
         'a Go cover profile begins with its mode, `mode: set` for example: this one does not',
       )
     const run = createLineRun(tally)
+    const statements = createUnitRun(tally, 'statements')
     for (const [i, blocks] of files.entries()) {
       if (blocks === undefined) continue
       tally.open(numbers[i] as number) // files and numbers are of one length
-      tallyBlocks(blocks, names[i] ?? '', tally, run)
+      tallyBlocks(blocks, names[i] ?? '', tally, run, statements)
       files[i] = undefined
     }
     return {

@@ -13,12 +13,13 @@ export interface JsonCursor {
   eatPattern(texts: readonly Uint8Array[], integers: Int32Array): boolean
   /** Passes a plain integer from 0 to 999,999,999; -1, and nothing passed, for anything else. */
   eatInteger(): number
-  /** Passes an integer of any length: 1 when it is above zero, 0 when it is zero; -1, and nothing passed, for anything else. */
-  eatSign(): number
-  /** Passes true or false, or 1 or 0 in their place: 1 or 0; -1, and nothing passed, for anything else. */
-  eatFlag(): number
-  /** Passes null. */
-  eatNull(): boolean
+  /**
+   * Passes an array of integers and booleans: `to` has them, 1 for true, and 2,147,483,647 for what is greater than 999,999,999. Answers how many there are,
+   * more than `to` holds perhaps; -1, and nothing passed, for anything else.
+   */
+  eatTuple(to: Int32Array): number
+  /** Passes a plain integer from 0 to 999,999,999, or null, which is -1; -2, and nothing passed, for anything else. */
+  eatIntegerOrNull(): number
   /** Reads any value. */
   value(): unknown
   /** Reads an object: `each` must read the value. A key that is a plain integer comes as a number. Duplicate keys are the caller's to find. */
@@ -130,9 +131,57 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
     const end = digitsFrom(at)
     const next = bytes[end] as number
     // A point, an exponent, a letter: not for here.
-    if (end < 0 || !isEnd(next)) return -1
+    if (end < 0 || !(next === comma || next === closeBrace || next === closeBracket || next <= 0x20)) return -1
     at = end
     return integer
+  }
+
+  /** Behind white space from `from` on. */
+  function behindSpace(from: number): number {
+    let p = from
+    for (let c = bytes[p] as number; c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09;) c = bytes[++p] as number
+    return p
+  }
+
+  function eatTuple(to: Int32Array): number {
+    peek()
+    if (bytes[at] !== openBracket) return -1
+    let p = behindSpace(at + 1)
+    let count = 0
+    for (let c = bytes[p] as number; c !== closeBracket; c = bytes[p] as number) {
+      let value = 0
+      if (c === 0x74 && bytes[p + 1] === 0x72 && bytes[p + 2] === 0x75 && bytes[p + 3] === 0x65) {
+        value = 1
+        p += 4
+      } else if (
+        c === 0x66 &&
+        bytes[p + 1] === 0x61 &&
+        bytes[p + 2] === 0x6c &&
+        bytes[p + 3] === 0x73 &&
+        bytes[p + 4] === 0x65
+      )
+        p += 5
+      else {
+        const first = c === 0x2d ? p + 1 : p
+        p = first
+        for (let d = (bytes[p] as number) - 0x30; d >= 0 && d <= 9; d = (bytes[p] as number) - 0x30) {
+          value = (Math.imul(value, 10) + d) | 0
+          p += 1
+        }
+        if (p === first || (bytes[first] === 0x30 && p - first > 1)) return -1
+        if (p - first > 9) value = 0x7fff_ffff
+        if (c === 0x2d) value = -value
+      }
+      if (count < to.length) to[count] = value
+      count += 1
+      p = bytes[p] === comma || bytes[p] === closeBracket ? p : behindSpace(p)
+      if (bytes[p] === comma) {
+        p = behindSpace(p + 1)
+        if (bytes[p] === closeBracket) return -1
+      } else if (bytes[p] !== closeBracket) return -1
+    }
+    at = p + 1
+    return count
   }
 
   function key(): string | number {
@@ -141,10 +190,6 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
     if (digitsEnd < 0 || bytes[digitsEnd] !== quote) return String(value())
     at = digitsEnd + 1
     return integer
-  }
-
-  function isEnd(next: number): boolean {
-    return next === comma || next === closeBrace || next === closeBracket || next <= 0x20
   }
 
   function isNull(from: number): boolean {
@@ -180,37 +225,16 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
       return true
     },
     eatInteger,
-    eatSign() {
-      peek()
-      let i = at
-      let above = 0
-      for (let d = (bytes[i] as number) - 0x30; d >= 0 && d <= 9; d = (bytes[i] as number) - 0x30) {
-        above |= d
-        i += 1
-      }
-      if (i === at || (bytes[at] === 0x30 && i - at > 1) || !isEnd(bytes[i] as number)) return -1
-      at = i
-      return above === 0 ? 0 : 1
-    },
-    eatFlag() {
+    eatTuple,
+    eatIntegerOrNull() {
       const c = peek()
-      if (c === 0x74 && bytes[at + 1] === 0x72 && bytes[at + 2] === 0x75 && bytes[at + 3] === 0x65) at += 4
-      else if (
-        c === 0x66 &&
-        bytes[at + 1] === 0x61 &&
-        bytes[at + 2] === 0x6c &&
-        bytes[at + 3] === 0x73 &&
-        bytes[at + 4] === 0x65
-      )
-        at += 5
-      else return this.eatSign()
-      return c === 0x74 ? 1 : 0
-    },
-    eatNull() {
-      peek()
-      if (!isNull(at)) return false
+      if (c !== 0x6e) {
+        const value = eatInteger()
+        return value < 0 ? -2 : value
+      }
+      if (!isNull(at)) return -2
       at += 4
-      return true
+      return -1
     },
     value,
     members(each) {

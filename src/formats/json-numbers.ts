@@ -19,7 +19,6 @@ export function readArray(cursor: JsonCursor, each: (index: number) => void): vo
 export function readNumber(cursor: JsonCursor): number {
   const small = cursor.eatInteger()
   if (small >= 0) return small
-  if (cursor.eatNull()) return Number.NaN
   const value = cursor.value()
   return typeof value === 'number' ? value : Number.NaN
 }
@@ -29,6 +28,19 @@ export function eachNumber(bytes: Uint8Array, what: string, each: (value: number
   const cursor = createCursor(bytes, what)
   readArray(cursor, () => each(readNumber(cursor)))
   cursor.end()
+}
+
+/** `eatTuple` for any array: what is no number is 0 there. Answers -1 for what is no array. */
+export function readTuple(cursor: JsonCursor, to: Int32Array): number {
+  const count = cursor.eatTuple(to)
+  if (count >= 0) return count
+  const value = cursor.value()
+  if (!Array.isArray(value)) return -1
+  for (let i = 0; i < to.length; i += 1) {
+    const item: unknown = value[i]
+    to[i] = typeof item === 'number' ? Math.max(-maxLine, Math.min(maxLine, Math.ceil(item))) : item === true ? 1 : 0
+  }
+  return value.length
 }
 
 export const isLine = (line: number): boolean => Number.isInteger(line) && line >= 1 && line <= maxLine

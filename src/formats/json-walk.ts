@@ -29,6 +29,8 @@ const kinds = new Uint8Array(256)
 kinds[quote] = strings
 for (const c of '{[') kinds[c.charCodeAt(0)] = opens
 for (const c of '}]') kinds[c.charCodeAt(0)] = closes
+/** Within a value what separates means nothing either: reports that are printed prettily are half white space. */
+const inner = kinds.slice()
 for (const c of ', \n\r\t') kinds[c.charCodeAt(0)] = separators
 
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
@@ -89,8 +91,9 @@ function createWalker(visitor: JsonVisitor, limits: JsonLimits): { push(chunk: U
         isText = false
         if (level === 0) return leave(i)
       }
+      const table = level === 0 ? kinds : inner
       let kind = plain
-      while (i < end && kind === plain) kind = kinds[chunk[i++] as number] as number
+      while (i < end && kind === plain) kind = table[chunk[i++] as number] as number
       if (kind === strings) isText = true
       else if (kind === opens) {
         level += 1

@@ -3,7 +3,7 @@ import { mix } from './fingerprint.ts'
 import { createCursor } from './json-cursor.ts'
 import type { Json } from './json.ts'
 import { parseJson, toObject } from './json.ts'
-import { isLine, readArray, readNumber } from './json-numbers.ts'
+import { isLine, readArray, readTuple } from './json-numbers.ts'
 import { walkJson } from './json-walk.ts'
 import { createLineRun } from './line-run.ts'
 import { createSegments } from './llvm-segments.ts'
@@ -13,7 +13,7 @@ import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
 import type { Tally } from './tally.ts'
 import { maxLine } from './tally.ts'
-import { addUnits } from './units.ts'
+import { createUnitRun } from './units.ts'
 
 /**
  * The JSON of `llvm-cov export`, `cargo llvm-cov --json` and Xcode's llvm-cov (COVERAGE.md 1.9). Lines are derived from segments as llvm-cov derives them for
@@ -96,10 +96,12 @@ interface LlvmFile {
 function createLlvmFile(tally: Tally, refused: RefusedList): LlvmFile {
   const segments = createSegments()
   const run = createLineRun(tally)
+  const counted = (['regions', 'mcdc'] as const).map((kind) => [kind, createUnitRun(tally, kind)] as const)
   /** One source may be in several exports, or twice in one. */
   const numbers = new Map<string, number>()
   /** Line, name of the place, and 2 bits: true taken, false taken. */
   let branches: number[] = []
+  const branch = new Int32Array(6)
   let path: string | undefined
   let summary: Json | undefined
   let hasSegments = false
@@ -107,24 +109,14 @@ function createLlvmFile(tally: Tally, refused: RefusedList): LlvmFile {
 
   function readBranches(bytes: Uint8Array): void {
     const cursor = createCursor(bytes, 'branches')
-    let fields = 0
-    const place = [0, 0, 0, 0]
-    let taken = 0
-    const field = (index: number): void => {
-      fields += 1
-      if (index < 4) place[index] = readNumber(cursor)
-      else if (index < 6) {
-        const sign = cursor.eatSign()
-        taken |= (sign >= 0 ? sign : readNumber(cursor) > 0 ? 1 : 0) << (index - 4)
-      } else cursor.value()
-    }
     readArray(cursor, () => {
-      fields = 0
-      taken = 0
-      readArray(cursor, field)
-      const [line = 0, column = 0, endLine = 0, endColumn = 0] = place
+      const fields = readTuple(cursor, branch)
+      const line = branch[0] as number // it has six
       if (fields < 6 || !isLine(line)) wrong += 1
-      else branches.push(line, mix(column, endLine, endColumn, 0), taken)
+      else {
+        const name = mix(branch[1] as number, branch[2] as number, branch[3] as number, 0)
+        branches.push(line, name, ((branch[4] as number) > 0 ? 1 : 0) | ((branch[5] as number) > 0 ? 2 : 0))
+      }
     })
     cursor.end()
   }
@@ -153,9 +145,11 @@ function createLlvmFile(tally: Tally, refused: RefusedList): LlvmFile {
     for (let i = 0; i < branches.length; i += 3)
       tally.branches(branches[i] as number, branches[i + 1] as number, 0, 3, branches[i + 2] as number) // i < length
     // The segments do not tell these: what the summary counts, templates once for each instantiation.
-    for (const kind of ['regions', 'mcdc'] as const) {
-      const counts = toCounts(summary?.[kind])
-      if (counts !== undefined) addUnits(tally, kind, 0, counts.found, counts.covered)
+    for (const [kind, units] of counted) {
+      const { found, covered } = toCounts(summary?.[kind]) ?? { found: 0, covered: 0 }
+      units.add(covered, true)
+      units.add(found - covered, false)
+      units.flush()
     }
     const functions = toCounts(summary?.['functions'])
     for (let i = 0; i < Math.min(functions?.found ?? 0, 100_000); i += 1)

@@ -1,6 +1,5 @@
-import type { JsonCursor } from './json-cursor.ts'
 import { createCursor } from './json-cursor.ts'
-import { isLine, readArray } from './json-numbers.ts'
+import { isLine, readArray, readTuple } from './json-numbers.ts'
 import type { LineRun } from './line-run.ts'
 import type { Tally } from './tally.ts'
 
@@ -23,6 +22,16 @@ export function createSegments(): Segments {
   let lines = new Int32Array(1_024)
   let flags = new Uint8Array(1_024)
   let length = 0
+  const segment = new Int32Array(6)
+
+  function toFlags(fields: number): number {
+    return (
+      ((segment[2] as number) > 0 ? above : 0) |
+      (segment[3] === 0 ? 0 : hasCount) |
+      (segment[4] === 0 ? 0 : isEntry) |
+      (fields < 6 || segment[5] === 0 ? 0 : isGap)
+    )
+  }
 
   function push(line: number, flag: number): void {
     if (length === lines.length) {
@@ -42,28 +51,11 @@ export function createSegments(): Segments {
       length = 0
       const cursor = createCursor(bytes, what)
       let wrong = 0
-      let [line, flag, fields] = [0, 0, 0]
-      const field = (index: number): void => {
-        fields += 1
-        if (index === 0) line = cursor.eatInteger()
-        else if (index === 1) return void cursor.value()
-        else if (index < 6) {
-          const set = index === 2 ? cursor.eatSign() : cursor.eatFlag()
-          if (set >= 0) flag |= set << (index - 2)
-          else flag |= eatOther(cursor, index === 2) << (index - 2)
-        } else return void cursor.value()
-        if (line < 0) {
-          cursor.value()
-          line = 0
-        }
-      }
       readArray(cursor, () => {
-        line = 0
-        flag = 0
-        fields = 0
-        readArray(cursor, field)
+        const fields = readTuple(cursor, segment)
+        const line = segment[0] as number // it has six
         if (fields < 5 || !isLine(line) || (length > 0 && line < (lines[length - 1] as number))) wrong += 1
-        else push(line, flag)
+        else push(line, toFlags(fields))
       })
       cursor.end()
       return wrong
@@ -100,10 +92,4 @@ export function createSegments(): Segments {
       run.flush()
     },
   }
-}
-
-/** A count that is no plain integer (negative, or with an exponent) is taken for what it is; anything else is none. */
-function eatOther(cursor: JsonCursor, isCount: boolean): number {
-  const value = cursor.value()
-  return isCount && typeof value === 'number' && value > 0 ? 1 : 0
 }

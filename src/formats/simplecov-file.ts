@@ -1,4 +1,4 @@
-import { fingerprint, mix } from './fingerprint.ts'
+import { hashText, mix } from './fingerprint.ts'
 import type { JsonCursor } from './json-cursor.ts'
 import { createCursor } from './json-cursor.ts'
 import { toObject } from './json.ts'
@@ -19,7 +19,6 @@ export interface SimplecovFile {
 }
 
 const [openBrace, openBracket] = [0x7b, 0x5b]
-const encoder = new TextEncoder()
 
 export function createSimplecovFile(tally: Tally, refused: RefusedList): SimplecovFile {
   /** Several sections may name one file. */
@@ -33,8 +32,8 @@ export function createSimplecovFile(tally: Tally, refused: RefusedList): Simplec
   function takeLines(cursor: JsonCursor): void {
     let notCounts = 0
     readArray(cursor, (index) => {
-      if (cursor.eatNull()) return
-      const small = cursor.eatInteger()
+      const small = cursor.eatIntegerOrNull()
+      if (small === -1) return
       // Over 999,999,999, "ignored" (between nocov marks: not coverable), or nonsense.
       const value = small >= 0 ? small : cursor.value()
       if (typeof value === 'number' && index < maxLine) run.line(index + 1, value > 0)
@@ -62,11 +61,11 @@ export function createSimplecovFile(tally: Tally, refused: RefusedList): Simplec
         cursor.value()
         return wrong('a condition without branches')
       }
-      const name = nameOf(condition)
+      const [name, outer] = [hashText(String(condition)), placeOf(condition)]
       cursor.members((branch) => {
         const count = readNumber(cursor)
-        const [own, outer] = [placeOf(branch), placeOf(condition)]
-        takeBranch(name, nameOf(branch), own === outer ? own : own - 1, count)
+        const own = placeOf(branch)
+        takeBranch(name, hashText(String(branch)), own === outer ? own : own - 1, count)
       })
     })
   }
@@ -76,14 +75,14 @@ export function createSimplecovFile(tally: Tally, refused: RefusedList): Simplec
     readArray(cursor, (index) => {
       const { type, start_line, end_line, report_line, coverage } = toObject(cursor.value()) ?? {}
       const line = Number(report_line ?? start_line)
-      takeBranch(mix(index, Number(start_line), Number(end_line), nameOf(String(type))), 0, line, coverage)
+      takeBranch(mix(index, Number(start_line), Number(end_line), hashText(String(type))), 0, line, coverage)
     })
   }
 
   function takeMethods(cursor: JsonCursor): void {
     const call = (name: string, count: unknown): void => {
-      const { a, b } = fingerprint(encoder.encode(name), 0, name.length)
-      if (typeof count === 'number' && !Number.isNaN(count)) tally.callable(a, b, count > 0 ? 1 : 0)
+      if (typeof count === 'number' && !Number.isNaN(count))
+        tally.callable(hashText(name), mix(hashText(name), name.length, 0, 0), count > 0 ? 1 : 0)
       else if (count !== 'ignored') wrong('a method without a count')
     }
     if (cursor.peek() === openBrace) cursor.members((name) => call(String(name), readNumber(cursor)))
@@ -125,11 +124,5 @@ export function createSimplecovFile(tally: Tally, refused: RefusedList): Simplec
   }
 }
 
-const nameOf = (text: string | number): number => {
-  const bytes = encoder.encode(String(text))
-  return fingerprint(bytes, 0, bytes.length).a
-}
-
 /** The first line in an inspected Ruby array; NaN when there is none. */
-const placeOf = (text: string | number): number =>
-  Number(/^\[:?[^,]*, *\d+, *(\d+),/.exec(String(text))?.[1] ?? Number.NaN)
+const placeOf = (text: string | number): number => Number(/, *\d+, *(\d+),/.exec(String(text))?.[1] ?? Number.NaN)

@@ -1,14 +1,41 @@
 import type { UnitKind } from '../record/run.ts'
 import type { Tally } from './tally.ts'
 
-/** More than any file has: a number beyond is no count. */
-const most = 1_000_000
-
-/** Units that are only counted: `found` of them under one name, the first `covered` of which are covered. */
-export function addUnits(tally: Tally, kind: UnitKind, name: number, found: number, covered: number): void {
-  const count = Math.min(found, most)
-  for (let page = 0; page * 32 < count; page += 1)
-    tally.units(kind, name, page, lowBits(count - page * 32), lowBits(covered - page * 32))
+/** Units of a file that have no names and are only counted: numbered in the order in which they are added, 32 of them in a row of the tally. */
+export interface UnitRun {
+  add(count: number, covered: boolean): void
+  /** Ends the file. */
+  flush(): void
 }
 
-const lowBits = (count: number): number => (count >= 32 ? -1 : count <= 0 ? 0 : (1 << count) - 1)
+/** More than any file has: a greater number is no count. */
+const most = 10_000_000
+
+export function createUnitRun(tally: Tally, kind: UnitKind): UnitRun {
+  let [next, found, on] = [0, 0, 0]
+
+  function store(): void {
+    if (found !== 0) tally.units(kind, 0, (next - 1) >>> 5, found, on)
+    found = 0
+    on = 0
+  }
+
+  return {
+    add(count, covered) {
+      for (let left = Math.min(count, most - next); left > 0;) {
+        const from = next & 31
+        const some = Math.min(left, 32 - from)
+        const bits = (some === 32 ? -1 : (1 << some) - 1) << from
+        found |= bits
+        if (covered) on |= bits
+        next += some
+        left -= some
+        if ((next & 31) === 0) store()
+      }
+    },
+    flush() {
+      store()
+      next = 0
+    },
+  }
+}
