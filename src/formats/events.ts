@@ -100,7 +100,8 @@ function createStream(
     } else if (producer === undefined) throw new EventError('the first event is not the producer event')
     else if (event.event === 'end') {
       end = event
-      if (event.files !== files) throw new EventError(`"files" is ${event.files}, but ${files} file events came before`)
+      // When lines before it were wrong, so is their number.
+      if (event.files !== files && mistakes === 0) throw new EventError(`"files" is ${event.files}, but ${files} file events came before`)
     } else {
       files += 1
       takeFile(event)

@@ -40,12 +40,18 @@ interface TreeFile {
   folder: string
 }
 
+/** The files whose path below their module is the end of the name: those with the longest such path, since x.go alone says little. */
 function candidatesOf(name: string, files: readonly TreeFile[]): Candidate[] {
-  return files.flatMap(({ path, folder }) => {
+  let longest = 0
+  let best: Candidate[] = []
+  for (const { path, folder } of files) {
     const within = folder === '' ? path : path.slice(folder.length + 1)
-    if (!name.endsWith(`/${within}`)) return []
-    return [{ path, folder, module: name.slice(0, -within.length - 1) }]
-  })
+    if (within.length < longest || !name.endsWith(`/${within}`)) continue
+    if (within.length > longest) best = []
+    longest = within.length
+    best.push({ path, folder, module: name.slice(0, -within.length - 1) })
+  }
+  return best
 }
 
 function filesByName(
