@@ -5,6 +5,7 @@ import { EventError, toEvent } from './event.ts'
 import { fingerprint } from './fingerprint.ts'
 import { parseJson } from './json.ts'
 import { createLineRun } from './line-run.ts'
+import { createOpenedFiles } from './opened-files.ts'
 import { toWrittenPath } from './paths.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
@@ -56,21 +57,14 @@ function createStream(
   refused: RefusedList,
 ): { line(bytes: Uint8Array): void; end(rest: Uint8Array): Reading } {
   const run = createLineRun(tally)
-  const numbers = new Map<string, number>()
+  const opened = createOpenedFiles(tally)
   let producer: ProducerEvent | undefined
   let end: EndEvent | undefined
   let [lineNumber, files, mistakes] = [0, 0, 0]
   const told: string[] = []
 
   function takeFile(event: FileEvent): void {
-    const written = toWrittenPath(event.path)
-    const known = numbers.get(written.text)
-    if (known !== undefined) tally.open(known)
-    else {
-      const number = tally.add(written)
-      if (number < 0) return
-      numbers.set(written.text, number)
-    }
+    if (!opened.open(event.path, () => toWrittenPath(event.path))) return
     for (const [ranges, executed] of [
       [event.covered, true],
       [event.partial, true],
@@ -101,7 +95,8 @@ function createStream(
     else if (event.event === 'end') {
       end = event
       // When lines before it were wrong, so is their number.
-      if (event.files !== files && mistakes === 0) throw new EventError(`"files" is ${event.files}, but ${files} file events came before`)
+      if (event.files !== files && mistakes === 0)
+        throw new EventError(`"files" is ${event.files}, but ${files} file events came before`)
     } else {
       files += 1
       takeFile(event)

@@ -1,10 +1,14 @@
 import { coveragePyDefinition, readCoveragePy } from './coverage-py.ts'
+import { cloverDefinition, readClover } from './clover.ts'
+import { coberturaDefinition, readCobertura } from './cobertura.ts'
 import type { Sample } from './detect.ts'
 import { eventsDefinition, readEvents } from './events.ts'
 import { goDefinition, readGoProfile } from './go-profile.ts'
 import { istanbulDefinition, readIstanbul } from './istanbul.ts'
+import { jacocoDefinition, readJacoco } from './jacoco.ts'
 import { lcovDefinition, readLcov } from './lcov.ts'
 import { llvmCovDefinition, readLlvmCov } from './llvm-cov.ts'
+import { opencoverDefinition, readOpenCover } from './opencover.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
 import { readSimplecov, simplecovDefinition } from './simplecov.ts'
@@ -28,6 +32,9 @@ interface Format {
 
 /** The keys that make an object a FileCoverage; any of them may stand alone in the sample when one of the others is long. */
 const ofFile = ['statementMap', 'fnMap', 'branchMap', 'inputSourceMap']
+
+/** Elements below the root of JaCoCo's report. */
+const ofJacoco = ['sessioninfo', 'group', 'package', 'counter']
 
 export const formats = [
   {
@@ -94,6 +101,36 @@ export const formats = [
     merge: 'max',
     detect: ({ keys, text }) => keys !== undefined && /^\s*\{[^\n]*"proofline\.events\.v\d+"/.test(text),
     read: readEvents,
+  },
+  {
+    name: 'cobertura',
+    definition: coberturaDefinition,
+    merge: 'max',
+    detect: ({ xml }) => xml?.root === 'coverage' && (xml.second.has('packages') || xml.second.has('sources')),
+    read: readCobertura,
+  },
+  {
+    name: 'jacoco',
+    definition: jacocoDefinition,
+    merge: 'max',
+    detect: ({ xml, text }) =>
+      xml?.root === 'report' &&
+      (ofJacoco.some((name) => xml.second.has(name)) || (xml.second.size === 0 && text.includes('-//JACOCO//'))),
+    read: readJacoco,
+  },
+  {
+    name: 'clover',
+    definition: cloverDefinition,
+    merge: 'max',
+    detect: ({ xml }) => xml?.root === 'coverage' && ['project', 'testproject'].some((name) => xml.second.has(name)),
+    read: readClover,
+  },
+  {
+    name: 'opencover',
+    definition: opencoverDefinition,
+    merge: 'max',
+    detect: ({ xml }) => xml?.root === 'CoverageSession',
+    read: readOpenCover,
   },
 ] as const satisfies Format[]
 

@@ -7,6 +7,7 @@ import { isLine, readArray, readTuple } from './json-numbers.ts'
 import { walkJson } from './json-walk.ts'
 import { createLineRun } from './line-run.ts'
 import { createSegments } from './llvm-segments.ts'
+import { createOpenedFiles } from './opened-files.ts'
 import { toWrittenPath } from './paths.ts'
 import type { Declared, Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
@@ -98,7 +99,7 @@ function createLlvmFile(tally: Tally, refused: RefusedList): LlvmFile {
   const run = createLineRun(tally)
   const counted = (['regions', 'mcdc'] as const).map((kind) => [kind, createUnitRun(tally, kind)] as const)
   /** One source may be in several exports, or twice in one. */
-  const numbers = new Map<string, number>()
+  const opened = createOpenedFiles(tally)
   /** Line, name of the place, and 2 bits: true taken, false taken. */
   let branches: number[] = []
   const branch = new Int32Array(6)
@@ -121,17 +122,6 @@ function createLlvmFile(tally: Tally, refused: RefusedList): LlvmFile {
     cursor.end()
   }
 
-  function open(written: string): boolean {
-    const known = numbers.get(written)
-    if (known !== undefined) {
-      tally.open(known)
-      return true
-    }
-    const number = tally.add(toWrittenPath(written))
-    if (number >= 0) numbers.set(written, number)
-    return number >= 0
-  }
-
   function store(): void {
     if (path === undefined) return refuse(refused, 'files', 'a file without filename')
     if (!hasSegments) {
@@ -140,7 +130,8 @@ function createLlvmFile(tally: Tally, refused: RefusedList): LlvmFile {
     }
     if (wrong > 0)
       refuse(refused, path, `${wrong} segments or branches without a line between 1 and ${maxLine}, in order`)
-    if (!open(path)) return
+    const name = path
+    if (!opened.open(name, () => toWrittenPath(name))) return
     segments.tally(tally, run)
     for (let i = 0; i < branches.length; i += 3)
       tally.branches(branches[i] as number, branches[i + 1] as number, 0, 3, branches[i + 2] as number) // i < length

@@ -19,4 +19,5 @@ export interface Declared {
   branches?: { found: number; covered: number }
   /** Lines that the tool's configuration took out of what is counted. */
   excluded?: number
+  statements?: { found: number; covered: number }
 }

@@ -4,6 +4,7 @@ import { createCursor } from './json-cursor.ts'
 import { toObject } from './json.ts'
 import { isLine, readArray, readNumber } from './json-numbers.ts'
 import { createLineRun } from './line-run.ts'
+import { createOpenedFiles } from './opened-files.ts'
 import type { WrittenPath } from './paths.ts'
 import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
@@ -22,7 +23,7 @@ const [openBrace, openBracket] = [0x7b, 0x5b]
 
 export function createSimplecovFile(tally: Tally, refused: RefusedList): SimplecovFile {
   /** Several sections may name one file. */
-  const numbers = new Map<string, number>()
+  const files = createOpenedFiles(tally)
   const run = createLineRun(tally)
   let path = ''
   let isTaken = false
@@ -97,11 +98,7 @@ export function createSimplecovFile(tally: Tally, refused: RefusedList): Simplec
     begin(written) {
       path = written.text
       hasLines = false
-      const known = numbers.get(path)
-      if (known !== undefined) tally.open(known)
-      const number = known ?? tally.add(written)
-      isTaken = number >= 0
-      if (isTaken) numbers.set(path, number)
+      isTaken = files.open(path, () => written)
     },
     take(key, bytes) {
       if (!isTaken) return
@@ -117,8 +114,7 @@ export function createSimplecovFile(tally: Tally, refused: RefusedList): Simplec
     },
     end() {
       if (!isTaken || hasLines) return
-      tally.drop()
-      numbers.delete(path)
+      files.drop()
       refuse(refused, path, 'no lines')
     },
   }

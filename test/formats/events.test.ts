@@ -82,7 +82,9 @@ describe('coverage events', () => {
       event: 'end',
       files: 1,
     })
-    expect(reason).toMatch(/^report_invalid: 2 of 5 lines are no coverage events: line 2: .*; line 4: not a JSON object$/)
+    expect(reason).toMatch(
+      /^report_invalid: 2 of 5 lines are no coverage events: line 2: .*; line 4: not a JSON object$/,
+    )
   })
 
   it('are known by what they say, not by a name', async () => {

@@ -5,7 +5,15 @@ import { flatten, read } from './read.ts'
 
 /** Mutations of real reports, the same each time: PROOFLINE_FUZZ says how many, for a long run. */
 const rounds = Number(process.env['PROOFLINE_FUZZ'] ?? 400)
-const seeds = ['ring/integration/lcov.info', 'greet/integration/lcov.info', 'refund/unit/coverage-final.json']
+const seeds = [
+  'ring/integration/lcov.info',
+  'greet/integration/lcov.info',
+  'refund/unit/coverage-final.json',
+  'greet/unit/coverage.json',
+  'ring/unit/llvm-cov.json',
+  'fare/unit/cover.out',
+  'stamp/resultset.json',
+]
 
 /** mulberry32 */
 function createRandom(seed: number): (below: number) => number {
@@ -37,6 +45,10 @@ const spices = [
   'BRDA:',
   'FN:',
   'end_of_record\n',
+  'mode: set\n',
+  'null',
+  'true',
+  '[1,2]',
   '99999999999999999999',
   '-1',
   '1e400',

@@ -25,7 +25,7 @@ describe('Go cover profile', () => {
       selector: ([line]) => line,
       minLength: 1,
     })
-    const lineOf = ([line, count]: [number, number]): string => `a.go:${2 * line}.1,${2 * line + 2}.1 ${line} ${count}`
+    const lineOf = ([line = 1, count = 0]: number[]): string => `a.go:${2 * line}.1,${2 * line + 2}.1 ${line} ${count}`
     await fc.assert(
       fc.asyncProperty(blocks, fc.array(fc.nat(), { maxLength: 60 }), async (some, picks) => {
         const again = picks.map((pick) => some[pick % some.length] ?? some[0] ?? [1, 1])
@@ -35,7 +35,7 @@ describe('Go cover profile', () => {
           read(profile(...some.toReversed().map(lineOf), ...again.map(lineOf)), {}, 7),
         ])
         expect(flatten(mixed)).toEqual(flatten(plain))
-        const all = some.reduce((sum, [line]) => sum + line, 0)
+        const all = some.reduce((sum, [line = 0]) => sum + line, 0)
         expect(sumFiles(mixed.files).statements?.found).toBe(all)
       }),
     )
