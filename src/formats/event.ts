@@ -22,8 +22,8 @@ export interface FileEvent {
   partial: number[]
   missed: number[]
   /** By line: how often each way out of it was taken. */
-  branches: [line: number, counts: readonly number[]][]
-  functions: [name: string, count: number][]
+  branches: Readonly<Record<string, readonly number[]>>
+  functions: Readonly<Record<string, number>>
 }
 
 export interface EndEvent {
@@ -80,18 +80,12 @@ function toFile(fields: Fields): FileEvent {
   const missed = toRanges('missed', fields['missed'])
   const twice = common(covered, missed) ?? common(covered, partial) ?? common(partial, missed)
   if (twice !== undefined) throw new EventError(`line ${twice} is in two of "covered", "partial" and "missed"`)
-  const branches = entriesOf('branches', fields['branches']).map(([line, counts]): [number, number[]] => {
-    if (!/^[1-9]\d*$/.test(line) || !isLine(Number(line)))
-      throw new EventError(`"branches" has ${show(line)}, which is no line from 1 to ${maxLine}`)
-    if (!Array.isArray(counts) || counts.length === 0 || counts.length > 65_536)
-      throw new EventError(`"branches" of line ${line} is not a list of counts, one for each way`)
-    return [Number(line), counts.map((count) => toCount(`branches of line ${line}`, count))]
-  })
-  const functions = entriesOf('functions', fields['functions']).map(([name, count]): [string, number] => [
-    name,
-    toCount(`functions, ${name}`, count),
-  ])
-  return { event: 'file', path, covered, partial, missed, branches, functions }
+  const branches = objectOf('branches', fields['branches'])
+  for (const line in branches) checkWays(line, branches[line])
+  const functions = objectOf('functions', fields['functions'])
+  for (const name in functions) toCount('functions', functions[name])
+  // Checked above.
+  return { event: 'file', path, covered, partial, missed, branches, functions } as FileEvent
 }
 
 /** "1-5,9,12-14", ascending; touching ranges may be written apart. Absent is none. */
@@ -141,11 +135,21 @@ function common(a: readonly number[], b: readonly number[]): number | undefined 
   return undefined
 }
 
-function entriesOf(name: string, value: unknown): [string, unknown][] {
-  if (value === undefined) return []
+const nothing: Fields = {}
+
+function objectOf(name: string, value: unknown): Fields {
+  if (value === undefined) return nothing
   const object = toObject(value)
   if (object === undefined) throw new EventError(`"${name}" is not an object`)
-  return Object.entries(object)
+  return object
+}
+
+function checkWays(line: string, counts: unknown): void {
+  if (numberAt(line, 0) === 0 || numberEnd < line.length)
+    throw new EventError(`"branches" has ${show(line)}, which is no line from 1 to ${maxLine}`)
+  if (!Array.isArray(counts) || counts.length === 0 || counts.length > 65_536)
+    throw new EventError(`"branches" of line ${line} is not a list of counts, one for each way`)
+  for (const count of counts as unknown[]) toCount('branches', count)
 }
 
 function toCount(name: string, value: unknown): number {

@@ -2,7 +2,7 @@ import { Problem } from '../record/problem.ts'
 import { join } from './detect.ts'
 import type { EndEvent, FileEvent, ProducerEvent } from './event.ts'
 import { EventError, toEvent } from './event.ts'
-import { fingerprint } from './fingerprint.ts'
+import { hashText, mix } from './fingerprint.ts'
 import { parseJson } from './json.ts'
 import { createLineRun } from './line-run.ts'
 import { createOpenedFiles } from './opened-files.ts'
@@ -24,7 +24,6 @@ const maxLineBytes = 16 * 1024 * 1024
 const LF = 0x0a
 /** Mistakes that are told in the answer; the rest is counted. */
 const shown = 10
-const encoder = new TextEncoder()
 
 /** Throws Problem('report_invalid', 'duplicate_key') and what `tally` throws. */
 export async function readEvents(
@@ -76,12 +75,14 @@ function createStream(
     for (let i = 0; i < event.partial.length; i += 2)
       for (let line = event.partial[i] as number; line <= (event.partial[i + 1] as number); line += 1)
         tally.ways(line, 0, 3, 1)
-    for (const [line, counts] of event.branches)
-      for (const [way, count] of counts.entries()) tally.branch(line, 0, way, count > 0)
-    for (const [name, count] of event.functions) {
-      const bytes = encoder.encode(name)
-      const { a, b } = fingerprint(bytes, 0, bytes.length)
-      tally.callable(a, b, count > 0 ? 1 : 0)
+    // Of JSON, so that all their keys are their own.
+    for (const line in event.branches) {
+      const counts = event.branches[line] ?? []
+      for (let way = 0; way < counts.length; way += 1) tally.branch(Number(line), 0, way, (counts[way] ?? 0) > 0)
+    }
+    for (const name in event.functions) {
+      const hash = hashText(name)
+      tally.callable(hash, mix(hash, name.length, 0, 0), (event.functions[name] ?? 0) > 0 ? 1 : 0)
     }
   }
 

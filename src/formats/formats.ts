@@ -36,6 +36,9 @@ const ofFile = ['statementMap', 'fnMap', 'branchMap', 'inputSourceMap']
 /** Elements below the root of JaCoCo's report. */
 const ofJacoco = ['sessioninfo', 'group', 'package', 'counter']
 
+/** A mode, or a block, in the first line. */
+const goStart = /^\s*(?:mode: \w+|[^\n]+:\d+\.\d+,\d+\.\d+ \d+ \d+)[ \t\r]*(?:\n|$)/
+
 export const formats = [
   {
     name: 'lcov',
@@ -82,7 +85,7 @@ export const formats = [
     merge: 'sum',
     paths: 'import',
     // Without its first line it is still known for what it is, and refused for that.
-    detect: ({ text }) => /^\s*(?:mode: \w+\s*$|.+:\d+\.\d+,\d+\.\d+ \d+ \d+\s*$)/m.exec(text)?.index === 0,
+    detect: ({ text }) => goStart.test(text),
     read: readGoProfile,
   },
   {

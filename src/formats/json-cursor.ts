@@ -34,6 +34,7 @@ const [quote, backslash, comma, colon, openBrace, closeBrace, openBracket, close
   0x22, 0x5c, 0x2c, 0x3a, 0x7b, 0x7d, 0x5b, 0x5d,
 ]
 
+const latin1 = new TextDecoder('latin1')
 const knownStrings: string[] = Array.from({ length: 256 }, () => '')
 
 /** `what` names the value in a Problem. Indexes may pass the end by one, where a byte is `undefined` and equal to nothing: hence `as number`. */
@@ -101,7 +102,7 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
       while (i < known.length && known.charCodeAt(i) === bytes[from + i]) i += 1
       if (i === known.length) return known
     }
-    const text = String.fromCharCode(...bytes.subarray(from, end))
+    const text = latin1.decode(bytes.subarray(from, end))
     knownStrings[place] = text
     return text
   }

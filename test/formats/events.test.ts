@@ -66,7 +66,7 @@ describe('coverage events', () => {
     ['a line twice', [producer, file('a', { covered: '1-5', missed: '3' })], /line 2: line 3 is in two of/],
     ['branches of no line', [producer, file('a', { branches: { x: [1] } })], /line 2: "branches" has "x"/],
     ['no counts', [producer, file('a', { branches: { 1: [] } })], /line 2: "branches" of line 1 is not a list/],
-    ['a negative count', [producer, file('a', { functions: { f: -1 } })], /line 2: "functions, f" is not a whole/],
+    ['a negative count', [producer, file('a', { functions: { f: -1 } })], /line 2: "functions" is not a whole/],
     ['another number of files', [producer, { event: 'end', files: 1 }], /line 2: "files" is 1, but 0 file events/],
     ['more behind the end', [producer, { event: 'end', files: 0 }, file('a', {})], /line 3: an event behind the end/],
   ] as [string, unknown[], RegExp, string?][])(

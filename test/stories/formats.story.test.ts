@@ -58,10 +58,17 @@ describe('what is uploaded', () => {
     const taken = await putPart(run, { name: 'probe' }, stream(events), type)
     expect(taken).toMatchObject({
       status: 201,
-      body: { format: 'events', definition: 'events.acme.statement@1', totals: { recomputed: { lines: { found: 4 } } } },
+      body: {
+        format: 'events',
+        definition: 'events.acme.statement@1',
+        totals: { recomputed: { lines: { found: 4 } } },
+      },
     })
     expect((await recordsOf(run, 'part'))[0]?.['parameters']).toEqual({ format: 'events' })
-    expect((await recordsOf(run, 'rejection')).map(({ reason }) => reason)).toEqual(['report_invalid', 'request_invalid'])
+    expect((await recordsOf(run, 'rejection')).map(({ reason }) => reason)).toEqual([
+      'report_invalid',
+      'request_invalid',
+    ])
   })
 
   it('is one suite of a report that has several, named by whoever sends it', async () => {
