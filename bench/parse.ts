@@ -12,6 +12,11 @@ export async function measureParsing(seconds: number, check: Check): Promise<Fig
     ['jacoco', 40],
     ['clover', 40],
     ['opencover', 40],
+    ['coveragepy', 60],
+    ['llvmcov', 60],
+    ['simplecov', 60],
+    ['events', 60],
+    ['go', 60],
   ] as const) {
     const input: ParseInput = { format, seconds }
     const answer = await inChild<ParseAnswer>('./parse-child.ts', input)

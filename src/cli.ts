@@ -104,6 +104,7 @@ program
   .option('--stage <name>', 'stage of the pipeline')
   .option('--environment <name>', 'environment that the tests ran against')
   .option('--format <name>', 'format of the reports, only where it cannot be told from them')
+  .option('--section <name>', "which suite of a report that has several (SimpleCov), or '*' for all of them together")
   .option('--strip <prefix>', 'prefix to take off every path in the reports')
   .option('--root <folder>', 'folder of the checkout as the reports name it')
   .option('--no-seal', 'leave the run open for more parts; end it with `proofline seal`')

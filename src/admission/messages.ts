@@ -20,9 +20,10 @@ export interface ParseLimits {
 export interface ParseJob {
   encoding: Encoding
   digests: AnnouncedDigest[]
-  format: string | undefined
-  strip: string | undefined
-  root: string | undefined
+  format?: string | undefined
+  strip?: string | undefined
+  root?: string | undefined
+  section?: string | undefined
   limits: ParseLimits
   artifactsFolder: string
   /** Payload bytes of the commit's inventory records; undefined when there is no inventory. */

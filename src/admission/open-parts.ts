@@ -13,7 +13,12 @@ const openPart = z.object({
   run: z.string(),
   part: z.string(),
   sha256: z.string(),
-  parameters: z.object({ format: z.string().optional(), strip: z.string().optional(), root: z.string().optional() }),
+  parameters: z.object({
+    format: z.string().optional(),
+    strip: z.string().optional(),
+    root: z.string().optional(),
+    section: z.string().optional(),
+  }),
 })
 export type OpenPart = z.infer<typeof openPart>
 

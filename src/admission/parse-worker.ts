@@ -51,6 +51,7 @@ async function work(job: ParseJob, box: Box, seen: Seen): Promise<void> {
       ...(job.format === undefined ? {} : { format: job.format }),
       ...(job.strip === undefined ? {} : { strip: job.strip }),
       ...(job.root === undefined ? {} : { root: job.root }),
+      ...(job.section === undefined ? {} : { section: job.section }),
       ...(job.inventory === undefined ? {} : { tree: readTree(job.inventory) }),
       maxFiles: job.limits.maxFiles,
       maxLinesPerFile: job.limits.maxLinesPerFile,

@@ -30,11 +30,13 @@ export interface PartParameters {
   format?: string | undefined
   strip?: string | undefined
   root?: string | undefined
+  /** Which of several suites in the report. */
+  section?: string | undefined
 }
 
 /** What a part asserts: the decoded body and the parameters that change its meaning. */
-export function partDigest(artifactSha256: string, { format, strip, root }: PartParameters): Buffer {
-  return digestOf({ artifactSha256, format, strip, root })
+export function partDigest(artifactSha256: string, { format, strip, root, section }: PartParameters): Buffer {
+  return digestOf({ artifactSha256, format, strip, root, section })
 }
 
 export function sealDigest({ outcome, tests }: SealRequest): Buffer {

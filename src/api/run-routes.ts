@@ -20,8 +20,8 @@ const first = 'Recorded now'
 const again = 'Recorded before with the same content: the first answer again'
 const artifact = {
   kind: 'stream',
-  types: ['application/octet-stream'],
-  what: 'The report as the tool wrote it. Content-Encoding identity, gzip or zstd; Content-Digest (RFC 9530, over the bytes as sent) is checked when present',
+  types: ['application/octet-stream', 'application/x-ndjson'],
+  what: 'The report as the tool wrote it, or coverage events as application/x-ndjson. Content-Encoding identity, gzip or zstd; Content-Digest (RFC 9530, over the bytes as sent) is checked when present',
 } as const
 const bodyProblems = [
   'media_type_unsupported',
@@ -36,6 +36,7 @@ const reportProblems = [
   'report_unrecognized',
   'report_ambiguous',
   'report_invalid',
+  'report_contradictory',
   'no_lines',
   'duplicate_key',
   'path_invalid',

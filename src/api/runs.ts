@@ -95,6 +95,7 @@ export const declaredTotals = z.object({
   lines: z.object({ found: count, executed: count }).optional(),
   branches: pair.optional(),
   statements: pair.optional(),
+  excluded: count.optional().describe("lines that the tool's configuration left out"),
 })
 export type DeclaredTotals = z.infer<typeof declaredTotals>
 
@@ -166,6 +167,9 @@ export type PushAnswer = z.infer<typeof pushAnswer>
 const partFields = {
   name: path.describe('name of the part within the run, usually the path of the report'),
   format: text.optional().describe('only where the content could be of several formats'),
+  section: text
+    .optional()
+    .describe('which suite of a report that has several (SimpleCov), or * for all of them together'),
   strip: path.optional().describe('prefix taken off every path in the report'),
   root: path
     .optional()

@@ -5,7 +5,7 @@ import { printTable, type ExitCode, type Terminal } from './terminal.ts'
 /** `push --dry-run`: one object a file with --json, one line a file without; no service is asked. 1 when one would be refused, 3 when incomplete. */
 export async function dryRun(
   files: readonly string[],
-  options: { format?: string; strip?: string; root?: string },
+  options: { format?: string; section?: string; strip?: string; root?: string },
   terminal: Terminal,
 ): Promise<ExitCode> {
   const rows: string[][] = []

@@ -1,6 +1,7 @@
 import { Problem } from '../record/problem.ts'
 import type { Sample } from './detect.ts'
 import { formatNames, formats } from './formats.ts'
+import { refuseWithoutLines } from './no-lines.ts'
 import { looksLikeXml } from './xml-sample.ts'
 
 /**
@@ -26,24 +27,6 @@ export function chooseFormat(sample: Sample, name: string | undefined): (typeof 
   }
   if (second !== undefined) throw new Problem('report_ambiguous', `it could be ${first.name} or ${second.name}`)
   return first
-}
-
-/** Reports that people send by mistake: there is nothing wrong with them, but they name no lines. */
-function refuseWithoutLines({ keys, text }: Sample): void {
-  if (keys === undefined) return
-  const [top, second, third] = keys
-  if (top.has('result') && (third.has('scriptId') || /"scriptId"\s*:/.test(text))) {
-    throw new Problem(
-      'no_lines',
-      'raw V8 coverage has byte offsets and no lines: convert it where the sources are, for example with `c8 report --reporter=lcov`',
-    )
-  }
-  if (second.has('lines') && second.has('statements') && third.has('pct') && !second.has('statementMap')) {
-    throw new Problem(
-      'no_lines',
-      'a summary (coverage-summary.json) has no lines: send coverage-final.json or lcov.info of the same run',
-    )
-  }
 }
 
 function looksLike({ bytes, text, keys, xml }: Sample): string {

@@ -4,6 +4,7 @@ import type { Sample } from './detect.ts'
 import { join, sampleBytes, toSample, toUtf8 } from './detect.ts'
 import { chooseFormat } from './choose.ts'
 import type { FormatName } from './formats.ts'
+import { resolveImports } from './import-paths.ts'
 import type { PathOptions } from './paths.ts'
 import { createPathResolver } from './path-resolver.ts'
 import type { Reading } from './reading.ts'
@@ -14,6 +15,8 @@ import { createTally } from './tally.ts'
 export interface ReportOptions extends PathOptions {
   /** Overrides detection. */
   format?: string | undefined
+  /** Which of several suites in one report is meant; `*` for all together. */
+  section?: string | undefined
   /** Default 200,000. */
   maxFiles?: number | undefined
   /** Default 2,000,000. */
@@ -48,10 +51,12 @@ export async function openReport(
 
   const { sample, all } = await takeSample(toUtf8(chunks))
   const format = chooseFormat(sample, options.format)
-  const reading = await format.read(all, tally, refused)
+  if (options.section !== undefined && !('hasSections' in format))
+    throw new Problem('request_invalid', `a report of format ${format.name} has no sections to choose from`)
+  const reading = await format.read(all, tally, refused, options.section)
 
   const written = tally.written()
-  const resolved = resolver.resolve(written)
+  const resolved = resolver.resolve('paths' in format ? resolveImports(written, options) : written)
   const unresolved: ReportResult['unresolved'] = { count: 0, first: [] }
   for (let i = 0; i < resolved.length; i += 1) {
     const to = resolved[i]

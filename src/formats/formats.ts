@@ -1,12 +1,17 @@
+import { coveragePyDefinition, readCoveragePy } from './coverage-py.ts'
 import { cloverDefinition, readClover } from './clover.ts'
 import { coberturaDefinition, readCobertura } from './cobertura.ts'
 import type { Sample } from './detect.ts'
+import { eventsDefinition, readEvents } from './events.ts'
+import { goDefinition, readGoProfile } from './go-profile.ts'
 import { istanbulDefinition, readIstanbul } from './istanbul.ts'
 import { jacocoDefinition, readJacoco } from './jacoco.ts'
 import { lcovDefinition, readLcov } from './lcov.ts'
+import { llvmCovDefinition, readLlvmCov } from './llvm-cov.ts'
 import { opencoverDefinition, readOpenCover } from './opencover.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
+import { readSimplecov, simplecovDefinition } from './simplecov.ts'
 import type { Tally } from './tally.ts'
 
 /** One kind of report. A new one is an entry in `formats` and a file beside this one. */
@@ -18,7 +23,11 @@ interface Format {
   merge: 'sum' | 'max'
   /** By what stands in the report, never by its name. Two that are true for one report make it ambiguous. */
   detect(sample: Sample): boolean
-  read(chunks: AsyncIterable<Uint8Array>, tally: Tally, refused: RefusedList): Promise<Reading>
+  /** Files are named by import path of their package: see import-paths.ts. */
+  paths?: 'import'
+  /** Results of several suites may stand in one report: `section` names one, `*` all, and undefined is a question when there are several. */
+  hasSections?: true
+  read(chunks: AsyncIterable<Uint8Array>, tally: Tally, refused: RefusedList, section?: string): Promise<Reading>
 }
 
 /** The keys that make an object a FileCoverage; any of them may stand alone in the sample when one of the others is long. */
@@ -26,6 +35,9 @@ const ofFile = ['statementMap', 'fnMap', 'branchMap', 'inputSourceMap']
 
 /** Elements below the root of JaCoCo's report. */
 const ofJacoco = ['sessioninfo', 'group', 'package', 'counter']
+
+/** A mode, or a block, in the first line. */
+const goStart = /^\s*(?:mode: \w+|[^\n]+:\d+\.\d+,\d+\.\d+ \d+ \d+)[ \t\r]*(?:\n|$)/
 
 export const formats = [
   {
@@ -44,6 +56,54 @@ export const formats = [
       keys !== undefined &&
       (ofFile.some((key) => keys.some((atDepth) => atDepth.has(key))) || /^\s*\{\s*\}\s*$/.test(text)),
     read: readIstanbul,
+  },
+  {
+    name: 'coveragepy',
+    definition: coveragePyDefinition,
+    merge: 'max',
+    detect: ({ keys }) =>
+      keys !== undefined &&
+      keys[0].has('files') &&
+      (keys[1].has('show_contexts') || keys[2].has('executed_lines') || keys[2].has('missing_lines')),
+    read: readCoveragePy,
+  },
+  {
+    name: 'simplecov',
+    definition: simplecovDefinition,
+    merge: 'sum',
+    hasSections: true,
+    detect: ({ keys, text }) =>
+      keys !== undefined &&
+      (keys[1].has('simplecov_version') ||
+        (keys[0].has('files') && keys[2].has('filename') && keys[2].has('coverage')) ||
+        (keys[1].has('coverage') && !keys[0].has('meta') && /"coverage"\s*:\s*\{/.test(text))),
+    read: readSimplecov,
+  },
+  {
+    name: 'go',
+    definition: goDefinition,
+    merge: 'sum',
+    paths: 'import',
+    // Without its first line it is still known for what it is, and refused for that.
+    detect: ({ text }) => goStart.test(text),
+    read: readGoProfile,
+  },
+  {
+    name: 'llvmcov',
+    definition: llvmCovDefinition,
+    merge: 'sum',
+    detect: ({ keys, text }) =>
+      keys !== undefined &&
+      keys[0].has('data') &&
+      (keys[2].has('files') || keys[2].has('functions') || /"llvm\.coverage\.json\.export"/.test(text)),
+    read: readLlvmCov,
+  },
+  {
+    name: 'events',
+    definition: eventsDefinition,
+    merge: 'max',
+    detect: ({ keys, text }) => keys !== undefined && /^\s*\{[^\n]*"proofline\.events\.v\d+"/.test(text),
+    read: readEvents,
   },
   {
     name: 'cobertura',

@@ -1,4 +1,5 @@
 import { hashText, mix } from './fingerprint.ts'
+import { toObject } from './json.ts'
 import type { JsonCursor } from './json-cursor.ts'
 import { createCursor } from './json-cursor.ts'
 import { maxLine } from './tally.ts'
@@ -30,13 +31,6 @@ export interface Place {
   line: number
   /** Equal for equal places. */
   name: number
-}
-
-type Json = Readonly<Record<string, unknown>>
-
-/** JSON objects only; their keys are data and may be named like members of Object.prototype, which have none of the shapes looked for. */
-function toObject(value: unknown): Json | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined
 }
 
 const toNumber = (value: unknown): number => (typeof value === 'number' ? value : -1)

@@ -17,5 +17,7 @@ export interface Reading {
 export interface Declared {
   lines?: { found: number; executed: number }
   branches?: { found: number; covered: number }
+  /** Lines that the tool's configuration took out of what is counted. */
+  excluded?: number
   statements?: { found: number; covered: number }
 }

@@ -43,13 +43,15 @@ function withTrace(declaration: Declaration, traceparent: unknown): Declaration 
 }
 
 function toPart(query: PartQuery, { headers, body }: Pick<Call<typeof putPart>, 'headers' | 'body'>) {
-  const { name, format, strip, root } = query
+  const { name, format, strip, root, section } = query
   const contentDigest = headers['content-digest']
   return {
     name,
     format,
+    contentType: headers['content-type'],
     strip,
     root,
+    section,
     contentEncoding: headers['content-encoding'],
     contentDigest: typeof contentDigest === 'string' ? contentDigest : undefined,
     body,
@@ -57,7 +59,17 @@ function toPart(query: PartQuery, { headers, body }: Pick<Call<typeof putPart>, 
 }
 
 function splitPush(query: PushQuery): { run: string; declaration: Declaration; seal: SealRequest } {
-  const { run, name: _name, format: _format, strip: _strip, root: _root, outcome, tests, ...declaration } = query
+  const {
+    run,
+    name: _name,
+    format: _format,
+    strip: _strip,
+    root: _root,
+    section: _section,
+    outcome,
+    tests,
+    ...declaration
+  } = query
   return { run, declaration, seal: { outcome, tests: tests === undefined ? null : toTotals(tests) } }
 }
 

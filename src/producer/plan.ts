@@ -25,6 +25,7 @@ export interface PushOptions {
   commit?: string
   ref?: string
   format?: string
+  section?: string
   strip?: string
   root?: string
   stage?: string
@@ -115,7 +116,10 @@ async function planParts(
     names.set(name, file)
     // The folder of the checkout is told only where the report names it: it differs from machine to machine, and the part must not.
     const root = options.root ?? (artifact.mentions ? checkout?.folder : undefined)
-    parts.push({ artifact, query: { name, ...defined({ format: options.format, strip: options.strip, root }) } })
+    parts.push({
+      artifact,
+      query: { name, ...defined({ format: options.format, section: options.section, strip: options.strip, root }) },
+    })
   }
   return parts
 }

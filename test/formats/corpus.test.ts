@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { Description } from '../../src/formats/describe.ts'
 import { describeRefusal, describeReport, sumFiles } from '../../src/formats/describe.ts'
+import type { ReportOptions } from '../../src/formats/format.ts'
 import { printFiles, read } from './read.ts'
 
 /**
@@ -26,7 +27,12 @@ function open(name: string): Uint8Array {
   return name.endsWith('.gz') ? gunzipSync(bytes) : bytes
 }
 
-const describeFile = (name: string): Promise<Description> => read(open(name)).then(describeReport, describeRefusal)
+/** Of two runs of one file, which the manifest has together. */
+const joined = 'simplecov-codeclimate-legacy-merged.json'
+const optionsFor = (name: string): ReportOptions => (name === joined ? { section: '*' } : {})
+
+const describeFile = (name: string): Promise<Description> =>
+  read(open(name), optionsFor(name)).then(describeReport, describeRefusal)
 
 const numbersOf = ({ files, lines, branches }: Description): number[] => [
   files,
@@ -43,7 +49,7 @@ const expectedOf = (row: Record<string, string>): number[] =>
 
 const manifest = readTable('MANIFEST.tsv')
 /** Formats whose files of the manifest are all compared. */
-const ours = new Set(['lcov', 'istanbul', 'cobertura', 'jacoco', 'clover', 'opencover'])
+const ours = new Set('lcov istanbul cobertura jacoco clover opencover coveragepy go llvmcov simplecov'.split(' '))
 const isOurs = (row: Record<string, string>): boolean => ours.has(row['format'] ?? '')
 const named = (rows: Record<string, string>[]): [string, Record<string, string>][] =>
   rows.map((row) => [row['file'] ?? '', row])
@@ -80,6 +86,10 @@ describe.skipIf(!isHere)('the corpus', () => {
     ['lcov-grcov-not-an-info-file.info', 'report_unrecognized'],
     ['istanbul-duplicate-json-keys.json', 'duplicate_key'],
     ['v8-eslint-raw.json.gz', 'no_lines'],
+    ['llvmcov-cargo-all.json', 'no_lines'],
+    ['other-coveragepy-private-data-v3.json', 'no_lines'],
+    ['coveragepy-truncated.json', 'report_invalid'],
+    ['go-codacy-changed-package.out', 'report_invalid'],
     ['cobertura-coveralls-1byte.xml', 'report_empty'],
     ['cobertura-coveralls-oneline.xml', 'report_invalid'],
     ['cobertura-truncated.xml', 'report_invalid'],
@@ -101,6 +111,34 @@ describe.skipIf(!isHere)('the corpus', () => {
       expect([row['file'], (await describeFile(row['file'] ?? '')).lines.partial]).toEqual([row['file'], expected])
     }
     expect(rows.length > 10 || !isHere).toBe(true)
+  })
+
+  it('counts the statements of Go, and the regions and functions of llvm-cov, as these do', async () => {
+    const rows = manifest.filter(({ format = '', verdict }) => /^(?:go|llvmcov)$/.test(format) && verdict === 'accept')
+    for (const { file = '', extra = '{}' } of rows) {
+      const expected = JSON.parse(extra) as Record<string, number>
+      const { statements, regions, functions } = sumFiles((await read(open(file))).files)
+      const pairs = [statements ?? regions, functions].map((pair) => [pair?.found, pair?.covered])
+      const of = (found: string, hit: string): (number | undefined)[] => [expected[found] || undefined, expected[hit]]
+      if (file.startsWith('go'))
+        expect([file, pairs[0]]).toEqual([file, of('stmts_found', 'stmts_hit').map((n) => n || undefined)])
+      else expect([file, ...pairs]).toEqual([file, of('regions', 'regions_hit'), of('fn_found', 'fn_hit')])
+    }
+    expect(rows.length).toBe(isHere ? 10 : 0)
+  })
+
+  it('finds in coverage.py what that declares, and asks which suite of SimpleCov is meant', async () => {
+    for (const name of ['coveragepy-jinja-format3.json', 'coveragepy-jinja-contexts-small.json']) {
+      const { declared, files } = await read(open(name))
+      const { lines, branches } = sumFiles(files)
+      expect(declared).toMatchObject({
+        lines: { found: lines.found, executed: lines.covered + lines.partial },
+        branches,
+      })
+    }
+    expect((await read(open(joined)).then(describeReport, describeRefusal)).reason).toMatch(
+      /^report_ambiguous: .*"name-a", "name-b"/,
+    )
   })
 
   it('counts the sequence points of OpenCover as OpenCover does', async () => {
@@ -147,7 +185,7 @@ describe.skipIf(!isHere)('the corpus', () => {
       const bytes = open(name)
       const outcomes = await Promise.all(
         [1, 7, 4_096].map((size) =>
-          read(bytes, {}, size).then((result) => [result, printFiles(result)], describeRefusal),
+          read(bytes, optionsFor(name), size).then((result) => [result, printFiles(result)], describeRefusal),
         ),
       )
       for (const outcome of outcomes) expect(JSON.stringify(outcome)).toBe(JSON.stringify(outcomes[0]))

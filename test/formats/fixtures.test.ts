@@ -18,6 +18,10 @@ const tree = new Set(
     'greet/greet/words.py',
     'till/src/main/java/acme/till/Cart.java',
     'till/src/main/java/acme/till/Main.java',
+    'fare/go.mod',
+    'fare/fare.go',
+    'fare/zone/zone.go',
+    'stamp/lib/stamp.rb',
   ].map((path) => `test/programs/${path}`),
 )
 
@@ -49,7 +53,9 @@ const greetIntegration = [
 /** Two tools with two ideas of a line: JaCoCo sees instructions, also those of constructors nobody wrote, OpenClover statements. */
 const till = 'till/src/main/java/acme/till'
 
-const expected: [report: string, definition: string, files: string[]][] = [
+const ringClang = ['ring/src/main.c 6-8,13-17,19-24|9,18|10-12 17/20 1/1', 'ring/src/ring.c 4-10,13-20|| 4/4 2/2']
+
+const expected: [report: string, definition: string, files: string[], section?: string][] = [
   ['refund/unit/clover.xml', 'clover.istanbul@1', withoutFunctions(refundUnit)],
   ['refund/unit/cobertura-coverage.xml', 'cobertura.line@1', withoutFunctions(refundUnit)],
   ['refund/integration/clover.xml', 'clover.istanbul@1', withoutFunctions(refundIntegration)],
@@ -78,6 +84,51 @@ const expected: [report: string, definition: string, files: string[]][] = [
     'clover.statement@1',
     [`${till}/Cart.java 12-13,17-18,23|11,19| 2/4 3/3`, `${till}/Main.java 5-7,9,15|8,11|12-13 2/4 1/1`],
   ],
+  ['ring/unit/llvm-cov.json', 'llvm-cov.segment@1', ringClang.slice(1)],
+  ['ring/unit/llvm-cov.info', 'lcov.da@1', ringClang.slice(1)],
+  ['ring/integration/llvm-cov.json', 'llvm-cov.segment@1', ringClang],
+  ['ring/integration/llvm-cov.info', 'lcov.da@1', ringClang],
+  [
+    'greet/unit/coverage.json',
+    'coveragepy.statement@1',
+    [
+      'greet/greet/__init__.py || - -',
+      'greet/greet/__main__.py ||1,3,6-13,16 0/4 -',
+      'greet/greet/words.py 1,4-10|| 4/4 -',
+    ],
+  ],
+  [
+    'greet/integration/coverage.json',
+    'coveragepy.statement@1',
+    [
+      'greet/greet/__init__.py || - -',
+      'greet/greet/__main__.py 1,3,6-13,16|| 4/4 -',
+      'greet/greet/words.py 1,4-5,10|6,8|7,9 2/4 -',
+    ],
+  ],
+  [
+    'fare/unit/cover.out',
+    'go.block@1',
+    ['fare/fare.go 14-19,21,26|20|22-24,30-35,37,40-43,46-48 - -', 'fare/zone/zone.go 8-12|| - -'],
+  ],
+  [
+    'fare/integration/cover.out',
+    'go.block@1',
+    ['fare/fare.go 14-15,19-23,26,30-35,37,40-43|16|17-18,24,46-48 - -', 'fare/zone/zone.go 8-11||12 - -'],
+  ],
+  [
+    'stamp/resultset.json',
+    'simplecov.line@1',
+    ['stamp/lib/stamp.rb 4-5,7-9,12,21,23,30|13-14,17,22|15,25,31 4/9 -'],
+    'Unit',
+  ],
+  [
+    'stamp/resultset.json',
+    'simplecov.line@1',
+    ['stamp/lib/stamp.rb 4-5,7-9,12-15,21,30|17|22-23,25,31 5/9 -'],
+    'Integration',
+  ],
+  ['stamp/resultset.json', 'simplecov.line@1', ['stamp/lib/stamp.rb 4-5,7-9,12-15,17,21,23,30|22|25,31 7/9 -'], '*'],
   ['refund/unit/coverage-final.json', 'istanbul.statement@1', refundUnit],
   ['refund/unit/lcov.info', 'lcov.da@1', refundUnit],
   ['refund/integration/coverage-final.json', 'istanbul.statement@1', refundIntegration],
@@ -89,8 +140,8 @@ const expected: [report: string, definition: string, files: string[]][] = [
 ]
 
 describe('what real tools say about our programs', () => {
-  it.each(expected)('%s', async (report, definition, files) => {
-    const result = await read(readFileSync(new URL(report, folder)), { tree })
+  it.each(expected)('%s', async (report, definition, files, section) => {
+    const result = await read(readFileSync(new URL(report, folder)), { tree, section })
     expect(printFiles(result)).toEqual(files.map((file) => `test/programs/${file}`))
     expect(result).toMatchObject({ definition, unresolved: { count: 0 }, refused: { count: 0 } })
     expect(result.incomplete).toBeUndefined()
@@ -119,9 +170,9 @@ describe('what real tools say about our programs', () => {
 
   it('is all read, and names no machine', () => {
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-    const reports = files.filter(({ name }) => name !== 'junit.xml')
+    const reports = files.filter(({ name }) => !['junit.xml', 'func.txt', 'last_run.json'].includes(name))
     // And the one that is not read, and the one made by hand.
-    expect(reports).toHaveLength(expected.length + 2)
+    expect(reports).toHaveLength(new Set(expected.map(([report]) => report)).size + 2)
     for (const { parentPath, name } of files) {
       const absolute =
         readFileSync(`${parentPath}/${name}`, 'utf8').match(
@@ -129,5 +180,23 @@ describe('what real tools say about our programs', () => {
         ) ?? []
       expect(absolute.filter((place) => place !== '/builds/acme/app')).toEqual([])
     }
+  })
+
+  it.each(['unit', 'integration'])('has the statements that go tool cover counts: fare/%s', async (kind) => {
+    const result = await read(readFileSync(new URL(`fare/${kind}/cover.out`, folder)), { tree })
+    const { found, covered } = sumFiles(result.files).statements ?? { found: 0, covered: 0 }
+    const printed = readFileSync(new URL(`fare/${kind}/func.txt`, folder), 'utf8')
+    expect(`${((100 * covered) / found).toFixed(1)}%`).toBe(/\(statements\)\s+(\S+)/.exec(printed)?.[1])
+  })
+
+  it('has the percentages of SimpleCov, but for the two lines between nocov marks, which a resultset does not know', async () => {
+    const result = await read(readFileSync(new URL('stamp/resultset.json', folder)), { tree, section: '*' })
+    const { lines, branches } = sumFiles(result.files)
+    const printed = JSON.parse(readFileSync(new URL('stamp/last_run.json', folder), 'utf8')) as { result: object }
+    const percent = (part: number, of: number): number => Math.floor((10_000 * part) / of) / 100
+    expect(printed.result).toEqual({
+      line: percent(lines.covered + lines.partial - 1, lines.found - 2),
+      branch: percent(branches?.covered ?? 0, branches?.found ?? 0),
+    })
   })
 })

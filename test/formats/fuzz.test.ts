@@ -13,6 +13,10 @@ const seeds = [
   'till/integration/jacoco.xml',
   'till/integration/clover.xml',
   'handmade/opencover.xml',
+  'greet/unit/coverage.json',
+  'ring/unit/llvm-cov.json',
+  'fare/unit/cover.out',
+  'stamp/resultset.json',
 ]
 
 /** mulberry32 */
@@ -45,6 +49,10 @@ const spices = [
   'BRDA:',
   'FN:',
   'end_of_record\n',
+  'mode: set\n',
+  'null',
+  'true',
+  '[1,2]',
   '99999999999999999999',
   '-1',
   '1e400',
