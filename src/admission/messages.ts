@@ -2,8 +2,8 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Declared } from '../formats/reading.ts'
 import type { PackedSegment } from '../ledger/segments.ts'
 import type { ProblemCode } from '../record/problem.ts'
-import type { RunContext } from '../record/coverage.ts'
-import type { Totals } from '../record/run.ts'
+import type { Metric, RunContext } from '../record/coverage.ts'
+import type { Totals } from '../record/totals.ts'
 import type { AnnouncedDigest, Encoding } from './body-headers.ts'
 
 /** What the HTTP thread and a parse worker say to each other about one body. One port a job; nothing else is shared. */
@@ -35,6 +35,7 @@ export interface ParseSummary {
   sha256: string
   bytes: number
   format: string
+  metric: Metric
   definition: string
   tool: { name: string; version?: string } | null
   incomplete: string | null

@@ -6,9 +6,9 @@ import { type ReportResult, openReport } from '../formats/format.ts'
 import { type PackedSegment, maxSegmentBytes, maxSegmentRecords, packSegment } from '../ledger/segments.ts'
 import { createArtifacts } from '../objects/objects.ts'
 import { createFolderObjects } from '../objects/folder.ts'
-import { type FileCoverage, type RunContext, coveragePayloads } from '../record/coverage.ts'
+import { type RunContext, coveragePayloads } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
-import type { Totals } from '../record/run.ts'
+import { type Totals, addTotals, noTotals, totalsOf } from '../record/totals.ts'
 import {
   type FromWorker,
   type Link,
@@ -156,12 +156,12 @@ function readTree(payloads: readonly Uint8Array[]): Map<string, string> {
 
 /** Sums over all files; keeps their payloads when they fit. */
 function countFiles(report: ReportResult, run: RunContext): { totals: Totals; kept: Uint8Array[] | undefined } {
-  const totals: Totals = { files: 0, lines: { found: 0, covered: 0, partial: 0, missed: 0 } }
+  let totals = noTotals(report.metric)
   let kept: Uint8Array[] | undefined = []
   let bytes = 0
   let ordinal = 0
   for (const file of report.files) {
-    addFile(totals, file)
+    totals = addTotals(totals, totalsOf(file))
     const payloads = coveragePayloads(file, run, ordinal)
     ordinal += payloads.length
     for (const payload of payloads) bytes += payload.length
@@ -169,27 +169,6 @@ function countFiles(report: ReportResult, run: RunContext): { totals: Totals; ke
     kept?.push(...payloads)
   }
   return { totals, kept }
-}
-
-function addFile(totals: Totals, file: FileCoverage): void {
-  const count = (ranges: ArrayLike<number>): number => {
-    let lines = 0
-    for (let i = 0; i + 1 < ranges.length; i += 2) lines += (ranges[i + 1] ?? 0) - (ranges[i] ?? 0) + 1
-    return lines
-  }
-  const [covered, partial, missed] = [count(file.covered), count(file.partial), count(file.missed)]
-  totals.files++
-  totals.lines.found += covered + partial + missed
-  totals.lines.covered += covered
-  totals.lines.partial += partial
-  totals.lines.missed += missed
-  for (const name of ['branches', 'functions'] as const) {
-    const of = file[name]
-    if (of === undefined) continue
-    const sum = (totals[name] ??= { found: 0, covered: 0 })
-    sum.found += of.found
-    sum.covered += of.covered
-  }
 }
 
 function* payloadsOf(report: ReportResult, run: RunContext): Generator<Uint8Array> {
@@ -249,6 +228,7 @@ function summaryOf(report: ReportResult, recomputed: Totals, sha256: string, byt
     sha256,
     bytes,
     format: report.format,
+    metric: report.metric,
     definition: report.definition,
     tool: report.tool ?? null,
     incomplete: report.incomplete ?? null,

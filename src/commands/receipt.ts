@@ -1,4 +1,4 @@
-import type { Counts, PartReceipt, SealReceipt } from '../api/runs.ts'
+import type { Counts, LineCounts, PartReceipt, SealReceipt } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
 import type { Client } from '../producer/client.ts'
 import type { Uploaded } from '../producer/upload.ts'
@@ -121,7 +121,9 @@ function sealRows(seal: SealReceipt): string[][] {
   ]
 }
 
-function printCounts({ lines, branches, functions }: Counts): string {
+function printCounts(counts: Counts): string {
+  if ('mutants' in counts) return printMutants(counts)
+  const { lines, branches, functions } = counts
   const { found, covered, partial = 0, missed = found - covered - partial } = lines
   const split = partial === 0 ? '' : ` (${covered} covered, ${partial} partial)`
   return [
@@ -130,19 +132,28 @@ function printCounts({ lines, branches, functions }: Counts): string {
   ].join('; ')
 }
 
+function printMutants({ mutants, mutated_lines }: Extract<Counts, { mutants: object }>): string {
+  const { found, detected, undetected, ...statuses } = mutants
+  const by = Object.entries(statuses).map(([status, count]) => `${count} ${status}`)
+  return `${found} mutants on ${mutated_lines.found} lines: ${detected} detected, ${undetected} undetected (${by.join(', ')})`
+}
+
 /** What the report says of itself stands beside what its lines add up to; where they disagree both are on record. */
 function printDeclared({ declared, recomputed }: PartReceipt['totals']): string {
   if (declared === null) return 'nothing'
   const { lines, branches } = declared
-  const { found, covered, partial = 0 } = recomputed.lines
-  const differs = lines !== undefined && (lines.found !== found || lines.executed !== covered + partial)
+  const differs = lines !== undefined && 'lines' in recomputed && isDifferent(lines, recomputed)
   const said = [lines && `${lines.found} lines: ${lines.executed} executed`, ...printPairs({ branches })]
     .filter(Boolean)
     .join('; ')
   return `${said || 'nothing'}${differs ? ' (differs)' : ''}`
 }
 
-function printPairs({ branches, functions }: Pick<Counts, 'branches' | 'functions'>): string[] {
+function isDifferent(said: { found: number; executed: number }, { lines }: LineCounts): boolean {
+  return said.found !== lines.found || said.executed !== lines.covered + (lines.partial ?? 0)
+}
+
+function printPairs({ branches, functions }: Pick<LineCounts, 'branches' | 'functions'>): string[] {
   return [
     branches && `${branches.covered}/${branches.found} branches`,
     functions && `${functions.covered}/${functions.found} functions`,

@@ -1,26 +1,39 @@
-import type { FileCoverage } from '../record/coverage.ts'
+import type { FileCoverage, Metric } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
 import type { Sample } from './detect.ts'
 import { join, sampleBytes, toSample, toUtf8 } from './detect.ts'
 import { istanbulDefinition, readIstanbul } from './istanbul.ts'
 import { lcovDefinition, readLcov } from './lcov.ts'
-import type { PathOptions } from './paths.ts'
+import type { MutantTally } from './mutant-tally.ts'
+import { createMutantTally } from './mutant-tally.ts'
+import type { PathOptions, WrittenPath } from './paths.ts'
 import { createPathResolver } from './paths.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
+import { readStryker, strykerDefinition } from './stryker.ts'
 import type { Tally } from './tally.ts'
 import { createTally } from './tally.ts'
 
 /** One kind of report. A new one is a line in `formats` and a file beside this one. */
-interface Format {
+type Format = LineFormat | MutationFormat
+
+interface AnyFormat {
   name: string
   /** Of its usual dialect; a reading may name another. */
   definition: string
+  detect(sample: Sample): boolean
+}
+
+interface LineFormat extends AnyFormat {
   /** What two observations of one line in one report mean, as its tools define it. On states both are "or": see tally.ts. */
   merge: 'sum' | 'max'
-  detect(sample: Sample): boolean
   read(chunks: AsyncIterable<Uint8Array>, tally: Tally, refused: RefusedList): Promise<Reading>
+}
+
+/** Its mutants count one by one, and are never a matter of lines executed. */
+interface MutationFormat extends AnyFormat {
+  readMutants(chunks: AsyncIterable<Uint8Array>, tally: MutantTally, refused: RefusedList): Promise<Reading>
 }
 
 /** The keys that make an object a FileCoverage; any of them may stand alone in the sample when one of the others is long. */
@@ -43,6 +56,16 @@ const formats = [
       (ofFile.some((key) => keys.some((atDepth) => atDepth.has(key))) || /^\s*\{\s*\}\s*$/.test(text)),
     read: readIstanbul,
   },
+  {
+    name: 'stryker',
+    definition: strykerDefinition,
+    // Where the first file is longer than the sample, its mutants may not be in sight.
+    detect: ({ keys }) =>
+      keys !== undefined &&
+      ((keys[0].has('schemaVersion') && (keys[0].has('thresholds') || keys[0].has('files'))) ||
+        (keys[0].has('files') && (keys[2].has('mutants') || keys[2].has('source')))),
+    readMutants: readStryker,
+  },
 ] as const satisfies Format[]
 
 export type FormatName = (typeof formats)[number]['name']
@@ -59,6 +82,7 @@ export interface ReportOptions extends PathOptions {
 
 export interface ReportResult extends Reading {
   format: FormatName
+  metric: Metric
   /** Records and files of the report that were not taken, with the reason. */
   refused: RefusedList
   /** Paths that are kept as written because they were not found in the repository; the first twenty. */
@@ -81,11 +105,21 @@ export async function openReport(
   const refused: RefusedList = { count: 0, first: [] }
   const resolver = createPathResolver(options)
   const limits = { maxFiles: options.maxFiles ?? 200_000, maxLinesPerFile: options.maxLinesPerFile ?? 2_000_000 }
-  const tally = createTally(limits, (path) => resolver.refusal(path), refused)
+  const refusal = (path: WrittenPath): string | undefined => resolver.refusal(path)
 
   const { sample, all } = await takeSample(toUtf8(chunks))
   const format = chooseFormat(sample, options.format)
-  const reading = await format.read(all, tally, refused)
+  let reading: Reading
+  let tally: Pick<Tally | MutantTally, 'written' | 'files'>
+  if ('readMutants' in format) {
+    const mutants = createMutantTally(limits, refusal, refused)
+    reading = await format.readMutants(all, mutants, refused)
+    tally = mutants
+  } else {
+    const lines = createTally(limits, refusal, refused)
+    reading = await format.read(all, lines, refused)
+    tally = lines
+  }
 
   const written = tally.written()
   const resolved = resolver.resolve(written)
@@ -99,7 +133,7 @@ export async function openReport(
       if (unresolved.first.length < 20) unresolved.first.push(to.path)
     }
   }
-  if (written.length === 0 && reading.incomplete === undefined) {
+  if (written.length === 0 && reading.incomplete === undefined && reading.saysEmpty !== true) {
     const first = refused.first.find(({ reason }) => reason.startsWith('the path'))
     if (first !== undefined)
       throw new Problem('path_invalid', `${first.reason}: ${first.where}`, { extra: { refused } })
@@ -108,6 +142,7 @@ export async function openReport(
   return {
     ...reading,
     format: format.name,
+    metric: 'readMutants' in format ? 'mutation' : 'line',
     refused,
     unresolved,
     files: tally.files(resolved, reading.definition),

@@ -1,4 +1,4 @@
-import type { FileCoverage } from '../record/coverage.ts'
+import type { LineCoverage } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
 import { addBitsNear } from './bit-rows.ts'
 import { addFunction, toFunctionName } from './function-set.ts'
@@ -45,7 +45,7 @@ export interface Tally {
   /** Ends the last section. Paths as written, in the order of their first appearance. Throws Problem('too_many_lines'). */
   written(): readonly WrittenPath[]
   /** After `written`: one entry a path, in ascending order of path (UTF-16 units). `resolved` answers `written()` one by one; undefined leaves a file out. */
-  files(resolved: readonly (ResolvedPath | undefined)[], definition: string): Iterable<FileCoverage>
+  files(resolved: readonly (ResolvedPath | undefined)[], definition: string): Iterable<LineCoverage>
 }
 
 export interface TallyLimits {
@@ -219,16 +219,16 @@ export function createTally(
 }
 
 /** Positions of those that are not undefined. */
-function sortByPath(resolved: readonly (ResolvedPath | undefined)[]): readonly number[] {
+export function sortByPath(resolved: readonly (ResolvedPath | undefined)[]): readonly number[] {
   const order: number[] = []
   for (let i = 0; i < resolved.length; i += 1) if (resolved[i] !== undefined) order.push(i)
   const pathOf = (i: number): string => resolved[i]?.path ?? ''
   return order.sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : pathOf(a) > pathOf(b) ? 1 : 0))
 }
 
-function toCoverage(to: ResolvedPath, known: Unpacked, definition: string): FileCoverage {
+function toCoverage(to: ResolvedPath, known: Unpacked, definition: string): LineCoverage {
   const { covered, partial, missed, branches, functions } = known
-  const file: FileCoverage = { path: to.path, metric: 'line', definition, covered, partial, missed }
+  const file: LineCoverage = { path: to.path, metric: 'line', definition, covered, partial, missed }
   if (to.blob !== undefined) file.blob = to.blob
   if (to.unresolved) file.unresolved = true
   if (branches.found > 0) file.branches = branches

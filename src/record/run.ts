@@ -3,26 +3,6 @@ import { type LedgerName, type RecordKind, type TestType, maxPayloadBytes } from
 
 /** Payloads of what makes up a run, in the key order of their schemas. Absent is left out; `null` says that something is known to be missing. */
 
-export interface Lines {
-  found: number
-  covered: number
-  partial: number
-  missed: number
-}
-
-export interface Pair {
-  found: number
-  covered: number
-}
-
-/** Sums over the files of a part, or over the parts of a run with one measure. */
-export interface Totals {
-  files: number
-  lines: Lines
-  branches?: Pair | undefined
-  functions?: Pair | undefined
-}
-
 /** Who pushes, as it was verified: no names, no e-mail addresses. */
 export interface By {
   method: string

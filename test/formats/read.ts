@@ -30,8 +30,13 @@ export async function refusalOf(report: string | Uint8Array, options: ReportOpti
   throw outcome instanceof Error ? outcome : new Error('the report was taken')
 }
 
-/** A file in one line: `path covered|partial|missed branches functions`, for comparison by eye. */
+/**
+ * A file in one line, for comparison by eye: `path covered|partial|missed branches functions`, or
+ * `path detected|survived|uncovered|undecided {counts of mutants}`.
+ */
 export function printFile(file: FileCoverage): string {
+  if (file.metric === 'mutation')
+    return `${file.path} ${[file.detected, file.survived, file.uncovered, file.undecided].map(printLines).join('|')} ${JSON.stringify(file.mutants)}`
   const pair = (counts: { found: number; covered: number } | undefined): string =>
     counts === undefined ? '-' : `${counts.covered}/${counts.found}`
   return `${file.path} ${printLines(file.covered)}|${printLines(file.partial)}|${printLines(file.missed)} ${pair(file.branches)} ${pair(file.functions)}`
