@@ -3,7 +3,7 @@ import type { Declared } from '../formats/reading.ts'
 import type { PackedSegment } from '../ledger/segments.ts'
 import type { ProblemCode } from '../record/problem.ts'
 import type { Metric, RunContext } from '../record/coverage.ts'
-import type { Totals } from '../record/totals.ts'
+import type { Totals } from '../record/run.ts'
 import type { AnnouncedDigest, Encoding } from './body-headers.ts'
 
 /** What the HTTP thread and a parse worker say to each other about one body. One port a job; nothing else is shared. */

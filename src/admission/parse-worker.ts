@@ -8,7 +8,8 @@ import { createArtifacts } from '../objects/objects.ts'
 import { createFolderObjects } from '../objects/folder.ts'
 import { type RunContext, coveragePayloads } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
-import { type Totals, addTotals, noTotals, totalsOf } from '../record/totals.ts'
+import type { Totals } from '../record/run.ts'
+import { addTotals, noTotals, totalsOf } from '../record/totals.ts'
 import {
   type FromWorker,
   type Link,

@@ -3,7 +3,8 @@ import type { Declaration, SealRequest } from '../api/runs.ts'
 import type { RunView } from '../ledger/decide.ts'
 import { Problem } from '../record/problem.ts'
 import type { Metric } from '../record/coverage.ts'
-import { type Totals, addTotals } from '../record/totals.ts'
+import type { Totals } from '../record/run.ts'
+import { addTotals } from '../record/totals.ts'
 
 /** Pure: the keys of a run, what clients assert, and what may happen to a run as it stands at the head. */
 

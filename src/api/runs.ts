@@ -83,6 +83,8 @@ const lineCounts = z.object({
   functions: pair.optional(),
   statements: pair.optional(),
   regions: pair.optional(),
+  mcdc: pair.optional(),
+  calls: pair.optional(),
 })
 /** Of metric `mutation`: never added to lines. */
 const mutationCounts = z.object({

@@ -1,5 +1,6 @@
 import type { Counts, LineCounts, PartReceipt, SealReceipt } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
+import { pairKinds } from '../record/run.ts'
 import type { Client } from '../producer/client.ts'
 import type { Uploaded } from '../producer/upload.ts'
 import { oneLine, printTable } from './terminal.ts'
@@ -123,13 +124,10 @@ function sealRows(seal: SealReceipt): string[][] {
 
 function printCounts(counts: Counts): string {
   if ('mutants' in counts) return printMutants(counts)
-  const { lines, branches, functions } = counts
+  const { lines, ...pairs } = counts
   const { found, covered, partial = 0, missed = found - covered - partial } = lines
   const split = partial === 0 ? '' : ` (${covered} covered, ${partial} partial)`
-  return [
-    `${found} lines: ${covered + partial} executed${split}, ${missed} missed`,
-    ...printPairs({ branches, functions }),
-  ].join('; ')
+  return [`${found} lines: ${covered + partial} executed${split}, ${missed} missed`, ...printPairs(pairs)].join('; ')
 }
 
 function printMutants({ mutants, mutated_lines }: Extract<Counts, { mutants: object }>): string {
@@ -153,9 +151,9 @@ function isDifferent(said: { found: number; executed: number }, { lines }: LineC
   return said.found !== lines.found || said.executed !== lines.covered + (lines.partial ?? 0)
 }
 
-function printPairs({ branches, functions }: Pick<LineCounts, 'branches' | 'functions'>): string[] {
-  return [
-    branches && `${branches.covered}/${branches.found} branches`,
-    functions && `${functions.covered}/${functions.found} functions`,
-  ].filter((text) => text !== undefined)
+function printPairs(counts: Pick<LineCounts, (typeof pairKinds)[number]>): string[] {
+  return pairKinds.flatMap((kind) => {
+    const pair = counts[kind]
+    return pair === undefined ? [] : [`${pair.covered}/${pair.found} ${kind}`]
+  })
 }

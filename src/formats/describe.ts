@@ -1,7 +1,6 @@
-import type { Pair } from '../record/coverage.ts'
 import type { MutatedLines, Mutants } from '../record/mutants.ts'
 import { Problem } from '../record/problem.ts'
-import type { Lines } from '../record/totals.ts'
+import type { Lines, Pair } from '../record/run.ts'
 import { sumFiles } from '../record/totals.ts'
 import type { ReportResult } from './format.ts'
 

@@ -128,7 +128,8 @@ function toCoverage(to: ResolvedPath, same: readonly OfFile[], definition: strin
   const counts = new Float64Array(mutantStatuses.length)
   let lines = same[0]?.lines ?? new Float64Array(0)
   for (const [i, of] of same.entries()) {
-    for (let place = 0; place < counts.length; place += 1) counts[place] = (counts[place] ?? 0) + (of.counts[place] ?? 0)
+    for (let place = 0; place < counts.length; place += 1)
+      counts[place] = (counts[place] ?? 0) + (of.counts[place] ?? 0)
     if (i > 0) lines = toDistinct(lines, of.lines)
   }
   const sets: number[][] = [[], [], [], []]

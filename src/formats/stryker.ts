@@ -1,4 +1,5 @@
 import type { MutantStatus } from '../record/mutants.ts'
+import type { Sample } from './detect.ts'
 import type { JsonCursor } from './json-cursor.ts'
 import { createCursor } from './json-cursor.ts'
 import { invalid, parseJson, quoted } from './json.ts'
@@ -27,6 +28,16 @@ const statuses: ReadonlyMap<unknown, MutantStatus> = new Map<unknown, MutantStat
   ['Ignored', 'ignored'],
   ['Pending', 'pending'],
 ])
+
+/** Where the source of the first file is longer than the sample, no mutant may be in sight. */
+export function looksLikeStryker({ keys }: Sample): boolean {
+  if (keys === undefined) return false
+  const [top, , third] = keys
+  return (
+    (top.has('schemaVersion') && (top.has('thresholds') || top.has('files'))) ||
+    (top.has('files') && (third.has('mutants') || third.has('source')))
+  )
+}
 
 /** Throws Problem('report_invalid', 'duplicate_key') and what `tally` throws. */
 export async function readStryker(
@@ -92,7 +103,7 @@ export async function readStryker(
   if (version !== undefined && !/^[12](?:\.|$)/.test(version))
     throw invalid(`the mutation testing report schema ${quoted(version)} is not known; 1 and 2 are`)
   const reading: Reading = { definition: strykerDefinition, testNames: [] }
-  if (files === 0) reading.saysEmpty = true
+  if (files === 0) reading.isEmpty = true
   if (tool !== undefined) reading.tool = tool
   if (pending > 0) reading.incomplete = `${pending} mutants are pending: the report was written before the run ended`
   return reading

@@ -1,9 +1,11 @@
 import type { LineCoverage } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
+import type { UnitKind } from '../record/run.ts'
+import { unitKinds } from '../record/run.ts'
 import { addBitsNear } from './bit-rows.ts'
 import { addFunction, toFunctionName } from './function-set.ts'
 import { addPage, countLines, pageWidth, sortPages } from './line-pages.ts'
-import { clearObserved, createObserved, isEmpty, sortObserved } from './observed.ts'
+import { clearObserved, createObserved, isEmpty, sortObserved, waysBlock } from './observed.ts'
 import type { Unpacked } from './packed.ts'
 import { maxPackedBytes, nothing, packInto, readPacked, unpackInto } from './packed.ts'
 import type { ResolvedPath, WrittenPath } from './paths.ts'
@@ -38,6 +40,13 @@ export interface Tally {
   branches(line: number, block: number, page: number, found: number, taken: number): void
   /** One way out of `line`. */
   branch(line: number, block: number, branch: number, taken: boolean): void
+  /**
+   * Ways through `line` that are no branches (its instructions, the blocks or regions on it), numbered from 32 * `page` on, one a bit: when one of them was
+   * not taken, an executed line is partial. They are counted nowhere.
+   */
+  ways(line: number, page: number, found: number, taken: number): void
+  /** Statements and the like: those called `name` from 32 * `page` on, one a bit. Only how many there are is told, and how many are covered. */
+  units(kind: UnitKind, name: number, page: number, found: number, covered: number): void
   /** A function, by any two 32-bit integers that name it; `called` is 1 or 0. */
   callable(a: number, b: number, called: number): void
   /** Forgets everything since `open`, also the file when it was new. Throws Problem('too_many_lines') all the same. */
@@ -93,7 +102,8 @@ export function createTally(
   }
 
   function addBranches(line: number, block: number, page: number, found: number, taken: number): void {
-    addBitsNear(observed.branches, line, block, page, found, taken)
+    // Names made from bytes may be any number: the one that is reserved stands for its neighbour.
+    addBitsNear(observed.branches, line, block === waysBlock ? block + 1 : block, page, found, taken)
   }
 
   function limitLines(of: number): void {
@@ -175,6 +185,9 @@ export function createTally(
       const bit = 1 << (branch & 31)
       addBranches(line, block, branch >>> 5, bit, taken ? bit : 0)
     },
+    ways: (line, page, found, taken) => addBitsNear(observed.branches, line, waysBlock, page, found, taken),
+    units: (kind, name, page, found, covered) =>
+      addBitsNear(observed.units, unitKinds.indexOf(kind), name, page, found, covered),
     callable: (a, b, called) => addFunction(observed.functions, toFunctionName(a, b), called),
     drop() {
       limitLines(file)
@@ -227,11 +240,12 @@ export function sortByPath(resolved: readonly (ResolvedPath | undefined)[]): rea
 }
 
 function toCoverage(to: ResolvedPath, known: Unpacked, definition: string): LineCoverage {
-  const { covered, partial, missed, branches, functions } = known
+  const { covered, partial, missed, branches, functions, units } = known
   const file: LineCoverage = { path: to.path, metric: 'line', definition, covered, partial, missed }
   if (to.blob !== undefined) file.blob = to.blob
   if (to.unresolved) file.unresolved = true
   if (branches.found > 0) file.branches = branches
   if (functions.found > 0) file.functions = functions
+  for (const [kind, pair] of units) file[kind] = pair
   return file
 }

@@ -4,7 +4,8 @@ import type { MutatedLines, Mutants } from './mutants.ts'
 import { Problem } from './problem.ts'
 import { putBytes, putLines, putNumber, putPlainString, putText } from './put.ts'
 import { maxPayloadBytes } from './record.ts'
-import type { RunIdentity } from './run.ts'
+import type { Pair, RunIdentity } from './run.ts'
+import { unitKinds } from './run.ts'
 import type { LineSets } from './windows.ts'
 import { cutWindows } from './windows.ts'
 
@@ -22,11 +23,6 @@ interface OfFile {
   definition: string
 }
 
-export interface Pair {
-  found: number
-  covered: number
-}
-
 /** `covered`, `partial` and `missed` are disjoint. */
 export interface LineCoverage extends OfFile {
   metric: 'line'
@@ -36,6 +32,11 @@ export interface LineCoverage extends OfFile {
   missed: LineRanges
   branches?: Pair
   functions?: Pair
+  /** What else the format counts, each only where it does. */
+  statements?: Pair
+  regions?: Pair
+  mcdc?: Pair
+  calls?: Pair
 }
 
 /** Lines that have at least one mutant that was detected, survived, was reached by no test, or got no verdict: a line may be in several. */
@@ -154,8 +155,8 @@ function toFixed(run: RunContext): Fixed {
  * `maxPayloadBytes`. The record `i` has ordinal `ordinal + i`, so the next file's is `ordinal + <length of the answer>`. Payloads are views of larger
  * arrays, several of one: copy one that is to be kept while the others go, or that is to be transferred.
  *
- * Counts of lines in a window are those of the window, so that records sum up; branches, functions and mutants belong to the file and stand
- * in its first record only. Key order: DESIGN.md section 3. Throws Problem('record_too_large') for a path or part over 1,024 bytes or another string over 256, and
+ * Counts of lines in a window are those of the window, so that records sum up; branches, functions, mutants and the like belong to the file and
+ * stand in its first record only. Key order: DESIGN.md section 3. Throws Problem('record_too_large') for a path or part over 1,024 bytes or another string over 256, and
  * when all of them together leave no room for the lines.
  */
 export function coveragePayloads(file: FileCoverage, run: RunContext, ordinal: number): Uint8Array[] {
@@ -196,7 +197,14 @@ function take(length: number): Uint8Array {
 }
 
 /** Prints a record with these lines behind what was taken. Answers its length; when that is over `maxPayloadBytes`, it is not whole. */
-function print(fixed: Fixed, file: FileCoverage, sets: LineSets, ordinal: number, window: string, isFirst = true): number {
+function print(
+  fixed: Fixed,
+  file: FileCoverage,
+  sets: LineSets,
+  ordinal: number,
+  window: string,
+  isFirst = true,
+): number {
   if (used + roomBytes > block.length) {
     block = new Uint8Array(blockBytes)
     used = 0
@@ -210,6 +218,10 @@ function print(fixed: Fixed, file: FileCoverage, sets: LineSets, ordinal: number
     at = putCounts(to, at, sets)
     if (isFirst && file.branches !== undefined) at = putPair(to, at, 'branches', file.branches)
     if (isFirst && file.functions !== undefined) at = putPair(to, at, 'functions', file.functions)
+    for (const kind of isFirst ? unitKinds : []) {
+      const units = file[kind]
+      if (units !== undefined) at = putPair(to, at, kind, units)
+    }
   } else {
     at = putText(to, at, `,"mutated_lines":${JSON.stringify(mutatedLines(sets))}`)
     if (isFirst) at = putText(to, at, `,"mutants":${JSON.stringify(file.mutants)}`)
@@ -217,8 +229,7 @@ function print(fixed: Fixed, file: FileCoverage, sets: LineSets, ordinal: number
   at = putText(to, putBytes(to, at, fixed.tail), window)
   const limit = used + maxPayloadBytes
   const keys = setKeys[file.metric]
-  for (let i = 0; i < keys.length; i += 1)
-    at = putLines(to, putText(to, at, keys[i] ?? ''), sets[i] ?? noLines, limit)
+  for (let i = 0; i < keys.length; i += 1) at = putLines(to, putText(to, at, keys[i] ?? ''), sets[i] ?? noLines, limit)
   return putText(to, at, '"}}') - used
 }
 

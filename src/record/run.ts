@@ -1,7 +1,40 @@
+import type { MutatedLines, Mutants } from './mutants.ts'
 import { sha256Hex } from './sha256.ts'
 import { type LedgerName, type RecordKind, type TestType, maxPayloadBytes } from './record.ts'
 
 /** Payloads of what makes up a run, in the key order of their schemas. Absent is left out; `null` says that something is known to be missing. */
+
+export interface Lines {
+  found: number
+  covered: number
+  partial: number
+  missed: number
+}
+
+export interface Pair {
+  found: number
+  covered: number
+}
+
+/** What some formats count beside lines, branches and functions, in the order in which records name them. */
+export const unitKinds = ['statements', 'regions', 'mcdc', 'calls'] as const
+export type UnitKind = (typeof unitKinds)[number]
+export const pairKinds = ['branches', 'functions', ...unitKinds] as const
+
+/** Sums over the files of a part, or over the parts of a run with one measure. */
+export type Totals = LineTotals | MutationTotals
+
+/** What no file has is absent: then the report does not tell. */
+export interface LineTotals extends Partial<Record<(typeof pairKinds)[number], Pair | undefined>> {
+  files: number
+  lines: Lines
+}
+
+export interface MutationTotals {
+  files: number
+  mutated_lines: MutatedLines
+  mutants: Mutants
+}
 
 /** Who pushes, as it was verified: no names, no e-mail addresses. */
 export interface By {

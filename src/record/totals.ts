@@ -1,32 +1,11 @@
-import type { FileCoverage, Metric, MutationCoverage, Pair } from './coverage.ts'
+import type { FileCoverage, Metric } from './coverage.ts'
 import { countMutatedLines } from './coverage.ts'
 import { countLines } from './lines.ts'
-import type { MutatedLines, Mutants } from './mutants.ts'
 import { addMutants, addMutatedLines, toMutants } from './mutants.ts'
+import type { LineTotals, Pair, Totals } from './run.ts'
+import { pairKinds } from './run.ts'
 
-export interface Lines {
-  found: number
-  covered: number
-  partial: number
-  missed: number
-}
-
-/** Sums over the files of a part, or over the parts of a run with one measure. */
-export type Totals = LineTotals | MutationTotals
-
-/** Branches and functions are absent while no file has any: then the report does not tell. */
-export interface LineTotals {
-  files: number
-  lines: Lines
-  branches?: Pair | undefined
-  functions?: Pair | undefined
-}
-
-export interface MutationTotals {
-  files: number
-  mutated_lines: MutatedLines
-  mutants: Mutants
-}
+/** Sums, recomputed from what a report says of each line and mutant. */
 
 /** Of no file. */
 export function noTotals(metric: Metric): Totals {
@@ -39,16 +18,11 @@ export function noTotals(metric: Metric): Totals {
 }
 
 export function totalsOf(file: FileCoverage): Totals {
-  if (file.metric === 'mutation') return mutationTotalsOf(file)
+  if (file.metric === 'mutation') return { files: 1, mutated_lines: countMutatedLines(file), mutants: file.mutants }
   const [covered, partial, missed] = [countLines(file.covered), countLines(file.partial), countLines(file.missed)]
   const totals: LineTotals = { files: 1, lines: { found: covered + partial + missed, covered, partial, missed } }
-  if (file.branches !== undefined) totals.branches = file.branches
-  if (file.functions !== undefined) totals.functions = file.functions
+  for (const kind of pairKinds) if (file[kind] !== undefined) totals[kind] = file[kind]
   return totals
-}
-
-function mutationTotalsOf(file: MutationCoverage): MutationTotals {
-  return { files: 1, mutated_lines: countMutatedLines(file), mutants: file.mutants }
 }
 
 /** Throws on two metrics: nobody may add lines and mutants. */
@@ -69,9 +43,10 @@ export function addTotals(a: Totals, b: Totals): Totals {
       missed: a.lines.missed + b.lines.missed,
     },
   }
-  const [branches, functions] = [addPairs(a.branches, b.branches), addPairs(a.functions, b.functions)]
-  if (branches !== undefined) sum.branches = branches
-  if (functions !== undefined) sum.functions = functions
+  for (const kind of pairKinds) {
+    const pair = addPairs(a[kind], b[kind])
+    if (pair !== undefined) sum[kind] = pair
+  }
   return sum
 }
 

@@ -6,6 +6,7 @@ import { renderElastic } from '../../src/delivery/elastic-render.ts'
 import { renderSplunk } from '../../src/delivery/splunk-render.ts'
 import { coveragePayloads, type FileCoverage, type RunContext } from '../../src/record/coverage.ts'
 import { encodeRecord, type LedgerName, parseTime, recordKinds } from '../../src/record/record.ts'
+import { pairKinds } from '../../src/record/run.ts'
 import { makeRecord } from './records.ts'
 import { referenceElastic, referenceSplunk } from './reference-render.ts'
 
@@ -40,15 +41,20 @@ const sets = fc
   })
 const counts = fc.record({ found: fc.nat(), covered: fc.nat(300) })
 const file: fc.Arbitrary<FileCoverage> = fc
-  .tuple(name, maybe(hex(40)), maybe(counts), maybe(counts), sets, fc.constantFrom('lcov.da@1', 'cobertura.line@2'))
-  .map(([path, blob, branches, functions, lines, definition]) => ({
+  .tuple(
+    name,
+    maybe(hex(40)),
+    fc.array(maybe(counts), { minLength: 6, maxLength: 6 }),
+    sets,
+    fc.constantFrom('lcov.da@1', 'cobertura.line@2'),
+  ) // oxfmt-ignore
+  .map(([path, blob, pairs, lines, definition]) => ({
     path,
     metric: 'line',
     definition,
     ...lines,
     ...(blob === undefined ? {} : { blob }),
-    ...(branches === undefined ? {} : { branches }),
-    ...(functions === undefined ? {} : { functions }),
+    ...Object.fromEntries(pairKinds.map((kind, i) => [kind, pairs[i]]).filter(([, pair]) => pair !== undefined)),
   }))
 const context: fc.Arbitrary<RunContext> = fc
   .record({

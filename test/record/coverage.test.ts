@@ -72,6 +72,17 @@ describe('coveragePayloads', () => {
     )
   })
 
+  it('prints what else a format counts behind the functions, in the order of the design, in the first window only', () => {
+    const units = { calls: { found: 9, covered: 1 }, regions: { found: 7, covered: 0 }, statements: { found: 5, covered: 4 }, mcdc: { found: 2, covered: 2 } } // oxfmt-ignore
+    expect(text(coveragePayloads({ ...file, ...units }, run, 0)[0])).toContain(
+      '"functions":{"found":3,"covered":3},"statements":{"found":5,"covered":4},"regions":{"found":7,"covered":0},' +
+        '"mcdc":{"found":2,"covered":2},"calls":{"found":9,"covered":1},"artifact_sha256"',
+    )
+    const windows = coveragePayloads({ ...scattered(3_000, 1), ...units }, run, 0).map(text)
+    expect(windows.map((window) => window.includes('"mcdc"'))).toEqual([true, ...windows.slice(1).map(() => false)])
+    expect(windows.length).toBeGreaterThan(1)
+  })
+
   it('prints what JSON.stringify would, whatever the names and numbers', () => {
     const lines = fc
       .uniqueArray(fc.oneof(fc.nat({ max: 3_000 }), fc.maxSafeNat()), { maxLength: 40, size: 'max' })

@@ -1,4 +1,4 @@
-import type { LineTotals } from '../../src/record/totals.ts'
+import type { LineTotals } from '../../src/record/run.ts'
 
 /** A large LCOV report made while it is sent: files with lines, branches and functions, and a section of each file for every test name. */
 

@@ -1,0 +1,58 @@
+import { Problem } from '../record/problem.ts'
+import type { Sample } from './detect.ts'
+import { formatNames, formats } from './formats.ts'
+import { looksLikeXml } from './xml-sample.ts'
+
+/**
+ * The format of a report: the one that was named, else the only one that its first bytes show. Throws Problem('report_empty', 'report_unrecognized',
+ * 'report_ambiguous', 'no_lines').
+ */
+export function chooseFormat(sample: Sample, name: string | undefined): (typeof formats)[number] {
+  if (sample.isAll && sample.text.trim() === '') throw new Problem('report_empty', 'the report has no content')
+  if (name !== undefined) {
+    const named = formats.find((format) => format.name === name)
+    if (named === undefined)
+      throw new Problem(
+        'report_unrecognized',
+        `no format is called ${JSON.stringify(name)}; known: ${formatNames.join(', ')}`,
+      )
+    return named
+  }
+  refuseWithoutLines(sample)
+  const [first, second] = formats.filter((format) => format.detect(sample))
+  if (first === undefined) {
+    if (sample.xml?.problem !== undefined) throw sample.xml.problem
+    throw new Problem('report_unrecognized', `${looksLike(sample)}; known: ${formatNames.join(', ')}`)
+  }
+  if (second !== undefined) throw new Problem('report_ambiguous', `it could be ${first.name} or ${second.name}`)
+  return first
+}
+
+/** Reports that people send by mistake: there is nothing wrong with them, but they name no lines. */
+function refuseWithoutLines({ keys, text }: Sample): void {
+  if (keys === undefined) return
+  const [top, second, third] = keys
+  if (top.has('result') && (third.has('scriptId') || /"scriptId"\s*:/.test(text))) {
+    throw new Problem(
+      'no_lines',
+      'raw V8 coverage has byte offsets and no lines: convert it where the sources are, for example with `c8 report --reporter=lcov`',
+    )
+  }
+  if (second.has('lines') && second.has('statements') && third.has('pct') && !second.has('statementMap')) {
+    throw new Problem(
+      'no_lines',
+      'a summary (coverage-summary.json) has no lines: send coverage-final.json or lcov.info of the same run',
+    )
+  }
+}
+
+function looksLike({ bytes, text, keys, xml }: Sample): string {
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) return 'the report is gzip inside: send it with Content-Encoding: gzip'
+  if (text.startsWith('PK\u0003\u0004')) return 'the report is a zip archive'
+  if (keys !== undefined)
+    return `a JSON object with ${[...keys[0]]
+      .slice(0, 5)
+      .map((key) => JSON.stringify(key.slice(0, 40)))
+      .join(', ')}`
+  return xml === undefined ? 'the report does not look like any known format' : looksLikeXml(xml)
+}

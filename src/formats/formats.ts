@@ -1,0 +1,57 @@
+import type { Sample } from './detect.ts'
+import { istanbulDefinition, readIstanbul } from './istanbul.ts'
+import { lcovDefinition, readLcov } from './lcov.ts'
+import type { MutantTally } from './mutant-tally.ts'
+import type { Reading } from './reading.ts'
+import type { RefusedList } from './refused.ts'
+import { looksLikeStryker, readStryker, strykerDefinition } from './stryker.ts'
+import type { Tally } from './tally.ts'
+
+/** One kind of report. A new one is an entry in `formats` and a file beside this one. */
+type Format = LineFormat | MutationFormat
+
+interface AnyFormat {
+  name: string
+  /** Of its usual dialect; a reading may name another. */
+  definition: string
+  /** By what stands in the report, never by its name. Two that are true for one report make it ambiguous. */
+  detect(sample: Sample): boolean
+}
+
+interface LineFormat extends AnyFormat {
+  /** What two observations of one line in one report mean, as its tools define it. On states both are "or": see tally.ts. */
+  merge: 'sum' | 'max'
+  read(chunks: AsyncIterable<Uint8Array>, tally: Tally, refused: RefusedList): Promise<Reading>
+}
+
+/** Of metric `mutation`: its mutants count one by one. */
+interface MutationFormat extends AnyFormat {
+  readMutants(chunks: AsyncIterable<Uint8Array>, tally: MutantTally, refused: RefusedList): Promise<Reading>
+}
+
+/** The keys that make an object a FileCoverage; any of them may stand alone in the sample when one of the others is long. */
+const ofFile = ['statementMap', 'fnMap', 'branchMap', 'inputSourceMap']
+
+export const formats = [
+  {
+    name: 'lcov',
+    definition: lcovDefinition,
+    merge: 'sum',
+    detect: ({ keys, xml, text }) =>
+      keys === undefined && xml === undefined && /^(?:\u00ef\u00bb\u00bf)?(?:SF|TN):/m.test(text),
+    read: readLcov,
+  },
+  {
+    name: 'istanbul',
+    definition: istanbulDefinition,
+    merge: 'max',
+    detect: ({ keys, text }) =>
+      keys !== undefined &&
+      (ofFile.some((key) => keys.some((atDepth) => atDepth.has(key))) || /^\s*\{\s*\}\s*$/.test(text)),
+    read: readIstanbul,
+  },
+  { name: 'stryker', definition: strykerDefinition, detect: looksLikeStryker, readMutants: readStryker },
+] as const satisfies Format[]
+
+export type FormatName = (typeof formats)[number]['name']
+export const formatNames: readonly FormatName[] = formats.map((format) => format.name)
