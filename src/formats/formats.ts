@@ -2,6 +2,7 @@ import type { Sample } from './detect.ts'
 import { istanbulDefinition, readIstanbul } from './istanbul.ts'
 import { lcovDefinition, readLcov } from './lcov.ts'
 import type { MutantTally } from './mutant-tally.ts'
+import { looksLikePit, pitDefinition, readPit } from './pit.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
 import { looksLikeStryker, readStryker, strykerDefinition } from './stryker.ts'
@@ -50,6 +51,7 @@ export const formats = [
       (ofFile.some((key) => keys.some((atDepth) => atDepth.has(key))) || /^\s*\{\s*\}\s*$/.test(text)),
     read: readIstanbul,
   },
+  { name: 'pit', definition: pitDefinition, detect: looksLikePit, readMutants: readPit },
   { name: 'stryker', definition: strykerDefinition, detect: looksLikeStryker, readMutants: readStryker },
 ] as const satisfies Format[]
 

@@ -92,18 +92,20 @@ export function createMutantTally(
       for (const [number, of] of files.entries()) settle(number, of)
       return paths
     },
-    *files(resolved, definition) {
-      const order = sortByPath(resolved)
-      for (let i = 0; i < order.length;) {
-        const to = resolved[order[i] ?? 0]
-        const same: OfFile[] = []
-        for (; i < order.length && resolved[order[i] ?? 0]?.path === to?.path; i += 1) {
-          const of = files[order[i] ?? 0]
-          if (of !== undefined) same.push(of)
+    files: (resolved, definition) => ({
+      *[Symbol.iterator]() {
+        const order = sortByPath(resolved)
+        for (let i = 0; i < order.length;) {
+          const to = resolved[order[i] ?? 0]
+          const same: OfFile[] = []
+          for (; i < order.length && resolved[order[i] ?? 0]?.path === to?.path; i += 1) {
+            const of = files[order[i] ?? 0]
+            if (of !== undefined) same.push(of)
+          }
+          if (to !== undefined) yield toCoverage(to, same, definition)
         }
-        if (to !== undefined) yield toCoverage(to, same, definition)
-      }
-    },
+      },
+    }),
   }
 }
 

@@ -42,7 +42,9 @@ const expectedOf = (row: Record<string, string>): number[] =>
   )
 
 const manifest = readTable('MANIFEST.tsv')
-const isOurs = (row: Record<string, string>): boolean => row['format'] === 'lcov' || row['format'] === 'istanbul'
+const ours = new Set(['lcov', 'istanbul'])
+const isOurs = (row: Record<string, string>): boolean => ours.has(row['format'] ?? '')
+const isMutation = (row: Record<string, string>): boolean => row['format'] === 'pit' || row['format'] === 'stryker'
 const named = (rows: Record<string, string>[]): [string, Record<string, string>][] =>
   rows.map((row) => [row['file'] ?? '', row])
 
@@ -55,6 +57,31 @@ describe.skipIf(!isHere)('the corpus', () => {
       expect(numbersOf(description)).toEqual(expectedOf(row))
     },
   )
+
+  it.each(named(manifest.filter(isMutation)))('%s has the mutants of the manifest, and no line', async (name, row) => {
+    const { verdict, files, lines, branches, ...description } = await describeFile(name)
+    expect([verdict, files]).toEqual(['accept', Number(row['exp_files'])])
+    expect([lines, branches]).toEqual([
+      { found: 0, covered: 0, partial: 0, missed: 0 },
+      { found: 0, covered: 0 },
+    ])
+    const expected = JSON.parse(row['extra'] ?? '{}') as {
+      mutants: number
+      status: Record<string, number>
+      detected?: number
+      mutated_lines?: number
+    }
+    const { found, detected, undetected, ...byStatus } = description.mutants ?? { found: -1, detected: -1, undetected: -1 } // oxfmt-ignore
+    const words = Object.entries(byStatus).filter(([, count]) => count > 0)
+    const toWord = (status: string): string =>
+      status === 'Timeout' ? 'timed_out' : status.replaceAll(/([a-z])([A-Z])/g, '$1_$2').toLowerCase()
+    expect(found).toBe(expected.mutants)
+    expect(Object.fromEntries(words)).toEqual(
+      Object.fromEntries(Object.entries(expected.status).map(([status, count]) => [toWord(status), count])),
+    )
+    if (expected.detected !== undefined) expect([detected, found - undetected]).toEqual([expected.detected, expected.detected]) // oxfmt-ignore
+    if (expected.mutated_lines !== undefined) expect(description.mutated_lines?.found).toBe(expected.mutated_lines)
+  })
 
   it.each(named(manifest.filter((row) => row['verdict']?.startsWith('incomplete'))))(
     '%s is incomplete and keeps its whole sections',
@@ -102,7 +129,7 @@ describe.skipIf(!isHere)('the corpus', () => {
 
   it('gives the same result however the bytes are cut', async () => {
     const names = manifest
-      .filter((row) => isOurs(row) && Number(row['bytes_unpacked']) < 20_000)
+      .filter((row) => (isOurs(row) || isMutation(row)) && Number(row['bytes_unpacked']) < 20_000)
       .map((row) => row['file'] ?? '')
     for (const name of names) {
       const bytes = open(name)

@@ -5,7 +5,13 @@ import { flatten, read } from './read.ts'
 
 /** Mutations of real reports, the same each time: PROOFLINE_FUZZ says how many, for a long run. */
 const rounds = Number(process.env['PROOFLINE_FUZZ'] ?? 400)
-const seeds = ['ring/integration/lcov.info', 'greet/integration/lcov.info', 'refund/unit/coverage-final.json']
+const seeds = [
+  'ring/integration/lcov.info',
+  'greet/integration/lcov.info',
+  'refund/unit/coverage-final.json',
+  'refund/unit/mutation.json',
+  'fee/unit/mutations.xml',
+]
 
 /** mulberry32 */
 function createRandom(seed: number): (below: number) => number {
