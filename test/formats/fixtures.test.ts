@@ -15,6 +15,8 @@ const tree = new Set(
     'greet/greet/__init__.py',
     'greet/greet/__main__.py',
     'greet/greet/words.py',
+    'fee/src/main/java/acme/fee/Fee.java',
+    'fee/src/main/java/acme/fee/Ledger.java',
   ].map((path) => `test/programs/${path}`),
 )
 
@@ -33,6 +35,23 @@ const expected: [report: string, definition: string, files: string[]][] = [
   ['refund/unit/lcov.info', 'lcov.da@1', refundUnit],
   ['refund/integration/coverage-final.json', 'istanbul.statement@1', refundIntegration],
   ['refund/integration/lcov.info', 'lcov.da@1', refundIntegration],
+  [
+    'refund/unit/mutation.json',
+    'stryker.status@1',
+    [
+      'refund/src/cli.js ||6-8,12-13,15,17-18,23| {"found":13,"detected":0,"undetected":13,"killed":0,"timed_out":0,"survived":0,"no_coverage":13}',
+      'refund/src/money.js 3,6,8-13,16,18-20,23|8-10,12,18|8,10-11,18| {"found":39,"detected":27,"undetected":12,"killed":27,"timed_out":0,"survived":8,"no_coverage":4}',
+      'refund/src/refund.js 6,8-10,23|7-8|13,16-17,20| {"found":23,"detected":9,"undetected":14,"killed":9,"timed_out":0,"survived":2,"no_coverage":12}',
+    ],
+  ],
+  [
+    'fee/unit/mutations.xml',
+    'pit.status@1',
+    [
+      'fee/src/main/java/acme/fee/Fee.java 8,11-12,15,19|8,12,19|| {"found":11,"detected":7,"undetected":4,"killed":7,"timed_out":0,"survived":4,"no_coverage":0}',
+      'fee/src/main/java/acme/fee/Ledger.java 10,16,18||23| {"found":7,"detected":3,"undetected":4,"killed":3,"timed_out":0,"survived":0,"no_coverage":4}',
+    ],
+  ],
   ['ring/unit/lcov.info', 'lcov.da@1', ['ring/src/ring.c 4-9,13-19|| 4/4 2/2']],
   [
     'ring/integration/lcov.info',

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Measures the programs beside this file with the tools that their users have, and writes what the tools say to test/fixtures.
-# Needs gcc and lcov, and in the folder TOOLS: node_modules with nyc 17, and venv with coverage 7 and pytest.
+# Needs gcc, lcov, Java and Maven, and in the folder TOOLS: node_modules with nyc 17, @stryker-mutator/core and tap-runner 9, and venv with coverage 7
+# and pytest.
 # What the tools write is kept as it is, but for two things: the folder of this checkout becomes /builds/acme/app, as in CI (LCOV of C
 # and Python: nothing, a relative path), and times and host names leave the JUnit files, so that measuring twice gives the same bytes.
 set -eu
@@ -25,6 +26,26 @@ for kind in unit integration; do
   sed "s|^SF:|SF:test/programs/refund/|" "$work/$kind/lcov.info" >"$out/refund/$kind/lcov.info"
   plain "$work/junit.xml" >"$out/refund/$kind/junit.xml"
 done
+
+# refund: its mutants, StrykerJS. In a copy, for the sandbox is made beside the sources
+mkdir -p "$work/app/test/programs"
+cp -r "$here/refund" "$work/app/test/programs"
+ln -s "$tools/node_modules" "$work/app/node_modules"
+cd "$work/app"
+echo '{"name":"app","private":true,"type":"commonjs"}' >package.json
+cat >stryker.config.json <<'END'
+{"testRunner":"tap","tap":{"testFiles":["test/programs/refund/test/unit.js"]},"reporters":["json"],"mutate":["test/programs/refund/src/*.js"],
+ "jsonReporter":{"fileName":"mutation.json"},"plugins":["@stryker-mutator/tap-runner"],"concurrency":1}
+END
+stryker run >/dev/null
+sed "s|$work/app|/builds/acme/app|g" mutation.json >"$out/refund/unit/mutation.json"
+
+# fee: Java and its mutants, PIT
+mkdir -p "$out/fee/unit"
+cp -r "$here/fee" "$work/fee"
+cd "$work/fee"
+mvn -q -B test-compile org.pitest:pitest-maven:mutationCoverage >/dev/null
+cp target/pit-reports/mutations.xml "$out/fee/unit/mutations.xml"
 
 # ring: C, gcov and lcov
 for kind in unit integration; do
