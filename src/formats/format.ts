@@ -7,7 +7,7 @@ import type { FormatName } from './formats.ts'
 import type { MutantTally } from './mutant-tally.ts'
 import { createMutantTally } from './mutant-tally.ts'
 import type { PathOptions, WrittenPath } from './paths.ts'
-import { createPathResolver } from './paths.ts'
+import { createPathResolver } from './path-resolver.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
@@ -69,13 +69,16 @@ export async function openReport(
   const unresolved: ReportResult['unresolved'] = { count: 0, first: [] }
   for (let i = 0; i < resolved.length; i += 1) {
     const to = resolved[i]
-    if (to === undefined)
-      refuse(refused, written[i]?.text ?? '', 'another file of the report has this name in another encoding')
-    else if (to.unresolved) {
+    if (typeof to === 'string') refuse(refused, written[i]?.text ?? '', to)
+    else if (to?.unresolved === true) {
       unresolved.count += 1
       if (unresolved.first.length < 20) unresolved.first.push(to.path)
     }
   }
+  if (resolved.length > 0 && resolved.every((to) => typeof to === 'string'))
+    throw new Problem('path_invalid', `no path can be matched, the first: ${written[0]?.text}: ${resolved[0]}`, {
+      extra: { refused },
+    })
   if (written.length === 0 && reading.incomplete === undefined) {
     const first = refused.first.find(({ reason }) => reason.startsWith('the path'))
     if (first !== undefined)
@@ -88,7 +91,10 @@ export async function openReport(
     metric: 'readMutants' in format ? 'mutation' : 'line',
     refused,
     unresolved,
-    files: tally.files(resolved, reading.definition),
+    files: tally.files(
+      resolved.map((to) => (typeof to === 'string' ? undefined : to)),
+      reading.definition,
+    ),
   }
 }
 

@@ -1,7 +1,11 @@
+import { cloverDefinition, readClover } from './clover.ts'
+import { coberturaDefinition, readCobertura } from './cobertura.ts'
 import type { Sample } from './detect.ts'
 import { istanbulDefinition, readIstanbul } from './istanbul.ts'
+import { jacocoDefinition, readJacoco } from './jacoco.ts'
 import { lcovDefinition, readLcov } from './lcov.ts'
 import type { MutantTally } from './mutant-tally.ts'
+import { opencoverDefinition, readOpenCover } from './opencover.ts'
 import { looksLikePit, pitDefinition, readPit } from './pit.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
@@ -33,6 +37,9 @@ interface MutationFormat extends AnyFormat {
 /** The keys that make an object a FileCoverage; any of them may stand alone in the sample when one of the others is long. */
 const ofFile = ['statementMap', 'fnMap', 'branchMap', 'inputSourceMap']
 
+/** Elements below the root of JaCoCo's report. */
+const ofJacoco = ['sessioninfo', 'group', 'package', 'counter']
+
 export const formats = [
   {
     name: 'lcov',
@@ -50,6 +57,36 @@ export const formats = [
       keys !== undefined &&
       (ofFile.some((key) => keys.some((atDepth) => atDepth.has(key))) || /^\s*\{\s*\}\s*$/.test(text)),
     read: readIstanbul,
+  },
+  {
+    name: 'cobertura',
+    definition: coberturaDefinition,
+    merge: 'max',
+    detect: ({ xml }) => xml?.root === 'coverage' && (xml.second.has('packages') || xml.second.has('sources')),
+    read: readCobertura,
+  },
+  {
+    name: 'jacoco',
+    definition: jacocoDefinition,
+    merge: 'max',
+    detect: ({ xml, text }) =>
+      xml?.root === 'report' &&
+      (ofJacoco.some((name) => xml.second.has(name)) || (xml.second.size === 0 && text.includes('-//JACOCO//'))),
+    read: readJacoco,
+  },
+  {
+    name: 'clover',
+    definition: cloverDefinition,
+    merge: 'max',
+    detect: ({ xml }) => xml?.root === 'coverage' && ['project', 'testproject'].some((name) => xml.second.has(name)),
+    read: readClover,
+  },
+  {
+    name: 'opencover',
+    definition: opencoverDefinition,
+    merge: 'max',
+    detect: ({ xml }) => xml?.root === 'CoverageSession',
+    read: readOpenCover,
   },
   { name: 'pit', definition: pitDefinition, detect: looksLikePit, readMutants: readPit },
   { name: 'stryker', definition: strykerDefinition, detect: looksLikeStryker, readMutants: readStryker },

@@ -1,4 +1,4 @@
-import { mix } from './fingerprint.ts'
+import { hashText, mix } from './fingerprint.ts'
 import type { JsonCursor } from './json-cursor.ts'
 import { createCursor } from './json-cursor.ts'
 import { maxLine } from './tally.ts'
@@ -185,10 +185,4 @@ function readFirstSpan(cursor: JsonCursor): Span {
   const first = readSpan(cursor)
   while (cursor.eat(0x2c)) readSpan(cursor)
   return cursor.eat(0x5d) ? first : cursor.fail()
-}
-
-function hashText(text: string): number {
-  let h = text.length
-  for (let i = 0; i < text.length; i += 1) h = (Math.imul(h, 31) + text.charCodeAt(i)) | 0
-  return h
 }

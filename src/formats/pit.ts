@@ -3,7 +3,7 @@ import { verdictOf } from '../record/mutants.ts'
 import { Problem } from '../record/problem.ts'
 import type { Sample } from './detect.ts'
 import type { MutantTally } from './mutant-tally.ts'
-import { toWrittenPath } from './paths.ts'
+import { toPathWithTail } from './paths.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
@@ -11,7 +11,7 @@ import { maxLine } from './tally.ts'
 import { readTags } from './xml.ts'
 
 /**
- * PIT's mutations.xml (COVERAGE.md 1.12). It names a source file without its folder; the folder is the package of the mutated class. `partial` on the root
+ * PIT's mutations.xml (COVERAGE.md 1.12). It names a source file without its folder, of which the package of the mutated class is the end. `partial` on the root
  * is about PIT's own line coverage and says nothing of the mutants.
  */
 export const pitDefinition = 'pit.status@1'
@@ -56,7 +56,7 @@ export async function readPit(
     if (texts.sourceFile === '') return wrong('it names no source file')
     if (line < 1 || line > maxLine) return wrong(`no line between 1 and ${maxLine}`)
     const path = toPath(texts.mutatedClass, texts.sourceFile)
-    if (path !== known.path) known = { path, file: tally.file(toWrittenPath(path)) }
+    if (path !== known.path) known = { path, file: tally.file(toPathWithTail('', path)) }
     if (known.file < 0) return
     if (detected !== undefined && detected !== String(verdictOf(status) === 'detected'))
       wrong(`detected="${detected.slice(0, 40)}" is not what ${word} means: counted by its status`)

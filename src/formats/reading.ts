@@ -17,4 +17,5 @@ export interface Reading {
 export interface Declared {
   lines?: { found: number; executed: number }
   branches?: { found: number; covered: number }
+  statements?: { found: number; covered: number }
 }

@@ -15,6 +15,8 @@ export interface TagHandler {
   /** `text` is that of an element of `textOf`, without its children's; else empty. Also called for `<x/>`. */
   close?(name: string, depth: number, text: string): void
   textOf?: ReadonlySet<string>
+  /** What stands in a comment, at most its first 300 characters: tools sign with one. */
+  comment?(text: string): void
 }
 
 /** Which elements are open, and what the handler is told about them. */

@@ -1,4 +1,5 @@
 import { Problem } from '../record/problem.ts'
+import { endOfDoctype } from './xml-doctype.ts'
 import type { Tag, TagHandler } from './xml-elements.ts'
 import { createElements, xmlLimits } from './xml-elements.ts'
 import type { NameTable } from './xml-names.ts'
@@ -17,7 +18,7 @@ export interface XmlScanner {
   end(left: number): void
 }
 
-const [LT, GT, SLASH, BANG, QUESTION, EQUALS, MINUS, BRACKET] = [0x3c, 0x3e, 0x2f, 0x21, 0x3f, 0x3d, 0x2d, 0x5b]
+const [LT, GT, SLASH, BANG, QUESTION, EQUALS, MINUS] = [0x3c, 0x3e, 0x2f, 0x21, 0x3f, 0x3d, 0x2d]
 const [QUOTE, APOSTROPHE, ZERO] = [0x22, 0x27, 0x30]
 
 /** What a byte means in a text or a value; 0 for white space. */
@@ -38,6 +39,7 @@ const isSpace = (c: number | undefined): boolean => c === 0x20 || c === 0x0a || 
 const toBytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const [commentOpens, cdataOpens, doctypeOpens] = ['<!--', '<![CDATA[', '<!DOCTYPE'].map(toBytes)
 const xml = toBytes('<?xml')
+const latin1 = new TextDecoder('latin1')
 
 // Indexes are below `end`: hence `as number`.
 
@@ -211,7 +213,11 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
 
   function takeMarkup(start: number, end: number): number {
     const [comment, cdata, doctype] = [commentOpens, cdataOpens, doctypeOpens].map((text) => isAt(start, end, text))
-    if (comment === 1) return behind(start + 4, end, MINUS, MINUS, GT)
+    if (comment === 1) {
+      const to = behind(start + 4, end, MINUS, MINUS, GT)
+      if (to > 0) handler.comment?.(latin1.decode(bytes.subarray(start + 4, Math.min(to - 3, start + 304))).trim())
+      return to
+    }
     if (cdata === 1) {
       const to = behind(start + 9, end, 0x5d, 0x5d, GT)
       if (to < 0) return -1
@@ -224,25 +230,11 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
     return comment === -1 || cdata === -1 || doctype === -1 ? -1 : fail('markup that has no meaning in a report', start)
   }
 
-  /** `<!DOCTYPE report PUBLIC "..." "report.dtd">`: its address means nothing here; declarations of its own could define anything. */
   function takeDoctype(start: number, end: number): number {
     if (elements.hasRoot() || hasDoctype) fail('a document type that does not stand before the root', start)
-    let quote: number | undefined
-    for (let p = start + 9; p < end; p += 1) {
-      const c = bytes[p]
-      if (quote !== undefined) quote = c === quote ? undefined : quote
-      else if (c === QUOTE || c === APOSTROPHE) quote = c
-      else if (c === BRACKET || c === LT)
-        throw new Problem(
-          'report_invalid',
-          'the XML declares a document type of its own (DTD): such reports are not read',
-        )
-      else if (c === GT) {
-        hasDoctype = true
-        return p + 1
-      }
-    }
-    return -1
+    const to = endOfDoctype(bytes, start + 9, end)
+    hasDoctype = to > 0
+    return to
   }
 
   function takeInstruction(start: number, end: number): number {

@@ -60,6 +60,18 @@ describe('a report of PIT', () => {
     ])
   })
 
+  it('finds the file of the commit that ends in package and name, and keeps and flags what could be two', async () => {
+    const text = report({}, { of: 'acme.Main', source: 'Main.java' }, { of: 'acme.Gone', source: 'Gone.java' })
+    const tree = ['core/src/main/java/acme/fee/Fee.java', 'core/src/test/java/Fee.java', 'a/acme/Main.java', 'b/acme/Main.java'] // oxfmt-ignore
+    const result = await read(text, { tree: new Map(tree.map((path, i) => [path, String(i).repeat(40)])) })
+    expect([...result.files].map(({ path, blob, unresolved }) => [path, blob, unresolved])).toEqual([
+      ['acme/Gone.java', undefined, true],
+      ['acme/Main.java', undefined, true],
+      ['core/src/main/java/acme/fee/Fee.java', '0'.repeat(40), undefined],
+    ])
+    expect(result.unresolved).toEqual({ count: 2, first: ['acme/Main.java', 'acme/Gone.java'] })
+  })
+
   it('is incomplete when mutants were not run to their end, which PIT counts as undetected', async () => {
     const result = await read(report({ status: 'NOT_STARTED' }, { status: 'STARTED' }, {}))
     expect(describeReport(result)).toMatchObject({
