@@ -140,6 +140,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       reader,
       runs,
       parts,
+      pool,
       log,
       maxInventoryFiles: 1_000_000,
     })

@@ -3,34 +3,24 @@ import { Readable } from 'node:stream'
 import { parentPort, type MessagePort } from 'node:worker_threads'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { type ReportResult, openReport } from '../formats/format.ts'
-import { type PackedSegment, maxSegmentBytes, maxSegmentRecords, packSegment } from '../ledger/segments.ts'
 import { createArtifacts } from '../objects/objects.ts'
 import { createFolderObjects } from '../objects/folder.ts'
 import { type RunContext, coveragePayloads } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
 import type { Totals } from '../record/run.ts'
 import { addTotals, noTotals, totalsOf } from '../record/totals.ts'
-import {
-  type FromWorker,
-  type Link,
-  type Mailbox,
-  type ParseJob,
-  type ParseSummary,
-  type ToWorker,
-  createMailbox,
-} from './messages.ts'
+import { arriving } from './arriving.ts'
+import { cutInventory } from './cut-inventory.ts'
+import { type Job, type ParseJob, type ParseSummary, type WorkerBox, createMailbox } from './messages.ts'
+import { sendSlices } from './send-slices.ts'
 
 /**
- * A worker thread: takes a body in (decompress, limit, hash, keep, parse), answers what it found, then makes payloads and segments as fast
+ * A worker thread: cuts an inventory (cut-inventory.ts), or takes a body in (decompress, limit, hash, keep, parse), answers what it found, then makes payloads and segments as fast
  * as the other side records them. What goes wrong with the body is a Problem; anything else is a bug and ends the job only.
  */
 
-type Box = Mailbox<ToWorker, FromWorker>
-
 /** Payloads kept between counting and recording; a larger report is walked twice instead. */
 const maxKeptBytes = 32 * 1_048_576
-/** Segments of one slice. */
-const sliceSegments = 4
 
 /** Where the body stands: how much of it was seen, and the digest of the decoded bytes when it was seen whole. */
 interface Seen {
@@ -38,7 +28,7 @@ interface Seen {
   sha256: string | undefined
 }
 
-async function work(job: ParseJob, box: Box, seen: Seen): Promise<void> {
+async function work(job: ParseJob, box: WorkerBox, seen: Seen): Promise<void> {
   const artifact = await createArtifacts(await createFolderObjects(job.artifactsFolder)).writer()
   const decoded = decode(job, box, seen, artifact.write)
   const drain = async (): Promise<void> => {
@@ -75,35 +65,27 @@ async function work(job: ParseJob, box: Box, seen: Seen): Promise<void> {
   box.send({ type: 'summary', summary: summaryOf(report, totals, sha256, seen.bytes) })
   const asked = await box.next()
   if (asked.type !== 'go') return
-  await sendSlices(box, kept ?? payloadsOf(report, run))
+  await sendSlices(box, 'coverage', kept ?? payloadsOf(report, run))
   box.send({ type: 'done' })
 }
 
 /** Decoded bytes of the body, limited, hashed and kept on the way. */
 async function* decode(
   job: ParseJob,
-  box: Box,
+  box: WorkerBox,
   seen: Seen,
   keep: (chunk: Uint8Array) => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
   const digest = createHash('sha256')
   const announced = job.digests.map(({ algorithm, base64 }) => ({ algorithm, base64, found: createHash(algorithm) }))
   let encoded = 0
-  async function* arriving(): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const message = await box.next()
-      if (message.type === 'end') return
-      if (message.type === 'broken') throw new Problem(message.code, message.detail)
-      if (message.type !== 'chunk') throw new Error(`the other side said ${message.type} within a body`)
-      encoded += message.bytes.length
-      for (const { found } of announced) found.update(message.bytes)
-      yield message.bytes
-      box.send({ type: 'taken', bytes: message.bytes.length })
-    }
+  const note = (chunk: Uint8Array): void => {
+    encoded += chunk.length
+    for (const { found } of announced) found.update(chunk)
   }
   const { limits } = job
   let kept: Promise<void> = Promise.resolve()
-  for await (const chunk of decompress(job.encoding, arriving())) {
+  for await (const chunk of decompress(job.encoding, arriving(box, note))) {
     seen.bytes += chunk.length
     if (seen.bytes > limits.maxDecodedBytes)
       throw new Problem('expansion_limit', `the decoded body is larger than ${limits.maxDecodedBytes} bytes`)
@@ -182,48 +164,6 @@ function* payloadsOf(report: ReportResult, run: RunContext): Generator<Uint8Arra
   }
 }
 
-/** Segments in slices, made while earlier ones are being recorded: two are under way at most. */
-async function sendSlices(box: Box, payloads: Iterable<Uint8Array>): Promise<void> {
-  let group: Uint8Array[] = []
-  let bytes = 0
-  let slice: PackedSegment[] = []
-  let number = 0
-  let credits = 2
-
-  /** The next message but credits, which are counted; undefined when a credit is all that is waited for. */
-  const receive = async (): Promise<Link | undefined> => {
-    const message = await box.next()
-    if (message.type === 'link') return message.link
-    if (message.type !== 'next') throw new Error(`the other side said ${message.type}`)
-    credits++
-    return undefined
-  }
-  const pack = async (): Promise<void> => {
-    box.send({ type: 'link', number: number++ })
-    let link = await receive()
-    while (link === undefined) link = await receive()
-    slice.push(packSegment('coverage', group, link))
-    group = []
-    bytes = 0
-  }
-  const ship = async (): Promise<void> => {
-    while (credits === 0) await receive()
-    credits--
-    box.send({ type: 'slice', segments: slice })
-    slice = []
-  }
-  for (const payload of payloads) {
-    if (group.length === maxSegmentRecords || bytes + payload.length + 1 > maxSegmentBytes) {
-      await pack()
-      if (slice.length === sliceSegments) await ship()
-    }
-    group.push(payload)
-    bytes += payload.length + 1
-  }
-  if (group.length > 0) await pack()
-  if (slice.length > 0) await ship()
-}
-
 function summaryOf(report: ReportResult, recomputed: Totals, sha256: string, bytes: number): ParseSummary {
   return {
     sha256,
@@ -249,10 +189,11 @@ function isOfReport({ code }: Problem): boolean {
   )
 }
 
-parentPort?.on('message', ({ job, port }: { job: ParseJob; port: MessagePort }) => {
-  const box: Box = createMailbox(port)
+parentPort?.on('message', ({ job, port }: { job: Job; port: MessagePort }) => {
+  const box: WorkerBox = createMailbox(port)
   const seen: Seen = { bytes: 0, sha256: undefined }
-  work(job, box, seen).catch((error: unknown) => {
+  const working = 'kind' in job ? cutInventory(job, box) : work(job, box, seen)
+  working.catch((error: unknown) => {
     if (error instanceof Problem) box.send({ type: 'refused', code: error.code, detail: error.message, ...seen })
     else box.send({ type: 'failed', error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
   })
