@@ -15,6 +15,7 @@ export interface ParseLimits {
   maxRatio: number
   ratioFreeBytes: number
   maxLinesPerFile: number
+  maxLines: number
   maxFiles: number
 }
 

@@ -45,6 +45,7 @@ async function work(job: ParseJob, box: WorkerBox, seen: Seen): Promise<void> {
       ...(job.inventory === undefined ? {} : { tree: readTree(job.inventory) }),
       maxFiles: job.limits.maxFiles,
       maxLinesPerFile: job.limits.maxLinesPerFile,
+      maxLines: job.limits.maxLines,
     })
     await drain()
   } catch (error) {

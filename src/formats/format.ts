@@ -21,6 +21,8 @@ export interface ReportOptions extends PathOptions {
   maxFiles?: number | undefined
   /** Default 2,000,000. */
   maxLinesPerFile?: number | undefined
+  /** Default 20,000,000. */
+  maxLines?: number | undefined
 }
 
 export interface ReportResult extends Reading {
@@ -47,7 +49,8 @@ export async function openReport(
 ): Promise<ReportResult> {
   const refused: RefusedList = { count: 0, first: [] }
   const resolver = createPathResolver(options)
-  const limits = { maxFiles: options.maxFiles ?? 200_000, maxLinesPerFile: options.maxLinesPerFile ?? 2_000_000 }
+  const { maxFiles = 200_000, maxLinesPerFile = 2_000_000, maxLines = 20_000_000 } = options
+  const limits = { maxFiles, maxLinesPerFile, maxLines }
   const refusal = (path: WrittenPath): string | undefined => resolver.refusal(path)
 
   const { sample, all } = await takeSample(toUtf8(chunks))

@@ -7,7 +7,7 @@ import type { ResolvedPath, WrittenPath } from './paths.ts'
 import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
 import type { TallyLimits } from './tally.ts'
-import { sortByPath } from './tally.ts'
+import { sortByPath } from './to-coverage.ts'
 
 /**
  * Gathers mutants in any order and gives them back file by file. Each one counts, for a mutant is a thing and not an observation: what a report
@@ -54,15 +54,20 @@ export function createMutantTally(
   const paths: WrittenPath[] = []
   const files: OfFile[] = []
   const numbers = new Map<string, number>()
+  let distinct = 0
 
   function settle(number: number, of: OfFile): void {
+    distinct -= of.lines.length
     of.lines = toDistinct(of.lines, of.later)
     of.later = []
+    distinct += of.lines.length
     if (of.lines.length > limits.maxLinesPerFile)
       throw new Problem(
         'too_many_lines',
         `a file has more than ${limits.maxLinesPerFile} lines: ${paths[number]?.text ?? ''}`,
       )
+    if (distinct > limits.maxLines)
+      throw new Problem('too_many_lines', `the report has mutants on more than ${limits.maxLines} lines`)
   }
 
   return {

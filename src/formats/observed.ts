@@ -1,7 +1,7 @@
-import { sortRows } from './bit-rows.ts'
+import { rowWidth, sortRows } from './bit-rows.ts'
 import type { FunctionSet } from './function-set.ts'
 import { clearFunctions, createFunctionSet, sortFunctions } from './function-set.ts'
-import { sortPages } from './line-pages.ts'
+import { countLines, sortPages } from './line-pages.ts'
 import type { Scratch } from './scratch.ts'
 import { clear, createScratch } from './scratch.ts'
 
@@ -38,4 +38,14 @@ export function sortObserved({ lines, branches, functions, units }: Observed): v
   sortRows(branches)
   sortFunctions(functions)
   sortRows(units)
+}
+
+/** Once sorted: how many lines, blocks of branches, functions, and blocks of statements and the like there are. */
+export function sizesOf({ lines, branches, functions, units }: Observed): [what: string, size: number][] {
+  return [
+    ['lines', countLines(lines)],
+    ['blocks of branches', branches.length / rowWidth],
+    ['functions', functions.length],
+    ['blocks of statements', units.length / rowWidth],
+  ]
 }

@@ -7,7 +7,7 @@ import type { MutantStatus } from '../../src/record/mutants.ts'
 import { mutantStatuses, toMutants, verdictOf } from '../../src/record/mutants.ts'
 import { Problem } from '../../src/record/problem.ts'
 
-const limits = { maxFiles: 3, maxLinesPerFile: 200 }
+const limits = { maxFiles: 3, maxLinesPerFile: 200, maxLines: 10_000_000 }
 const aTally = (): ReturnType<typeof createMutantTally> =>
   createMutantTally(limits, () => undefined, { count: 0, first: [] })
 
@@ -83,5 +83,21 @@ describe('a tally of mutants', () => {
     expect(code(() => tally.written())).toBe('too_many_lines')
     for (const path of ['b', 'c', 'a', 'b']) tally.file(toWrittenPath(path))
     expect(code(() => tally.file(toWrittenPath('d')))).toBe('too_many_files')
+  })
+
+  it('refuses mutants on more lines of a whole report', () => {
+    const full = (lines: number): Promise<unknown> =>
+      Promise.resolve().then(() => {
+        const tally = createMutantTally({ ...limits, maxLines: 300 }, () => undefined, { count: 0, first: [] })
+        for (const path of ['a', 'b'])
+          for (let line = 1; line <= lines; line += 1)
+            for (const status of ['killed', 'survived'] as const)
+              tally.add(tally.file(toWrittenPath(path)), line, status)
+        return tally.written().length
+      })
+    return Promise.all([
+      expect(full(150)).resolves.toBe(2),
+      expect(full(151)).rejects.toMatchObject({ code: 'too_many_lines' }),
+    ])
   })
 })
