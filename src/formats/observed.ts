@@ -40,12 +40,15 @@ export function sortObserved({ lines, branches, functions, units }: Observed): v
   sortRows(units)
 }
 
-/** Once sorted: how many lines, blocks of branches, functions, and blocks of statements and the like there are. */
-export function sizesOf({ lines, branches, functions, units }: Observed): [what: string, size: number][] {
-  return [
-    ['lines', countLines(lines)],
-    ['blocks of branches', branches.length / rowWidth],
-    ['functions', functions.length],
-    ['blocks of statements', units.length / rowWidth],
-  ]
+/** Once sorted: how many lines, blocks of branches, functions, and blocks of statements and the like there are together. */
+export function sizeOf({ lines, branches, functions, units }: Observed): number {
+  return countLines(lines) + (branches.length + units.length) / rowWidth + functions.length
+}
+
+/** What of these there are more of than `most`; undefined when of none. */
+export function tooManyOf({ lines, branches, functions, units }: Observed, most: number): string | undefined {
+  if (countLines(lines) > most) return 'lines'
+  if (branches.length / rowWidth > most) return 'blocks of branches'
+  if (functions.length > most) return 'functions'
+  return units.length / rowWidth > most ? 'blocks of statements' : undefined
 }

@@ -5,7 +5,7 @@ import { unitKinds } from '../record/run.ts'
 import { addBitsNear, rowWidth } from './bit-rows.ts'
 import { addFunction, toFunctionName } from './function-set.ts'
 import { addPage, pageWidth } from './line-pages.ts'
-import { clearObserved, createObserved, isEmpty, sizesOf, sortObserved, waysBlock } from './observed.ts'
+import { clearObserved, createObserved, isEmpty, sizeOf, sortObserved, tooManyOf, waysBlock } from './observed.ts'
 import { maxPackedBytes, nothing, packInto, readPacked, unpackInto } from './packed.ts'
 import type { ResolvedPath, WrittenPath } from './paths.ts'
 import type { RefusedList } from './refused.ts'
@@ -124,16 +124,13 @@ export function createTally(
   /** Sorts what was observed, and answers its size. */
   function limitFile(of: number): number {
     sortObserved(observed)
-    let all = 0
-    for (const [what, count] of sizesOf(observed)) {
-      all += count
-      if (count <= limits.maxLinesPerFile) continue
-      throw new Problem(
-        'too_many_lines',
-        `a file has more than ${limits.maxLinesPerFile} ${what}: ${paths[of]?.text ?? ''}`,
-      )
-    }
-    return all
+    const all = sizeOf(observed)
+    const what = all > limits.maxLinesPerFile ? tooManyOf(observed, limits.maxLinesPerFile) : undefined
+    if (what === undefined) return all
+    throw new Problem(
+      'too_many_lines',
+      `a file has more than ${limits.maxLinesPerFile} ${what}: ${paths[of]?.text ?? ''}`,
+    )
   }
 
   /** Joining takes as long as reading all that is kept, so it is done when that has doubled: memory may be twice what is allowed. */
