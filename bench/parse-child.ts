@@ -60,8 +60,9 @@ async function* chunksOf(bytes: Buffer): AsyncGenerator<Uint8Array> {
 async function parse(bytes: Buffer): Promise<number> {
   const report = await openReport(chunksOf(bytes), { format })
   let found = 0
-  for (const { covered, partial, missed } of report.files) {
-    for (const ranges of [covered, partial, missed]) {
+  for (const file of report.files) {
+    if (file.metric !== 'line') continue
+    for (const ranges of [file.covered, file.partial, file.missed]) {
       for (let i = 0; i + 1 < ranges.length; i += 2) found += (ranges[i + 1] ?? 0) - (ranges[i] ?? 0) + 1
     }
   }

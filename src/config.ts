@@ -50,6 +50,7 @@ const settings = z.strictObject({
       max_decoded_bytes: size.default(8 * 1024 ** 3),
       max_expansion: size.default(400).describe('decoded bytes to encoded bytes'),
       max_lines_per_file: size.default(2_000_000),
+      max_lines: size.default(20_000_000),
       max_files: size.default(200_000),
       workers: z.int().min(1).max(64).optional(),
     })

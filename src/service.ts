@@ -131,6 +131,7 @@ export async function startService(config: Config, version: string): Promise<Ser
         maxRatio: config.intake.max_expansion,
         ratioFreeBytes: 16 * 1_048_576,
         maxLinesPerFile: config.intake.max_lines_per_file,
+        maxLines: config.intake.max_lines,
         maxFiles: config.intake.max_files,
       },
     })
@@ -140,6 +141,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       reader,
       runs,
       parts,
+      pool,
       log,
       maxInventoryFiles: 1_000_000,
     })

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { type Principal, may } from '../access/principal.ts'
 import type {
   Declaration,
@@ -13,17 +12,18 @@ import type { Recorded } from '../ledger/appender.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
 import type { LedgerReader, StoredRecord } from '../ledger/read.ts'
-import { type PackedSegment, groupPayloads, packSegment } from '../ledger/segments.ts'
+import { packSegment } from '../ledger/segments.ts'
 import { Problem, problems } from '../record/problem.ts'
 import { type LedgerName, printTime, toLedgerName } from '../record/record.ts'
-import { inventoryPayloads, printPayload } from '../record/run.ts'
+import { printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { readInventory } from './inventory.ts'
 import type { PartRequest, Parts } from './parts.ts'
+import type { ParsePool } from './pool.ts'
 import { partReceipt, sealReceipt } from './receipts.ts'
 import { runPayload } from './run-record.ts'
 import { declarationDigest, digestOf, keys, sealDigest } from './run.ts'
 import type { RunsStore } from './runs-store.ts'
+import { takeInventory } from './take-inventory.ts'
 import { type Offered, type RunFields, byOf, rejectionSubmission, sealSubmission } from './submissions.ts'
 
 /**
@@ -54,6 +54,7 @@ export interface AdmissionDeps {
   reader: LedgerReader
   runs: RunsStore
   parts: Parts
+  pool: ParsePool
   log: Logger
   maxInventoryFiles: number
 }
@@ -194,22 +195,9 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const offered: Offered = { ledger, run, by: byOf(who) }
       return recordingRefusals(offered, async () => {
         const { repository, commit, suite } = await declared(who, offered)
-        const files = await readInventory(body, deps.maxInventoryFiles)
-        const digest = hash('sha256', files.map((file) => `${file.path}\0${file.blob}\n`).join(''), 'buffer')
-        const segments: PackedSegment[] = []
-        for (const group of groupPayloads(inventoryPayloads(ledger, repository, commit, files))) {
-          segments.push(
-            packSegment(
-              'inventory',
-              group,
-              await bookOf(ledger).link(repository, suite, ':inventory', segments.length),
-            ),
-          )
-        }
-        const key = keys.inventory(repository, commit)
-        const recorded = only(
-          await bookOf(ledger).appender.submit([{ key, digest, firstWins: true, conflict: 'internal', segments }]),
-        )
+        const of = { ledger, repository, commit, suite }
+        const submission = await takeInventory(deps.pool, bookOf(ledger), of, body, deps.maxInventoryFiles)
+        const recorded = only(await bookOf(ledger).appender.submit([submission]))
         const total = fieldOf(await reader.payload(ledger, recorded.firstSeq), 'total')
         return {
           created: !recorded.repeated,

@@ -2,7 +2,8 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Declared } from '../formats/reading.ts'
 import type { PackedSegment } from '../ledger/segments.ts'
 import type { ProblemCode } from '../record/problem.ts'
-import type { RunContext } from '../record/coverage.ts'
+import type { Metric, RunContext } from '../record/coverage.ts'
+import type { LedgerName } from '../record/record.ts'
 import type { Totals } from '../record/run.ts'
 import type { AnnouncedDigest, Encoding } from './body-headers.ts'
 
@@ -14,6 +15,7 @@ export interface ParseLimits {
   maxRatio: number
   ratioFreeBytes: number
   maxLinesPerFile: number
+  maxLines: number
   maxFiles: number
 }
 
@@ -31,11 +33,29 @@ export interface ParseJob {
   run: Omit<RunContext, 'artifact_sha256' | 'tool'>
 }
 
+/** The NDJSON of the files of a commit, to be cut into records. */
+export interface InventoryJob {
+  kind: 'inventory'
+  ledger: LedgerName
+  repository: string
+  commit: string
+  maxFiles: number
+}
+
+export type Job = ParseJob | InventoryJob
+
+export interface InventorySummary {
+  /** SHA-256 over path and blob of all files in path order, hex. */
+  digest: string
+  files: number
+}
+
 /** What a body was found to hold, before any record of it exists. */
 export interface ParseSummary {
   sha256: string
   bytes: number
   format: string
+  metric: Metric
   definition: string
   tool: { name: string; version?: string } | null
   incomplete: string | null
@@ -61,12 +81,15 @@ export type ToWorker =
 
 export type FromWorker =
   | { type: 'taken'; bytes: number }
-  | { type: 'summary'; summary: ParseSummary }
+  | { type: 'summary'; summary: ParseSummary | InventorySummary }
   | { type: 'link'; number: number }
   | { type: 'slice'; segments: PackedSegment[] }
   | { type: 'done' }
   | { type: 'refused'; code: ProblemCode; detail: string; sha256: string | undefined; bytes: number }
   | { type: 'failed'; error: string }
+
+/** The worker's end. */
+export type WorkerBox = Mailbox<ToWorker, FromWorker>
 
 /** A port as a queue: messages in order, awaited one by one. Ends with an error when the other side is gone. */
 export interface Mailbox<In, Out> {

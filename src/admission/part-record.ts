@@ -42,6 +42,7 @@ export function partPayload(
     artifact_sha256: summary.sha256,
     bytes: summary.bytes,
     format: summary.format,
+    metric: summary.metric,
     definition: summary.definition,
     tool: summary.tool,
     parameters,

@@ -23,6 +23,7 @@ export function partReceipt(record: StoredRecord, checkpoint: Checkpoint): PartR
     artifact_sha256: pick('artifact_sha256'),
     bytes: pick('bytes'),
     format: pick('format'),
+    metric: pick('metric'),
     definition: pick('definition'),
     tool: pick('tool'),
     incomplete: pick('incomplete'),

@@ -2,7 +2,9 @@ import { hash } from 'node:crypto'
 import type { Declaration, SealRequest } from '../api/runs.ts'
 import type { RunView } from '../ledger/decide.ts'
 import { Problem } from '../record/problem.ts'
-import { type Totals, pairKinds } from '../record/run.ts'
+import type { Metric } from '../record/coverage.ts'
+import type { Totals } from '../record/run.ts'
+import { addTotals } from '../record/totals.ts'
 
 /** Pure: the keys of a run, what clients assert, and what may happen to a run as it stands at the head. */
 
@@ -128,6 +130,8 @@ export function joinRanges(ranges: [number, number][]): [number, number][] {
 }
 
 export interface PartSummary {
+  /** Absent in parts that were recorded before there was another metric than lines. */
+  metric?: Metric | undefined
   definition: string
   tool: { name: string; version?: string | undefined } | null
   incomplete: string | null
@@ -145,36 +149,21 @@ export function reasonsAgainst({ outcome, tests }: SealRequest, parts: readonly 
   return reasons
 }
 
-export interface MeasureTotals extends Totals {
-  metric: string
+export type MeasureTotals = Totals & {
+  metric: Metric
   definition: string
   tool?: { name: string; version?: string | undefined }
 }
 
-/** Sums per measure: different definitions or tools are never added up. */
+/** Sums per measure: different metrics, definitions or tools are never added up. */
 export function totalsByMeasure(parts: readonly PartSummary[]): MeasureTotals[] {
   const byMeasure = new Map<string, MeasureTotals>()
-  for (const { definition, tool, totals } of parts) {
-    const key = JSON.stringify([definition, tool])
+  for (const { metric = 'line', definition, tool, totals } of parts) {
+    const key = JSON.stringify([metric, definition, tool])
     const known = byMeasure.get(key)
     const added = totals.recomputed
     const sum = known === undefined ? added : addTotals(known, added)
-    byMeasure.set(key, { metric: 'line', definition, ...(tool === null ? {} : { tool }), ...sum })
+    byMeasure.set(key, { metric, definition, ...(tool === null ? {} : { tool }), ...sum })
   }
   return [...byMeasure.keys()].toSorted().flatMap((key) => byMeasure.get(key) ?? [])
-}
-
-function addTotals(a: Totals, b: Totals): Totals {
-  const pair = (x?: { found: number; covered: number }, y?: { found: number; covered: number }) =>
-    x === undefined || y === undefined ? (x ?? y) : { found: x.found + y.found, covered: x.covered + y.covered }
-  return {
-    files: a.files + b.files,
-    lines: {
-      found: a.lines.found + b.lines.found,
-      covered: a.lines.covered + b.lines.covered,
-      partial: a.lines.partial + b.lines.partial,
-      missed: a.lines.missed + b.lines.missed,
-    },
-    ...Object.fromEntries(pairKinds.map((kind) => [kind, pair(a[kind], b[kind])])),
-  }
 }

@@ -76,19 +76,29 @@ export type InventoryAnswer = z.infer<typeof inventoryAnswer>
 const pair = z.object({ found: count, covered: count })
 
 /** Declared totals may lack what the format does not say; recomputed ones have partial and missed always. */
-export const counts = z
-  .object({
-    files: count.optional(),
-    lines: z.object({ found: count, covered: count, partial: count.optional(), missed: count.optional() }),
-    branches: pair.optional(),
-    functions: pair.optional(),
-    statements: pair.optional(),
-    regions: pair.optional(),
-    mcdc: pair.optional(),
-    calls: pair.optional(),
-  })
-  .meta({ id: 'Counts' })
+const lineCounts = z.object({
+  files: count.optional(),
+  lines: z.object({ found: count, covered: count, partial: count.optional(), missed: count.optional() }),
+  branches: pair.optional(),
+  functions: pair.optional(),
+  statements: pair.optional(),
+  regions: pair.optional(),
+  mcdc: pair.optional(),
+  calls: pair.optional(),
+})
+/** Of metric `mutation`: never added to lines. */
+const mutationCounts = z.object({
+  files: count,
+  mutated_lines: z.object({ found: count, detected: count, survived: count, uncovered: count, undecided: count }),
+  mutants: z
+    .object({ found: count, detected: count, undetected: count })
+    .catchall(count)
+    .describe('also by status, in the words of the tools'),
+})
+export const counts = z.union([lineCounts, mutationCounts]).meta({ id: 'Counts' })
 export type Counts = z.infer<typeof counts>
+export type LineCounts = z.infer<typeof lineCounts>
+const metric = z.enum(['line', 'mutation'])
 
 /** As the report says itself; what it does not say is absent. `executed` is covered and partial lines together. */
 export const declaredTotals = z.object({
@@ -104,6 +114,8 @@ const digested = z.object({ count, sha256 })
 
 const tool = z.object({ name: text, version: text.optional() }).nullable()
 
+const measure = { metric, definition: z.string(), tool: tool.optional() }
+
 export const partReceipt = z
   .object({
     schema: z.literal('proofline.receipt.v1'),
@@ -113,6 +125,7 @@ export const partReceipt = z
     artifact_sha256: sha256,
     bytes: count.describe('of the decoded body'),
     format: z.string(),
+    metric: metric.optional().describe('absent in parts recorded before there was another than line'),
     definition: z.string(),
     tool,
     incomplete: z.string().nullable().describe('why the report cannot count, for example lines-only data of a format'),
@@ -154,7 +167,7 @@ export const sealReceipt = z
     parts: count,
     records: span.nullable(),
     root: z.string().describe("Merkle root over the run's leaf hashes, hex"),
-    totals: z.array(counts.extend({ metric: z.string(), definition: z.string(), tool: tool.optional() })),
+    totals: z.array(z.union([lineCounts.extend(measure), mutationCounts.extend(measure)])),
     totals_digest: digested.optional(),
     checkpoint,
   })

@@ -12,7 +12,7 @@ export async function dryRun(
   let [refused, incomplete] = [false, false]
   for (const file of files) {
     const description = await describeFile(resolve(file), options)
-    const { verdict, reason, format, files: count, lines } = description
+    const { verdict, reason, format, files: count, lines, mutants } = description
     refused ||= verdict === 'refuse'
     incomplete ||= verdict === 'incomplete'
     if (terminal.json) terminal.print({ file, ...description }, () => '')
@@ -22,7 +22,9 @@ export async function dryRun(
         verdict,
         format ?? '-',
         `${count} files`,
-        `${lines.covered + lines.partial}/${lines.found} lines executed`,
+        mutants === undefined
+          ? `${lines.covered + lines.partial}/${lines.found} lines executed`
+          : `${mutants.detected}/${mutants.detected + mutants.undetected} mutants detected`,
         reason ?? '',
       ])
   }

@@ -1,4 +1,4 @@
-import type { Counts, PartReceipt, SealReceipt } from '../api/runs.ts'
+import type { Counts, LineCounts, PartReceipt, SealReceipt } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
 import { pairKinds } from '../record/run.ts'
 import type { Client } from '../producer/client.ts'
@@ -122,18 +122,25 @@ function sealRows(seal: SealReceipt): string[][] {
   ]
 }
 
-function printCounts({ lines, ...pairs }: Counts): string {
+function printCounts(counts: Counts): string {
+  if ('mutants' in counts) return printMutants(counts)
+  const { lines, ...pairs } = counts
   const { found, covered, partial = 0, missed = found - covered - partial } = lines
   const split = partial === 0 ? '' : ` (${covered} covered, ${partial} partial)`
   return [`${found} lines: ${covered + partial} executed${split}, ${missed} missed`, ...printPairs(pairs)].join('; ')
+}
+
+function printMutants({ mutants, mutated_lines }: Extract<Counts, { mutants: object }>): string {
+  const { found, detected, undetected, ...statuses } = mutants
+  const by = Object.entries(statuses).map(([status, count]) => `${count} ${status}`)
+  return `${found} mutants on ${mutated_lines.found} lines: ${detected} detected, ${undetected} undetected (${by.join(', ')})`
 }
 
 /** What the report says of itself stands beside what its lines add up to; where they disagree both are on record. */
 function printDeclared({ declared, recomputed }: PartReceipt['totals']): string {
   if (declared === null) return 'nothing'
   const { lines, excluded, ...pairs } = declared
-  const { found, covered, partial = 0 } = recomputed.lines
-  const differs = lines !== undefined && (lines.found !== found || lines.executed !== covered + partial)
+  const differs = lines !== undefined && 'lines' in recomputed && isDifferent(lines, recomputed)
   const left = excluded === undefined ? undefined : `${excluded} lines excluded by configuration`
   const said = [lines && `${lines.found} lines: ${lines.executed} executed`, ...printPairs(pairs), left]
     .filter(Boolean)
@@ -141,7 +148,11 @@ function printDeclared({ declared, recomputed }: PartReceipt['totals']): string 
   return `${said || 'nothing'}${differs ? ' (differs)' : ''}`
 }
 
-function printPairs(counts: Pick<Counts, (typeof pairKinds)[number]>): string[] {
+function isDifferent(said: { found: number; executed: number }, { lines }: LineCounts): boolean {
+  return said.found !== lines.found || said.executed !== lines.covered + (lines.partial ?? 0)
+}
+
+function printPairs(counts: Pick<LineCounts, (typeof pairKinds)[number]>): string[] {
   return pairKinds.flatMap((kind) => {
     const pair = counts[kind]
     return pair === undefined ? [] : [`${pair.covered}/${pair.found} ${kind}`]

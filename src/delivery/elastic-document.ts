@@ -87,6 +87,9 @@ function outcomeOf(kind: RecordKind, members: ReadonlyMap<string, string>): stri
 const elsewhere = new Set(['id', 'seq', 'recorded_at', 'schema', 'kind', 'ledger', 'commit', 'head_commit', 'ref', 'path', 'ranges', 'by', 'url']) // oxfmt-ignore
 const leading = new Set(['test_type', 'run', 'part', 'ordinal', 'build', 'build_seq', 'suite', 'repository', 'blob'])
 
+/** Sets of lines that someone asks for by line: those without evidence, of lines and of mutants. */
+const asked = ['missed', 'partial', 'survived', 'uncovered'] as const
+
 /** What stands under `proofline` behind the kind, in the order that coverage has there too. */
 export function ownOf(members: ReadonlyMap<string, string>): string {
   let text = ''
@@ -99,7 +102,8 @@ export function ownOf(members: ReadonlyMap<string, string>): string {
   for (const name of members.keys()) if (!leading.has(name)) add(name)
   const ranges = members.get('ranges')
   const sets = ranges?.startsWith('{') === true ? scanMembers(ranges) : new Map<string, string>()
-  return `${text}${lineRanges('missed_lines', sets.get('missed'))}${lineRanges('partial_lines', sets.get('partial'))}`
+  for (const name of asked) text += lineRanges(`${name}_lines`, sets.get(name))
+  return text
 }
 
 /** `executed` = covered + partial: the figure that tools print. */

@@ -1,15 +1,18 @@
-import type { FileCoverage } from '../record/coverage.ts'
+import type { FileCoverage, Metric } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
 import type { Sample } from './detect.ts'
 import { join, sampleBytes, toSample, toUtf8 } from './detect.ts'
 import { chooseFormat } from './choose.ts'
 import type { FormatName } from './formats.ts'
 import { resolveImports } from './import-paths.ts'
-import type { PathOptions } from './paths.ts'
+import type { MutantTally } from './mutant-tally.ts'
+import { createMutantTally } from './mutant-tally.ts'
+import type { PathOptions, WrittenPath } from './paths.ts'
 import { createPathResolver } from './path-resolver.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
+import type { Tally } from './tally.ts'
 import { createTally } from './tally.ts'
 
 export interface ReportOptions extends PathOptions {
@@ -21,10 +24,13 @@ export interface ReportOptions extends PathOptions {
   maxFiles?: number | undefined
   /** Default 2,000,000. */
   maxLinesPerFile?: number | undefined
+  /** Default 20,000,000. */
+  maxLines?: number | undefined
 }
 
 export interface ReportResult extends Reading {
   format: FormatName
+  metric: Metric
   /** Records and files of the report that were not taken, with the reason. */
   refused: RefusedList
   /** Paths that are kept as written because they were not found in the repository; the first twenty. */
@@ -46,14 +52,25 @@ export async function openReport(
 ): Promise<ReportResult> {
   const refused: RefusedList = { count: 0, first: [] }
   const resolver = createPathResolver(options)
-  const limits = { maxFiles: options.maxFiles ?? 200_000, maxLinesPerFile: options.maxLinesPerFile ?? 2_000_000 }
-  const tally = createTally(limits, (path) => resolver.refusal(path), refused)
+  const { maxFiles = 200_000, maxLinesPerFile = 2_000_000, maxLines = 20_000_000 } = options
+  const limits = { maxFiles, maxLinesPerFile, maxLines }
+  const refusal = (path: WrittenPath): string | undefined => resolver.refusal(path)
 
   const { sample, all } = await takeSample(toUtf8(chunks))
   const format = chooseFormat(sample, options.format)
   if (options.section !== undefined && !('hasSections' in format))
     throw new Problem('request_invalid', `a report of format ${format.name} has no sections to choose from`)
-  const reading = await format.read(all, tally, refused, options.section)
+  let reading: Reading
+  let tally: Pick<Tally | MutantTally, 'written' | 'files'>
+  if ('readMutants' in format) {
+    const mutants = createMutantTally(limits, refusal, refused)
+    reading = await format.readMutants(all, mutants, refused)
+    tally = mutants
+  } else {
+    const lines = createTally(limits, refusal, refused)
+    reading = await format.read(all, lines, refused, options.section)
+    tally = lines
+  }
 
   const written = tally.written()
   const resolved = resolver.resolve('paths' in format ? resolveImports(written, options) : written)
@@ -79,6 +96,7 @@ export async function openReport(
   return {
     ...reading,
     format: format.name,
+    metric: 'readMutants' in format ? 'mutation' : 'line',
     refused,
     unresolved,
     files: tally.files(

@@ -8,26 +8,39 @@ import { istanbulDefinition, readIstanbul } from './istanbul.ts'
 import { jacocoDefinition, readJacoco } from './jacoco.ts'
 import { lcovDefinition, readLcov } from './lcov.ts'
 import { llvmCovDefinition, readLlvmCov } from './llvm-cov.ts'
+import type { MutantTally } from './mutant-tally.ts'
 import { opencoverDefinition, readOpenCover } from './opencover.ts'
+import { looksLikePit, pitDefinition, readPit } from './pit.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
 import { readSimplecov, simplecovDefinition } from './simplecov.ts'
+import { looksLikeStryker, readStryker, strykerDefinition } from './stryker.ts'
 import type { Tally } from './tally.ts'
 
 /** One kind of report. A new one is an entry in `formats` and a file beside this one. */
-interface Format {
+type Format = LineFormat | MutationFormat
+
+interface AnyFormat {
   name: string
   /** Of its usual dialect; a reading may name another. */
   definition: string
-  /** What two observations of one line in one report mean, as its tools define it. On states both are "or": see tally.ts. */
-  merge: 'sum' | 'max'
   /** By what stands in the report, never by its name. Two that are true for one report make it ambiguous. */
   detect(sample: Sample): boolean
+}
+
+interface LineFormat extends AnyFormat {
+  /** What two observations of one line in one report mean, as its tools define it. On states both are "or": see tally.ts. */
+  merge: 'sum' | 'max'
   /** Files are named by import path of their package: see import-paths.ts. */
   paths?: 'import'
   /** Results of several suites may stand in one report: `section` names one, `*` all, and undefined is a question when there are several. */
   hasSections?: true
   read(chunks: AsyncIterable<Uint8Array>, tally: Tally, refused: RefusedList, section?: string): Promise<Reading>
+}
+
+/** Of metric `mutation`: its mutants count one by one. */
+interface MutationFormat extends AnyFormat {
+  readMutants(chunks: AsyncIterable<Uint8Array>, tally: MutantTally, refused: RefusedList): Promise<Reading>
 }
 
 /** The keys that make an object a FileCoverage; any of them may stand alone in the sample when one of the others is long. */
@@ -135,6 +148,8 @@ export const formats = [
     detect: ({ xml }) => xml?.root === 'CoverageSession',
     read: readOpenCover,
   },
+  { name: 'pit', definition: pitDefinition, detect: looksLikePit, readMutants: readPit },
+  { name: 'stryker', definition: strykerDefinition, detect: looksLikeStryker, readMutants: readStryker },
 ] as const satisfies Format[]
 
 export type FormatName = (typeof formats)[number]['name']

@@ -1,7 +1,7 @@
-import { sortRows } from './bit-rows.ts'
+import { rowWidth, sortRows } from './bit-rows.ts'
 import type { FunctionSet } from './function-set.ts'
 import { clearFunctions, createFunctionSet, sortFunctions } from './function-set.ts'
-import { sortPages } from './line-pages.ts'
+import { countLines, sortPages } from './line-pages.ts'
 import type { Scratch } from './scratch.ts'
 import { clear, createScratch } from './scratch.ts'
 
@@ -38,4 +38,17 @@ export function sortObserved({ lines, branches, functions, units }: Observed): v
   sortRows(branches)
   sortFunctions(functions)
   sortRows(units)
+}
+
+/** Once sorted: how many lines, blocks of branches, functions, and blocks of statements and the like there are together. */
+export function sizeOf({ lines, branches, functions, units }: Observed): number {
+  return countLines(lines) + (branches.length + units.length) / rowWidth + functions.length
+}
+
+/** What of these there are more of than `most`; undefined when of none. */
+export function tooManyOf({ lines, branches, functions, units }: Observed, most: number): string | undefined {
+  if (countLines(lines) > most) return 'lines'
+  if (branches.length / rowWidth > most) return 'blocks of branches'
+  if (functions.length > most) return 'functions'
+  return units.length / rowWidth > most ? 'blocks of statements' : undefined
 }

@@ -1,3 +1,4 @@
+import type { MutatedLines, Mutants } from './mutants.ts'
 import { sha256Hex } from './sha256.ts'
 import { type LedgerName, type RecordKind, type TestType, maxPayloadBytes } from './record.ts'
 
@@ -21,9 +22,18 @@ export type UnitKind = (typeof unitKinds)[number]
 export const pairKinds = ['branches', 'functions', ...unitKinds] as const
 
 /** Sums over the files of a part, or over the parts of a run with one measure. */
-export interface Totals extends Partial<Record<(typeof pairKinds)[number], Pair | undefined>> {
+export type Totals = LineTotals | MutationTotals
+
+/** What no file has is absent: then the report does not tell. */
+export interface LineTotals extends Partial<Record<(typeof pairKinds)[number], Pair | undefined>> {
   files: number
   lines: Lines
+}
+
+export interface MutationTotals {
+  files: number
+  mutated_lines: MutatedLines
+  mutants: Mutants
 }
 
 /** Who pushes, as it was verified: no names, no e-mail addresses. */

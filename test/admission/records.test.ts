@@ -111,6 +111,7 @@ const summary: ParseSummary = {
   sha256: 'a'.repeat(64),
   bytes: 1_000,
   format: 'lcov',
+  metric: 'line',
   definition: 'lcov.da@1',
   tool: null,
   incomplete: null,

@@ -96,6 +96,7 @@ function documentOf(record: StoredRecord, publicHost: string): Fields {
     proofline: some({
       render: 1, ledger, block: Math.floor(seq / 65_536), check: checkOf(digest), kind, ...own,
       missed_lines: ranges(fields, 'missed'), partial_lines: ranges(fields, 'partial'),
+      survived_lines: ranges(fields, 'survived'), uncovered_lines: ranges(fields, 'uncovered'),
     }), // oxfmt-ignore
   }
 }

@@ -3,9 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { Description } from '../../src/formats/describe.ts'
-import { describeRefusal, describeReport, sumFiles } from '../../src/formats/describe.ts'
+import { describeRefusal, describeReport } from '../../src/formats/describe.ts'
 import type { ReportOptions } from '../../src/formats/format.ts'
-import { printFiles, read } from './read.ts'
+import { sumFiles } from '../../src/record/totals.ts'
+import { printFiles, read, sumLines } from './read.ts'
 
 /**
  * Real and hostile reports that are not part of this project, beside it or where PROOFLINE_CORPUS says. Their manifest has the numbers
@@ -51,6 +52,7 @@ const manifest = readTable('MANIFEST.tsv')
 /** Formats whose files of the manifest are all compared. */
 const ours = new Set('lcov istanbul cobertura jacoco clover opencover coveragepy go llvmcov simplecov'.split(' '))
 const isOurs = (row: Record<string, string>): boolean => ours.has(row['format'] ?? '')
+const isMutation = (row: Record<string, string>): boolean => row['format'] === 'pit' || row['format'] === 'stryker'
 const named = (rows: Record<string, string>[]): [string, Record<string, string>][] =>
   rows.map((row) => [row['file'] ?? '', row])
 
@@ -63,6 +65,31 @@ describe.skipIf(!isHere)('the corpus', () => {
       expect(numbersOf(description)).toEqual(expectedOf(row))
     },
   )
+
+  it.each(named(manifest.filter(isMutation)))('%s has the mutants of the manifest, and no line', async (name, row) => {
+    const { verdict, files, lines, branches, ...description } = await describeFile(name)
+    expect([verdict, files]).toEqual(['accept', Number(row['exp_files'])])
+    expect([lines, branches]).toEqual([
+      { found: 0, covered: 0, partial: 0, missed: 0 },
+      { found: 0, covered: 0 },
+    ])
+    const expected = JSON.parse(row['extra'] ?? '{}') as {
+      mutants: number
+      status: Record<string, number>
+      detected?: number
+      mutated_lines?: number
+    }
+    const { found, detected, undetected, ...byStatus } = description.mutants ?? { found: -1, detected: -1, undetected: -1 } // oxfmt-ignore
+    const words = Object.entries(byStatus).filter(([, count]) => count > 0)
+    const toWord = (status: string): string =>
+      status === 'Timeout' ? 'timed_out' : status.replaceAll(/([a-z])([A-Z])/g, '$1_$2').toLowerCase()
+    expect(found).toBe(expected.mutants)
+    expect(Object.fromEntries(words)).toEqual(
+      Object.fromEntries(Object.entries(expected.status).map(([status, count]) => [toWord(status), count])),
+    )
+    if (expected.detected !== undefined) expect([detected, found - undetected]).toEqual([expected.detected, expected.detected]) // oxfmt-ignore
+    if (expected.mutated_lines !== undefined) expect(description.mutated_lines?.found).toBe(expected.mutated_lines)
+  })
 
   it.each(named(manifest.filter((row) => row['verdict']?.startsWith('incomplete'))))(
     '%s is incomplete and keeps its whole sections',
@@ -117,7 +144,7 @@ describe.skipIf(!isHere)('the corpus', () => {
     const rows = manifest.filter(({ format = '', verdict }) => /^(?:go|llvmcov)$/.test(format) && verdict === 'accept')
     for (const { file = '', extra = '{}' } of rows) {
       const expected = JSON.parse(extra) as Record<string, number>
-      const { statements, regions, functions } = sumFiles((await read(open(file))).files)
+      const { statements, regions, functions } = sumLines((await read(open(file))).files)
       const pairs = [statements ?? regions, functions].map((pair) => [pair?.found, pair?.covered])
       const of = (found: string, hit: string): (number | undefined)[] => [expected[found] || undefined, expected[hit]]
       if (file.startsWith('go'))
@@ -130,7 +157,7 @@ describe.skipIf(!isHere)('the corpus', () => {
   it('finds in coverage.py what that declares, and asks which suite of SimpleCov is meant', async () => {
     for (const name of ['coveragepy-jinja-format3.json', 'coveragepy-jinja-contexts-small.json']) {
       const { declared, files } = await read(open(name))
-      const { lines, branches } = sumFiles(files)
+      const { lines, branches } = sumLines(files)
       expect(declared).toMatchObject({
         lines: { found: lines.found, executed: lines.covered + lines.partial },
         branches,
@@ -144,7 +171,7 @@ describe.skipIf(!isHere)('the corpus', () => {
   it('counts the sequence points of OpenCover as OpenCover does', async () => {
     for (const name of ['opencover-rg.xml', 'opencover-rg-tracked-methods.xml', 'opencover-jenkins-bom.xml']) {
       const result = await read(open(name))
-      expect(result.declared?.statements).toEqual(sumFiles(result.files).statements)
+      expect(sumFiles(result.files, 'line')).toMatchObject({ statements: result.declared?.statements ?? 'none' })
     }
   })
 
@@ -179,7 +206,7 @@ describe.skipIf(!isHere)('the corpus', () => {
 
   it('gives the same result however the bytes are cut', async () => {
     const names = manifest
-      .filter((row) => isOurs(row) && Number(row['bytes_unpacked']) < 20_000)
+      .filter((row) => (isOurs(row) || isMutation(row)) && Number(row['bytes_unpacked']) < 20_000)
       .map((row) => row['file'] ?? '')
     for (const name of names) {
       const bytes = open(name)

@@ -1,7 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { sumFiles } from '../../src/formats/describe.ts'
-import { printFiles, read, refusalOf } from './read.ts'
+import { printFiles, read, refusalOf, sumLines } from './read.ts'
 
 /** Reports that real tools wrote about the programs in test/programs. The numbers were checked by hand against the sources. */
 const folder = new URL('../fixtures/', import.meta.url)
@@ -22,6 +21,8 @@ const tree = new Set(
     'fare/fare.go',
     'fare/zone/zone.go',
     'stamp/lib/stamp.rb',
+    'fee/src/main/java/acme/fee/Fee.java',
+    'fee/src/main/java/acme/fee/Ledger.java',
   ].map((path) => `test/programs/${path}`),
 )
 
@@ -137,6 +138,23 @@ const expected: [report: string, definition: string, files: string[], section?: 
   ['ring/integration/lcov.info', 'lcov.da@1', ringIntegration],
   ['greet/unit/lcov.info', 'lcov.da@1', greetUnit],
   ['greet/integration/lcov.info', 'lcov.da@1', greetIntegration],
+  [
+    'refund/unit/mutation.json',
+    'stryker.status@1',
+    [
+      'refund/src/cli.js ||6-8,12-13,15,17-18,23| {"found":13,"detected":0,"undetected":13,"killed":0,"timed_out":0,"survived":0,"no_coverage":13}',
+      'refund/src/money.js 3,6,8-13,16,18-20,23|8-10,12,18|8,10-11,18| {"found":39,"detected":27,"undetected":12,"killed":27,"timed_out":0,"survived":8,"no_coverage":4}',
+      'refund/src/refund.js 6,8-10,23|7-8|13,16-17,20| {"found":23,"detected":9,"undetected":14,"killed":9,"timed_out":0,"survived":2,"no_coverage":12}',
+    ],
+  ],
+  [
+    'fee/unit/mutations.xml',
+    'pit.status@1',
+    [
+      'fee/src/main/java/acme/fee/Fee.java 8,11-12,15,19|8,12,19|| {"found":11,"detected":7,"undetected":4,"killed":7,"timed_out":0,"survived":4,"no_coverage":0}',
+      'fee/src/main/java/acme/fee/Ledger.java 10,16,18||23| {"found":7,"detected":3,"undetected":4,"killed":3,"timed_out":0,"survived":0,"no_coverage":4}',
+    ],
+  ],
 ]
 
 describe('what real tools say about our programs', () => {
@@ -156,7 +174,7 @@ describe('what real tools say about our programs', () => {
   it('adds up to what OpenClover declares, statement by statement', async () => {
     for (const kind of ['unit', 'integration']) {
       const result = await read(readFileSync(new URL(`till/${kind}/clover.xml`, folder)), { tree })
-      const { statements, branches } = sumFiles(result.files)
+      const { statements, branches } = sumLines(result.files)
       expect(result.declared).toEqual({ statements, branches })
     }
   })
@@ -184,14 +202,14 @@ describe('what real tools say about our programs', () => {
 
   it.each(['unit', 'integration'])('has the statements that go tool cover counts: fare/%s', async (kind) => {
     const result = await read(readFileSync(new URL(`fare/${kind}/cover.out`, folder)), { tree })
-    const { found, covered } = sumFiles(result.files).statements ?? { found: 0, covered: 0 }
+    const { found, covered } = sumLines(result.files).statements ?? { found: 0, covered: 0 }
     const printed = readFileSync(new URL(`fare/${kind}/func.txt`, folder), 'utf8')
     expect(`${((100 * covered) / found).toFixed(1)}%`).toBe(/\(statements\)\s+(\S+)/.exec(printed)?.[1])
   })
 
   it('has the percentages of SimpleCov, but for the two lines between nocov marks, which a resultset does not know', async () => {
     const result = await read(readFileSync(new URL('stamp/resultset.json', folder)), { tree, section: '*' })
-    const { lines, branches } = sumFiles(result.files)
+    const { lines, branches } = sumLines(result.files)
     const printed = JSON.parse(readFileSync(new URL('stamp/last_run.json', folder), 'utf8')) as { result: object }
     const percent = (part: number, of: number): number => Math.floor((10_000 * part) / of) / 100
     expect(printed.result).toEqual({

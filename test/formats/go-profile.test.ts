@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { sumFiles } from '../../src/formats/describe.ts'
-import { flatten, printFiles, read, refusalOf } from './read.ts'
+import { flatten, printFiles, read, refusalOf, sumLines } from './read.ts'
 
 const profile = (...lines: string[]): string => `${['mode: set', ...lines].join('\n')}\n`
 const files = async (...lines: string[]): Promise<string[]> => printFiles(await read(profile(...lines)))
@@ -17,7 +16,7 @@ describe('Go cover profile', () => {
     const rounds = ['a.go:1.1,3.2 2 0', 'b.go:1.1,3.2 1 0', 'a.go:5.1,6.2 4 1']
     const result = await read(profile(...rounds, ...rounds.map((line) => line.replace(/0$/, '7')), ...rounds))
     expect(printFiles(result)).toEqual(['a.go 1-3,5-6|| - -', 'b.go 1-3|| - -'])
-    expect(sumFiles(result.files).statements).toEqual({ found: 7, covered: 7 })
+    expect(sumLines(result.files).statements).toEqual({ found: 7, covered: 7 })
   })
 
   it('says the same in whatever order the blocks come, and how often', async () => {
@@ -36,7 +35,7 @@ describe('Go cover profile', () => {
         ])
         expect(flatten(mixed)).toEqual(flatten(plain))
         const all = some.reduce((sum, [line = 0]) => sum + line, 0)
-        expect(sumFiles(mixed.files).statements?.found).toBe(all)
+        expect(sumLines(mixed.files).statements?.found).toBe(all)
       }),
     )
   })

@@ -79,7 +79,7 @@ describe('LCOV', () => {
       'MCDC:1,3,x,1,0,c',
     ]
     const result = await read(['SF:a.c', ...records, 'end_of_record', ''].join('\n'))
-    expect([...result.files][0]?.mcdc).toEqual({ found: 5, covered: 3 })
+    expect([...result.files][0]).toMatchObject({ mcdc: { found: 5, covered: 3 } })
     expect(printFiles(result)).toEqual(['a.c 1|| - -'])
     expect(result.refused.first.map(({ where }) => where)).toEqual(['line 10', 'line 11'])
   })

@@ -5,7 +5,8 @@ import { createTally } from '../../src/formats/tally.ts'
 import { toWrittenPath } from '../../src/formats/paths.ts'
 import { createUnitRun } from '../../src/formats/units.ts'
 
-const aTally = () => createTally({ maxFiles: 9, maxLinesPerFile: 10_000 }, () => undefined, { count: 0, first: [] })
+const aTally = () =>
+  createTally({ maxFiles: 9, maxLinesPerFile: 10_000, maxLines: 10_000 }, () => undefined, { count: 0, first: [] })
 const resolved = [{ path: 'a', unresolved: false, blob: undefined }]
 const linesIn = (ranges: readonly number[]): number[] =>
   ranges.flatMap((from, i) =>

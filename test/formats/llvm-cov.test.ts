@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sumFiles } from '../../src/formats/describe.ts'
-import { printFiles, read, refusalOf } from './read.ts'
+import { printFiles, read, refusalOf, sumLines } from './read.ts'
 
 type Segment = [line: number, column: number, count: number, hasCount: boolean, isEntry: boolean, isGap?: boolean]
 
@@ -62,7 +61,7 @@ describe('llvm-cov export', () => {
     const counts = (count: number, covered: number): object => ({ count, covered, percent: 1 })
     const summary = { regions: counts(70, 40), mcdc: counts(3, 1), functions: counts(4, 3), lines: counts(9, 9) }
     const result = await read(report(fileOf([[1, 1, 1, true, true], [2, 2, 0, false, false]], { summary }))) // oxfmt-ignore
-    const { regions, mcdc, functions, lines } = sumFiles(result.files)
+    const { regions, mcdc, functions, lines } = sumLines(result.files)
     expect({ regions, mcdc, functions }).toEqual({
       regions: { found: 70, covered: 40 },
       mcdc: { found: 3, covered: 1 },

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { toWrittenPath } from '../../src/formats/paths.ts'
 import type { Tally } from '../../src/formats/tally.ts'
 import { createTally, maxLine } from '../../src/formats/tally.ts'
-import type { FileCoverage } from '../../src/record/coverage.ts'
+import type { LineCoverage } from '../../src/record/coverage.ts'
 import type { UnitKind } from '../../src/record/run.ts'
 import { unitKinds } from '../../src/record/run.ts'
 import { fromSorted } from '../../src/record/lines.ts'
@@ -18,7 +18,7 @@ interface Section {
   units?: [kind: UnitKind, name: number, number: number, covered: boolean][]
 }
 
-const create = (limits = { maxFiles: 100, maxLinesPerFile: 1_000_000 }): Tally =>
+const create = (limits = { maxFiles: 100, maxLinesPerFile: 1_000_000, maxLines: 10_000_000 }): Tally =>
   createTally(limits, () => undefined, { count: 0, first: [] })
 
 /** Its files by path. */
@@ -38,7 +38,7 @@ function observe(tally: Tally, { path, lines, branches, functions, ways = [], un
     tally.units(kind, name, number >>> 5, 1 << number, covered ? 1 << number : 0)
 }
 
-const print = (file: FileCoverage): string =>
+const print = (file: LineCoverage): string =>
   [printFile(file), ...unitKinds.map((kind) => file[kind] && `${kind} ${file[kind].covered}/${file[kind].found}`)]
     .filter((part) => part !== undefined)
     .join(' ')
@@ -205,8 +205,58 @@ describe('a tally', () => {
     expect(filesOf(tally)[0]).toMatch(/^a 1,3,5,7,9/)
   })
 
+  it('limits what a whole report tells exactly, also when most of it is told again and again', () => {
+    const limits = { maxFiles: 100, maxLinesPerFile: 1_000, maxLines: 100 }
+    const tooMany = expect.objectContaining({ code: 'too_many_lines' }) as Error
+    const filled = (): Tally => {
+      const tally = create(limits)
+      // 9 files of 10 lines and one of 8 with a branch and a function, in sections that say some of it again.
+      for (let round = 0; round < 50; round += 1)
+        for (let file = 0; file < 10; file += 1) {
+          const lines = scattered(file === 9 ? 8 : 10)
+          const own = file === 9 ? { branches: [[1, 0, 0, true]], functions: [[1, 1, true]] } : { branches: [], functions: [] } // oxfmt-ignore
+          observe(tally, { path: `f${file}`, lines: lines.slice(round % 7), ...own } as Section)
+        }
+      return tally
+    }
+    expect(filesOf(filled())).toHaveLength(10)
+    for (const more of [
+      { path: 'f0', lines: [[999, true]], branches: [], functions: [] },
+      { path: 'new', lines: [[1, false]], branches: [], functions: [] },
+      { path: 'f0', lines: [], branches: [[1, 7, 0, false]], functions: [] },
+      { path: 'f0', lines: [], branches: [], functions: [[9, 9, false]] },
+    ] as Section[]) {
+      const tally = filled()
+      expect(() => {
+        observe(tally, more)
+        tally.written()
+      }).toThrow(tooMany)
+    }
+  })
+
+  it('does not wait for the end of a report, or of a section, that has none', () => {
+    const tooMany = expect.objectContaining({ code: 'too_many_lines' }) as Error
+    const endless = (limits: Parameters<typeof create>[0], add: (tally: Tally, i: number) => void): void => {
+      const tally = create(limits)
+      tally.add(toWrittenPath('a'))
+      expect(() => {
+        for (let i = 1; i < 1_000_000; i += 1) add(tally, i)
+      }).toThrow(tooMany)
+    }
+    const ofFile = { maxFiles: 1_000_000, maxLinesPerFile: 1_000, maxLines: 10_000_000 }
+    endless(ofFile, (tally, i) => tally.line(i, true))
+    endless(ofFile, (tally, i) => tally.branch(1, i, 0, true))
+    endless(ofFile, (tally, i) => tally.ways(i, 0, 1, 1))
+    endless(ofFile, (tally, i) => tally.units('statements', i, 0, 1, 1))
+    endless(ofFile, (tally, i) => tally.callable(i, 0, 1))
+    endless({ ...ofFile, maxLines: 5_000 }, (tally, i) => {
+      tally.add(toWrittenPath(`f${i}`))
+      tally.line(1, true)
+    })
+  })
+
   it('counts lines exactly where it limits them, also those of a section that is dropped', () => {
-    const limits = { maxFiles: 10, maxLinesPerFile: 100 }
+    const limits = { maxFiles: 10, maxLinesPerFile: 100, maxLines: 10_000_000 }
     const tooMany = expect.objectContaining({ code: 'too_many_lines' }) as Error
     const twice = (tally: Tally): Tally => {
       for (let i = 0; i < 2; i += 1) observe(tally, { path: 'a', lines: scattered(100), branches: [], functions: [] })

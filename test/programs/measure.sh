@@ -1,8 +1,9 @@
 #!/bin/sh
 # Measures the programs beside this file with the tools that their users have, and writes what the tools say to test/fixtures.
-# Needs gcc and lcov, clang with llvm-profdata and llvm-cov (LLVM= their suffix, -14 for example), go, a JDK, ruby with simplecov and minitest, and in
-# the folder TOOLS: node_modules with nyc 17; venv with coverage 7, gcovr 8 and pytest; jacoco with org.jacoco.agent-*-runtime.jar and
-# org.jacoco.cli-*-nodeps.jar; clover with clover-*.jar (org.openclover:clover). Names of programs as arguments measure only these.
+# Needs gcc and lcov, clang with llvm-profdata and llvm-cov (LLVM= their suffix, -14 for example), go, a JDK and Maven, ruby with simplecov and minitest,
+# and in the folder TOOLS: node_modules with nyc 17, @stryker-mutator/core and tap-runner 9; venv with coverage 7, gcovr 8 and pytest; jacoco
+# with org.jacoco.agent-*-runtime.jar and org.jacoco.cli-*-nodeps.jar; clover with clover-*.jar (org.openclover:clover). Names of programs as arguments measure
+# only these.
 # What the tools write is kept as it is, but for two things: the folder of this checkout becomes /builds/acme/app, as in CI (LCOV of C
 # and Python: nothing, a relative path), and times and host names leave the JUnit files and become 0 in XML, so that measuring twice gives
 # the same bytes.
@@ -32,6 +33,30 @@ if wanted refund; then for kind in unit integration; do
   for report in clover.xml cobertura-coverage.xml; do xml "$work/$kind/$report" >"$out/refund/$kind/$report"; done
   plain "$work/junit.xml" >"$out/refund/$kind/junit.xml"
 done; fi
+
+# refund: its mutants, StrykerJS. In a copy, for the sandbox is made beside the sources
+if wanted refund-mutants; then
+mkdir -p "$work/app/test/programs"
+cp -r "$here/refund" "$work/app/test/programs"
+ln -s "$tools/node_modules" "$work/app/node_modules"
+cd "$work/app"
+echo '{"name":"app","private":true,"type":"commonjs"}' >package.json
+cat >stryker.config.json <<'END'
+{"testRunner":"tap","tap":{"testFiles":["test/programs/refund/test/unit.js"]},"reporters":["json"],"mutate":["test/programs/refund/src/*.js"],
+ "jsonReporter":{"fileName":"mutation.json"},"plugins":["@stryker-mutator/tap-runner"],"concurrency":1}
+END
+stryker run >/dev/null
+sed "s|$work/app|/builds/acme/app|g" mutation.json >"$out/refund/unit/mutation.json"
+fi
+
+# fee: Java and its mutants, PIT
+if wanted fee; then
+mkdir -p "$out/fee/unit"
+cp -r "$here/fee" "$work/fee"
+cd "$work/fee"
+mvn -q -B test-compile org.pitest:pitest-maven:mutationCoverage >/dev/null
+cp target/pit-reports/mutations.xml "$out/fee/unit/mutations.xml"
+fi
 
 # ring: C, gcov by lcov and by gcovr, whose JaCoCo does not say which lines ran
 if wanted ring; then for kind in unit integration; do

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { FileCoverage, RunContext } from '../../src/record/coverage.ts'
+import type { LineCoverage, RunContext } from '../../src/record/coverage.ts'
 import { coveragePayloads } from '../../src/record/coverage.ts'
 import type { LineRanges } from '../../src/record/lines.ts'
 import { countLines, fromSorted, parseLines, printLines, subtract, unite } from '../../src/record/lines.ts'
@@ -22,7 +22,7 @@ const run: RunContext = {
   artifact_sha256: 'a'.repeat(64),
 }
 
-const file: FileCoverage = {
+const file: LineCoverage = {
   path: 'src/refund.ts',
   blob: '9c1f0e5b7d2a4c6e8f1029384756afbecd012345',
   metric: 'line',
@@ -48,7 +48,7 @@ interface Printed {
 const parse = (payload: Uint8Array): Printed => JSON.parse(text(payload)) as Printed
 
 /** Every other line, in turn covered, partial and missed: the worst that a file can print. */
-function scattered(lines: number, first: number): FileCoverage {
+function scattered(lines: number, first: number): LineCoverage {
   const every = (rest: number): LineRanges =>
     fromSorted(
       Array.from({ length: lines }, (_, i) => i)
