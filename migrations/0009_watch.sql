@@ -11,7 +11,16 @@ create table proofline_derived.block_sums (
   check_sum bigint not null,
   primary key (ledger, selection, block)
 );
-grant select, insert, delete on proofline_derived.block_sums to proofline_runtime;
+
+-- What the last comparison of a lane found, for whoever asks; the `reconciliation` records are the evidence.
+create table proofline_derived.comparisons (
+  ledger text collate "C" not null,
+  destination text collate "C" not null,
+  at bigint not null,
+  result jsonb not null,
+  primary key (ledger, destination)
+);
+grant select, insert, update, delete on proofline_derived.block_sums, proofline_derived.comparisons to proofline_runtime;
 
 -- Where a destination and the ledger differ, one row when it is found (n odd) and one when it is over (n even): the newest tells how it
 -- stands. seq: -1 for an id that is none of ours. state: `found`; `gone`, seen by a later comparison; `discarded`, disposed of by a person.

@@ -46,6 +46,8 @@ export interface FakeBulk extends Pick<Failures, 'failNext'> {
   digest(id: string): string | undefined
   /** Nothing that reads is answered. */
   searchDown: boolean
+  /** Deletes a document, as an administrator would; false when it was not there. */
+  forget(id: string): boolean
   /** Plants a document, as a foreign writer would. */
   plant(index: string, id: string, source: string): void
   close(): Promise<void>
@@ -82,6 +84,7 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
       const doc = find(id)
       return doc === undefined ? undefined : hashOf(doc)
     },
+    forget: (id) => [...store.values()].some((docs) => docs.delete(id)),
     plant: (index, id, source) => void indexOf(index).set(id, Buffer.from(source)),
     searchDown: false,
     close: () => listening.close(),
