@@ -1,3 +1,4 @@
+import type { Certificate } from './connect.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { StoredRecord } from '../ledger/read.ts'
 
@@ -129,6 +130,8 @@ export interface Destination {
   ids(range: SeqRange, signal: AbortSignal): Promise<ReadonlyMap<string, number>>
   /** SHA-256 in hex of the record bytes as they are stored over there, by id; what is not there is absent. */
   digests(records: readonly StoredRecord[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+  /** Certificates that its servers showed. */
+  certificates(): Certificate[]
   close(): Promise<void>
 }
 

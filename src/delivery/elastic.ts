@@ -75,6 +75,7 @@ export function createElastic(deps: ElasticDeps): Destination {
       const path = '/_mget?_source_includes=event.hash&filter_path=docs._id,docs.found,docs._source,docs.error.type'
       return readDocs(attempt, await ask(path, { docs }, signal))
     },
+    certificates: () => [outgoing.certificate()].filter((one) => one !== undefined),
     close: () => outgoing.close(),
   }
 }

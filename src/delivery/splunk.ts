@@ -114,6 +114,7 @@ export function createSplunk(deps: SplunkDeps): Destination {
       const reason = deps.proof === 'ack' ? 'not acknowledged' : 'there is neither acknowledgement nor search'
       return attempt.records.map(() => ({ kind: 'unknown', reason }))
     },
+    certificates: () => [outgoing.certificate(), search?.client.certificate()].filter((one) => one !== undefined),
     async close() {
       await Promise.all([outgoing.close(), search?.client.close()])
     },

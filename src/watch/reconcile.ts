@@ -16,7 +16,7 @@ export interface ReconcileDeps {
   db: Queryable
   reader: Reader
   destination: Destination
-  settings: DestinationSettings
+  select: DestinationSettings['select']
   now: () => Date
 }
 
@@ -47,7 +47,7 @@ export async function reconcile(
   { from, to, sample }: { from: number; to: number; sample: readonly number[] },
   signal: AbortSignal,
 ): Promise<Findings> {
-  const { db, reader, destination, settings } = deps
+  const { db, reader, destination, select } = deps
   const { ledger } = lane
   const parked = await findParked(db, lane)
   const parkedIds = new Set(parked.map(({ id }) => id))
@@ -55,7 +55,7 @@ export async function reconcile(
     db,
     reader,
     ledger,
-    select: settings.select,
+    select,
     parked: new Set(parked.map(({ seq }) => seq)),
   })
   const findings: Findings = {
@@ -132,7 +132,7 @@ const readAtOnce = 100
 
 /** Reads these seqs back and hashes them. What is not there is no business of this check. */
 async function readBack(
-  { reader, destination, settings }: ReconcileDeps,
+  { reader, destination, select }: ReconcileDeps,
   { ledger }: Lane,
   seqs: readonly number[],
   signal: AbortSignal,
@@ -141,7 +141,7 @@ async function readBack(
   for (let at = 0; at < seqs.length; at += readAtOnce) {
     const wanted = seqs.slice(at, at + readAtOnce)
     const batches = await Promise.all(wanted.map((seq) => reader.readBatch(ledger, seq, { maxRecords: 1 })))
-    const records = batches.flatMap((batch) => batch.records).filter((record) => isSelected(record, settings.select))
+    const records = batches.flatMap((batch) => batch.records).filter((record) => isSelected(record, select))
     const digests = await destination.digests(records, signal)
     for (const { id, seq, bytes } of records) {
       const found = digests.get(id)

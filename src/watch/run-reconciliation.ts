@@ -1,10 +1,11 @@
 import { hash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Lane } from '../delivery/lane.ts'
+import type { DestinationSettings } from '../delivery/settings.ts'
 import { deliveryStatus, type LaneStatus } from '../delivery/status.ts'
 import type { Book } from '../ledger/book.ts'
 import { packSegment } from '../ledger/segments.ts'
-import { printTime } from '../record/record.ts'
+import { type LedgerName, printTime } from '../record/record.ts'
 import { digestList, printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type DifferenceKind, type DifferenceStep, findDifferences, insertDifferences, keepComparison, provedToAt, type StandingDifference } from './comparison-store.ts' // oxfmt-ignore
@@ -12,8 +13,11 @@ import { type Findings, reconcile, type ReconcileDeps, sampleOf } from './reconc
 
 /** Comparing as the service does it: every lane of a destination, again and again, with what it finds on record. */
 
-export interface ReconciliationDeps extends ReconcileDeps {
+export interface ReconciliationDeps extends Omit<ReconcileDeps, 'select'> {
   name: string
+  /** What of a ledger goes there. */
+  settings: DestinationSettings
+  selects: (ledger: LedgerName) => ReconcileDeps['select']
   operations: Book
   log: Logger
   /** Records of each lane that are read back each time. */
@@ -71,7 +75,7 @@ async function reconcileLane(
   const sample = sampleOf(span, deps.sample, round, before)
   let findings: Findings
   try {
-    findings = await reconcile(deps, lane, { ...span, sample }, signal)
+    findings = await reconcile({ ...deps, select: deps.selects(lane.ledger) }, lane, { ...span, sample }, signal)
   } catch (error) {
     signal.throwIfAborted()
     const reason = error instanceof Error ? error.message : String(error)

@@ -174,8 +174,8 @@ export function destinationContract(start: () => Promise<Fixture>): void {
     within(async ({ destination }) => {
       await sendOnce(destination)
       const absent = makeRecord(77)
-      expect([...(await destination.digests([...records, absent], signal))].toSorted()).toEqual(
-        records.map(({ id, bytes }) => [id, sha256Hex(bytes)]).toSorted(),
+      expect(await destination.digests([...records, absent], signal)).toEqual(
+        new Map(records.map(({ id, bytes }) => [id, sha256Hex(bytes)])),
       )
     }))
 

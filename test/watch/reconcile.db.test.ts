@@ -52,7 +52,7 @@ async function deliver(settings: DestinationSettings, settled = () => true): Pro
   await lane.stop()
   const destination: Destination = await openDestination(settings, { publicHost: 'proofline.acme.example', now: () => new Date() }) // oxfmt-ignore
   closing.push(() => destination.close())
-  const deps = { name, db: database.db, reader, destination, settings, now: () => new Date(), operations: operations.book, log: silentLogger, sample: 100 } // oxfmt-ignore
+  const deps = { name, db: database.db, reader, destination, settings, selects: () => settings.select, now: () => new Date(), operations: operations.book, log: silentLogger, sample: 100 } // oxfmt-ignore
   return {
     name,
     async compare(round = 0) {
@@ -212,7 +212,7 @@ async function compareAs(name: string, settings: DestinationSettings): Promise<R
   const destination = await openDestination(settings, { publicHost: 'proofline.acme.example', now: () => new Date() })
   closing.push(() => destination.close())
   const reader = createMemoryReader([...records])
-  const deps = { name, db: database.db, reader, destination, settings, now: () => new Date(), operations: operations.book, log: silentLogger, sample: 10 } // oxfmt-ignore
+  const deps = { name, db: database.db, reader, destination, settings, selects: () => settings.select, now: () => new Date(), operations: operations.book, log: silentLogger, sample: 10 } // oxfmt-ignore
   const [only] = await reconcileDestination(deps, 0, AbortSignal.timeout(20_000))
   if (only === undefined) throw new Error('no lane was compared')
   return only
