@@ -8,6 +8,7 @@ import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
 import { Problem } from './record/problem.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
+import { watchSettings } from './watch/settings.ts'
 
 /**
  * Configuration: one file, every setting overridable by `PROOFLINE_` and its path in capitals (`PROOFLINE_DATABASE_URL`). Read once, here
@@ -55,6 +56,7 @@ const settings = z.strictObject({
       workers: z.int().min(1).max(64).optional(),
     })
     .prefault({}),
+  watch: watchSettings.prefault({}),
   destinations: z.record(destinationName, destinationSettings).default({}),
 })
 

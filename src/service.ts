@@ -23,6 +23,7 @@ import { mountPage } from './http/page.ts'
 import { mountRecords } from './http/records.ts'
 import { mountRuns } from './http/runs.ts'
 import { createServer } from './http/server.ts'
+import { mountWatch } from './http/watch.ts'
 import { type Book, openBook } from './ledger/book.ts'
 import { checkKeyRecord, recordConfiguration, recordKey } from './ledger/key-records.ts'
 import { createFolderObjects } from './objects/folder.ts'
@@ -30,6 +31,7 @@ import { createArtifacts } from './objects/objects.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, openStorage } from './storage.ts'
+import { startWatching } from './watching.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 import { readLedgers } from './watch/status.ts'
 import { createUses } from './watch/uses.ts'
@@ -173,7 +175,9 @@ export async function startService(config: Config, version: string): Promise<Ser
     const feed = createFeed({ reader, cursors, earliest: async () => 0 })
     const treeOf = (ledger: LedgerName) => books.get(ledger)?.tree
     const readBooks = () => readLedgers(db, reader, [...books.values()])
-    const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal: ending.signal })
+    const signal = ending.signal
+    const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal })
+    const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, log, metrics, signal }) // oxfmt-ignore
 
     mountRuns(server.mount, admission, config.http.limits)
     mountFeed(server.mount, feed, cursors)
@@ -197,6 +201,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       listDestinations: deliveries.list,
       listDeadLetters: deliveries.deadLetters,
     })
+    mountWatch(server.mount, watching)
     mountPage(server.mount, {
       org: config.org,
       version,
@@ -217,6 +222,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       await uses.flush()
     })
     keep('deliveries', deliveries, (running) => running.ended())
+    keep('watching', watching, (running) => running.ended())
     const url = await server.listen()
     keep('http', server, (listening) => listening.close())
     await writeLocalState({ url, token_file: tokenFile })

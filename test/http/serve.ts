@@ -10,6 +10,7 @@ import type { Use } from '../../src/http/mount.ts'
 import { mountOperations } from '../../src/http/operations.ts'
 import { mountPage } from '../../src/http/page.ts'
 import { mountRecords } from '../../src/http/records.ts'
+import { mountWatch } from '../../src/http/watch.ts'
 import { mountRuns } from '../../src/http/runs.ts'
 import { type HttpServer, createServer } from '../../src/http/server.ts'
 import { httpSettings } from '../../src/http/settings.ts'
@@ -120,6 +121,13 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
       (async () => ({ version: '0', org: 'main', as_of: '', ledgers: [], followers: [], consumers: [] })),
     listDestinations: async () => [],
     listDeadLetters: async ({ limit }) => ({ dead_letters: [], next: String(limit) }),
+  })
+  const anAlert = { alert: 'disk_low:data', n: 2, code: 'disk_low', subject: 'data', state: 'acknowledged', detail: '', by: 'x', at: '' } as const // oxfmt-ignore
+  mountWatch(server.mount, {
+    reconcile: async () => [],
+    comparisons: async () => [],
+    alerts: async () => [anAlert],
+    acknowledge: async () => anAlert,
   })
   mountPage(server.mount, {
     org: 'main',
