@@ -9,6 +9,7 @@ import { createFolderObjects } from '../objects/folder.ts'
 import { type FileCoverage, type RunContext, coveragePayloads } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
 import type { Totals } from '../record/run.ts'
+import { type FilesDigest, createFilesDigest } from './files-digest.ts'
 import {
   type FromWorker,
   type Link,
@@ -70,8 +71,11 @@ async function work(job: ParseJob, box: Box, seen: Seen): Promise<void> {
     artifact_sha256: sha256,
     ...(report.tool === undefined ? {} : { tool: report.tool }),
   }
-  const { totals, kept } = countFiles(report, run)
-  box.send({ type: 'summary', summary: summaryOf(report, totals, sha256, seen.bytes) })
+  // Without an inventory nobody knows the blobs, and files of the same names are not the same files.
+  const filesDigest = job.inventory === undefined ? undefined : createFilesDigest()
+  const { totals, kept } = countFiles(report, run, filesDigest)
+  const summary = { ...summaryOf(report, totals, sha256, seen.bytes), filesDigest: filesDigest?.digest() }
+  box.send({ type: 'summary', summary })
   const asked = await box.next()
   if (asked.type !== 'go') return
   await sendSlices(box, kept ?? payloadsOf(report, run))
@@ -155,13 +159,18 @@ function readTree(payloads: readonly Uint8Array[]): Map<string, string> {
 }
 
 /** Sums over all files; keeps their payloads when they fit. */
-function countFiles(report: ReportResult, run: RunContext): { totals: Totals; kept: Uint8Array[] | undefined } {
+function countFiles(
+  report: ReportResult,
+  run: RunContext,
+  filesDigest: FilesDigest | undefined,
+): { totals: Totals; kept: Uint8Array[] | undefined } {
   const totals: Totals = { files: 0, lines: { found: 0, covered: 0, partial: 0, missed: 0 } }
   let kept: Uint8Array[] | undefined = []
   let bytes = 0
   let ordinal = 0
   for (const file of report.files) {
     addFile(totals, file)
+    filesDigest?.add(file)
     const payloads = coveragePayloads(file, run, ordinal)
     ordinal += payloads.length
     for (const payload of payloads) bytes += payload.length
@@ -244,7 +253,12 @@ async function sendSlices(box: Box, payloads: Iterable<Uint8Array>): Promise<voi
   if (slice.length > 0) await ship()
 }
 
-function summaryOf(report: ReportResult, recomputed: Totals, sha256: string, bytes: number): ParseSummary {
+function summaryOf(
+  report: ReportResult,
+  recomputed: Totals,
+  sha256: string,
+  bytes: number,
+): Omit<ParseSummary, 'filesDigest'> {
   return {
     sha256,
     bytes,
