@@ -13,7 +13,7 @@ export const contractOffer = z
     text: z
       .string()
       .min(1)
-      .max(65_536)
+      .max(32_768)
       .refine((value) => value.isWellFormed(), 'well-formed Unicode')
       .describe('the YAML of proofline.contract.yaml'),
     parent: count.describe('the version that this one was made from; 0 for the first'),

@@ -95,7 +95,7 @@ describe('parseContract', () => {
     ['version: !!js/function 1', ['1:10 ']],
     ['version: 1\n__proto__: { mode: observe }', ['2:1 __proto__']],
     ['a: &a [x]\nversion: 1\nrefs: *a', ['1:1 ']],
-    [`version: 1\nrepository: ${'x'.repeat(65_536)}`, ['1:1 ']],
+    [`version: 1\nrepository: ${'x'.repeat(32_768)}`, ['1:1 ']],
   ])('%j is refused at the right place', (text, places) => {
     expect(errorsOf(text).toSorted()).toEqual(places.toSorted())
   })
