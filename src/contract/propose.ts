@@ -27,7 +27,13 @@ export function proposeContract(repository: string, runs: readonly SeenRun[], pa
     version: 1,
     repository,
     mode: 'observe',
-    refs: [mostFrequent(present((counting.length > 0 ? counting : runs).map(({ ref }) => ref))) ?? 'refs/heads/main'],
+    refs: [
+      mostFrequent(
+        present((counting.length > 0 ? counting : runs).map(({ ref }) => ref)).filter(
+          (ref) => !/[{}[\]*?\\]/.test(ref),
+        ),
+      ) ?? 'refs/heads/main',
+    ],
     ...(include.length === 0 ? {} : { production: { include, exclude: [] } }),
     suites: keys.map((key) => proposeSuite(runs.filter(({ test_type, suite }) => `${test_type}/${suite}` === key))),
   })
