@@ -1,5 +1,5 @@
 import type { Contract } from './form.ts'
-import { compileGlob } from './glob.ts'
+import { compileGlobs } from './glob.ts'
 
 /**
  * The contract that holds for a repository: its own, with whatever first-level key it does not have taken whole from the org's default;
@@ -13,13 +13,13 @@ export function effectiveContract(own: Contract | undefined, org: Contract | und
 
 /** Whether a ref is one that the contract tracks. A contract without refs tracks none. */
 export function isTracked(contract: Contract, ref: string): boolean {
-  return contract.refs?.some((glob) => compileGlob(glob)(ref)) ?? false
+  return compileGlobs(contract.refs ?? [])(ref)
 }
 
 /** Which paths are production files; undefined when the contract does not say. */
 export function productionFilter({ production }: Contract): ((path: string) => boolean) | undefined {
   if (production === undefined) return undefined
-  const include = production.include.map(compileGlob)
-  const exclude = production.exclude.map(({ glob }) => compileGlob(glob))
-  return (path) => include.some((matches) => matches(path)) && !exclude.some((matches) => matches(path))
+  const isIncluded = compileGlobs(production.include)
+  const isExcluded = compileGlobs(production.exclude.map(({ glob }) => glob))
+  return (path) => isIncluded(path) && !isExcluded(path)
 }

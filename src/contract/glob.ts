@@ -1,14 +1,14 @@
 /**
  * Globs over paths of a repository. A contract is written by whoever may push, and is matched against every path of a commit, so no
  * pattern may take more than its length times that of the path: matchers that go by way of a regular expression have patterns
- * (`*a*a*a*a*b`) that take exponents of it, and none was found that does not. Both loops below go back to the last star only, which is
- * enough: an earlier one cannot match more than the last one can.
+ * (`*a*a*a*a*b`) that take exponents of it. The loop below goes back to the last star only, which is enough: an earlier one cannot match more than the last one can.
  */
 
-type Token = { kind: 'one' } | { kind: 'star' } | { kind: 'char'; char: string } | { kind: 'class'; test: ClassTest }
+/** A character of a name, or what stands for one: `?` for any, `*` for any number. */
+type Token = string | ClassTest
 type ClassTest = (char: string) => boolean
-/** A segment of a pattern; `**` is any number of them. */
-type Segment = '**' | readonly Token[]
+/** A segment of a pattern: a whole name, what a name is made of, or `**` for any number of segments. */
+type Segment = string | readonly Token[]
 
 export const maxGlobLength = 256
 const maxAlternatives = 64
@@ -22,10 +22,16 @@ export function compileGlob(pattern: string): (path: string) => boolean {
   if (pattern.startsWith('/') || pattern.endsWith('/') || pattern.includes('//'))
     throw new Error('paths are relative to the repository: no slash at the beginning or the end, and none twice')
   if (pattern.includes('\\')) throw new Error('a backslash means nothing here: paths have slashes')
-  const alternatives = expandBraces(pattern).map(toSegments)
+  return compileGlobs([pattern])
+}
+
+/** Whether one of the patterns takes a path. */
+export function compileGlobs(patterns: readonly string[]): (path: string) => boolean {
+  const alternatives = patterns.flatMap(expandBraces).map(toSegments)
   return (path) => {
-    const segments = path.split('/')
-    return alternatives.some((alternative) => matchSegments(alternative, segments))
+    const names = path.split('/')
+    for (const segments of alternatives) if (matchWithStar(segments, names, '**', fitsSegment)) return true
+    return false
   }
 }
 
@@ -60,7 +66,7 @@ function expandBraces(pattern: string): string[] {
 /** `src/**` is what lies in src: at its end, `**` stands for one name at least. */
 function toSegments(pattern: string): Segment[] {
   const segments = pattern.split('/').map(toSegment)
-  return segments.at(-1) === '**' ? [...segments, [{ kind: 'star' }]] : segments
+  return segments.at(-1) === '**' ? [...segments, ['*']] : segments
 }
 
 function toSegment(text: string): Segment {
@@ -68,19 +74,19 @@ function toSegment(text: string): Segment {
   if (text === '' || text === '.' || text === '..')
     throw new Error(`${JSON.stringify(text)} is no name of a file or folder`)
   if (text.includes('**')) throw new Error('** stands alone between slashes: write src/**/*.ts')
+  if (!/[*?[\]]/.test(text)) return text
   const tokens: Token[] = []
   for (let i = 0; i < text.length; i++) {
     const char = text[i] ?? ''
-    if (char === '*') tokens.push({ kind: 'star' })
-    else if (char === '?') tokens.push({ kind: 'one' })
-    else if (char === ']') throw new Error('] without [')
-    else if (char !== '[') tokens.push({ kind: 'char', char })
-    else {
-      const end = text.indexOf(']', i + 2)
-      if (end < 0) throw new Error('[ without ]')
-      tokens.push({ kind: 'class', test: toClass(text.slice(i + 1, end)) })
-      i = end
+    if (char === ']') throw new Error('] without [')
+    if (char !== '[') {
+      tokens.push(char)
+      continue
     }
+    const end = text.indexOf(']', i + 2)
+    if (end < 0) throw new Error('[ without ]')
+    tokens.push(toClass(text.slice(i + 1, end)))
+    i = end
   }
   return tokens
 }
@@ -100,64 +106,38 @@ function toClass(text: string): ClassTest {
   return (char) => ranges.some(([from, to]) => char >= from && char <= to) !== negated
 }
 
-function matchSegments(pattern: readonly Segment[], path: readonly string[]): boolean {
-  return matchWithStar(
-    pattern.length,
-    path.length,
-    (p) => pattern[p] === '**',
-    (p, s) => {
-      const segment = pattern[p]
-      return segment !== undefined && segment !== '**' && matchSegment(segment, path[s] ?? '')
-    },
-  )
+function fitsSegment(segment: Segment, name: string): boolean {
+  return typeof segment === 'string' ? segment === name : matchWithStar(segment, name, '*', fitsToken)
 }
 
-function matchSegment(tokens: readonly Token[], text: string): boolean {
-  return matchWithStar(
-    tokens.length,
-    text.length,
-    (p) => tokens[p]?.kind === 'star',
-    (p, s) => {
-      const token = tokens[p]
-      const char = text[s] ?? ''
-      switch (token?.kind) {
-        case 'one':
-          return true
-        case 'char':
-          return token.char === char
-        case 'class':
-          return token.test(char)
-        case 'star':
-        case undefined:
-          return false
-      }
-    },
-  )
+function fitsToken(token: Token, char: string): boolean {
+  return typeof token === 'string' ? token === char || token === '?' : token(char)
 }
 
-/** Whether the pattern takes all of the subject, where a star takes any number of its elements. */
-function matchWithStar(
-  patternLength: number,
-  subjectLength: number,
-  isStar: (p: number) => boolean,
-  fits: (p: number, s: number) => boolean,
+/** Whether the pattern takes all of the subject, where `star` takes any number of its elements. */
+function matchWithStar<P>(
+  pattern: readonly P[],
+  subject: ArrayLike<string>,
+  star: P,
+  fits: (element: P, of: string) => boolean,
 ): boolean {
   let p = 0
   let s = 0
-  let star = -1
+  let lastStar = -1
   let resume = 0
-  while (s < subjectLength) {
-    if (p < patternLength && isStar(p)) {
-      star = p++
+  while (s < subject.length) {
+    const element = pattern[p]
+    if (element === star) {
+      lastStar = p++
       resume = s
-    } else if (p < patternLength && fits(p, s)) {
+    } else if (element !== undefined && fits(element, subject[s] ?? '')) {
       p++
       s++
-    } else if (star >= 0) {
-      p = star + 1
+    } else if (lastStar >= 0) {
+      p = lastStar + 1
       s = ++resume
     } else return false
   }
-  while (p < patternLength && isStar(p)) p++
-  return p === patternLength
+  while (pattern[p] === star) p++
+  return p === pattern.length
 }
