@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addContractCommands } from './commands/contract-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 
@@ -142,6 +143,8 @@ program
   .action((options) =>
     run(options, async (terminal, signal) => (await import('./commands/push.ts')).seal(options, terminal, signal)),
   )
+
+addContractCommands(program, run, number)
 
 program
   .command('feed')

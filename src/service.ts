@@ -6,16 +6,23 @@ import { ensureOperatorToken, ensureSecret } from './access/first-token.ts'
 import { createTokens } from './access/tokens.ts'
 import { runAbandonment } from './admission/abandon.ts'
 import { createAdmission } from './admission/admission.ts'
+import { createConflicts } from './admission/conflicts.ts'
+import { createContracts } from './admission/contracts.ts'
 import { finishOpenParts } from './admission/finish.ts'
+import { createJudge } from './admission/judge.ts'
 import { createOpenParts } from './admission/open-parts.ts'
 import { createParts } from './admission/parts.ts'
 import { createParsePool } from './admission/pool.ts'
+import { createProduction } from './admission/production.ts'
+import { createRefusals } from './admission/refusals.ts'
+import { createRegistrar } from './admission/register-contract.ts'
 import { createRunsStore } from './admission/runs-store.ts'
 import { createFeed } from './answers/feed.ts'
 import { createCursors } from './answers/position.ts'
 import { type Config, localStateFile, withoutSecrets } from './config.ts'
 import { runWorker } from './database/worker.ts'
 import { startDeliveries } from './deliveries.ts'
+import { mountContracts } from './http/contracts.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountLog } from './http/log.ts'
 import { mountOperations } from './http/operations.ts'
@@ -117,17 +124,21 @@ export async function startService(config: Config, version: string): Promise<Ser
     const pool = keep('parse pool', createParsePool(log, config.intake.workers), (opened) => opened.close())
     const openParts = createOpenParts(join(config.data_dir, 'open-parts'))
     const runs = createRunsStore(db, reader)
+    const changes = bookOf(toLedgerName(`${config.org}/changes`))
+    const contracts = createContracts({ db, reader, ledger: changes.ledger, openArtifact: artifacts.open })
+    const keepText = async (bytes: Uint8Array): Promise<void> => {
+      const writer = await artifacts.writer()
+      await writer.write(bytes)
+      await writer.commit()
+    }
+    const recordingRefusals = createRefusals({ bookOf, conflicts: createConflicts(db, reader), log })
     const parts = createParts({
       pool,
       bookOf,
       runs,
       openParts,
       artifactsFolder,
-      async keep(bytes) {
-        const writer = await artifacts.writer()
-        await writer.write(bytes)
-        await writer.commit()
-      },
+      keep: keepText,
       limits: {
         maxDecodedBytes: config.intake.max_decoded_bytes,
         maxRatio: config.intake.max_expansion,
@@ -144,7 +155,8 @@ export async function startService(config: Config, version: string): Promise<Ser
       runs,
       parts,
       pool,
-      log,
+      recordingRefusals,
+      judge: createJudge({ contracts, production: createProduction(runs.inventoryOf) }),
       maxInventoryFiles: 1_000_000,
     })
     const finishing = finishOpenParts({ openParts, artifacts, runs, parts, log, signal: ending.signal })
@@ -180,6 +192,8 @@ export async function startService(config: Config, version: string): Promise<Ser
     const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, log, metrics, signal }) // oxfmt-ignore
 
     mountRuns(server.mount, admission, config.http.limits)
+    const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
+    mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
     mountFeed(server.mount, feed, cursors)
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
     mountLog(server.mount, treeOf, config.log.public)

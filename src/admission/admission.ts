@@ -13,18 +13,19 @@ import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
 import type { LedgerReader, StoredRecord } from '../ledger/read.ts'
 import { packSegment } from '../ledger/segments.ts'
-import { Problem, problems } from '../record/problem.ts'
+import { Problem } from '../record/problem.ts'
 import { type LedgerName, printTime, toLedgerName } from '../record/record.ts'
 import { printPayload } from '../record/run.ts'
-import type { Logger } from '../telemetry/logger.ts'
+import type { Judge } from './judge.ts'
 import type { PartRequest, Parts } from './parts.ts'
 import type { ParsePool } from './pool.ts'
 import { partReceipt, sealReceipt } from './receipts.ts'
+import type { RecordingRefusals } from './refusals.ts'
 import { runPayload } from './run-record.ts'
 import { declarationDigest, digestOf, keys, sealDigest } from './run.ts'
 import type { RunsStore } from './runs-store.ts'
 import { takeInventory } from './take-inventory.ts'
-import { type Offered, type RunFields, byOf, rejectionSubmission, sealSubmission } from './submissions.ts'
+import { type Offered, type RunFields, byOf, sealSubmission } from './submissions.ts'
 
 /**
  * Decides what enters. Every method is safe to repeat: the same content again gives the first answer, other content under the same name
@@ -55,12 +56,13 @@ export interface AdmissionDeps {
   runs: RunsStore
   parts: Parts
   pool: ParsePool
-  log: Logger
+  recordingRefusals: RecordingRefusals
+  judge: Judge
   maxInventoryFiles: number
 }
 
 export function createAdmission(deps: AdmissionDeps): Admission {
-  const { bookOf, reader, runs, parts, log } = deps
+  const { bookOf, reader, runs, parts, judge, recordingRefusals } = deps
 
   const ledgerOf = (run: string): LedgerName => toLedgerName(`${deps.org}/${run.slice(run.lastIndexOf('.') + 1)}`)
 
@@ -75,34 +77,14 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     return recorded
   }
 
-  /** Runs `work`; whatever it refuses becomes a rejection on record before the caller hears of it. */
-  const recordingRefusals = async <T>(offered: Offered, work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work()
-    } catch (error) {
-      const problem = error instanceof Problem ? error : undefined
-      // What says "not now" is no judgement of what was offered.
-      if (problem === undefined || isPassing(problem) || problem.code === 'integrity' || problem.code === 'internal')
-        throw error
-      await bookOf(offered.ledger).appender.submit([rejectionSubmission(offered, problem)])
-      log.warn('submission.refused', {
-        run: offered.run,
-        part: offered.part,
-        code: problem.code,
-        detail: problem.message,
-      })
-      throw problem
-    }
-  }
-
   const demand = (who: Principal, repository: string): void => {
     if (!may(who, 'push', { org: deps.org, repository }))
       throw new Problem('forbidden', `this credential may not push for ${repository}`)
   }
 
   /** The run as it was declared, for whoever may push for its repository. */
-  const declared = async (who: Principal, offered: Offered): Promise<RunFields> => {
-    const fields = await runs.getRun(offered.ledger, offered.run)
+  const declared = async (who: Principal, run: string, offered: Offered): Promise<RunFields> => {
+    const fields = await runs.getRun(offered.ledger, run)
     offered.repository = fields.repository
     offered.commit = fields.commit
     demand(who, fields.repository)
@@ -176,6 +158,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       body,
       await bookOf(fields.ledger).link(fields.repository, fields.suite, ':seal', 0),
       parts.keepList,
+      judge.judge,
     )
 
   return {
@@ -194,7 +177,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const ledger = ledgerOf(run)
       const offered: Offered = { ledger, run, by: byOf(who) }
       return recordingRefusals(offered, async () => {
-        const { repository, commit, suite } = await declared(who, offered)
+        const { repository, commit, suite } = await declared(who, run, offered)
         const of = { ledger, repository, commit, suite }
         const submission = await takeInventory(deps.pool, bookOf(ledger), of, body, deps.maxInventoryFiles)
         const recorded = only(await bookOf(ledger).appender.submit([submission]))
@@ -210,7 +193,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const ledger = ledgerOf(run)
       const offered: Offered = { ledger, run, part: request.name, by: byOf(who) }
       return recordingRefusals(offered, async () => {
-        const fields = await declared(who, offered)
+        const fields = await declared(who, run, offered)
         const recorded = await parts.record(fields, request, offered)
         return {
           created: !recorded.repeated,
@@ -223,7 +206,8 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const ledger = ledgerOf(run)
       const offered: Offered = { ledger, run, sha256: sealDigest(body).toString('hex'), by: byOf(who) }
       return recordingRefusals(offered, async () => {
-        const fields = await declared(who, offered)
+        const fields = await declared(who, run, offered)
+        await judge.prepare(fields)
         const recorded = only(await bookOf(ledger).appender.submit([await sealOf(fields, body)]))
         return {
           created: !recorded.repeated,
@@ -245,6 +229,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       return recordingRefusals(offered, async () => {
         const { fields, submission } = await runSubmission(who, run, declaration)
         const ofPart = await parts.prepare(fields, part, offered)
+        await judge.prepare(fields)
         const recorded = await bookOf(ledger).appender.submit([submission, ...ofPart, await sealOf(fields, seal)])
         const [ofRun, recordedPart, sealed] = [recorded[0], recorded.at(-2), recorded.at(-1)]
         if (ofRun === undefined || recordedPart === undefined || sealed === undefined)
@@ -265,9 +250,4 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 function fieldOf(payload: Buffer, name: string): number {
   const value = (JSON.parse(payload.toString()) as Record<string, unknown>)[name]
   return typeof value === 'number' ? value : 0
-}
-
-/** Refusals that say "not now": the same bytes may be taken later, so nothing is recorded about them. */
-function isPassing({ code }: Problem): boolean {
-  return problems[code].status === 503 || code === 'part_open' || code === 'rate_limited'
 }

@@ -59,6 +59,8 @@ export interface ParseSummary {
   definition: string
   tool: { name: string; version?: string } | null
   incomplete: string | null
+  /** Over path and blob of the files that it measured; undefined without an inventory. */
+  filesDigest: string | undefined
   totals: { recomputed: Totals; declared: Declared | null }
   refused: { count: number; first: { where: string; reason: string }[] }
   unresolved: { count: number; first: string[] }

@@ -11,6 +11,7 @@ import type { Totals } from '../record/run.ts'
 import { addTotals, noTotals, totalsOf } from '../record/totals.ts'
 import { arriving } from './arriving.ts'
 import { cutInventory } from './cut-inventory.ts'
+import { type FilesDigest, createFilesDigest } from './files-digest.ts'
 import { type Job, type ParseJob, type ParseSummary, type WorkerBox, createMailbox } from './messages.ts'
 import { sendSlices } from './send-slices.ts'
 
@@ -63,8 +64,11 @@ async function work(job: ParseJob, box: WorkerBox, seen: Seen): Promise<void> {
     artifact_sha256: sha256,
     ...(report.tool === undefined ? {} : { tool: report.tool }),
   }
-  const { totals, kept } = countFiles(report, run)
-  box.send({ type: 'summary', summary: summaryOf(report, totals, sha256, seen.bytes) })
+  // Without an inventory nobody knows the blobs, and files of the same names are not the same files.
+  const filesDigest = job.inventory === undefined ? undefined : createFilesDigest()
+  const { totals, kept } = countFiles(report, run, filesDigest)
+  const summary = { ...summaryOf(report, totals, sha256, seen.bytes), filesDigest: filesDigest?.digest() }
+  box.send({ type: 'summary', summary })
   const asked = await box.next()
   if (asked.type !== 'go') return
   await sendSlices(box, 'coverage', kept ?? payloadsOf(report, run))
@@ -140,13 +144,18 @@ function readTree(payloads: readonly Uint8Array[]): Map<string, string> {
 }
 
 /** Sums over all files; keeps their payloads when they fit. */
-function countFiles(report: ReportResult, run: RunContext): { totals: Totals; kept: Uint8Array[] | undefined } {
+function countFiles(
+  report: ReportResult,
+  run: RunContext,
+  filesDigest: FilesDigest | undefined,
+): { totals: Totals; kept: Uint8Array[] | undefined } {
   let totals = noTotals(report.metric)
   let kept: Uint8Array[] | undefined = []
   let bytes = 0
   let ordinal = 0
   for (const file of report.files) {
     totals = addTotals(totals, totalsOf(file))
+    filesDigest?.add(file)
     const payloads = coveragePayloads(file, run, ordinal)
     ordinal += payloads.length
     for (const payload of payloads) bytes += payload.length
@@ -166,7 +175,12 @@ function* payloadsOf(report: ReportResult, run: RunContext): Generator<Uint8Arra
   }
 }
 
-function summaryOf(report: ReportResult, recomputed: Totals, sha256: string, bytes: number): ParseSummary {
+function summaryOf(
+  report: ReportResult,
+  recomputed: Totals,
+  sha256: string,
+  bytes: number,
+): Omit<ParseSummary, 'filesDigest'> {
   return {
     sha256,
     bytes,

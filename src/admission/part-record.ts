@@ -48,6 +48,7 @@ export function partPayload(
     parameters,
     incomplete: summary.incomplete,
     files: summary.totals.recomputed.files,
+    files_digest: summary.filesDigest,
     totals: summary.totals,
     records: first === undefined || last === undefined ? null : { first, last, count },
     ranges: [] as Range[],

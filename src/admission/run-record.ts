@@ -53,7 +53,7 @@ export function runPayload(
       return undefined
     }
   }
-  const { repository, repository_id, commit, ref, build, suite, test_type, url, contract } = body
+  const { repository, repository_id, commit, ref, build, suite, test_type, url, stage, occurred_at } = body
   const fields: RunFields = {
     ledger,
     run,
@@ -66,8 +66,9 @@ export function runPayload(
     suite,
     test_type,
     url,
-    contract,
     configuration_digest,
+    stage,
+    occurred_at,
     by,
   }
   const configuration =

@@ -135,18 +135,9 @@ export interface PartSummary {
   definition: string
   tool: { name: string; version?: string | undefined } | null
   incomplete: string | null
+  /** Digest over path and blob of the files it measured; absent without an inventory. */
+  files_digest?: string | undefined
   totals: { recomputed: Totals; declared: unknown }
-}
-
-/** Why a run does not count; empty when it does. */
-export function reasonsAgainst({ outcome, tests }: SealRequest, parts: readonly PartSummary[]): string[] {
-  const reasons: string[] = []
-  if (outcome !== 'completed') reasons.push(`outcome_${outcome}`)
-  if (tests === null) reasons.push('tests_unknown')
-  else if (tests.total - tests.skipped <= 0) reasons.push('no_tests')
-  if (parts.length === 0) reasons.push('no_parts')
-  if (parts.some((part) => part.incomplete !== null)) reasons.push('report_incomplete')
-  return reasons
 }
 
 export type MeasureTotals = Totals & {

@@ -1,6 +1,6 @@
 import type { Queryable } from '../database/database.ts'
 import type { LedgerReader } from '../ledger/read.ts'
-import { findSubmissions } from '../ledger/store.ts'
+import { type SubmissionRow, findSubmissions } from '../ledger/store.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, type TestType, toLedgerName } from '../record/record.ts'
 import type { RunFields } from './submissions.ts'
@@ -16,6 +16,8 @@ export interface RunsStore {
    */
   findInventory(run: RunFields, part: string): Promise<Uint8Array[] | undefined>
   hasInventory(ledger: LedgerName, repository: string, commit: string): Promise<boolean>
+  /** Payload bytes of the inventory records of a commit; undefined for none. */
+  inventoryOf(ledger: LedgerName, repository: string, commit: string): Promise<Uint8Array[] | undefined>
   /** Whether this part was recorded with exactly this digest. */
   isRecorded(ledger: LedgerName, run: string, part: string, digest: Buffer): Promise<boolean>
 }
@@ -26,6 +28,17 @@ const maxInventories = 4
 export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore {
   const runs = new Map<string, RunFields>()
   const inventories = new Map<string, Uint8Array[]>()
+
+  const readInventory = async (ledger: LedgerName, found: SubmissionRow): Promise<Uint8Array[]> => {
+    const name = `${ledger} ${found.key}`
+    const known = inventories.get(name)
+    if (known !== undefined) return known
+    const payloads: Uint8Array[] = []
+    for (let seq = found.firstSeq; seq <= found.lastSeq; seq++)
+      payloads.push(Uint8Array.from(await reader.payload(ledger, seq)))
+    remember(inventories, name, payloads, maxInventories)
+    return payloads
+  }
 
   const findOne = async (ledger: LedgerName, key: string) => (await findSubmissions(db, ledger, [key], []))[0]
 
@@ -45,13 +58,11 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
       const found = rows.find((row) => row.key === key)
       const begun = rows.find((row) => row.key !== key)
       if (found === undefined || (begun !== undefined && begun.firstSeq < found.firstSeq)) return undefined
-      const known = inventories.get(`${ledger} ${key}`)
-      if (known !== undefined) return known
-      const payloads: Uint8Array[] = []
-      for (let seq = found.firstSeq; seq <= found.lastSeq; seq++)
-        payloads.push(Uint8Array.from(await reader.payload(ledger, seq)))
-      remember(inventories, `${ledger} ${key}`, payloads, maxInventories)
-      return payloads
+      return readInventory(ledger, found)
+    },
+    async inventoryOf(ledger, repository, commit) {
+      const found = await findOne(ledger, keys.inventory(repository, commit))
+      return found === undefined ? undefined : readInventory(ledger, found)
     },
     hasInventory: async (ledger, repository, commit) =>
       (await findOne(ledger, keys.inventory(repository, commit))) !== undefined,
@@ -86,8 +97,10 @@ function toRunFields(ledger: LedgerName, run: string, fields: Record<string, unk
     suite: need('suite'),
     test_type: need('test_type') as TestType, // written from the declaration, which zod checked
     url: text('url'),
-    contract: text('contract'),
     configuration_digest: text('configuration_digest'),
+    stage: text('stage'),
+    occurred_at: text('occurred_at'),
+    backfilled: fields['backfilled'] === true,
     by: fields['by'] as RunFields['by'], // written by declare in this form
   }
 }

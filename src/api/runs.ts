@@ -152,6 +152,23 @@ export type TestTotals = z.infer<typeof testTotals>
 export const sealRequest = z.strictObject({ outcome, tests: testTotals.nullable() })
 export type SealRequest = z.infer<typeof sealRequest>
 
+/** What changed since the last run of the suite that counts, which no change of the software explains. */
+export const unexplainedChange = z
+  .object({
+    run: runId,
+    seq,
+    count,
+    changes: z.array(
+      z.object({
+        what: z.enum(['tool', 'definition', 'configuration', 'found', 'executed']),
+        measure: z.string().optional(),
+        from: z.string().nullable(),
+        to: z.string().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'UnexplainedChange' })
+
 export const sealReceipt = z
   .object({
     schema: z.literal('proofline.receipt.v1'),
@@ -161,12 +178,18 @@ export const sealReceipt = z
     seq,
     recorded_at: time,
     admitted: z.boolean(),
-    reasons: z.array(z.string()),
+    reasons: z.array(z.string()).describe('why it does not count: docs/contract.md has the list'),
+    observed: z.array(z.string()).optional().describe('what a contract in mode observe has against it'),
     outcome,
     tests: testTotals.nullable(),
     parts: count,
     records: span.nullable(),
     root: z.string().describe("Merkle root over the run's leaf hashes, hex"),
+    contract: sha256.optional().describe('the contract that it was judged by'),
+    contract_version: count.optional(),
+    contract_default: sha256.optional(),
+    production_digest: sha256.optional(),
+    unexplained_change: unexplainedChange.optional(),
     totals: z.array(z.union([lineCounts.extend(measure), mutationCounts.extend(measure)])),
     totals_digest: digested.optional(),
     checkpoint,

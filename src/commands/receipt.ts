@@ -118,8 +118,22 @@ function sealRows(seal: SealReceipt): string[][] {
     ['seal', `seq ${seal.seq}, ${seal.outcome}, ${counted}`],
     ['  recorded_at', seal.recorded_at],
     ['  admitted', seal.admitted ? 'yes' : `no: ${seal.reasons.join(', ')}`],
+    ...judgementRows(seal),
     ['  root', seal.root],
   ]
+}
+
+/** What the contract has to say, and what changed since the last run that counts. */
+function judgementRows({ contract, contract_version, observed = [], unexplained_change }: SealReceipt): string[][] {
+  const rows: string[][] = []
+  if (contract !== undefined) rows.push(['  contract', `version ${contract_version ?? '?'}, ${contract}`])
+  if (observed.length > 0) rows.push(['  observed', `${observed.join(', ')} (the contract does not enforce yet)`])
+  for (const { what, measure, from, to } of unexplained_change?.changes ?? [])
+    rows.push([
+      '  changed',
+      `${what}${measure === undefined ? '' : ` (${measure})`}: ${from ?? 'none'} -> ${to ?? 'none'}`,
+    ])
+  return rows
 }
 
 function printCounts(counts: Counts): string {

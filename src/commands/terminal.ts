@@ -141,6 +141,9 @@ const advice: Partial<Record<ProblemCode, string>> = {
   forbidden: 'the token lacks the scope or the repository: ask an operator for another one (proofline token create)',
   run_conflict: 'a run is declared once: give a new attempt another name with --run',
   part_conflict: 'what is recorded stays: push other bytes under another --run, or as another part with --part',
+  contract_conflict:
+    'see what stands with: proofline contract show; when yours is to follow it all the same, say --parent with its version',
+  ref_not_tracked: 'register it in the CI of the protected branch, or let an operator do it',
   run_sealed: 'a sealed run takes no more parts: push under another --run',
   seal_conflict: 'a run ends once, with its first outcome and test totals: push again under another name with --run',
   start_required:

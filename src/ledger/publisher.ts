@@ -62,7 +62,11 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   let publishedSize = -1
 
   const publish = async (checkpoint: Checkpoint): Promise<void> => {
-    const before = await store.publishCheckpoint(db, ledger, checkpoint.size, checkpoint.note)
+    tell(checkpoint, await store.publishCheckpoint(db, ledger, checkpoint.size, checkpoint.note))
+  }
+
+  /** `before` is the largest size that was published before this checkpoint. */
+  const tell = (checkpoint: Checkpoint, before: number): void => {
     publishedSize = Math.max(publishedSize, before, checkpoint.size)
     for (const listener of listeners) listener(checkpoint)
     for (const waiter of waiters) {
@@ -139,7 +143,9 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       )
     }
     const newest = await store.newestCheckpoint(db, ledger)
-    if (head === undefined || newest?.size === size) return
+    if (head === undefined) return
+    // Another node did it, and who waits here has to hear of it.
+    if (newest?.size === size) return tell(newest, size)
     lastSigned = last
     const target = { size, root: head.root }
     if (!(await sign(target)) && !closing) await follow(target.size)

@@ -155,3 +155,9 @@ function git(folder: string, args: readonly string[]): Promise<Ended> {
     })
   })
 }
+
+/** Whether `commit` contains `ancestor`; undefined when this checkout does not know, as shallow ones do not. */
+export async function isAncestor(folder: string, ancestor: string, commit: string): Promise<boolean | undefined> {
+  const { code } = await git(folder, ['merge-base', '--is-ancestor', ancestor, commit])
+  return code === 0 ? true : code === 1 ? false : undefined
+}

@@ -8,6 +8,7 @@ import { runPayload } from '../../src/admission/run-record.ts'
 import { keys } from '../../src/admission/run.ts'
 import { type RunFields, rejectionSubmission, sealSubmission } from '../../src/admission/submissions.ts'
 import type { Declaration } from '../../src/api/runs.ts'
+import { noContract } from './no-contract.ts'
 import { type AtHead, type Known, type Submission, viewOf } from '../../src/ledger/decide.ts'
 import { type ProblemCode, Problem } from '../../src/record/problem.ts'
 import { maxPayloadBytes } from '../../src/record/record.ts'
@@ -115,6 +116,7 @@ const summary: ParseSummary = {
   definition: 'lcov.da@1',
   tool: null,
   incomplete: null,
+  filesDigest: undefined,
   totals: { recomputed: { files: 2, lines: { found: 3, covered: 1, partial: 1, missed: 1 } }, declared: null },
   refused: { count: 0, first: [] },
   unresolved: { count: 0, first: [] },
@@ -198,6 +200,7 @@ const atHead = (entries: Record<string, { first: number; last?: number; payload?
     leafHashes: async (from, to) => Buffer.alloc(32 * (to - from), 7),
     payload: async (seq) =>
       Buffer.from(JSON.stringify(Object.values(entries).find(({ first }) => first === seq)?.payload)),
+    lastCounting: async () => undefined,
   }
 }
 const made = async ({ segments }: Submission, at: AtHead) => {
@@ -226,7 +229,7 @@ describe('sealSubmission', () => {
 
   it('sums up the run and binds its records', async () => {
     const { fields, seal } = await made(
-      sealSubmission(id, { outcome: 'completed', tests }, link, async () => {}),
+      sealSubmission(id, { outcome: 'completed', tests }, link, async () => {}, noContract),
       atHead(entries),
     )
     expect(fields).toMatchObject({
@@ -250,7 +253,7 @@ describe('sealSubmission', () => {
     )
     const kept: Uint8Array[] = []
     const { fields } = await made(
-      sealSubmission(id, { outcome: 'completed', tests }, link, async (list) => void kept.push(list)),
+      sealSubmission(id, { outcome: 'completed', tests }, link, async (list) => void kept.push(list), noContract),
       atHead({ ...entries, ...many }),
     )
     expect(jsonBytes(fields)).toBeLessThanOrEqual(maxPayloadBytes)

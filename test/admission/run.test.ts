@@ -11,7 +11,6 @@ import {
   keys,
   openParts,
   partDigest,
-  reasonsAgainst,
   sealDigest,
   sliceRanges,
   totalsByMeasure,
@@ -170,22 +169,6 @@ const part = (more: Partial<PartSummary> = {}): PartSummary => ({
   incomplete: null,
   totals: { recomputed: { files: 1, lines: { found: 3, covered: 1, partial: 1, missed: 1 } }, declared: null },
   ...more,
-})
-
-describe('reasonsAgainst', () => {
-  it('is empty only for a completed run with tests and whole parts', () => {
-    const tests = { total: 3, passed: 3, failed: 0, skipped: 0 }
-    expect(reasonsAgainst({ outcome: 'completed', tests }, [part()])).toEqual([])
-    expect(reasonsAgainst({ outcome: 'completed', tests: { ...tests, skipped: 3 } }, [part()])).toEqual(['no_tests'])
-    expect(reasonsAgainst({ outcome: 'aborted', tests: null }, [])).toEqual([
-      'outcome_aborted',
-      'tests_unknown',
-      'no_parts',
-    ])
-    expect(reasonsAgainst({ outcome: 'completed', tests }, [part(), part({ incomplete: 'cut' })])).toEqual([
-      'report_incomplete',
-    ])
-  })
 })
 
 describe('totalsByMeasure', () => {

@@ -139,18 +139,23 @@ const others = fc
     fc.record({
       kind: fc.constantFrom(...recordKinds),
       extra: fc.dictionary(
-        fc.constantFrom('a', 'url', 'by', 'tests', 'outcome', 'lines', 'ranges', 'ref', 'commit', 'path', 'totals', 'run', 'tool'), // oxfmt-ignore
+        fc.constantFrom('a', 'url', 'by', 'tests', 'outcome', 'lines', 'ranges', 'ref', 'commit', 'path', 'totals', 'run', 'tool', 'text', 'contract', 'unexplained_change'), // oxfmt-ignore
         json,
         { maxKeys: 5 },
       ),
+      repository: maybe(fc.constantFrom('*', 'r')),
       by: maybe(fc.record({ actor_id: json, subject: json })),
       tests: maybe(fc.record({ failed: fc.nat(2) })),
     }),
     { minLength: 1, maxLength: 8 },
   )
   .map((made) =>
-    made.map(({ kind, extra, by, tests }, seq) => {
-      const undefinable = { ...(by === undefined ? {} : { by }), ...(tests === undefined ? {} : { tests }) }
+    made.map(({ kind, extra, repository, by, tests }, seq) => {
+      const undefinable = {
+        ...(repository && { repository }),
+        ...(by === undefined ? {} : { by }),
+        ...(tests === undefined ? {} : { tests }),
+      }
       return makeRecord(seq, { kind, extra: { ...extra, ...undefinable } })
     }),
   )

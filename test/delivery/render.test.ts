@@ -5,7 +5,7 @@ import type { AttemptId } from '../../src/delivery/destination.ts'
 import { renderElastic } from '../../src/delivery/elastic-render.ts'
 import { scanMembers } from '../../src/delivery/members.ts'
 import { printSeconds, renderSplunk } from '../../src/delivery/splunk-render.ts'
-import { checkOf, type RecordKind } from '../../src/record/record.ts'
+import { checkOf, encodeRecord, openRecord, type RecordKind } from '../../src/record/record.ts'
 import { sha256Hex } from '../../src/record/sha256.ts'
 import { makeRecord } from './records.ts'
 
@@ -111,6 +111,54 @@ describe('renderElastic', () => {
       user: { id: '583231', name: 'repo:a' },
       cicd: { pipeline: { run: { id: 'github.7351001.api.unit', url: { full: 'https://ci.example/1' } } } },
     })
+  })
+
+  it('says what a seal was judged by and what changed, as fields of one type each', () => {
+    const judged = {
+      admitted: true,
+      reasons: [],
+      observed: ['stage_not_allowed'],
+      contract: 'cd'.repeat(32),
+      contract_version: 3,
+      production_digest: 'ef'.repeat(32),
+      unexplained_change: {
+        run: 'github.1.api.unit',
+        seq: 12,
+        count: 1,
+        changes: [{ what: 'found', measure: 'line lcov.da@1', from: '1480', to: '1312' }],
+      },
+    }
+    const one = makeRecord(9, { kind: 'seal', extra: judged })
+    expect(documentOf(one).source.proofline).toMatchObject(judged)
+    const { body, target } = renderSplunk(splunk, [one], attempt)
+    expect(target).toBe('proofline_unit proofline:seal')
+    expect((JSON.parse(body.toString()) as { event: unknown }).event).toMatchObject(judged)
+  })
+
+  it('prints a contract byte for byte, its text in the record only', () => {
+    const payload = {
+      schema: 'proofline.contract.v1', kind: 'contract', ledger: 'main/changes', repository: 'github.com/acme/payments', contract_version: 2,
+      contract: 'cd'.repeat(32), parent: 'ab'.repeat(32), mode: 'enforce', ref: 'refs/heads/main', commit: 'c'.repeat(40),
+      by: { method: 'token', subject: 'token:1' }, text_sha256: 'ef'.repeat(32), text: 'version: 1\n',
+    } as const // oxfmt-ignore
+    const place = { ledger: 'main/changes', seq: 7, recordedAt: Date.UTC(2026, 10, 23, 5) * 1000 } as const
+    const bytes = encodeRecord(Buffer.from(JSON.stringify(payload)), place)
+    const one = { ...place, kind: 'contract', id: openRecord(bytes).id, bytes } as const
+    const { action, line } = documentOf(one)
+    expect(action).toEqual({ create: { _index: 'proofline-changes-2026.11', _id: one.id } })
+    expect(line).toBe(
+      `{"@timestamp":"2026-11-23T05:00:00.000000Z","ecs":{"version":"9.3.0"},` +
+        `"event":{"kind":"event","module":"proofline","dataset":"proofline.contract","action":"contract-registered","type":["change"],"id":"${one.id}","sequence":7,` +
+        `"hash":"${sha256Hex(bytes)}","original":${JSON.stringify(Buffer.from(bytes).toString())}},` +
+        `"observer":{"vendor":"Proofline","product":"Proofline","name":"proofline.acme.example"},"organization":{"id":"main"},` +
+        `"vcs":{"repository":{"url":{"full":"https://github.com/acme/payments"}},"ref":{"head":{"name":"refs/heads/main","revision":"${'c'.repeat(40)}"}}},` +
+        `"user":{"name":"token:1"},"related":{"hash":["${'c'.repeat(40)}"]},` +
+        `"proofline":{"render":1,"ledger":"main/changes","block":0,"check":${checkOf(sha256Hex(bytes))},"kind":"contract","repository":"github.com/acme/payments",` +
+        `"contract_version":2,"contract":"${'cd'.repeat(32)}","parent":"${'ab'.repeat(32)}","mode":"enforce","text_sha256":"${'ef'.repeat(32)}"}}`,
+    )
+    const sent = renderSplunk(splunk, [one], { ...attempt, ledger: 'main/changes' })
+    expect(sent.target).toBe('proofline_changes proofline:contract')
+    expect(sent.body.toString()).toContain(`"event":${Buffer.from(bytes).toString()}}`)
   })
 
   it('keeps the record bytes whatever a record holds, in both ways of taking it apart', () => {

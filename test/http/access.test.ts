@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { scopes } from '../../src/access/principal.ts'
 import type { Route } from '../../src/api/route.ts'
 import { routes } from '../../src/api/routes.ts'
-import { type Served, artifactDigest, declaration, run, serve } from './serve.ts'
+import { type Served, aContract, artifactDigest, declaration, run, serve } from './serve.ts'
 
 /**
  * The access matrix: every route with every kind of credential. An example request is needed for each route, so a new route without one
@@ -18,6 +18,14 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
     body: 'TN:\n',
     status: 201,
   },
+  putContract: {
+    path: '/v1/contracts',
+    body: JSON.stringify({ repository: aContract.repository, text: aContract.text, parent: 0 }),
+    status: 201,
+  },
+  listContracts: { path: `/v1/contracts?repository=${aContract.repository}`, status: 200 },
+  getContract: { path: `/v1/contracts/${aContract.contract}`, status: 200 },
+  diffContracts: { path: `/v1/contracts/${aContract.contract}/difference?to=${aContract.contract}`, status: 200 },
   readFeed: { path: '/v1/feed/unit?cursor=earliest', status: 200 },
   getRecord: { path: '/v1/records/ID', status: 200 },
   getProof: { path: '/v1/records/ID/proof', status: 200 },
