@@ -15,7 +15,7 @@ const part: PartFacts = {
   definition: 'lcov.da@1',
   tool: { name: 'nyc', version: '17.1.0' },
   incomplete: null,
-  totals: { recomputed: { lines: { found: 10, covered: 5, partial: 1 } } },
+  totals: { recomputed: { files: 1, lines: { found: 10, covered: 5, partial: 1 } } },
 }
 const tests = { total: 3, passed: 3, failed: 0, skipped: 0 }
 const seal = { kind: 'seal', outcome: 'completed', tests, parts: [part], atMs: Date.UTC(2026, 10, 23) } as const
@@ -25,9 +25,9 @@ const contract = (more = '') =>
   - { name: e2e, test_type: integration }\n${more}`)
 const lines = (found: number, covered: number, partial = 0): PartFacts => ({
   ...part,
-  totals: { recomputed: { lines: { found, covered, partial } } },
+  totals: { recomputed: { files: 1, lines: { found, covered, partial } } },
 })
-const mutants: PartFacts = { ...part, totals: { recomputed: {} } }
+const mutants: PartFacts = { ...part, totals: { recomputed: { files: 1 } } }
 
 describe('standing', () => {
   it.each<[string, Partial<RunFacts>, Ending, string[]]>([
@@ -124,7 +124,7 @@ describe('standing', () => {
         tool: fc.constantFrom(null, { name: 'nyc', version: '17' }),
         incomplete: fc.constantFrom(null, 'cut'),
         totals: fc.record({
-          recomputed: fc.record({ lines: fc.record({ found: count, covered: count, partial: count }) }),
+          recomputed: fc.record({ files: count, lines: fc.record({ found: count, covered: count, partial: count }) }),
         }),
       }),
       { maxLength: 3 },
