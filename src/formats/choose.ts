@@ -22,7 +22,9 @@ export function chooseFormat(sample: Sample, name: string | undefined): (typeof 
   refuseWithoutLines(sample)
   const [first, second] = formats.filter((format) => format.detect(sample))
   if (first === undefined) {
-    if (sample.xml?.problem !== undefined) throw sample.xml.problem
+    // A page of HTML, as proxies send, breaks the rules of XML and is something else all the same.
+    const { root, problem } = sample.xml ?? {}
+    if (root === undefined && problem !== undefined && !/^\s*<(?:!doctype\s+)?html\b/i.test(sample.text)) throw problem
     throw new Problem('report_unrecognized', `${looksLike(sample)}; known: ${formatNames.join(', ')}`)
   }
   if (second !== undefined) throw new Problem('report_ambiguous', `it could be ${first.name} or ${second.name}`)

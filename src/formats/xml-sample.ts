@@ -59,7 +59,8 @@ const others: [what: string, is: (xml: XmlSample) => boolean][] = [
 ]
 
 export function looksLikeXml(xml: XmlSample): string {
+  if (xml.root === undefined || xml.root.toLowerCase() === 'html') return 'it looks like a page of HTML'
   const known = others.find(([, is]) => is(xml))?.[0]
-  const root = `an XML document with the root <${xml.root?.slice(0, 40) ?? '?'}>`
+  const root = `an XML document with the root <${xml.root.slice(0, 40)}>`
   return known === undefined ? root : `it looks like ${known}, which is not supported`
 }
