@@ -39,6 +39,16 @@ const known = {
     { name: 'corpus strconv', bytes: corpusFile('go-count-strconv.out'), expected: 3_467 },
   ],
   events: () => [{ name: 'made up, 120-line files', bytes: eventsReport(4_000), expected: undefined }],
+  cobertura: () => [
+    { name: 'corpus jinja, coverage.py', bytes: corpusFile('cobertura-jinja-coveragepy7.xml'), expected: 6_255 },
+    { name: 'corpus eslint, nyc', bytes: corpusFile('cobertura-eslint-nyc.xml'), expected: 7_946 },
+  ],
+  jacoco: () => [
+    { name: 'corpus jenkins', bytes: corpusFile('jacoco-jenkins-big.xml'), expected: 5_574 },
+    { name: 'corpus maven, one line', bytes: corpusFile('jacoco-maven-cli-flat.xml'), expected: 2_932 },
+  ],
+  clover: () => [{ name: 'corpus eslint, nyc', bytes: corpusFile('clover-eslint-nyc.xml'), expected: 7_946 }],
+  opencover: () => [{ name: 'corpus', bytes: corpusFile('opencover-rg-tracked-methods.xml'), expected: 194 }],
 } satisfies Record<string, () => { name: string; bytes: Buffer | undefined; expected: number | undefined }[]>
 
 const { format, seconds } = childInput<ParseInput>()

@@ -13,6 +13,10 @@ export async function measureParsing(seconds: number, check: Check): Promise<Fig
     ['simplecov', 60],
     ['events', 60],
     ['go', 60],
+    ['cobertura', 40],
+    ['jacoco', 40],
+    ['clover', 40],
+    ['opencover', 40],
   ] as const) {
     const input: ParseInput = { format, seconds }
     const answer = await inChild<ParseAnswer>('./parse-child.ts', input)

@@ -95,6 +95,7 @@ export const declaredTotals = z.object({
   lines: z.object({ found: count, executed: count }).optional(),
   branches: pair.optional(),
   excluded: count.optional().describe("lines that the tool's configuration left out"),
+  statements: pair.optional(),
 })
 export type DeclaredTotals = z.infer<typeof declaredTotals>
 

@@ -131,11 +131,11 @@ function printCounts({ lines, ...pairs }: Counts): string {
 /** What the report says of itself stands beside what its lines add up to; where they disagree both are on record. */
 function printDeclared({ declared, recomputed }: PartReceipt['totals']): string {
   if (declared === null) return 'nothing'
-  const { lines, branches, excluded } = declared
+  const { lines, excluded, ...pairs } = declared
   const { found, covered, partial = 0 } = recomputed.lines
   const differs = lines !== undefined && (lines.found !== found || lines.executed !== covered + partial)
   const left = excluded === undefined ? undefined : `${excluded} lines excluded by configuration`
-  const said = [lines && `${lines.found} lines: ${lines.executed} executed`, ...printPairs({ branches }), left]
+  const said = [lines && `${lines.found} lines: ${lines.executed} executed`, ...printPairs(pairs), left]
     .filter(Boolean)
     .join('; ')
   return `${said || 'nothing'}${differs ? ' (differs)' : ''}`

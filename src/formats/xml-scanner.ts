@@ -110,12 +110,13 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
 
   /** Behind the name at `p`, whose number is then in `table.last`. */
   function takeName(start: number, end: number): number {
+    const b = bytes
     let p = start
     let hash = 0
-    for (; p < end && names[bytes[p] as number] !== 0; p += 1) hash = (Math.imul(hash, 31) + (bytes[p] as number)) | 0
+    for (let c = 0; p < end && names[(c = b[p] as number)] !== 0; p += 1) hash = (Math.imul(hash, 31) + c) | 0
     if (p === end) return -1
-    if (p === start || names[bytes[start] as number] !== 2) fail('no name where one belongs', start)
-    table.find(bytes, start, p, hash)
+    if (p === start || names[b[start] as number] !== 2) fail('no name where one belongs', start)
+    table.find(b, start, p, hash)
     return p
   }
 
@@ -155,18 +156,19 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
   function takeAttribute(start: number, end: number): number {
     let p = takeName(start, end)
     if (p < 0) return -1
+    const b = bytes
     const name = table.last
-    if (bytes[p] !== EQUALS) p = skipSpace(p, end)
+    if (b[p] !== EQUALS) p = skipSpace(p, end)
     if (p >= end) return -1
-    if (bytes[p] !== EQUALS) fail('an attribute without a value', start)
+    if (b[p] !== EQUALS) fail('an attribute without a value', start)
     p += 1
-    if (isSpace(bytes[p])) p = skipSpace(p, end)
+    if (isSpace(b[p])) p = skipSpace(p, end)
     if (p >= end) return -1
-    const quote = bytes[p]
+    const quote = b[p]
     if (quote !== QUOTE && quote !== APOSTROPHE) fail('a value without quotes', p)
     const from = (p += 1)
     let flags = 0
-    for (; p < end && bytes[p] !== quote; p += 1) flags |= kinds[bytes[p] as number] as number
+    for (let c = 0; p < end && (c = b[p] as number) !== quote; p += 1) flags |= kinds[c] as number
     if (p >= end) return -1
     if ((flags & (control | less)) !== 0) fail('a control character or < in a value', from)
     if (seen[name] === tagNumber) fail(`the attribute ${table.names[name]} twice`, start)
@@ -253,7 +255,7 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
         const start = p
         let flags = 0
         let c = 0
-        for (; p < end && (c = bytes[p] as number) !== LT; p += 1) flags |= kinds[c] as number
+        for (; p < end && (c = from[p] as number) !== LT; p += 1) flags |= kinds[c] as number
         if ((flags & control) !== 0) fail('a control character', start)
         if (p >= end) {
           // The last characters may belong to what comes.
