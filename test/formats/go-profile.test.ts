@@ -35,7 +35,7 @@ describe('Go cover profile', () => {
           read(profile(...some.toReversed().map(lineOf), ...again.map(lineOf)), {}, 7),
         ])
         expect(flatten(mixed)).toEqual(flatten(plain))
-        const all = some.reduce((sum, [line = 0]) => sum + line, 0)
+        const all = some.map(([line]) => line).reduce((sum, line) => sum + line, 0)
         expect(sumFiles(mixed.files).statements?.found).toBe(all)
       }),
     )
