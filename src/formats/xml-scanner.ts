@@ -40,6 +40,8 @@ const toBytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const [commentOpens, cdataOpens, doctypeOpens] = ['<!--', '<![CDATA[', '<!DOCTYPE'].map(toBytes)
 const xml = toBytes('<?xml')
 const latin1 = new TextDecoder('latin1')
+const unreadable =
+  'control characters, entities that are not defined, references to no character, or bytes that are not UTF-8'
 
 // Indexes are below `end`: hence `as number`.
 
@@ -69,7 +71,7 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
     depth: 0,
     text(attribute) {
       const i = find(attribute)
-      return i < 0 ? undefined : decode(places[i + 1] as number, places[i + 2] as number, places[i + 3] as number, true)
+      return i < 0 ? undefined : decode(places[i + 1] as number, places[i + 2] as number, places[i + 3] as number)
     },
     number(attribute) {
       const i = find(attribute)
@@ -88,18 +90,19 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
     attributes: () => Array.from({ length: count }, (_, i) => table.names[places[4 * i] ?? 0] ?? ''),
   }
 
-  function decode(from: number, to: number, flags: number, isValue: boolean): string {
-    const text = decodeText(bytes, from, to, (flags & (reference | beyond)) !== 0, isValue)
-    return text ?? fail('an entity that is not defined, a reference to no character, or bytes that are not UTF-8', from)
+  function decode(from: number, to: number, flags: number): string {
+    return decodeText(bytes, from, to, (flags & (reference | beyond)) !== 0, true) ?? fail(unreadable, from)
   }
 
-  /** Text in `[from, to)`; it may be part of a longer one. */
+  /** Text in `[from, to)`, which may be part of a longer one, wherever the bytes were cut: so no message names its place. */
   function takeText(from: number, to: number, flags: number): void {
-    if (flags !== 0 && elements.depth() === 0) fail('text outside the root element', from)
+    if (flags !== 0 && elements.depth() === 0) fail('text outside the root element')
     const isWanted = elements.wantsText()
-    if (!isWanted && (flags & (reference | beyond)) === 0) return
-    const text = decode(from, to, flags, false)
-    if (isWanted) elements.text(text, from)
+    if (!isWanted && (flags & (reference | beyond | control)) === 0) return
+    const isRich = (flags & (reference | beyond)) !== 0
+    const text = (flags & control) !== 0 ? undefined : decodeText(bytes, from, to, isRich, false)
+    if (text === undefined) fail(unreadable)
+    if (isWanted) elements.text(text)
   }
 
   function open(name: string, isEmpty: boolean, at: number): void {
@@ -180,7 +183,7 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
     places[4 * count + 3] = flags
     count += 1
     // Whether it is asked for or not.
-    if ((flags & (reference | beyond)) !== 0) decode(from, p, flags, true)
+    if ((flags & (reference | beyond)) !== 0) decode(from, p, flags)
     return p + 1
   }
 
@@ -225,7 +228,7 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
       if (to < 0) return -1
       if (elements.depth() === 0) fail('text outside the root element', start)
       const text = decodeText(bytes, start + 9, to - 3, false, false) ?? fail('bytes that are not UTF-8', start)
-      if (elements.wantsText()) elements.text(text, start)
+      if (elements.wantsText()) elements.text(text)
       return to
     }
     if (doctype === 1) return takeDoctype(start, end)
@@ -256,7 +259,6 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
         let flags = 0
         let c = 0
         for (; p < end && (c = from[p] as number) !== LT; p += 1) flags |= kinds[c] as number
-        if ((flags & control) !== 0) fail('a control character', start)
         if (p >= end) {
           // The last characters may belong to what comes.
           p -= (flags & (reference | beyond)) === 0 ? 0 : isReferenceOpen(bytes, start, end)
