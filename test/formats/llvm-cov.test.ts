@@ -49,7 +49,7 @@ describe('llvm-cov export', () => {
     const branches = [
       [1, 5, 1, 9, 3, 0, 0, 0, 4],
       [1, 5, 1, 9, 0, 0, 0, 0, 4],
-      [2, 5, 2, 9, 12_345_678_901, 18_446_744_073_709_551_615, 0, 0, 4],
+      [2, 5, 2, 9, 12_345_678_901, 2 ** 63, 0, 0, 4],
       [0, 1, 1, 1, 1, 1, 0, 0, 4],
     ]
     const result = await read(report(fileOf([[1, 1, 1, true, true], [3, 2, 0, false, false]], { branches }))) // oxfmt-ignore
