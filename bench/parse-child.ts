@@ -3,7 +3,7 @@ import { childEnd, childInput } from './proc.ts'
 import { corpusFile, createReports, istanbulReport } from './reports.ts'
 
 export interface ParseInput {
-  format: 'lcov' | 'istanbul'
+  format: 'lcov' | 'istanbul' | 'cobertura' | 'jacoco' | 'clover' | 'opencover'
   /** For each report. */
   seconds: number
 }
@@ -24,6 +24,16 @@ const known = {
     { name: 'corpus eslint', bytes: corpusFile('istanbul-eslint-all-modules-7mb.json.gz'), expected: 34_322 },
     { name: 'made up, 60-line files', bytes: istanbulReport(500), expected: 30_000 },
   ],
+  cobertura: [
+    { name: 'corpus jinja, coverage.py', bytes: corpusFile('cobertura-jinja-coveragepy7.xml'), expected: 6_255 },
+    { name: 'corpus eslint, nyc', bytes: corpusFile('cobertura-eslint-nyc.xml'), expected: 7_946 },
+  ],
+  jacoco: [
+    { name: 'corpus jenkins', bytes: corpusFile('jacoco-jenkins-big.xml'), expected: 5_574 },
+    { name: 'corpus maven, one line', bytes: corpusFile('jacoco-maven-cli-flat.xml'), expected: 2_932 },
+  ],
+  clover: [{ name: 'corpus eslint, nyc', bytes: corpusFile('clover-eslint-nyc.xml'), expected: 7_946 }],
+  opencover: [{ name: 'corpus', bytes: corpusFile('opencover-rg-tracked-methods.xml'), expected: 194 }],
 }
 
 async function* chunksOf(bytes: Buffer): AsyncGenerator<Uint8Array> {

@@ -8,6 +8,10 @@ export async function measureParsing(seconds: number, check: Check): Promise<Fig
   for (const [format, target] of [
     ['lcov', 200],
     ['istanbul', 60],
+    ['cobertura', 40],
+    ['jacoco', 40],
+    ['clover', 40],
+    ['opencover', 40],
   ] as const) {
     const input: ParseInput = { format, seconds }
     const answer = await inChild<ParseAnswer>('./parse-child.ts', input)

@@ -139,9 +139,9 @@ function printMutants({ mutants, mutated_lines }: Extract<Counts, { mutants: obj
 /** What the report says of itself stands beside what its lines add up to; where they disagree both are on record. */
 function printDeclared({ declared, recomputed }: PartReceipt['totals']): string {
   if (declared === null) return 'nothing'
-  const { lines, branches } = declared
+  const { lines, ...pairs } = declared
   const differs = lines !== undefined && 'lines' in recomputed && isDifferent(lines, recomputed)
-  const said = [lines && `${lines.found} lines: ${lines.executed} executed`, ...printPairs({ branches })]
+  const said = [lines && `${lines.found} lines: ${lines.executed} executed`, ...printPairs(pairs)]
     .filter(Boolean)
     .join('; ')
   return `${said || 'nothing'}${differs ? ' (differs)' : ''}`

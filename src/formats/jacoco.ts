@@ -53,8 +53,9 @@ export async function readJacoco(
     if (line === 0) return
     tally.line(line, covered > 0)
     if (covered > 0) tally.ways(line, 0, 1, missed > 0 ? 0 : 1)
-    const [untaken, taken] = [tag.number('mb'), tag.number('cb')]
-    const found = Math.max(untaken, 0) + Math.max(taken, 0)
+    // Pester leaves them out where there is none.
+    const [untaken, taken] = [countOf(tag, 'mb') || 0, countOf(tag, 'cb') || 0]
+    const found = untaken + taken
     if (found > maxWays) wrong(`line ${line} has ${found} branches`)
     else if (found > 0) addWays(tally, line, found, taken)
   }

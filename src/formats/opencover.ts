@@ -7,6 +7,7 @@ import type { Declared, Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
 import type { Tally } from './tally.ts'
+import { maxLine } from './tally.ts'
 import type { Tag } from './xml-elements.ts'
 import { readTags } from './xml.ts'
 
@@ -52,20 +53,32 @@ export async function readOpenCover(
     isOpen = files.open(path, () => toWrittenPath(path))
   }
 
-  function readPoint(tag: Tag): void {
-    const visits = countOf(tag, 'vc')
+  /** Opens the file of a point. Undefined for what has no place, which is no code that anybody wrote, and for what cannot be taken. */
+  function readPlace(tag: Tag): { line: number; visits: number } | undefined {
     const start = tag.number('sl')
-    // Without a place: no code that anybody wrote.
-    if (Number.isNaN(visits) || start < 0 || hidden.has(start)) return
-    points += 1
+    if (hidden.has(start) || (start < 0 && tag.text('sl') === undefined)) return undefined
     openFile(tag.text('fileid') ?? method.file)
-    if (!isOpen) return
+    const line = isOpen ? lineOf(tag, 'sl', wrong) : 0
+    const visits = countOf(tag, 'vc')
+    if (line > 0 && Number.isNaN(visits)) wrong(`line ${line} has no count of visits`)
+    return line === 0 || Number.isNaN(visits) ? undefined : { line, visits }
+  }
+
+  function lastLineOf(tag: Tag, first: number): number {
+    const end = countOf(tag, 'el')
+    if (end > maxLine) wrong(`line ${first} is the first of ${end}`)
+    return end >= first && end <= maxLine && !hidden.has(end) ? end : first
+  }
+
+  function readPoint(tag: Tag): void {
+    const place = readPlace(tag)
+    if (place === undefined) return
+    const { line, visits } = place
+    points += 1
     method.hasPoints = true
     method.isVisited ||= visits > 0
-    const line = lineOf(tag, 'sl', wrong)
-    if (line === 0) return
-    const end = Math.max(line, tag.number('el'))
-    addLines(tally, line, hidden.has(end) ? line : end, visits > 0)
+    const end = lastLineOf(tag, line)
+    addLines(tally, line, end, visits > 0)
     const [column, lastColumn] = [tag.number('sc'), tag.number('ec')]
     const bit = 1 << (line & 31)
     tally.units('statements', mix(column, lastColumn, method.name, module), line >>> 5, bit, visits > 0 ? bit : 0)
@@ -75,14 +88,10 @@ export async function readOpenCover(
 
   /** A way out is named by its place in the method's code and its number there. */
   function readBranch(tag: Tag): void {
-    const visits = countOf(tag, 'vc')
-    const start = tag.number('sl')
-    if (Number.isNaN(visits) || start < 0 || hidden.has(start)) return
-    openFile(tag.text('fileid') ?? method.file)
-    const line = isOpen ? lineOf(tag, 'sl', wrong) : 0
-    if (line === 0) return
+    const place = readPlace(tag)
     const path = Math.max(tag.number('path'), 0)
-    tally.branch(line, mix(tag.number('offset'), method.name, module, 0), path, visits > 0)
+    if (place === undefined) return
+    tally.branch(place.line, mix(tag.number('offset'), method.name, module, 0), path, place.visits > 0)
   }
 
   await readTags(chunks, {

@@ -25,7 +25,7 @@ export interface Elements {
   open(tag: Tag, at: number): void
   close(name: string, at: number): void
   /** Of the innermost element. */
-  text(text: string, at: number): void
+  text(text: string): void
   wantsText(): boolean
   depth(): number
   hasRoot(): boolean
@@ -58,9 +58,9 @@ export function createElements(handler: TagHandler, fail: (what: string, at?: nu
         fail(`</${name}> where ${expected === undefined ? 'nothing' : `<${expected}>`} is open`, at)
       handler.close?.(name, depth, texts[depth - 1] ?? '')
     },
-    text(text, at) {
+    text(text) {
       const all = (texts[stack.length - 1] ?? '') + text
-      if (all.length > xmlLimits.maxTokenBytes) fail(`a text longer than ${xmlLimits.maxTokenBytes} bytes`, at)
+      if (all.length > xmlLimits.maxTokenBytes) fail(`a text longer than ${xmlLimits.maxTokenBytes} bytes`)
       texts[stack.length - 1] = all
     },
     end() {

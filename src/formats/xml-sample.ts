@@ -15,13 +15,19 @@ export interface XmlSample {
   problem: Problem | undefined
 }
 
+/** All formats have shown themselves by then; a head of 64 KiB would otherwise be read twice. */
+const enoughTags = 100
+const step = 4_096
+
 export function sampleXml(head: Uint8Array): XmlSample {
   const [second, third] = [new Set<string>(), new Set<string>()]
   let root: string | undefined
   let attributes = new Set<string>()
   let problem: Problem | undefined
+  let tags = 0
   const scanner = createXmlScanner({
     open(tag) {
+      tags += 1
       if (tag.depth === 1) {
         root = tag.name
         attributes = new Set(tag.attributes())
@@ -30,7 +36,11 @@ export function sampleXml(head: Uint8Array): XmlSample {
   })
   try {
     const decoder = decoderOf(head)
-    scanner.take(decoder === undefined ? head : new TextEncoder().encode(decoder.decode(head, { stream: true })))
+    const bytes = decoder === undefined ? head : new TextEncoder().encode(decoder.decode(head, { stream: true }))
+    for (let [from, to] = [0, 0]; to < bytes.length && tags < enoughTags;) {
+      to = Math.min(bytes.length, to + step)
+      from += scanner.take(bytes.subarray(from, to))
+    }
   } catch (error) {
     if (error instanceof Problem) problem = error
     else if (!(error instanceof TypeError)) throw error // what the decoder throws: the reader will say it

@@ -40,6 +40,8 @@ const toBytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const [commentOpens, cdataOpens, doctypeOpens] = ['<!--', '<![CDATA[', '<!DOCTYPE'].map(toBytes)
 const xml = toBytes('<?xml')
 const latin1 = new TextDecoder('latin1')
+const unreadable =
+  'control characters, entities that are not defined, references to no character, or bytes that are not UTF-8'
 
 // Indexes are below `end`: hence `as number`.
 
@@ -69,7 +71,7 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
     depth: 0,
     text(attribute) {
       const i = find(attribute)
-      return i < 0 ? undefined : decode(places[i + 1] as number, places[i + 2] as number, places[i + 3] as number, true)
+      return i < 0 ? undefined : decode(places[i + 1] as number, places[i + 2] as number, places[i + 3] as number)
     },
     number(attribute) {
       const i = find(attribute)
@@ -88,18 +90,19 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
     attributes: () => Array.from({ length: count }, (_, i) => table.names[places[4 * i] ?? 0] ?? ''),
   }
 
-  function decode(from: number, to: number, flags: number, isValue: boolean): string {
-    const text = decodeText(bytes, from, to, (flags & (reference | beyond)) !== 0, isValue)
-    return text ?? fail('an entity that is not defined, a reference to no character, or bytes that are not UTF-8', from)
+  function decode(from: number, to: number, flags: number): string {
+    return decodeText(bytes, from, to, (flags & (reference | beyond)) !== 0, true) ?? fail(unreadable, from)
   }
 
-  /** Text in `[from, to)`; it may be part of a longer one. */
+  /** Text in `[from, to)`, which may be part of a longer one, wherever the bytes were cut: so no message names its place. */
   function takeText(from: number, to: number, flags: number): void {
-    if (flags !== 0 && elements.depth() === 0) fail('text outside the root element', from)
+    if (flags !== 0 && elements.depth() === 0) fail('text outside the root element')
     const isWanted = elements.wantsText()
-    if (!isWanted && (flags & (reference | beyond)) === 0) return
-    const text = decode(from, to, flags, false)
-    if (isWanted) elements.text(text, from)
+    if (!isWanted && (flags & (reference | beyond | control)) === 0) return
+    const isRich = (flags & (reference | beyond)) !== 0
+    const text = (flags & control) !== 0 ? undefined : decodeText(bytes, from, to, isRich, false)
+    if (text === undefined) fail(unreadable)
+    if (isWanted) elements.text(text)
   }
 
   function open(name: string, isEmpty: boolean, at: number): void {
@@ -110,12 +113,13 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
 
   /** Behind the name at `p`, whose number is then in `table.last`. */
   function takeName(start: number, end: number): number {
+    const b = bytes
     let p = start
     let hash = 0
-    for (; p < end && names[bytes[p] as number] !== 0; p += 1) hash = (Math.imul(hash, 31) + (bytes[p] as number)) | 0
+    for (let c = 0; p < end && names[(c = b[p] as number)] !== 0; p += 1) hash = (Math.imul(hash, 31) + c) | 0
     if (p === end) return -1
-    if (p === start || names[bytes[start] as number] !== 2) fail('no name where one belongs', start)
-    table.find(bytes, start, p, hash)
+    if (p === start || names[b[start] as number] !== 2) fail('no name where one belongs', start)
+    table.find(b, start, p, hash)
     return p
   }
 
@@ -155,18 +159,19 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
   function takeAttribute(start: number, end: number): number {
     let p = takeName(start, end)
     if (p < 0) return -1
+    const b = bytes
     const name = table.last
-    if (bytes[p] !== EQUALS) p = skipSpace(p, end)
+    if (b[p] !== EQUALS) p = skipSpace(p, end)
     if (p >= end) return -1
-    if (bytes[p] !== EQUALS) fail('an attribute without a value', start)
+    if (b[p] !== EQUALS) fail('an attribute without a value', start)
     p += 1
-    if (isSpace(bytes[p])) p = skipSpace(p, end)
+    if (isSpace(b[p])) p = skipSpace(p, end)
     if (p >= end) return -1
-    const quote = bytes[p]
+    const quote = b[p]
     if (quote !== QUOTE && quote !== APOSTROPHE) fail('a value without quotes', p)
     const from = (p += 1)
     let flags = 0
-    for (; p < end && bytes[p] !== quote; p += 1) flags |= kinds[bytes[p] as number] as number
+    for (let c = 0; p < end && (c = b[p] as number) !== quote; p += 1) flags |= kinds[c] as number
     if (p >= end) return -1
     if ((flags & (control | less)) !== 0) fail('a control character or < in a value', from)
     if (seen[name] === tagNumber) fail(`the attribute ${table.names[name]} twice`, start)
@@ -178,7 +183,7 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
     places[4 * count + 3] = flags
     count += 1
     // Whether it is asked for or not.
-    if ((flags & (reference | beyond)) !== 0) decode(from, p, flags, true)
+    if ((flags & (reference | beyond)) !== 0) decode(from, p, flags)
     return p + 1
   }
 
@@ -223,7 +228,7 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
       if (to < 0) return -1
       if (elements.depth() === 0) fail('text outside the root element', start)
       const text = decodeText(bytes, start + 9, to - 3, false, false) ?? fail('bytes that are not UTF-8', start)
-      if (elements.wantsText()) elements.text(text, start)
+      if (elements.wantsText()) elements.text(text)
       return to
     }
     if (doctype === 1) return takeDoctype(start, end)
@@ -253,8 +258,7 @@ export function createXmlScanner(handler: TagHandler): XmlScanner {
         const start = p
         let flags = 0
         let c = 0
-        for (; p < end && (c = bytes[p] as number) !== LT; p += 1) flags |= kinds[c] as number
-        if ((flags & control) !== 0) fail('a control character', start)
+        for (; p < end && (c = from[p] as number) !== LT; p += 1) flags |= kinds[c] as number
         if (p >= end) {
           // The last characters may belong to what comes.
           p -= (flags & (reference | beyond)) === 0 ? 0 : isReferenceOpen(bytes, start, end)

@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { printFiles, read } from './read.ts'
+import { sumFiles } from '../../src/record/totals.ts'
+import { printFiles, read, refusalOf } from './read.ts'
 
 /** Reports that real tools wrote about the programs in test/programs. The numbers were checked by hand against the sources. */
 const folder = new URL('../fixtures/', import.meta.url)
@@ -17,6 +18,8 @@ const tree = new Set(
     'greet/greet/words.py',
     'fee/src/main/java/acme/fee/Fee.java',
     'fee/src/main/java/acme/fee/Ledger.java',
+    'till/src/main/java/acme/till/Cart.java',
+    'till/src/main/java/acme/till/Main.java',
   ].map((path) => `test/programs/${path}`),
 )
 
@@ -30,7 +33,53 @@ const refundIntegration = [
   'refund/src/refund.js 3,7,9-10,14-17,19-20,23|8| 3/4 2/3',
 ]
 
+/** Lines and branches are those of the other format; it has no functions. */
+const withoutFunctions = (files: string[]): string[] => files.map((file) => file.replace(/ \S+$/, ' -'))
+
+const ringUnit = ['ring/src/ring.c 4-9,13-19|| 4/4 2/2']
+const ringIntegration = ['ring/src/main.c 6-8,13-17,19-21|9,18|10-11 17/20 1/1', 'ring/src/ring.c 4-9,13-19|| 4/4 2/2']
+const greetUnit = [
+  'greet/greet/__init__.py || - -',
+  'greet/greet/__main__.py ||1,3,6-13,16 0/4 0/1',
+  'greet/greet/words.py 1,4-10|| 4/4 1/1',
+]
+const greetIntegration = [
+  'greet/greet/__init__.py || - -',
+  'greet/greet/__main__.py 1,3,6-13,16|| 4/4 1/1',
+  'greet/greet/words.py 1,4-5,10|6,8|7,9 2/4 1/1',
+]
+/** Two tools with two ideas of a line: JaCoCo sees instructions, also those of constructors nobody wrote, OpenClover statements. */
+const till = 'till/src/main/java/acme/till'
+
 const expected: [report: string, definition: string, files: string[]][] = [
+  ['refund/unit/clover.xml', 'clover.istanbul@1', withoutFunctions(refundUnit)],
+  ['refund/unit/cobertura-coverage.xml', 'cobertura.line@1', withoutFunctions(refundUnit)],
+  ['refund/integration/clover.xml', 'clover.istanbul@1', withoutFunctions(refundIntegration)],
+  ['refund/integration/cobertura-coverage.xml', 'cobertura.line@1', withoutFunctions(refundIntegration)],
+  ['ring/unit/cobertura.xml', 'cobertura.line@1', withoutFunctions(ringUnit)],
+  ['ring/integration/cobertura.xml', 'cobertura.line@1', withoutFunctions(ringIntegration)],
+  ['greet/unit/coverage.xml', 'cobertura.line@1', withoutFunctions(greetUnit)],
+  ['greet/integration/coverage.xml', 'cobertura.line@1', withoutFunctions(greetIntegration)],
+  [
+    'till/unit/jacoco.xml',
+    'jacoco.instruction@1',
+    [`${till}/Cart.java 7-8,11-13,17-18|19|23 7/8 3/4`, `${till}/Main.java ||3,5-9,11-13,15-16 0/6 0/2`],
+  ],
+  [
+    'till/integration/jacoco.xml',
+    'jacoco.instruction@1',
+    [`${till}/Cart.java 7-8,12-13,17-18,23|11,19| 4/8 4/4`, `${till}/Main.java 5-7,9,15-16|8,11|3,12-13 4/6 1/2`],
+  ],
+  [
+    'till/unit/clover.xml',
+    'clover.statement@1',
+    [`${till}/Cart.java 11-13,17-19||23 4/4 2/3`, `${till}/Main.java ||5-9,11-13,15 0/4 0/1`],
+  ],
+  [
+    'till/integration/clover.xml',
+    'clover.statement@1',
+    [`${till}/Cart.java 12-13,17-18,23|11,19| 2/4 3/3`, `${till}/Main.java 5-7,9,15|8,11|12-13 2/4 1/1`],
+  ],
   ['refund/unit/coverage-final.json', 'istanbul.statement@1', refundUnit],
   ['refund/unit/lcov.info', 'lcov.da@1', refundUnit],
   ['refund/integration/coverage-final.json', 'istanbul.statement@1', refundIntegration],
@@ -52,30 +101,10 @@ const expected: [report: string, definition: string, files: string[]][] = [
       'fee/src/main/java/acme/fee/Ledger.java 10,16,18||23| {"found":7,"detected":3,"undetected":4,"killed":3,"timed_out":0,"survived":0,"no_coverage":4}',
     ],
   ],
-  ['ring/unit/lcov.info', 'lcov.da@1', ['ring/src/ring.c 4-9,13-19|| 4/4 2/2']],
-  [
-    'ring/integration/lcov.info',
-    'lcov.da@1',
-    ['ring/src/main.c 6-8,13-17,19-21|9,18|10-11 17/20 1/1', 'ring/src/ring.c 4-9,13-19|| 4/4 2/2'],
-  ],
-  [
-    'greet/unit/lcov.info',
-    'lcov.da@1',
-    [
-      'greet/greet/__init__.py || - -',
-      'greet/greet/__main__.py ||1,3,6-13,16 0/4 0/1',
-      'greet/greet/words.py 1,4-10|| 4/4 1/1',
-    ],
-  ],
-  [
-    'greet/integration/lcov.info',
-    'lcov.da@1',
-    [
-      'greet/greet/__init__.py || - -',
-      'greet/greet/__main__.py 1,3,6-13,16|| 4/4 1/1',
-      'greet/greet/words.py 1,4-5,10|6,8|7,9 2/4 1/1',
-    ],
-  ],
+  ['ring/unit/lcov.info', 'lcov.da@1', ringUnit],
+  ['ring/integration/lcov.info', 'lcov.da@1', ringIntegration],
+  ['greet/unit/lcov.info', 'lcov.da@1', greetUnit],
+  ['greet/integration/lcov.info', 'lcov.da@1', greetIntegration],
 ]
 
 describe('what real tools say about our programs', () => {
@@ -86,10 +115,33 @@ describe('what real tools say about our programs', () => {
     expect(result.incomplete).toBeUndefined()
   })
 
+  it('is not read where it does not say which lines ran', async () => {
+    expect(await refusalOf(readFileSync(new URL('ring/integration/jacoco-gcovr.xml', folder)), { tree })).toBe(
+      'no_lines',
+    )
+  })
+
+  it('adds up to what OpenClover declares, statement by statement', async () => {
+    for (const kind of ['unit', 'integration']) {
+      const result = await read(readFileSync(new URL(`till/${kind}/clover.xml`, folder)), { tree })
+      const totals = sumFiles(result.files, 'line')
+      const { statements, branches } = 'lines' in totals ? totals : {}
+      expect(result.declared).toEqual({ statements, branches })
+    }
+  })
+
+  it('and what is made by hand where there was no tool', async () => {
+    const files = new Set(['src/Till/Cart.cs', 'src/Till/Größe.cs'])
+    const result = await read(readFileSync(new URL('handmade/opencover.xml', folder)), { tree: files })
+    expect(printFiles(result)).toEqual(['src/Till/Cart.cs 8,13|9|10-12 1/2 1/1', 'src/Till/Größe.cs ||4 - 0/1'])
+    expect(result).toMatchObject({ definition: 'opencover.sequence-point@1', unresolved: { count: 0 } })
+  })
+
   it('is all read, and names no machine', () => {
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
     const reports = files.filter(({ name }) => name !== 'junit.xml')
-    expect(reports).toHaveLength(expected.length)
+    // And the one that is not read, and the one made by hand.
+    expect(reports).toHaveLength(expected.length + 2)
     for (const { parentPath, name } of files) {
       const absolute =
         readFileSync(`${parentPath}/${name}`, 'utf8').match(

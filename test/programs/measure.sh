@@ -1,9 +1,10 @@
 #!/bin/sh
 # Measures the programs beside this file with the tools that their users have, and writes what the tools say to test/fixtures.
-# Needs gcc, lcov, Java and Maven, and in the folder TOOLS: node_modules with nyc 17, @stryker-mutator/core and tap-runner 9, and venv with coverage 7
-# and pytest.
+# Needs gcc, lcov, a JDK and Maven, and in the folder TOOLS: node_modules with nyc 17, @stryker-mutator/core and tap-runner 9; venv with coverage 7,
+# gcovr 8 and pytest; jacoco with org.jacoco.agent-*-runtime.jar and org.jacoco.cli-*-nodeps.jar; clover with clover-*.jar (org.openclover:clover).
 # What the tools write is kept as it is, but for two things: the folder of this checkout becomes /builds/acme/app, as in CI (LCOV of C
-# and Python: nothing, a relative path), and times and host names leave the JUnit files, so that measuring twice gives the same bytes.
+# and Python: nothing, a relative path), and times and host names leave the JUnit files and become 0 in XML, so that measuring twice gives
+# the same bytes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -14,16 +15,18 @@ trap 'rm -rf "$work"' EXIT
 # lcov prints functions in the order of a Perl hash.
 export PERL_HASH_SEED=0 PERL_PERTURB_KEYS=0
 PATH="$tools/node_modules/.bin:$tools/venv/bin:$PATH"
+xml() { sed -E 's/ (timestamp|generated|start|dump)="[0-9]+"/ \1="0"/g' "$1" | sed "s|$root|/builds/acme/app|g"; }
 plain() { sed -E 's/ (time|timestamp|hostname|file)="[^"]*"//g; s/<!-- duration_ms .*-->//; /^[[:space:]]*$/d' "$1"; }
 
 # refund: JavaScript, nyc (Istanbul)
 cd "$here/refund"
 for kind in unit integration; do
   nyc --silent --temp-dir "$work/nyc-$kind" --exclude test node --test --test-reporter=junit --test-reporter-destination="$work/junit.xml" "test/$kind.js"
-  nyc report --temp-dir "$work/nyc-$kind" --exclude test --reporter=json --reporter=lcovonly --report-dir "$work/$kind" >/dev/null
+  nyc report --temp-dir "$work/nyc-$kind" --exclude test --reporter=json --reporter=lcovonly --reporter=clover --reporter=cobertura --report-dir "$work/$kind" >/dev/null
   mkdir -p "$out/refund/$kind"
   sed "s|$root/|/builds/acme/app/|g" "$work/$kind/coverage-final.json" >"$out/refund/$kind/coverage-final.json"
   sed "s|^SF:|SF:test/programs/refund/|" "$work/$kind/lcov.info" >"$out/refund/$kind/lcov.info"
+  for report in clover.xml cobertura-coverage.xml; do xml "$work/$kind/$report" >"$out/refund/$kind/$report"; done
   plain "$work/junit.xml" >"$out/refund/$kind/junit.xml"
 done
 
@@ -47,7 +50,7 @@ cd "$work/fee"
 mvn -q -B test-compile org.pitest:pitest-maven:mutationCoverage >/dev/null
 cp target/pit-reports/mutations.xml "$out/fee/unit/mutations.xml"
 
-# ring: C, gcov and lcov
+# ring: C, gcov by lcov and by gcovr, whose JaCoCo does not say which lines ran
 for kind in unit integration; do
   mkdir -p "$work/ring-$kind" "$out/ring/$kind"
   cd "$work/ring-$kind"
@@ -61,8 +64,12 @@ for kind in unit integration; do
   lcov --quiet --capture --rc lcov_branch_coverage=1 --test-name "$kind" --directory . --output-file all.info
   lcov --quiet --rc lcov_branch_coverage=1 --extract all.info '*/ring/src/*' --output-file lcov.info
   sed "s|^SF:$root/|SF:|" lcov.info >"$out/ring/$kind/lcov.info"
+  gcovr --root "$root" --filter "$here/ring/src/" --cobertura cobertura.xml --jacoco jacoco.xml . 2>/dev/null
+  xml cobertura.xml >"$out/ring/$kind/cobertura.xml"
   plain "$work/junit.xml" >"$out/ring/$kind/junit.xml"
 done
+
+xml jacoco.xml >"$out/ring/integration/jacoco-gcovr.xml"
 
 # greet: Python, coverage.py
 for kind in unit integration; do
@@ -74,5 +81,34 @@ for kind in unit integration; do
   coverage combine -q
   coverage lcov -q --omit='test/*' -o "$work/greet.info"
   sed "s|^SF:|SF:test/programs/greet/|" "$work/greet.info" >"$out/greet/$kind/lcov.info"
+  coverage xml -q --omit='test/*' -o "$work/greet.xml"
+  xml "$work/greet.xml" | sed "s|$work/greet|/builds/acme/app/test/programs/greet|g" >"$out/greet/$kind/coverage.xml"
   plain "$work/junit.xml" >"$out/greet/$kind/junit.xml"
+done
+
+# till: Java, JaCoCo as an agent, OpenClover by instrumented sources
+main="$here/till/src/main/java"
+clover=$(echo "$tools"/clover/clover-*.jar)
+agent=$(echo "$tools"/jacoco/org.jacoco.agent-*-runtime.jar)
+run() { # kind, classes, java options
+  if [ "$1" = unit ]; then
+    javac -cp "$2" -d "$2" "$here"/till/src/test/java/acme/till/*.java
+    java $3 -cp "$2:$clover" acme.till.UnitTest
+  else
+    java $3 -cp "$2:$clover" acme.till.Main 500 700
+  fi
+}
+for kind in unit integration; do
+  mkdir -p "$out/till/$kind"
+  javac -g -d "$work/jacoco-$kind" "$main"/acme/till/*.java
+  cp -r "$work/jacoco-$kind" "$work/measured-$kind"
+  run $kind "$work/measured-$kind" "-javaagent:$agent=destfile=$work/$kind.exec,includes=acme.*,sessionid=$kind" >/dev/null
+  java -jar "$tools"/jacoco/org.jacoco.cli-*-nodeps.jar report "$work/$kind.exec" --classfiles "$work/jacoco-$kind" --sourcefiles "$main" \
+    --name till --xml "$work/jacoco.xml" >/dev/null
+  xml "$work/jacoco.xml" >"$out/till/$kind/jacoco.xml"
+  java -cp "$clover" com.atlassian.clover.CloverInstr -i "$work/clover-$kind/db" -d "$work/clover-$kind/src" "$main"/acme/till/*.java >/dev/null
+  javac -cp "$clover" -d "$work/clover-$kind/classes" "$work/clover-$kind"/src/acme/till/*.java
+  run $kind "$work/clover-$kind/classes" "" >/dev/null
+  java -cp "$clover" com.atlassian.clover.reporters.xml.XMLReporter -i "$work/clover-$kind/db" -l -o "$work/clover.xml" >/dev/null
+  xml "$work/clover.xml" >"$out/till/$kind/clover.xml"
 done
