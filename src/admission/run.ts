@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Declaration, SealRequest } from '../api/runs.ts'
+import type { Declared } from '../formats/reading.ts'
 import type { RunView } from '../ledger/decide.ts'
 import { Problem } from '../record/problem.ts'
 import type { Metric } from '../record/coverage.ts'
@@ -137,24 +138,50 @@ export interface PartSummary {
   incomplete: string | null
   /** Digest over path and blob of the files it measured; absent without an inventory. */
   files_digest?: string | undefined
-  totals: { recomputed: Totals; declared: unknown }
+  totals: { recomputed: Totals; declared: Declared | null }
 }
 
 export type MeasureTotals = Totals & {
   metric: Metric
   definition: string
   tool?: { name: string; version?: string | undefined }
+  /** How many parts are summed up: with more than one, a file that several of them name is counted in each. */
+  parts: number
+  /** What the reports say of themselves; absent when one of the parts does not. */
+  declared?: Declared
 }
 
-/** Sums per measure: different metrics, definitions or tools are never added up. */
+/**
+ * Sums per measure: different metrics, definitions or tools are never added up. They are sums over parts and no union: that would take reading all
+ * coverage records of the run while the append waits, and belongs to a report.
+ */
 export function totalsByMeasure(parts: readonly PartSummary[]): MeasureTotals[] {
   const byMeasure = new Map<string, MeasureTotals>()
   for (const { metric = 'line', definition, tool, totals } of parts) {
     const key = JSON.stringify([metric, definition, tool])
     const known = byMeasure.get(key)
-    const added = totals.recomputed
-    const sum = known === undefined ? added : addTotals(known, added)
-    byMeasure.set(key, { metric, definition, ...(tool === null ? {} : { tool }), ...sum })
+    const sum = known === undefined ? totals.recomputed : addTotals(known, totals.recomputed)
+    const declared = known === undefined ? (totals.declared ?? undefined) : addDeclared(known.declared, totals.declared)
+    byMeasure.set(key, {
+      metric,
+      definition,
+      ...(tool === null ? {} : { tool }),
+      parts: (known?.parts ?? 0) + 1,
+      ...sum,
+      ...(declared === undefined ? {} : { declared }),
+    })
   }
   return [...byMeasure.keys()].toSorted().flatMap((key) => byMeasure.get(key) ?? [])
+}
+
+/** Members that both have; undefined when none is left. */
+function addDeclared(a: Declared | undefined, b: Declared | null): Declared | undefined {
+  const sum: Declared = {}
+  if (a?.lines !== undefined && b?.lines !== undefined)
+    sum.lines = { found: a.lines.found + b.lines.found, executed: a.lines.executed + b.lines.executed }
+  for (const kind of ['branches', 'statements'] as const) {
+    const [x, y] = [a?.[kind], b?.[kind]]
+    if (x !== undefined && y !== undefined) sum[kind] = { found: x.found + y.found, covered: x.covered + y.covered }
+  }
+  return Object.keys(sum).length === 0 ? undefined : sum
 }

@@ -114,7 +114,13 @@ const digested = z.object({ count, sha256 })
 
 const tool = z.object({ name: text, version: text.optional() }).nullable()
 
-const measure = { metric, definition: z.string(), tool: tool.optional() }
+const measure = {
+  metric,
+  definition: z.string(),
+  tool: tool.optional(),
+  parts: count.optional().describe('summed up: with more than one, a file that several of them name counts in each'),
+  declared: declaredTotals.optional().describe('absent when one of the parts declares none'),
+}
 
 export const partReceipt = z
   .object({

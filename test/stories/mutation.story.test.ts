@@ -18,7 +18,10 @@ import {
 /** Mutants are pushed, recorded, signed and read as lines are, and no sum of the one ever holds any of the other. */
 
 const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url))
-const commit = '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b'
+const pushAll = [
+  'push lcov.info mutation.json mutations.xml --test-type unit --suite api --run nightly --tests 5,5,0,0',
+  '--repository github.com/acme/payments --commit 4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b',
+].flatMap((options) => options.split(' '))
 
 let database: TestDatabase
 let folder: { path: string; remove(): Promise<void> }
@@ -38,10 +41,7 @@ beforeAll(async () => {
   await copyFile(`${fixtures}refund/unit/lcov.info`, join(folder.path, 'lcov.info'))
   await copyFile(`${fixtures}refund/unit/mutation.json`, join(folder.path, 'mutation.json'))
   await copyFile(`${fixtures}fee/unit/mutations.xml`, join(folder.path, 'mutations.xml'))
-  pushed = await run(
-    ...['push', 'lcov.info', 'mutation.json', 'mutations.xml', '--test-type', 'unit', '--suite', 'api', '--run', 'nightly'],
-    ...['--repository', 'github.com/acme/payments', '--commit', commit, '--tests', '5,5,0,0', '--receipt', 'receipt.json'],
-  ) // oxfmt-ignore
+  pushed = await run(...pushAll, '--receipt', 'receipt.json')
 })
 
 afterAll(async () => {
@@ -72,7 +72,8 @@ describe('a run with lines and mutants', () => {
       { metric: 'mutation', definition: 'pit.status@1', files: 2, mutants: ofPit },
       { metric: 'mutation', definition: 'stryker.status@1', tool: { name: 'StrykerJS' }, files: 3, mutants: ofStryker },
     ])
-    for (const totals of seal?.['totals'] as object[]) expect('lines' in totals).toBe(!('mutants' in totals))
+    const totals = (seal?.['totals'] ?? []) as object[]
+    for (const each of totals) expect('lines' in each).toBe(!('mutants' in each))
   })
 
   it('has parts that say their metric, and totals that its records add up to', async () => {
@@ -115,10 +116,7 @@ describe('a run with lines and mutants', () => {
   })
 
   it('gets the first answer again when it is pushed again', async () => {
-    const again = await run(
-      ...['push', 'lcov.info', 'mutation.json', 'mutations.xml', '--test-type', 'unit', '--suite', 'api', '--run', 'nightly'],
-      ...['--repository', 'github.com/acme/payments', '--commit', commit, '--tests', '5,5,0,0'],
-    ) // oxfmt-ignore
+    const again = await run(...pushAll)
     expect(again.code, again.stderr).toBe(0)
     expect(again.stdout.split('\n').slice(1)).toEqual(pushed.stdout.split('\n').slice(1))
   })
