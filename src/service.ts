@@ -6,6 +6,7 @@ import { ensureOperatorToken, ensureSecret } from './access/first-token.ts'
 import { createTokens } from './access/tokens.ts'
 import { runAbandonment } from './admission/abandon.ts'
 import { createAdmission } from './admission/admission.ts'
+import { createLineMaps } from './admission/line-maps.ts'
 import { finishOpenParts } from './admission/finish.ts'
 import { createOpenParts } from './admission/open-parts.ts'
 import { createParts } from './admission/parts.ts'
@@ -140,6 +141,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       reader,
       runs,
       parts,
+      lineMaps: createLineMaps({ db, reader, bookOf, keepList: parts.keepList }),
       log,
       maxInventoryFiles: 1_000_000,
     })

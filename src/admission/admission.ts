@@ -1,9 +1,10 @@
-import { hash } from 'node:crypto'
 import { type Principal, may } from '../access/principal.ts'
 import type {
   Declaration,
   DeclarationAnswer,
   InventoryAnswer,
+  LineMapsAnswer,
+  LineMapsQuery,
   PartReceipt,
   PushAnswer,
   SealReceipt,
@@ -13,12 +14,13 @@ import type { Recorded } from '../ledger/appender.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
 import type { LedgerReader, StoredRecord } from '../ledger/read.ts'
-import { type PackedSegment, groupPayloads, packSegment } from '../ledger/segments.ts'
+import { packSegment } from '../ledger/segments.ts'
 import { Problem, problems } from '../record/problem.ts'
 import { type LedgerName, printTime, toLedgerName } from '../record/record.ts'
-import { inventoryPayloads, printPayload } from '../record/run.ts'
+import { printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { readInventory } from './inventory.ts'
+import { inventorySubmission, readInventory } from './inventory.ts'
+import { type LineMaps, lineMapsAnswer } from './line-maps.ts'
 import type { PartRequest, Parts } from './parts.ts'
 import { partReceipt, sealReceipt } from './receipts.ts'
 import { runPayload } from './run-record.ts'
@@ -33,6 +35,12 @@ import { type Offered, type RunFields, byOf, rejectionSubmission, sealSubmission
 export interface Admission {
   declare(who: Principal, run: string, body: Declaration): Promise<Admitted<DeclarationAnswer>>
   addInventory(who: Principal, run: string, body: AsyncIterable<Uint8Array>): Promise<Admitted<InventoryAnswer>>
+  addLineMaps(
+    who: Principal,
+    run: string,
+    query: LineMapsQuery,
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<Admitted<LineMapsAnswer>>
   addPart(who: Principal, run: string, part: PartRequest): Promise<Admitted<PartReceipt>>
   close(who: Principal, run: string, body: SealRequest): Promise<Admitted<SealReceipt>>
   push(
@@ -54,12 +62,13 @@ export interface AdmissionDeps {
   reader: LedgerReader
   runs: RunsStore
   parts: Parts
+  lineMaps: LineMaps
   log: Logger
   maxInventoryFiles: number
 }
 
 export function createAdmission(deps: AdmissionDeps): Admission {
-  const { bookOf, reader, runs, parts, log } = deps
+  const { bookOf, reader, runs, parts, lineMaps, log } = deps
 
   const ledgerOf = (run: string): LedgerName => toLedgerName(`${deps.org}/${run.slice(run.lastIndexOf('.') + 1)}`)
 
@@ -165,7 +174,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       id: record.id,
       seq: record.seq,
       recorded_at: printTime(record.recordedAt),
-      missing: { inventory, line_maps: [] },
+      missing: { inventory, line_maps: await lineMaps.missing(ledger, body) },
     }
   }
 
@@ -195,26 +204,23 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       return recordingRefusals(offered, async () => {
         const { repository, commit, suite } = await declared(who, offered)
         const files = await readInventory(body, deps.maxInventoryFiles)
-        const digest = hash('sha256', files.map((file) => `${file.path}\0${file.blob}\n`).join(''), 'buffer')
-        const segments: PackedSegment[] = []
-        for (const group of groupPayloads(inventoryPayloads(ledger, repository, commit, files))) {
-          segments.push(
-            packSegment(
-              'inventory',
-              group,
-              await bookOf(ledger).link(repository, suite, ':inventory', segments.length),
-            ),
-          )
-        }
-        const key = keys.inventory(repository, commit)
-        const recorded = only(
-          await bookOf(ledger).appender.submit([{ key, digest, firstWins: true, conflict: 'internal', segments }]),
-        )
+        const submission = await inventorySubmission(bookOf(ledger), { repository, commit, suite }, files)
+        const recorded = only(await bookOf(ledger).appender.submit([submission]))
         const total = fieldOf(await reader.payload(ledger, recorded.firstSeq), 'total')
         return {
           created: !recorded.repeated,
           answer: { repository, commit, files: total, records: [recorded.firstSeq, recorded.lastSeq] },
         }
+      })
+    },
+
+    async addLineMaps(who, run, query, body) {
+      const ledger = ledgerOf(run)
+      const offered: Offered = { ledger, run, by: byOf(who) }
+      return recordingRefusals(offered, async () => {
+        const fields = await declared(who, offered)
+        const recorded = await lineMaps.record(fields, byOf(who), query, body)
+        return { created: !recorded.repeated, answer: lineMapsAnswer(await recordAt(ledger, recorded.firstSeq)) }
       })
     },
 
