@@ -12,6 +12,7 @@ import { type Brought, type LineMap, comparisonPayload, lineMapPayloads } from '
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, printTime } from '../record/record.ts'
 import type { By } from '../record/run.ts'
+import { cutWindows } from '../record/windows.ts'
 import { readInventoryWindows } from './inventories.ts'
 import { judgeMaps } from './judge-maps.ts'
 import { readLineMaps } from './line-map-body.ts'
@@ -67,22 +68,23 @@ export function createLineMaps({ db, reader, bookOf, keepList }: LineMapsDeps): 
     }
   }
 
-  /** In groups of one append each, in order. */
+  /** In groups of one append each, in order; those that are on record are not even offered, which saves the appender their receipts. */
   const submitMaps = async (maps: readonly LineMap[], brought: Brought): Promise<void> => {
-    const { appender } = bookOf(brought.ledger)
-    let group: Submission[] = []
-    let bytes = 0
-    for (const map of maps) {
-      const submission = mapSubmission(map, brought)
-      if (group.length === maxGroup || bytes + submission.bytes > maxGroupBytes) {
-        await appender.submit(group)
-        group = []
-        bytes = 0
-      }
-      group.push(submission)
-      bytes += submission.bytes
+    const { ledger, repository } = brought
+    for (let at = 0; at < maps.length; at += maxGroup) {
+      const some = maps.slice(at, at + maxGroup)
+      const known = await find(
+        ledger,
+        some.map((map) => keys.lineMap(repository, map)),
+      )
+      const group = some.filter((map) => !known.has(keys.lineMap(repository, map)))
+      for (const fitting of cutWindows(
+        group.map((map) => mapSubmission(map, brought)),
+        ({ bytes }) => bytes,
+        maxGroupBytes,
+      ))
+        if (fitting.length > 0) await bookOf(ledger).appender.submit(fitting)
     }
-    if (group.length > 0) await appender.submit(group)
   }
 
   return {
