@@ -148,9 +148,9 @@ describe('wantedComparisons', () => {
     last?: { commit: string; ancestors?: string },
   ) =>
     wantedComparisons(
-      { commit: 'z', parents: [...(lineage.parents ?? '')], firstParents: [...(lineage.first ?? '')] },
+      { commit: 'z', parents: Array.from(lineage.parents ?? ''), firstParents: Array.from(lineage.first ?? '') },
       new Set(recorded),
-      last && { commit: last.commit, ancestors: [...(last.ancestors ?? '')] },
+      last && { commit: last.commit, ancestors: Array.from(last.ancestors ?? '') },
     ).map(({ from, to }) => from + to)
 
   it.each([
