@@ -30,6 +30,8 @@ export interface Repository {
 const maxMs = 120_000
 /** Below what the service takes; what is more goes without a map, by name. */
 const maxBodyBytes = 48 * 1_048_576
+/** What the service takes; it finds out by itself which files it then has no map of. */
+const maxFiles = 100_000
 
 /** One map a line, as the service takes them. Throws an Error that says why there are none. */
 export async function compareCommits(from: string, to: string, repository: Repository): Promise<Buffer> {
@@ -52,6 +54,7 @@ export async function compareCommits(from: string, to: string, repository: Repos
   let failure: unknown
   try {
     for await (const diff of parseDiff(child.stdout as AsyncIterable<Buffer>)) {
+      if (lines.length === maxFiles) continue
       const line = Buffer.from(printDiff(diff, bytes < maxBodyBytes))
       lines.push(line)
       bytes += line.length

@@ -16,6 +16,9 @@ export interface Means {
   ): void
 }
 
+/** A network that swallows what it is sent costs one time-out of git, and not one a pair. */
+const maxWaitedMs = 30_000
+
 /**
  * Compares and sends, pair by pair, the most wanted first. Coverage is recorded with or without line maps: what git or the service cannot
  * do is told, and the next push is asked for it again. Throws only what says that the service cannot be reached, and when aborted.
@@ -28,17 +31,16 @@ export async function sendLineMaps(
   if (repository === undefined) return []
   const place: Repository = { ...repository, signal }
   const sent: SentMaps[] = []
-  let unfetchable: string | undefined // tried once: a network that is not there costs its time-out once
+  let waitedMs = 0 // for fetches that failed
   for (const { from, to } of pairs) {
     try {
       onProgress({ kind: 'comparing', from, to })
-      let fetching = false
+      const began = performance.now()
       await ensureCommits([from, to], place, (commits, remote) => {
-        if (unfetchable !== undefined) throw new Error(unfetchable)
-        fetching = true
+        if (waitedMs > maxWaitedMs) throw new Error(`${remote} did not answer before`)
         onProgress({ kind: 'fetching', commits, remote })
       }).catch((error: unknown) => {
-        if (fetching) unfetchable = messageOf(error)
+        waitedMs += performance.now() - began
         throw error
       })
       const body = await compareCommits(from, to, place)

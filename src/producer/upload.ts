@@ -104,6 +104,7 @@ export async function upload(plan: Plan, client: Client, options: UploadOptions)
         ...callOf('putLineMaps', run, query),
         headers: bodyHeaders('application/x-ndjson', 'zstd'),
         body,
+        idleMs: 600_000, // as a part: answered when all maps are recorded and signed
       }))
       statuses.push(status)
       return answer
