@@ -4,28 +4,47 @@ import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { InventoryWindow } from './judge-maps.ts'
 
+export interface InventorySpan {
+  ledger: LedgerName
+  firstSeq: number
+  lastSeq: number
+}
+
 const newline = 10
 
-/** The files of a recorded inventory in path order, window by window; segment by segment, since each is decompressed as a whole. */
-export async function* readInventoryWindows(
+/**
+ * The payloads of a recorded inventory in order, those of a segment at a time: a segment is fetched and decompressed as a whole, so asking
+ * for one record after the other would do that again for each of the hundreds in it.
+ */
+export async function* readInventoryPayloads(
   reader: LedgerReader,
-  ledger: LedgerName,
-  firstSeq: number,
-  lastSeq: number,
-): AsyncGenerator<InventoryWindow> {
+  { ledger, firstSeq, lastSeq }: InventorySpan,
+): AsyncGenerator<Buffer[]> {
   for (let seq = firstSeq; seq <= lastSeq;) {
     const raw = await reader.rawSegment(ledger, seq)
-    for (let start = 0; start < raw.length; seq++) {
+    const payloads: Buffer[] = []
+    for (let start = 0; start < raw.length;) {
       const end = raw.indexOf(newline, start)
-      yield toWindow(ledger, seq, raw.toString('utf8', start, end))
+      payloads.push(raw.subarray(start, end))
       start = end + 1
     }
-    await breathe() // a segment is up to a MiB of JSON: between two of them others have their turn
+    seq += payloads.length
+    yield payloads
+    await breathe() // up to a MiB of JSON: between two segments others have their turn
   }
 }
 
-function toWindow(ledger: LedgerName, seq: number, payload: string): InventoryWindow {
-  const { files } = JSON.parse(payload) as { files?: InventoryWindow } // written by inventoryPayloads
-  if (files === undefined) throw new Problem('integrity', `${ledger}: record ${seq} is no inventory`)
+/** The files of a recorded inventory in path order, window by window. */
+export async function* readInventoryWindows(
+  reader: LedgerReader,
+  span: InventorySpan,
+): AsyncGenerator<InventoryWindow> {
+  for await (const payloads of readInventoryPayloads(reader, span))
+    for (const payload of payloads) yield toWindow(payload)
+}
+
+function toWindow(payload: Buffer): InventoryWindow {
+  const { files } = JSON.parse(payload.toString()) as { files?: InventoryWindow } // written by inventoryPayloads
+  if (files === undefined) throw new Problem('integrity', 'a record of an inventory holds no files')
   return files
 }

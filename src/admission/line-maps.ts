@@ -123,7 +123,7 @@ export function createLineMaps({ db, reader, bookOf, keepList }: LineMapsDeps): 
       const inventoryOf = (key: string, commit: string) => {
         const row = known.get(key)
         if (row === undefined) throw new Problem('inventory_missing', `send the inventory of ${commit} first`)
-        return readInventoryWindows(reader, ledger, row.firstSeq, row.lastSeq)
+        return readInventoryWindows(reader, { ledger, ...row })
       }
       const [before, after] = [inventoryOf(names.from, from), inventoryOf(names.to, to)]
       const offered = await readLineMaps(body)

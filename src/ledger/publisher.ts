@@ -62,7 +62,11 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   let publishedSize = -1
 
   const publish = async (checkpoint: Checkpoint): Promise<void> => {
-    const before = await store.publishCheckpoint(db, ledger, checkpoint.size, checkpoint.note)
+    tell(checkpoint, await store.publishCheckpoint(db, ledger, checkpoint.size, checkpoint.note))
+  }
+
+  /** `before`: the largest size that was published before this one; this one's own where it had been published already. */
+  const tell = (checkpoint: Checkpoint, before: number): void => {
     publishedSize = Math.max(publishedSize, before, checkpoint.size)
     for (const listener of listeners) listener(checkpoint)
     for (const waiter of waiters) {
@@ -141,7 +145,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     const newest = await store.newestCheckpoint(db, ledger)
     if (head === undefined) return
     // Another node's, published since somebody here looked for it and began to wait.
-    if (newest?.size === size) return publish(newest)
+    if (newest?.size === size) return tell(newest, newest.size)
     lastSigned = last
     const target = { size, root: head.root }
     if (!(await sign(target)) && !closing) await follow(target.size)
