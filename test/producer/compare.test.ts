@@ -17,7 +17,7 @@ beforeAll(() => {
     write(origin, 'src/a.js', `${'line\n'.repeat(i)}end\n`)
     return commit(origin, `commit ${i}`)
   })
-})
+}, 60_000)
 afterAll(() => rmSync(join(origin, '..'), { recursive: true, force: true }))
 
 let clones = 0
