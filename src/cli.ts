@@ -89,7 +89,7 @@ configuration(program.command('signer').description('run the signer that several
 
 program
   .command('push')
-  .description('record coverage reports: declare the run, send its inventory and parts, seal it')
+  .description('record coverage reports: declare the run, send inventory, line maps and parts, seal it')
   .argument('[files...]', 'coverage reports; gzip and zstd are taken as they are')
   .addOption(testType())
   .addOption(suite())
@@ -108,6 +108,7 @@ program
   .option('--section <name>', "which suite of a report that has several (SimpleCov), or '*' for all of them together")
   .option('--strip <prefix>', 'prefix to take off every path in the reports')
   .option('--root <folder>', 'folder of the checkout as the reports name it')
+  .option('--no-fetch', 'never fetch commits that line maps need and a shallow clone lacks')
   .option('--no-seal', 'leave the run open for more parts; end it with `proofline seal`')
   .option('--receipt <file>', 'write the receipt with its proofs, for `proofline verify`')
   .option('--dry-run', 'tell what would be recorded, without a service')

@@ -8,6 +8,7 @@ import { runAbandonment } from './admission/abandon.ts'
 import { createAdmission } from './admission/admission.ts'
 import { createConflicts } from './admission/conflicts.ts'
 import { createContracts } from './admission/contracts.ts'
+import { createLineMaps } from './admission/line-maps.ts'
 import { finishOpenParts } from './admission/finish.ts'
 import { createJudge } from './admission/judge.ts'
 import { createOpenParts } from './admission/open-parts.ts'
@@ -155,6 +156,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       runs,
       parts,
       pool,
+      lineMaps: createLineMaps({ db, reader, bookOf, keepList: parts.keepList }),
       recordingRefusals,
       judge: createJudge({ contracts, production: createProduction(runs.inventoryOf) }),
       maxInventoryFiles: 1_000_000,

@@ -3,6 +3,8 @@ import type {
   Declaration,
   DeclarationAnswer,
   InventoryAnswer,
+  LineMapsAnswer,
+  LineMapsQuery,
   PartReceipt,
   PushAnswer,
   SealReceipt,
@@ -17,6 +19,7 @@ import { Problem } from '../record/problem.ts'
 import { type LedgerName, printTime, toLedgerName } from '../record/record.ts'
 import { printPayload } from '../record/run.ts'
 import type { Judge } from './judge.ts'
+import { type LineMaps, lineMapsAnswer } from './line-maps.ts'
 import type { PartRequest, Parts } from './parts.ts'
 import type { ParsePool } from './pool.ts'
 import { partReceipt, sealReceipt } from './receipts.ts'
@@ -34,6 +37,12 @@ import { type Offered, type RunFields, byOf, sealSubmission } from './submission
 export interface Admission {
   declare(who: Principal, run: string, body: Declaration): Promise<Admitted<DeclarationAnswer>>
   addInventory(who: Principal, run: string, body: AsyncIterable<Uint8Array>): Promise<Admitted<InventoryAnswer>>
+  addLineMaps(
+    who: Principal,
+    run: string,
+    query: LineMapsQuery,
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<Admitted<LineMapsAnswer>>
   addPart(who: Principal, run: string, part: PartRequest): Promise<Admitted<PartReceipt>>
   close(who: Principal, run: string, body: SealRequest): Promise<Admitted<SealReceipt>>
   push(
@@ -56,13 +65,14 @@ export interface AdmissionDeps {
   runs: RunsStore
   parts: Parts
   pool: ParsePool
+  lineMaps: LineMaps
   recordingRefusals: RecordingRefusals
   judge: Judge
   maxInventoryFiles: number
 }
 
 export function createAdmission(deps: AdmissionDeps): Admission {
-  const { bookOf, reader, runs, parts, judge, recordingRefusals } = deps
+  const { bookOf, reader, runs, parts, lineMaps, judge, recordingRefusals } = deps
 
   const ledgerOf = (run: string): LedgerName => toLedgerName(`${deps.org}/${run.slice(run.lastIndexOf('.') + 1)}`)
 
@@ -148,7 +158,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       id: record.id,
       seq: record.seq,
       recorded_at: printTime(record.recordedAt),
-      missing: { inventory, line_maps: [] },
+      missing: { inventory, line_maps: await lineMaps.missing(ledger, body) },
     }
   }
 
@@ -186,6 +196,16 @@ export function createAdmission(deps: AdmissionDeps): Admission {
           created: !recorded.repeated,
           answer: { repository, commit, files: total, records: [recorded.firstSeq, recorded.lastSeq] },
         }
+      })
+    },
+
+    async addLineMaps(who, run, query, body) {
+      const ledger = ledgerOf(run)
+      const offered: Offered = { ledger, run, by: byOf(who) }
+      return recordingRefusals(offered, async () => {
+        const fields = await declared(who, run, offered)
+        const recorded = await lineMaps.record(fields, byOf(who), query, body)
+        return { created: !recorded.repeated, answer: lineMapsAnswer(await recordAt(ledger, recorded.firstSeq)) }
       })
     },
 

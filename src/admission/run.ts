@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { Declaration, SealRequest } from '../api/runs.ts'
 import type { Declared } from '../formats/reading.ts'
 import type { RunView } from '../ledger/decide.ts'
+import type { LineMap } from '../record/line-map.ts'
 import { Problem } from '../record/problem.ts'
 import type { Metric } from '../record/coverage.ts'
 import type { Totals } from '../record/run.ts'
@@ -16,6 +17,10 @@ export const keys = {
   /** Not `part:R/P/i`: a part may itself be called `P/0`. */
   slice: (run: string, part: string, index: number) => `slice:${run}/${part}/${index}`,
   inventory: (repository: string, commit: string) => `inventory:${repository}@${commit}`,
+  lineMap: (repository: string, { from, to }: Pick<LineMap, 'from' | 'to'>) =>
+    `linemap:${repository}/${from.path}@${from.blob}/${to.path}@${to.blob}`,
+  comparison: (repository: string, { from, to }: { from: string; to: string }) =>
+    `comparison:${repository}@${from}/${to}`,
   build: (repository: string, build: string) => `build:${repository}/${build}`,
 }
 

@@ -3,6 +3,7 @@ import type { LedgerReader } from '../ledger/read.ts'
 import { type SubmissionRow, findSubmissions } from '../ledger/store.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, type TestType, toLedgerName } from '../record/record.ts'
+import { readInventoryPayloads } from './inventories.ts'
 import type { RunFields } from './submissions.ts'
 import { keys } from './run.ts'
 
@@ -34,8 +35,8 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
     const known = inventories.get(name)
     if (known !== undefined) return known
     const payloads: Uint8Array[] = []
-    for (let seq = found.firstSeq; seq <= found.lastSeq; seq++)
-      payloads.push(Uint8Array.from(await reader.payload(ledger, seq)))
+    for await (const some of readInventoryPayloads(reader, { ledger, ...found }))
+      for (const payload of some) payloads.push(Uint8Array.from(payload))
     remember(inventories, name, payloads, maxInventories)
     return payloads
   }

@@ -4,6 +4,8 @@ import {
   declaration,
   declarationAnswer,
   inventoryAnswer,
+  lineMapsAnswer,
+  lineMapsQuery,
   partQuery,
   partReceipt,
   pushAnswer,
@@ -98,6 +100,25 @@ export const putInventory = route({
   ],
 })
 
+export const putLineMaps = route({
+  name: 'putLineMaps',
+  method: 'PUT',
+  path: '/v1/runs/{run}/line-maps',
+  summary: 'What became of the lines of each changed file between two recorded commits; the first for a pair stands',
+  scope: ['push'],
+  open: 'never',
+  records: 'no',
+  params: z.strictObject({ run: runId }),
+  query: lineMapsQuery,
+  body: {
+    kind: 'stream',
+    types: ['application/x-ndjson'],
+    what: 'One {"from":{"path","blob"},"to":{"path","blob"},"hunks":"-3,1+3,2 -9,0+11,4"} a line, or "unmapped":"<why>" for the hunks',
+  },
+  answers: twice(lineMapsAnswer),
+  problems: ['run_unknown', 'inventory_missing', 'too_many_files', 'record_too_large', ...bodyProblems, ...stopped],
+})
+
 export const putPart = route({
   name: 'putPart',
   method: 'PUT',
@@ -153,4 +174,4 @@ export const pushRun = route({
   ],
 })
 
-export const runRoutes = [declareRun, putInventory, putPart, sealRun, pushRun] as const
+export const runRoutes = [declareRun, putInventory, putLineMaps, putPart, sealRun, pushRun] as const

@@ -58,7 +58,10 @@ export const declarationAnswer = z
     id: recordId,
     seq,
     recorded_at: time,
-    missing: z.object({ inventory: z.boolean(), line_maps: z.array(z.object({ from: text, to: text })) }),
+    missing: z.object({
+      inventory: z.boolean(),
+      line_maps: z.array(z.object({ from: commit, to: commit })).describe('commits to compare, most wanted first'),
+    }),
   })
   .meta({ id: 'DeclarationAnswer' })
 export type DeclarationAnswer = z.infer<typeof declarationAnswer>
@@ -72,6 +75,32 @@ export const inventoryAnswer = z
   })
   .meta({ id: 'InventoryAnswer' })
 export type InventoryAnswer = z.infer<typeof inventoryAnswer>
+
+export const lineMapsQuery = z.strictObject({
+  from: commit.describe('the older commit of the pair, as the answer to the declaration names it'),
+  to: commit.describe('the newer one'),
+  definition: text.describe('how the two were compared, for example git.patience@1'),
+})
+export type LineMapsQuery = z.infer<typeof lineMapsQuery>
+
+/** As many first entries as the record has room for; with a digest where that is not all, the whole is an artifact (JSON lines). */
+const listed = <T extends z.ZodType>(entry: T) => z.object({ count, sha256: sha256.optional(), first: z.array(entry) })
+
+export const lineMapsAnswer = z
+  .object({
+    repository,
+    from: commit,
+    to: commit,
+    id: recordId,
+    seq,
+    recorded_at: time,
+    mapped: count.describe('files that have a map between the two commits'),
+    renamed: count,
+    unmapped: listed(z.object({ path: z.string(), reason: z.string() })).describe('files that differ and have no map'),
+    refused: listed(z.object({ where: z.string(), reason: z.string() })),
+  })
+  .meta({ id: 'LineMapsAnswer' })
+export type LineMapsAnswer = z.infer<typeof lineMapsAnswer>
 
 const pair = z.object({ found: count, covered: count })
 

@@ -5,7 +5,7 @@ import { callOf, type Client } from '../producer/client.ts'
 import { planRun, readTests, toRunId, type PushOptions } from '../producer/plan.ts'
 import { mayPass, upload, type Plan, type Progress, type Uploaded } from '../producer/upload.ts'
 import { connect } from './connect.ts'
-import { collectEvidence, printReceipt } from './receipt.ts'
+import { collectEvidence, printLineMaps, printReceipt } from './receipt.ts'
 import { printBar, type ExitCode, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
@@ -106,6 +106,7 @@ async function report(
   options: PushCommand,
   { client, terminal, signal }: Means,
 ): Promise<void> {
+  for (const sent of uploaded.lineMaps) terminal.say(printLineMaps(sent))
   if (terminal.json || options.receipt !== undefined) {
     const { document, missing } = await collectEvidence(uploaded, client, signal)
     if (missing !== undefined) terminal.say(`note: the receipt holds no proofs: ${missing}`)
@@ -125,6 +126,11 @@ function uploading(options: PushCommand, terminal: Terminal, signal: AbortSignal
   const onProgress = (step: Progress): void => {
     if (step.kind === 'sending') terminal.progress(printBar(step.part, step.bytes, step.of))
     else if (step.kind === 'recording') terminal.progress(`${step.part}: sent, being recorded`)
+    else if (step.kind === 'comparing') terminal.progress(`comparing with ${step.from.slice(0, 12)}`)
+    else if (step.kind === 'fetching')
+      terminal.say(
+        `fetching ${step.commits.map((commit) => commit.slice(0, 12)).join(' and ')} from ${step.remote} for line maps (--no-fetch forbids it)`,
+      )
     else terminal.say(`waiting ${(step.delayMs / 1000).toFixed(1)} s: ${step.reason}`)
   }
   return { signal, retryForMs: (options.retryFor ?? defaultRetryS()) * 1000, firstDelayMs: 500, onProgress }

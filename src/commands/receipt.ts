@@ -14,6 +14,7 @@ export interface ReceiptDocument {
   repeated: boolean
   declaration: Uploaded['declaration'] | null
   inventory: Uploaded['inventory'] | null
+  line_maps: Uploaded['lineMaps']
   parts: PartReceipt[]
   seal: SealReceipt | null
   /** The `part` and `seal` records with their tlog-proofs; empty when this token may not read them. */
@@ -43,7 +44,7 @@ export async function collectEvidence(
     missing = error.message
     return []
   })
-  const { run, declaration, inventory, parts, seal, repeated } = uploaded
+  const { run, declaration, inventory, lineMaps, parts, seal, repeated } = uploaded
   const document: ReceiptDocument = {
     schema: 'proofline.receipts.v1',
     run,
@@ -51,6 +52,7 @@ export async function collectEvidence(
     repeated,
     declaration,
     inventory: inventory ?? null,
+    line_maps: lineMaps,
     parts,
     seal: seal ?? null,
     evidence,
@@ -82,6 +84,34 @@ export function printReceipt({ run, repeated, declaration, inventory, parts, sea
 
 /** Without what would move the cursor, and with the indentation that it has. */
 const printCell = (cell: string): string => (cell.startsWith('  ') ? `  ${oneLine(cell)}` : oneLine(cell))
+
+/** One line a comparison. Told beside the receipt, which the same push again prints the same, when nothing is missing any more. */
+export function printLineMaps(sent: Uploaded['lineMaps'][number]): string {
+  const [from, to] = [sent.from.slice(0, 12), sent.to.slice(0, 12)]
+  if ('failed' in sent)
+    return oneLine(`line maps: none from ${from} to ${to}: ${sent.failed}; the run is recorded all the same`)
+  const { mapped, renamed, unmapped, refused } = sent
+  const more = [
+    ...(renamed > 0 ? [`${renamed} renamed`] : []),
+    ...printSome(
+      'without a map',
+      unmapped.count,
+      unmapped.first.map(({ path, reason }) => `${path} (${reason})`),
+    ),
+    ...printSome(
+      'refused',
+      refused.count,
+      refused.first.map(({ where, reason }) => `${where} (${reason})`),
+    ),
+  ]
+  return oneLine(`line maps: ${mapped} files from ${from} to ${to}${more.map((text) => `, ${text}`).join('')}`)
+}
+
+function printSome(what: string, count: number, first: readonly string[]): string[] {
+  if (count === 0) return []
+  const shown = first.slice(0, 3).join(', ')
+  return [`${count} ${what}: ${shown}${count > 3 ? ', ...' : ''}`]
+}
 
 function partRows(part: PartReceipt): string[][] {
   const { records, totals, refused, unresolved } = part

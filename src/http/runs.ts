@@ -1,11 +1,14 @@
 import type { Admission, Admitted } from '../admission/admission.ts'
-import { declareRun, pushRun, putInventory, putPart, sealRun } from '../api/run-routes.ts'
+import { declareRun, pushRun, putInventory, putLineMaps, putPart, sealRun } from '../api/run-routes.ts'
 import type { Declaration, PartQuery, PushQuery, SealRequest, TestTotals } from '../api/runs.ts'
 import { decodeBody } from './body.ts'
 import type { Call, Mount, Reply } from './mount.ts'
+import type { HttpLimits } from './settings.ts'
+
+type BodyLimits = Pick<HttpLimits, 'inventory_bytes' | 'line_map_bytes'>
 
 /** What CI sends. Everything is decided, and every refusal recorded, by admission; here requests become its calls. */
-export function mountRuns(mount: Mount, admission: Admission, limits: { inventory_bytes: number }): void {
+export function mountRuns(mount: Mount, admission: Admission, limits: BodyLimits): void {
   mount(declareRun, async ({ who, params, body, headers }) =>
     answer(await admission.declare(who, params.run, withTrace(body, headers['traceparent']))),
   )
@@ -13,6 +16,11 @@ export function mountRuns(mount: Mount, admission: Admission, limits: { inventor
   mount(putInventory, async ({ who, params, body, headers }) => {
     const decoded = decodeBody(body, headers['content-encoding'], limits.inventory_bytes)
     return answer(await admission.addInventory(who, params.run, decoded))
+  })
+
+  mount(putLineMaps, async ({ who, params, query, body, headers }) => {
+    const decoded = decodeBody(body, headers['content-encoding'], limits.line_map_bytes)
+    return answer(await admission.addLineMaps(who, params.run, query, decoded))
   })
 
   mount(putPart, async (call) => answer(await admission.addPart(call.who, call.params.run, toPart(call.query, call))))

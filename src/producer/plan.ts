@@ -32,6 +32,8 @@ export interface PushOptions {
   environment?: string
   /** False with --no-seal. */
   seal: boolean
+  /** False with --no-fetch. */
+  fetch: boolean
 }
 
 export interface Place {
@@ -67,10 +69,11 @@ export async function planRun(files: readonly string[], options: PushOptions, pl
     run: toRunId(name, options),
     declaration: await declare({ options, ci, checkout, commit, repository, place }),
     inventory: checkout && { kind: 'git', folder: checkout.folder, commit },
+    lineMaps: checkout && { folder: checkout.folder, env: place.env, fetch: options.fetch },
     parts,
     seal: options.seal ? { outcome: options.outcome, tests } : undefined,
   }
-  return { plan, warnings: warn(options, ci, checkout, commit) }
+  return { plan, warnings: [...warn(options, ci, checkout, commit), ...warnOfSource(parts)] }
 }
 
 /** The totals that the options give; null when they give none. */
@@ -188,6 +191,13 @@ function warn(options: PushOptions, ci: Ci | undefined, checkout: Checkout | und
     )
   }
   return warnings
+}
+
+/** Artifacts go as they are: who takes care that source stays on the CI machine is told where it does not. */
+function warnOfSource(parts: readonly PlannedPart[]): string[] {
+  return parts.flatMap(({ artifact: { file, embedsSource } }) =>
+    embedsSource === undefined ? [] : [`${file} holds source text (${embedsSource}), and is kept as it is`],
+  )
 }
 
 /** One report: its own digest. Several: the digest of theirs, whatever order they were named in. */

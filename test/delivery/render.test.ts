@@ -7,6 +7,7 @@ import { scanMembers } from '../../src/delivery/members.ts'
 import { printSeconds, renderSplunk } from '../../src/delivery/splunk-render.ts'
 import { checkOf, encodeRecord, openRecord, type RecordKind } from '../../src/record/record.ts'
 import { sha256Hex } from '../../src/record/sha256.ts'
+import { comparisonPayload, lineMapPayloads } from '../../src/record/line-map.ts'
 import { makeRecord } from './records.ts'
 
 const attempt: AttemptId = {
@@ -199,5 +200,92 @@ describe('scanMembers', () => {
         },
       ),
     )
+  })
+})
+
+describe('line maps and comparisons', () => {
+  const brought = {
+    ledger: 'main/unit' as const,
+    run: 'github.7351002.api.unit',
+    repository: 'github.com/acme/payments',
+    from: '3'.repeat(40),
+    to: '4'.repeat(40),
+  }
+  const storedAs = (kind: RecordKind, payload: Uint8Array) => {
+    const bytes = encodeRecord(payload, { ledger: 'main/unit', seq: 7, recordedAt: record.recordedAt })
+    const { id } = JSON.parse(Buffer.from(bytes).toString()) as { id: string }
+    return { ...record, kind, seq: 7, id, bytes }
+  }
+  const [payload = new Uint8Array()] = lineMapPayloads(
+    {
+      from: { path: 'old.ts', blob: 'a'.repeat(40) },
+      to: { path: 'src/"new".ts', blob: 'b'.repeat(40) },
+      hunks: [3, 1, 3, 2],
+    },
+    brought,
+  )
+  const map = storedAs('linemap', payload)
+  const compared = storedAs(
+    'comparison',
+    comparisonPayload(
+      {
+        definition: 'git.patience@1',
+        mapped: 1,
+        renames: [['old.ts', 'new.ts']],
+        unmapped: [{ path: 'x', reason: 'binary' }],
+        refused: [],
+        by: { method: 'token', subject: 'token:1' },
+      },
+      brought,
+    ).payload,
+  )
+  const document = (stored: typeof map): Record<string, unknown> =>
+    JSON.parse(renderElastic(elastic, [stored], attempt).body.toString().split('\n')[1] ?? '') as Record<
+      string,
+      unknown
+    >
+
+  it('have a source type of their own in Splunk, with the record bytes as event', () => {
+    for (const stored of [map, compared]) {
+      const { body, target } = renderSplunk(splunk, [stored], attempt)
+      expect(target).toBe(`proofline_unit proofline:${stored.kind}`)
+      expect(body.toString()).toContain(`"event":${Buffer.from(stored.bytes).toString()}}`)
+    }
+  })
+
+  it('are found in Elastic by the file and commit they lead to', () => {
+    expect(document(map)).toMatchObject({
+      event: { action: 'linemap-recorded', dataset: 'proofline.linemap', original: Buffer.from(map.bytes).toString() },
+      file: { path: 'src/"new".ts' },
+      vcs: { ref: { head: { revision: brought.to } } },
+    })
+    expect(document(map)['proofline']).toMatchObject({
+      kind: 'linemap',
+      run: brought.run,
+      blob: 'b'.repeat(40),
+      from: { commit: brought.from, path: 'old.ts', blob: 'a'.repeat(40) },
+      hunks: '-3,1+3,2',
+    })
+    expect(document(compared)).toMatchObject({ event: { action: 'comparison-recorded' }, user: { name: 'token:1' } })
+  })
+
+  it('give every field of Elastic one type, together with the other kinds: a strict mapping takes all of them', () => {
+    const part = {
+      refused: { count: 1, first: [{ where: 'line 1', reason: 'x' }] },
+      window: { index: 0, of: 2, from: 1, to: 9 },
+    }
+    const documents = [document(map), document(compared), document({ ...makeRecord(8, { extra: part }), kind: 'part' })]
+    const types = new Map<string, string>()
+    const walk = (name: string, value: unknown): void => {
+      if (Array.isArray(value)) return value.forEach((entry) => walk(name, entry))
+      const type = value !== null && typeof value === 'object' ? 'object' : typeof value
+      expect(types.get(name) ?? type, name).toBe(type)
+      types.set(name, type)
+      if (type === 'object') for (const [key, entry] of Object.entries(value as object)) walk(`${name}.${key}`, entry)
+    }
+    for (const { proofline } of documents as { proofline: object }[])
+      for (const [key, value] of Object.entries(proofline)) walk(key, value)
+    expect(types.get('from')).toBe('object')
+    expect(types.get('refused.first.where')).toBe('string')
   })
 })

@@ -11,6 +11,11 @@ import { type Served, aContract, artifactDigest, declaration, run, serve } from 
 const examples: Record<string, { path: string; body?: string; status: number }> = {
   declareRun: { path: `/v1/runs/${run}`, body: JSON.stringify(declaration), status: 201 },
   putInventory: { path: `/v1/runs/${run}/inventory`, body: '{"path":"a","blob":"b"}\n', status: 201 },
+  putLineMaps: {
+    path: `/v1/runs/${run}/line-maps?from=${'a'.repeat(40)}&to=${'b'.repeat(40)}&definition=git.patience@1`,
+    body: '\n',
+    status: 201,
+  },
   putPart: { path: `/v1/runs/${run}/parts?name=lcov.info`, body: 'TN:\n', status: 201 },
   sealRun: { path: `/v1/runs/${run}/seal`, body: '{"outcome":"completed","tests":null}', status: 201 },
   pushRun: {

@@ -108,6 +108,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const admission = {
     declare: answer('declare'),
     addInventory: answer('addInventory'),
+    addLineMaps: answer('addLineMaps'),
     addPart: answer('addPart'),
     close: answer('close'),
     push: answer('push'),
