@@ -10,6 +10,7 @@ import { finishOpenParts } from './admission/finish.ts'
 import { createOpenParts } from './admission/open-parts.ts'
 import { createParts } from './admission/parts.ts'
 import { createParsePool } from './admission/pool.ts'
+import { createQuotas } from './admission/quotas.ts'
 import { createRunsStore } from './admission/runs-store.ts'
 import { createFeed } from './answers/feed.ts'
 import { createCursors } from './answers/position.ts'
@@ -25,8 +26,8 @@ import { mountRuns } from './http/runs.ts'
 import { createServer } from './http/server.ts'
 import { type Book, openBook } from './ledger/book.ts'
 import { checkKeyRecord, recordConfiguration, recordKey } from './ledger/key-records.ts'
-import { createFolderObjects } from './objects/folder.ts'
 import { createArtifacts } from './objects/objects.ts'
+import { openObjects, proveObjects } from './objects/open-objects.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, openStorage } from './storage.ts'
@@ -110,8 +111,10 @@ export async function startService(config: Config, version: string): Promise<Ser
       await recordConfiguration(operations, hostname(), version, withoutSecrets(config))
     }
 
-    const artifactsFolder = join(config.data_dir, 'artifacts')
-    const artifacts = createArtifacts(await createFolderObjects(artifactsFolder))
+    const objectsSettings = { folder: join(config.data_dir, 'artifacts'), s3: config.artifacts.s3 }
+    const objects = keep('artifact storage', await openObjects(objectsSettings), (opened) => opened.close())
+    const artifactsWarning = await proveObjects(objects)
+    const artifacts = createArtifacts(objects)
     const pool = keep('parse pool', createParsePool(log, config.intake.workers), (opened) => opened.close())
     const openParts = createOpenParts(join(config.data_dir, 'open-parts'))
     const runs = createRunsStore(db, reader)
@@ -120,7 +123,12 @@ export async function startService(config: Config, version: string): Promise<Ser
       bookOf,
       runs,
       openParts,
-      artifactsFolder,
+      objects: objectsSettings,
+      quotas: createQuotas(db, config.org, {
+        artifactBytes: config.intake.max_decoded_bytes,
+        repositoryBytesPerDay: config.intake.quota.repository_bytes_per_day,
+        totalBytes: config.intake.quota.total_bytes,
+      }),
       async keep(bytes) {
         const writer = await artifacts.writer()
         await writer.write(bytes)
@@ -223,6 +231,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       const stopped = publisher.stopped()
       return stopped === undefined ? [] : [`${ledger} is not recorded to (${stopped.code}): ${stopped.message}`]
     })
+    if (artifactsWarning !== undefined) warnings.push(artifactsWarning)
     return { url, database: storage.database, tokenFile, warnings, lost: storage.lost, stop }
   } catch (error) {
     await stop()

@@ -281,5 +281,5 @@ function fieldOf(payload: Buffer, name: string): number {
 
 /** Refusals that say "not now": the same bytes may be taken later, so nothing is recorded about them. */
 function isPassing({ code }: Problem): boolean {
-  return problems[code].status === 503 || code === 'part_open' || code === 'rate_limited'
+  return problems[code].status === 503 || code === 'storage_full' || code === 'part_open' || code === 'rate_limited'
 }

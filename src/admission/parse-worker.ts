@@ -4,10 +4,10 @@ import { parentPort, type MessagePort } from 'node:worker_threads'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { type ReportResult, openReport } from '../formats/format.ts'
 import { type PackedSegment, maxSegmentBytes, maxSegmentRecords, packSegment } from '../ledger/segments.ts'
-import { createArtifacts } from '../objects/objects.ts'
-import { createFolderObjects } from '../objects/folder.ts'
+import { type Artifacts, createArtifacts } from '../objects/objects.ts'
+import { openObjects } from '../objects/open-objects.ts'
 import { type FileCoverage, type RunContext, coveragePayloads } from '../record/coverage.ts'
-import { Problem } from '../record/problem.ts'
+import { Problem, problems } from '../record/problem.ts'
 import type { Totals } from '../record/run.ts'
 import {
   type FromWorker,
@@ -31,6 +31,16 @@ const maxKeptBytes = 32 * 1_048_576
 /** Segments of one slice. */
 const sliceSegments = 4
 
+/** One storage a worker: its connections are kept from job to job. One that could not be opened is tried again. */
+let opened: Promise<Artifacts> | undefined
+function artifactsOf({ objects }: ParseJob): Promise<Artifacts> {
+  opened ??= openObjects(objects).then(createArtifacts, (error: unknown) => {
+    opened = undefined
+    throw error
+  })
+  return opened
+}
+
 /** Where the body stands: how much of it was seen, and the digest of the decoded bytes when it was seen whole. */
 interface Seen {
   bytes: number
@@ -38,7 +48,7 @@ interface Seen {
 }
 
 async function work(job: ParseJob, box: Box, seen: Seen): Promise<void> {
-  const artifact = await createArtifacts(await createFolderObjects(job.artifactsFolder)).writer()
+  const artifact = await (await artifactsOf(job)).writer()
   const decoded = decode(job, box, seen, artifact.write)
   const drain = async (): Promise<void> => {
     while ((await decoded.next()).done !== true) continue
@@ -258,14 +268,9 @@ function summaryOf(report: ReportResult, recomputed: Totals, sha256: string, byt
   }
 }
 
-/** Problems of the content, after which the rest of the body can still be read. */
+/** Problems of the content (422 and not of the body), after which the rest of the body can still be read. */
 function isOfReport({ code }: Problem): boolean {
-  return (
-    code !== 'body_incomplete' &&
-    code !== 'encoding_invalid' &&
-    code !== 'expansion_limit' &&
-    code !== 'digest_mismatch'
-  )
+  return problems[code].status === 422
 }
 
 parentPort?.on('message', ({ job, port }: { job: ParseJob; port: MessagePort }) => {

@@ -16,6 +16,8 @@ export interface RunsStore {
    */
   findInventory(run: RunFields, part: string): Promise<Uint8Array[] | undefined>
   hasInventory(ledger: LedgerName, repository: string, commit: string): Promise<boolean>
+  /** Whether a part of this name was recorded, with whatever content. */
+  hasPart(ledger: LedgerName, run: string, part: string): Promise<boolean>
   /** Whether this part was recorded with exactly this digest. */
   isRecorded(ledger: LedgerName, run: string, part: string, digest: Buffer): Promise<boolean>
 }
@@ -55,6 +57,7 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
     },
     hasInventory: async (ledger, repository, commit) =>
       (await findOne(ledger, keys.inventory(repository, commit))) !== undefined,
+    hasPart: async (ledger, run, part) => (await findOne(ledger, keys.part(run, part))) !== undefined,
     isRecorded: async (ledger, run, part, digest) =>
       (await findOne(ledger, keys.part(run, part)))?.digest.equals(digest) === true,
   }
