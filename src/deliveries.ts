@@ -5,6 +5,7 @@ import { runWorker } from './database/worker.ts'
 import { runDelivery } from './delivery/deliver.ts'
 import type { DeliveryMetrics } from './delivery/metrics.ts'
 import { openDestination } from './delivery/open-destination.ts'
+import { type Operator, createOperator } from './delivery/operate.ts'
 import { traced } from './delivery/traced.ts'
 import { countDeadLetters, deliveryStatus, listDeadLetters } from './delivery/status.ts'
 import type { LedgerReader } from './ledger/read.ts'
@@ -18,6 +19,7 @@ export interface Deliveries {
   followers(): Promise<{ name: string; ledger: LedgerName; next: number; lag: number }[]>
   list(): Promise<DestinationStatus[]>
   deadLetters(query: DeadLetterQuery): Promise<DeadLetterPage>
+  operator: Operator
   /** After the signal aborted: resolves when every worker ended. */
   ended(): Promise<void>
 }
@@ -84,7 +86,7 @@ export async function startDeliveries({
       return {
         name,
         kind: settings.type,
-        state: own.some(({ state }) => state === 'blocked') ? 'blocked' : 'running',
+        state: (['paused', 'blocked'] as const).find((word) => own.some(({ state }) => state === word)) ?? 'running',
         proof: settings.type === 'elastic' ? 'answer' : settings.proof,
         ledgers: own.map((lane) => ({
           ledger: lane.ledger,
@@ -103,6 +105,13 @@ export async function startDeliveries({
 
   return {
     list,
+    operator: createOperator({
+      db,
+      destinations: config.destinations,
+      ledgers,
+      publicHost: config.public_host,
+      now,
+    }),
     async followers() {
       const destinations = await list()
       return destinations.flatMap(

@@ -32,6 +32,7 @@ import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, openStorage } from './storage.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
+import { createCommandRecorder } from './watch/commands.ts'
 import { readLedgers } from './watch/status.ts'
 import { createUses } from './watch/uses.ts'
 
@@ -71,6 +72,9 @@ export async function startService(config: Config, version: string): Promise<Ser
   try {
     const storage = keep('storage', await openStorage(config, log, 'service'), (opened) => opened.close())
     const { db, reader, watch, ledgers } = storage
+    const objectsSettings = { folder: join(config.data_dir, 'artifacts'), s3: config.artifacts.s3 }
+    const objects = keep('artifact storage', await openObjects(objectsSettings), (opened) => opened.close())
+    const artifactsWarning = await proveObjects(objects)
     const originOf = (ledger: LedgerName): string => `${config.public_host}/${ledger}`
     const signer = keep('signer', await openSigner(config, originOf), (opened) => opened.close())
 
@@ -111,9 +115,6 @@ export async function startService(config: Config, version: string): Promise<Ser
       await recordConfiguration(operations, hostname(), version, withoutSecrets(config))
     }
 
-    const objectsSettings = { folder: join(config.data_dir, 'artifacts'), s3: config.artifacts.s3 }
-    const objects = keep('artifact storage', await openObjects(objectsSettings), (opened) => opened.close())
-    const artifactsWarning = await proveObjects(objects)
     const artifacts = createArtifacts(objects)
     const pool = keep('parse pool', createParsePool(log, config.intake.workers), (opened) => opened.close())
     const openParts = createOpenParts(join(config.data_dir, 'open-parts'))
@@ -202,6 +203,8 @@ export async function startService(config: Config, version: string): Promise<Ser
       },
       listDestinations: deliveries.list,
       listDeadLetters: deliveries.deadLetters,
+      operator: deliveries.operator,
+      recordCommand: createCommandRecorder(operations),
     })
     mountPage(server.mount, {
       org: config.org,

@@ -42,6 +42,7 @@ export const problems = {
   rate_limited: { status: 429, exit: 4, title: 'Too many requests' },
   internal: { status: 500, exit: 4, title: 'Something broke here; it was logged' },
   integrity: { status: 500, exit: 1, title: 'Stored bytes do not match the signed log' },
+  destination_refused: { status: 502, exit: 1, title: 'The destination refuses that' },
   storage_full: { status: 507, exit: 4, title: 'The storage is full; nothing was kept' },
   storage_refused: { status: 503, exit: 4, title: 'The artifact storage refuses this service; nothing was kept' },
   overloaded: { status: 503, exit: 4, title: 'Too much is waiting; nothing was recorded' },

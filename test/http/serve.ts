@@ -4,6 +4,7 @@ import type { Admission } from '../../src/admission/admission.ts'
 import { createFeed } from '../../src/answers/feed.ts'
 import { createCursors } from '../../src/answers/position.ts'
 import type { Status } from '../../src/api/operations.ts'
+import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountFeed } from '../../src/http/feed.ts'
 import { mountLog } from '../../src/http/log.ts'
 import type { Use } from '../../src/http/mount.ts'
@@ -13,7 +14,9 @@ import { mountRecords } from '../../src/http/records.ts'
 import { mountRuns } from '../../src/http/runs.ts'
 import { type HttpServer, createServer } from '../../src/http/server.ts'
 import { httpSettings } from '../../src/http/settings.ts'
+import { Problem } from '../../src/record/problem.ts'
 import type { LogFields, Logger } from '../../src/telemetry/logger.ts'
+import type { Command } from '../../src/watch/commands.ts'
 import { type FakeReader, createFakeReader } from '../answers/fake-reader.ts'
 
 /** The real server on a real socket, over fakes in memory. Tokens are words: `Bearer push` has the scope push, and so on. */
@@ -22,6 +25,7 @@ export interface Served {
   port: number
   reader: FakeReader
   uses: Use[]
+  commands: Command[]
   logged: { level: string; event: string; fields: LogFields }[]
   admitted: unknown[][]
   close(): Promise<void>
@@ -53,6 +57,7 @@ function principalOf(authorization: string | undefined): Principal | undefined {
 export async function serve(options: ServeOptions = {}): Promise<Served> {
   const reader = createFakeReader()
   const uses: Use[] = []
+  const commands: Command[] = []
   const logged: Served['logged'] = []
   const admitted: unknown[][] = []
   const note =
@@ -120,6 +125,16 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
       (async () => ({ version: '0', org: 'main', as_of: '', ledgers: [], followers: [], consumers: [] })),
     listDestinations: async () => [],
     listDeadLetters: async ({ limit }) => ({ dead_letters: [], next: String(limit) }),
+    operator: {
+      settingsOf: (name) => {
+        if (name !== 'siem') throw new Problem('not_found', `there is no destination ${name}`)
+        return destinationSettings.parse({ type: 'elastic', url: 'http://127.0.0.1:9' })
+      },
+      hold: async () => true,
+      setUp: async () => ({ flavour: 'opensearch', version: '3.0.0', requests: [], notes: [] }),
+      check: async () => [],
+    },
+    recordCommand: async (command) => void commands.push(command),
   })
   mountPage(server.mount, {
     org: 'main',
@@ -134,6 +149,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     port: Number(new URL(url).port),
     reader,
     uses,
+    commands,
     logged,
     admitted,
     close: () => server.close(),

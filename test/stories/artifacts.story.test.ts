@@ -155,7 +155,7 @@ describe('a quota', () => {
 
   it('of a repository ends with its day; a body that does not say its length is read as far as there is room', async () => {
     const repository = 'github.com/acme/quota'
-    const report = (seed: number): string => anLcov(seed, 30, 1_000) // some 267,000 bytes
+    const report = (seed: number): string => anLcov(seed, 30, 1_000 + seed) // some 267,000 bytes
     const run = (n: number): string => `local.quota-day${n}.api.unit`
     for (let n = 0; n < 5; n++) await declare(inFolder, run(n), repository)
     const used = report(0).length + report(1).length + report(2).length
@@ -190,13 +190,12 @@ describe('a storage that does not take the bytes', () => {
       const run = `local.s3-${mode}.api.unit`
       const report = anLcov(mode.length + 500)
       await declare(inS3, run)
-      s3.fail(mode, /^PUT artifacts/, 3)
+      s3.fail(mode, /^PUT artifacts/, mode === 'internal' ? 3 : 1) // what passes by itself is tried three times
       const answer = await putPart(inS3, run, report)
       expect(answer).toMatchObject({ status, body: { code } })
       expect(await rejectionsOf(inS3, run)).toEqual([])
       expect(s3.objects.has(artifactKey(digestOf(report)))).toBe(false)
-      s3.fail('slow-down', /^never/, 0)
-      while ((await putPart(inS3, run, report)).status !== 201) continue
+      expect((await putPart(inS3, run, report)).status).toBe(201)
       expect(s3.objects.has(artifactKey(digestOf(report)))).toBe(true)
     },
   )

@@ -51,6 +51,8 @@ export interface FakeHec extends Pick<Failures, 'failNext'> {
   /** SHA-256 of the event's bytes as they stood in the request, like sha256(_raw). */
   digest(id: string): string | undefined
   tokenDisabled: boolean
+  /** Which indexes the token may write to; all unless told. */
+  allowsIndex: (index: string) => boolean
   searchDown: boolean
   /** Searches answer as if a peer were missing. */
   peerMissing: boolean
@@ -88,6 +90,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
       const raw = events.get(id)?.raw
       return raw === undefined ? undefined : hash('sha256', raw, 'hex')
     },
+    allowsIndex: () => true,
     tokenDisabled: false, searchDown: false, peerMissing: false,
     async close() {
       await Promise.all([collector.close(), search.close()])
@@ -112,7 +115,8 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     }
     if (events.size >= maxEvents) throw new Error('the fake is full')
     const eventAt = line.indexOf(eventMark, at)
-    const raw = keep === 'bytes' ? Buffer.from(line.subarray(eventAt + eventMark.length, line.length - 1)) : undefined
+    const raw =
+      keep === 'bytes' || isCanary ? Buffer.from(line.subarray(eventAt + eventMark.length, line.length - 1)) : undefined
     into.set(id, { id, copies: 1, storedAt: Date.now(), raw, envelope: fields, fields: inner })
   }
 
@@ -160,6 +164,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     const body = await readBody(request, maxBodyBytes)
     if (body === 'too-large' || mode === 'too-large') return sendHtml(response, 413)
     counters.bytes += body.length
+    if (body.length === 0) return sendJson(response, 400, { text: 'No data', code: 5 })
     const planned = answers.shift()
     if (planned !== undefined) return sendJson(response, planned.status, planned.body, planned.headers)
     switch (mode) {
@@ -181,6 +186,11 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
         return sendHtml(response, 303, { location: 'http://127.0.0.1:9/login?session=1' })
       default:
     }
+    const missing = [...body.toString('latin1').matchAll(/"index":"([^"]*)"/g)].findIndex(
+      ([, index]) => !fake.allowsIndex(index ?? ''),
+    )
+    if (missing >= 0)
+      return sendJson(response, 400, { text: 'Incorrect index', code: 7, 'invalid-event-number': missing })
     const bad = storeBody(body)
     if (bad !== undefined)
       return sendJson(response, 400, { text: 'Bad event', code: bad.code, 'invalid-event-number': bad.number })
