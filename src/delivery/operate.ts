@@ -18,7 +18,8 @@ export interface Operator {
   settingsOf(name: string): DestinationSettings
   /** Holds all ledgers of a destination, or lets them go on; heeded by every node within a second. Answers whether anything changed. */
   hold(name: string, paused: boolean, reason: string, byWhom: string): Promise<boolean>
-  setUp(name: string, dryRun: boolean, signal: AbortSignal): Promise<SetupReport>
+  /** See setUpElastic. Throws Problem request_invalid for a Splunk. */
+  setUp(name: string, beforeChange: (() => Promise<void>) | undefined, signal: AbortSignal): Promise<SetupReport>
   check(name: string, waitMs: number, signal: AbortSignal): Promise<Step[]>
 }
 
@@ -47,14 +48,14 @@ export function createOperator({ db, destinations, ledgers, publicHost, now }: O
       return changed.length > 0
     },
 
-    async setUp(name, dryRun, signal) {
+    async setUp(name, beforeChange, signal) {
       const settings = settingsOf(name)
       if (settings.type === 'splunk') {
         const detail = `${name} is a Splunk: its indexes and tokens are made there (docs/delivery.md); \`destinations check\` says what is missing`
         throw new Problem('request_invalid', detail)
       }
       const admin = await openElasticAdmin(settings, {}, signal)
-      return setUpElastic(admin, settings, dryRun).finally(() => admin.close())
+      return setUpElastic(admin, settings, beforeChange).finally(() => admin.close())
     },
 
     async check(name, waitMs, signal) {

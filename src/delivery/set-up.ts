@@ -13,12 +13,13 @@ export interface SetupReport {
 
 /**
  * Installs pipeline, lifecycle, templates and aliases, in the order in which they need each other; repeating it is harmless. Throws
- * Problem `destination_refused` for what stands in the way, before anything is changed where that can be told.
+ * Problem `destination_refused` for what stands in the way, before anything is changed where that can be told. `beforeChange` is
+ * called when nothing stands in the way; without it nothing is changed.
  */
 export async function setUpElastic(
   admin: ElasticAdmin,
   settings: ElasticSettings,
-  dryRun: boolean,
+  beforeChange: (() => Promise<void>) | undefined,
 ): Promise<SetupReport> {
   const { flavour, version, status } = await readFlavour(admin)
   if (flavour === undefined)
@@ -31,7 +32,10 @@ export async function setUpElastic(
     if (objection !== undefined) throw new Problem('destination_refused', objection)
   }
   const requests = setupRequests(settings, flavour)
-  if (!dryRun) for (const request of requests) await install(admin, request)
+  if (beforeChange !== undefined) {
+    await beforeChange()
+    for (const request of requests) await install(admin, request)
+  }
   return {
     flavour,
     version,

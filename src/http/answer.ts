@@ -19,6 +19,7 @@ const retryAfter: Partial<Record<ProblemCode, number>> = {
 export function toProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error
   const { statusCode, message, code } = error as Partial<FastifyError>
+  if (code === '53100') return new Problem('storage_full', 'the database has no room left', { cause: error })
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG')
     return new Problem('storage_full', 'the disk is full here', { cause: error })
   if (typeof code !== 'string' || !code.startsWith('FST_') || statusCode === undefined) return undefined

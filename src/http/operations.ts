@@ -68,9 +68,8 @@ export function mountOperations(mount: Mount, deps: OperationDeps): void {
 
   mount(setUpDestination, async ({ who, params: { name }, body, signal }) => {
     demandOperator(who)
-    operator.settingsOf(name)
-    if (!body.dry_run) await recordCommand({ who, command: 'destination.setup', target: name })
-    const report = await operator.setUp(name, body.dry_run, signal)
+    const record = () => recordCommand({ who, command: 'destination.setup', target: name })
+    const report = await operator.setUp(name, body.dry_run ? undefined : record, signal)
     return { body: { destination: name, applied: !body.dry_run, ...report } }
   })
 

@@ -140,7 +140,7 @@ describe('checking an Elastic', () => {
       publicHost: 'p',
       now: () => new Date(),
     })
-    await operator.setUp('siem', false, signal)
+    await operator.setUp('siem', async () => {}, signal)
     const steps = await check(settings)
     expect(steps.map((line) => line.split(' ')[0])).toEqual(Array(6).fill('ok'))
     expect(steps.at(-1)).toMatch(/^ok proofline-unit: canary: made once, read back whole, found after \d+ ms$/)

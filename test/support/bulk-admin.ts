@@ -103,14 +103,14 @@ export function createFakeCluster({
     },
     refusal(index, document) {
       const mappings = at(templateOf(index), 'template', 'mappings')
-      return mappings === undefined ? undefined : refusalBy(mappings as Tree, document as Tree, '', 'true')
+      return mappings === undefined ? undefined : refusalBy(mappings as Tree, document as Tree, '', true)
     },
   }
 }
 
 /** Of an object against its mapping; `dynamic` is inherited from above. */
-function refusalBy(mapping: Tree, document: Tree, path: string, above: string): ReturnType<FakeCluster['refusal']> {
-  const dynamic = String(mapping['dynamic'] ?? above)
+function refusalBy(mapping: Tree, document: Tree, path: string, above: unknown): ReturnType<FakeCluster['refusal']> {
+  const dynamic = mapping['dynamic'] ?? above
   const properties = (mapping['properties'] ?? {}) as Record<string, Tree>
   for (const [key, value] of Object.entries(document)) {
     const here = `${path}${key}`
@@ -132,7 +132,7 @@ function refusalBy(mapping: Tree, document: Tree, path: string, above: string): 
         const refused = refusalBy(field, one as Tree, `${here}.`, dynamic)
         if (refused !== undefined) return refused
       } else if (isObject !== (field['type'] === 'integer_range')) {
-        return parsing(here, `failed to parse field of type [${String(field['type'])}]`)
+        return parsing(here, `failed to parse field of type ${JSON.stringify(field['type'])}`)
       } else if (field['type'] === 'long' && !Number.isSafeInteger(one)) return parsing(here, 'no long')
       else if (field['type'] === 'boolean' && typeof one !== 'boolean') return parsing(here, 'no boolean')
     }
