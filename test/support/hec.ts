@@ -51,6 +51,8 @@ export interface FakeHec extends Pick<Failures, 'failNext'> {
   /** SHA-256 of the event's bytes as they stood in the request, like sha256(_raw). */
   digest(id: string): string | undefined
   tokenDisabled: boolean
+  /** As in the options; to be changed while it runs. */
+  ackAfterMs: number
   /** Which indexes the token may write to; all unless told. */
   allowsIndex: (index: string) => boolean
   searchDown: boolean
@@ -90,7 +92,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
       const raw = events.get(id)?.raw
       return raw === undefined ? undefined : hash('sha256', raw, 'hex')
     },
-    allowsIndex: () => true,
+    ackAfterMs, allowsIndex: () => true,
     tokenDisabled: false, searchDown: false, peerMissing: false,
     async close() {
       await Promise.all([collector.close(), search.close()])
@@ -230,7 +232,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     const times = acks.get(channel) ?? []
     const told = asked.map((id) => {
       const at = times[id]
-      const is = at !== undefined && Date.now() - at >= ackAfterMs
+      const is = at !== undefined && Date.now() - at >= fake.ackAfterMs
       if (is) times[id] = Infinity
       return [String(id), is] as const
     })
