@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addContractCommands } from './commands/contract-options.ts'
+import { addDestinations } from './commands/destinations.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 
@@ -188,14 +189,7 @@ program
     run(options, async (terminal, signal) => (await import('./commands/ask.ts')).status(terminal, signal)),
   )
 
-program
-  .command('destinations')
-  .description('the SIEMs that records are pushed to')
-  .command('list', { isDefault: true })
-  .addOption(json())
-  .action((options) =>
-    run(options, async (terminal, signal) => (await import('./commands/ask.ts')).destinations(terminal, signal)),
-  )
+addDestinations(program, run)
 
 configuration(program.command('verify').description('find out whether records are what the signed log says'))
   .argument(

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './config-env.ts'
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
+import { artifactSettings } from './objects/settings.ts'
 import { Problem } from './record/problem.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
 import { watchSettings } from './watch/settings.ts'
@@ -54,9 +55,14 @@ const settings = z.strictObject({
       max_lines: size.default(20_000_000),
       max_files: size.default(200_000),
       workers: z.int().min(1).max(64).optional(),
+      quota: z
+        .strictObject({ repository_bytes_per_day: size.optional(), total_bytes: size.optional() })
+        .prefault({})
+        .describe('decoded bytes of artifacts'),
     })
     .prefault({}),
   watch: watchSettings.prefault({}),
+  artifacts: artifactSettings.prefault({}),
   destinations: z.record(destinationName, destinationSettings).default({}),
 })
 

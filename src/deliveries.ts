@@ -6,6 +6,7 @@ import { runDelivery } from './delivery/deliver.ts'
 import type { Destination } from './delivery/destination.ts'
 import type { DeliveryMetrics } from './delivery/metrics.ts'
 import { openDestination } from './delivery/open-destination.ts'
+import { type Operator, createOperator } from './delivery/operate.ts'
 import type { DestinationSettings } from './delivery/settings.ts'
 import { traced } from './delivery/traced.ts'
 import { countDeadLetters, deliveryStatus, listDeadLetters } from './delivery/status.ts'
@@ -21,6 +22,7 @@ export interface Deliveries {
   followers(): Promise<{ name: string; ledger: LedgerName; next: number; lag: number }[]>
   list(): Promise<DestinationStatus[]>
   deadLetters(query: DeadLetterQuery): Promise<DeadLetterPage>
+  operator: Operator
   /** After the signal aborted: resolves when every worker ended. */
   ended(): Promise<void>
 }
@@ -90,7 +92,7 @@ export async function startDeliveries({
       return {
         name,
         kind: settings.type,
-        state: own.some(({ state }) => state === 'blocked') ? 'blocked' : 'running',
+        state: (['paused', 'blocked'] as const).find((word) => own.some(({ state }) => state === word)) ?? 'running',
         proof: settings.type === 'elastic' ? 'answer' : settings.proof,
         ledgers: own.map((lane) => ({
           ledger: lane.ledger,
@@ -110,6 +112,13 @@ export async function startDeliveries({
   return {
     list,
     destinations,
+    operator: createOperator({
+      db,
+      destinations: config.destinations,
+      ledgers,
+      publicHost: config.public_host,
+      now,
+    }),
     async followers() {
       const destinations = await list()
       return destinations.flatMap(

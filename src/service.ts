@@ -17,6 +17,7 @@ import { createParsePool } from './admission/pool.ts'
 import { createProduction } from './admission/production.ts'
 import { createRefusals } from './admission/refusals.ts'
 import { createRegistrar } from './admission/register-contract.ts'
+import { createQuotas } from './admission/quotas.ts'
 import { createRunsStore } from './admission/runs-store.ts'
 import { createFeed } from './answers/feed.ts'
 import { createCursors } from './answers/position.ts'
@@ -34,13 +35,14 @@ import { createServer } from './http/server.ts'
 import { mountWatch } from './http/watch.ts'
 import { type Book, openBook } from './ledger/book.ts'
 import { checkKeyRecord, recordConfiguration, recordKey } from './ledger/key-records.ts'
-import { createFolderObjects } from './objects/folder.ts'
 import { createArtifacts } from './objects/objects.ts'
+import { openObjects, proveObjects } from './objects/open-objects.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
+import { createCommandRecorder } from './watch/commands.ts'
 import { readLedgers } from './watch/status.ts'
 import { createUses } from './watch/uses.ts'
 
@@ -80,6 +82,9 @@ export async function startService(config: Config, version: string): Promise<Ser
   try {
     const storage = keep('storage', await openStorage(config, log, 'service'), (opened) => opened.close())
     const { db, reader, watch, ledgers } = storage
+    const objectsSettings = { folder: join(config.data_dir, 'artifacts'), s3: config.artifacts.s3 }
+    const objects = keep('artifact storage', await openObjects(objectsSettings), (opened) => opened.close())
+    const artifactsWarning = await proveObjects(objects)
     const originOf = (ledger: LedgerName): string => `${config.public_host}/${ledger}`
     const signer = keep('signer', await openSigner(config, originOf), (opened) => opened.close())
 
@@ -120,8 +125,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       await recordConfiguration(operations, hostname(), version, withoutSecrets(config))
     }
 
-    const artifactsFolder = join(config.data_dir, 'artifacts')
-    const artifacts = createArtifacts(await createFolderObjects(artifactsFolder))
+    const artifacts = createArtifacts(objects)
     const pool = keep('parse pool', createParsePool(log, config.intake.workers), (opened) => opened.close())
     const openParts = createOpenParts(join(config.data_dir, 'open-parts'))
     const runs = createRunsStore(db, reader)
@@ -138,7 +142,12 @@ export async function startService(config: Config, version: string): Promise<Ser
       bookOf,
       runs,
       openParts,
-      artifactsFolder,
+      objects: objectsSettings,
+      quotas: createQuotas(db, config.org, {
+        artifactBytes: config.intake.max_decoded_bytes,
+        repositoryBytesPerDay: config.intake.quota.repository_bytes_per_day,
+        totalBytes: config.intake.quota.total_bytes,
+      }),
       keep: keepText,
       limits: {
         maxDecodedBytes: config.intake.max_decoded_bytes,
@@ -216,6 +225,8 @@ export async function startService(config: Config, version: string): Promise<Ser
       },
       listDestinations: deliveries.list,
       listDeadLetters: deliveries.deadLetters,
+      operator: deliveries.operator,
+      recordCommand: createCommandRecorder(operations),
     })
     mountWatch(server.mount, watching)
     mountPage(server.mount, {
@@ -247,6 +258,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       const stopped = publisher.stopped()
       return stopped === undefined ? [] : [`${ledger} is not recorded to (${stopped.code}): ${stopped.message}`]
     })
+    if (artifactsWarning !== undefined) warnings.push(artifactsWarning)
     return { url, database: storage.database, tokenFile, warnings, lost: storage.lost, stop }
   } catch (error) {
     await stop()

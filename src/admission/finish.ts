@@ -43,7 +43,9 @@ async function finish({ part, close }: LeftPart, { artifacts, runs, parts, log }
     const body = await artifacts.open(part.sha256)
     if (body === undefined) throw new Error(`the artifact ${part.sha256} is gone`)
     const offered: Offered = { ledger: part.ledger, ...named, by: run.by }
-    await parts.record(run, { ...part.parameters, name: part.part, body }, offered).finally(() => body.destroy())
+    await parts
+      .record(run, { ...part.parameters, name: part.part, body, isKept: true }, offered)
+      .finally(() => body.destroy())
     await close()
     log.info('part.finished', named)
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Declared } from '../formats/reading.ts'
 import type { PackedSegment } from '../ledger/segments.ts'
+import type { ObjectsSettings } from '../objects/settings.ts'
 import type { ProblemCode } from '../record/problem.ts'
 import type { Metric, RunContext } from '../record/coverage.ts'
 import type { LedgerName } from '../record/record.ts'
@@ -27,7 +28,7 @@ export interface ParseJob {
   root?: string | undefined
   section?: string | undefined
   limits: ParseLimits
-  artifactsFolder: string
+  objects: ObjectsSettings
   /** Payload bytes of the commit's inventory records; undefined when there is no inventory. */
   inventory: Uint8Array[] | undefined
   run: Omit<RunContext, 'artifact_sha256' | 'tool'>

@@ -3,10 +3,10 @@ import { Readable } from 'node:stream'
 import { parentPort, type MessagePort } from 'node:worker_threads'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { type ReportResult, openReport } from '../formats/format.ts'
-import { createArtifacts } from '../objects/objects.ts'
-import { createFolderObjects } from '../objects/folder.ts'
+import { type Artifacts, createArtifacts } from '../objects/objects.ts'
+import { openObjects } from '../objects/open-objects.ts'
 import { type RunContext, coveragePayloads } from '../record/coverage.ts'
-import { Problem } from '../record/problem.ts'
+import { Problem, problems } from '../record/problem.ts'
 import type { Totals } from '../record/run.ts'
 import { addTotals, noTotals, totalsOf } from '../record/totals.ts'
 import { arriving } from './arriving.ts'
@@ -23,6 +23,16 @@ import { sendSlices } from './send-slices.ts'
 /** Payloads kept between counting and recording; a larger report is walked twice instead. */
 const maxKeptBytes = 32 * 1_048_576
 
+/** One storage a worker: its connections are kept from job to job. One that could not be opened is tried again. */
+let opened: Promise<Artifacts> | undefined
+function artifactsOf({ objects }: ParseJob): Promise<Artifacts> {
+  opened ??= openObjects(objects).then(createArtifacts, (error: unknown) => {
+    opened = undefined
+    throw error
+  })
+  return opened
+}
+
 /** Where the body stands: how much of it was seen, and the digest of the decoded bytes when it was seen whole. */
 interface Seen {
   bytes: number
@@ -30,7 +40,7 @@ interface Seen {
 }
 
 async function work(job: ParseJob, box: WorkerBox, seen: Seen): Promise<void> {
-  const artifact = await createArtifacts(await createFolderObjects(job.artifactsFolder)).writer()
+  const artifact = await (await artifactsOf(job)).writer()
   const decoded = decode(job, box, seen, artifact.write)
   const drain = async (): Promise<void> => {
     while ((await decoded.next()).done !== true) continue
@@ -195,14 +205,9 @@ function summaryOf(
   }
 }
 
-/** Problems of the content, after which the rest of the body can still be read. */
+/** Problems of the content (422 and not of the body), after which the rest of the body can still be read. */
 function isOfReport({ code }: Problem): boolean {
-  return (
-    code !== 'body_incomplete' &&
-    code !== 'encoding_invalid' &&
-    code !== 'expansion_limit' &&
-    code !== 'digest_mismatch'
-  )
+  return problems[code].status === 422
 }
 
 parentPort?.on('message', ({ job, port }: { job: Job; port: MessagePort }) => {

@@ -3,6 +3,7 @@ import type { Recorded } from '../ledger/appender.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
 import type { PackedSegment } from '../ledger/segments.ts'
+import type { ObjectsSettings } from '../objects/settings.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
 import { toDigests, toEncoding, toFormat } from './body-headers.ts'
@@ -10,6 +11,7 @@ import { RefusedBody, type Taken, takeIn } from './intake.ts'
 import type { ParseJob, ParseLimits } from './messages.ts'
 import type { OpenNote, OpenParts } from './open-parts.ts'
 import type { ParsePool } from './pool.ts'
+import type { Quotas } from './quotas.ts'
 import { type PartParameters, type SliceName, decideSlice, digestOf, keys, partDigest } from './run.ts'
 import type { RunsStore } from './runs-store.ts'
 import { partSubmission } from './part-record.ts'
@@ -26,6 +28,9 @@ export interface PartRequest extends PartParameters {
   contentType?: string | undefined
   contentEncoding?: string | undefined
   contentDigest?: string | undefined
+  contentLength?: number | undefined
+  /** The body comes from our own artifact. */
+  isKept?: true
   body: AsyncIterable<Uint8Array>
 }
 
@@ -43,7 +48,8 @@ export interface PartsDeps {
   bookOf: (ledger: LedgerName) => Book
   runs: RunsStore
   openParts: OpenParts
-  artifactsFolder: string
+  objects: ObjectsSettings
+  quotas: Quotas
   keep: (bytes: Uint8Array) => Promise<void>
   limits: ParseLimits
 }
@@ -53,16 +59,19 @@ const maxTogetherBytes = 4 * 1_048_576
 const slicesInFlight = 3
 
 export function createParts(deps: PartsDeps): Parts {
-  const { pool, bookOf, runs, openParts, limits } = deps
+  const { pool, bookOf, runs, openParts, limits, quotas } = deps
 
   const take = async (run: RunFields, request: PartRequest, offered: Offered): Promise<Taken> => {
     const { ledger, repository, commit, ref, build, build_seq, suite, test_type } = run
+    // What is there already needs no room: a repeat gets its receipt whatever the quota says.
+    const needsRoom = request.isKept !== true && !(await runs.hasPart(ledger, run.run, request.name))
+    const room = needsRoom ? await quotas.admit(repository, request.contentLength) : undefined
     const job: ParseJob = {
       encoding: toEncoding(request.contentEncoding),
       digests: toDigests(request.contentDigest),
       ...parametersOf(request),
-      limits,
-      artifactsFolder: deps.artifactsFolder,
+      limits: room === undefined ? limits : { ...limits, maxDecodedBytes: room.bytes },
+      objects: deps.objects,
       inventory: await runs.findInventory(run, request.name),
       run: {
         ledger,
@@ -81,12 +90,24 @@ export function createParts(deps: PartsDeps): Parts {
       const taken = await takeIn(pool, job, request.body)
       offered.sha256 = taken.summary.sha256
       offered.bytes = taken.summary.bytes
+      if (room !== undefined) await counted(taken, repository)
       return taken
     } catch (error) {
       if (!(error instanceof RefusedBody)) throw error
       offered.sha256 = error.sha256
       offered.bytes = error.bytes
-      throw error.problem
+      throw room !== undefined && error.problem.code === 'expansion_limit' && error.bytes > room.bytes
+        ? room.refusal()
+        : error.problem
+    }
+  }
+
+  const counted = async (taken: Taken, repository: string): Promise<void> => {
+    try {
+      await quotas.count(repository, taken.summary.bytes)
+    } catch (error) {
+      taken.free()
+      throw error
     }
   }
 

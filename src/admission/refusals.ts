@@ -33,6 +33,7 @@ export function createRefusals({ bookOf, conflicts, log }: RefusalDeps): Recordi
 function isPassing({ code }: Problem): boolean {
   return (
     problems[code].status === 503 ||
+    code === 'storage_full' ||
     code === 'part_open' ||
     code === 'rate_limited' ||
     code === 'integrity' ||

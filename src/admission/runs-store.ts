@@ -19,6 +19,8 @@ export interface RunsStore {
   hasInventory(ledger: LedgerName, repository: string, commit: string): Promise<boolean>
   /** Payload bytes of the inventory records of a commit; undefined for none. */
   inventoryOf(ledger: LedgerName, repository: string, commit: string): Promise<Uint8Array[] | undefined>
+  /** Whether a part of this name was recorded, with whatever content. */
+  hasPart(ledger: LedgerName, run: string, part: string): Promise<boolean>
   /** Whether this part was recorded with exactly this digest. */
   isRecorded(ledger: LedgerName, run: string, part: string, digest: Buffer): Promise<boolean>
 }
@@ -67,6 +69,7 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
     },
     hasInventory: async (ledger, repository, commit) =>
       (await findOne(ledger, keys.inventory(repository, commit))) !== undefined,
+    hasPart: async (ledger, run, part) => (await findOne(ledger, keys.part(run, part))) !== undefined,
     isRecorded: async (ledger, run, part, digest) =>
       (await findOne(ledger, keys.part(run, part)))?.digest.equals(digest) === true,
   }

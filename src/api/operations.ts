@@ -103,6 +103,95 @@ export const listDeadLetters = route({
   problems: [],
 })
 
+export const held = z.object({
+  destination: z.string(),
+  state: z.enum(['running', 'paused']).describe("the operator's word; circumstances may block it besides"),
+  changed: z.boolean().describe('false when it was so already'),
+})
+export type Held = z.infer<typeof held>
+
+export const setupReport = z.object({
+  destination: z.string(),
+  flavour: z.enum(['elasticsearch', 'opensearch', 'serverless']),
+  version: z.string(),
+  applied: z.boolean().describe('false for a dry run'),
+  requests: z.array(z.object({ method: z.literal('PUT'), path: z.string(), body: z.looseObject({}) })),
+  notes: z.array(z.string()),
+})
+export type SetupReport = z.infer<typeof setupReport>
+
+export const checkReport = z.object({
+  destination: z.string(),
+  ok: z.boolean().describe('no step failed'),
+  steps: z.array(
+    z.object({
+      step: z.string(),
+      result: z.enum(['ok', 'warning', 'failed', 'skipped']),
+      detail: z.string(),
+      ms: count,
+    }),
+  ),
+})
+export type CheckReport = z.infer<typeof checkReport>
+
+/** Told to a destination by name; each is a `command` record before it is carried out. */
+const told = {
+  method: 'POST',
+  scope: ['operate'],
+  open: 'never',
+  records: 'no',
+  params: z.strictObject({ name: z.string().max(40) }),
+  query: nothing,
+} as const
+const recording = ['recording_stopped', 'clock_step', 'signer_not_current', 'rollback_detected'] as const
+const because = {
+  kind: 'json',
+  schema: z.strictObject({ reason: text.describe('why, for who reads the record') }),
+} as const
+
+export const pauseDestination = route({
+  ...told,
+  name: 'pauseDestination',
+  path: '/v1/destinations/{name}/pause',
+  summary: 'Send nothing to a destination until it is resumed; what is on its way is not called back',
+  body: because,
+  answers: [{ status: 200, what: 'It is paused', content: json(held) }],
+  problems: recording,
+})
+
+export const resumeDestination = route({
+  ...told,
+  name: 'resumeDestination',
+  path: '/v1/destinations/{name}/resume',
+  summary: 'Let a paused destination go on from where it is',
+  body: because,
+  answers: [{ status: 200, what: 'It is not paused', content: json(held) }],
+  problems: recording,
+})
+
+export const setUpDestination = route({
+  ...told,
+  name: 'setUpDestination',
+  path: '/v1/destinations/{name}/setup',
+  summary: 'Install pipeline, lifecycle, templates and aliases in Elasticsearch or OpenSearch, or print them',
+  body: { kind: 'json', schema: z.strictObject({ dry_run: z.boolean().default(false) }) },
+  answers: [{ status: 200, what: 'What was installed, or would be', content: json(setupReport) }],
+  problems: ['destination_refused', ...recording],
+})
+
+export const checkDestination = route({
+  ...told,
+  name: 'checkDestination',
+  path: '/v1/destinations/{name}/check',
+  summary: 'Go through everything that delivery needs, up to a canary that is sent and found again',
+  body: {
+    kind: 'json',
+    schema: z.strictObject({ wait_s: z.int().min(1).max(600).default(60).describe('how long a canary is waited for') }),
+  },
+  answers: [{ status: 200, what: 'What was found, step by step', content: json(checkReport) }],
+  problems: recording,
+})
+
 const word = (value: string) => ({ 'text/plain': z.literal(value) })
 
 export const getHealth = route({
@@ -150,6 +239,10 @@ export const operationRoutes = [
   getStatus,
   listDestinations,
   listDeadLetters,
+  pauseDestination,
+  resumeDestination,
+  setUpDestination,
+  checkDestination,
   getHealth,
   getReadiness,
   getMetrics,

@@ -114,7 +114,7 @@ export const getArtifact = route({
   name: 'getArtifact',
   method: 'GET',
   path: '/v1/artifacts/{sha256}',
-  summary: 'The decoded bytes that a part was made from',
+  summary: 'The bytes that a part was made from, whole; with Content-Encoding zstd for who accepts it',
   scope: ['audit'],
   open: 'never',
   records: 'before',
@@ -122,7 +122,7 @@ export const getArtifact = route({
   query: nothing,
   body: noBody,
   answers: [{ status: 200, what: 'The bytes', content: octets }],
-  problems: ['integrity'],
+  problems: ['integrity', 'storage_refused'],
 })
 
 const log = { org: z.string().regex(/^[a-z0-9-]{1,40}$/), ledger }

@@ -46,7 +46,14 @@ const reportProblems = [
   'too_many_files',
   'record_too_large',
 ] as const
-const stopped = ['recording_stopped', 'clock_step', 'signer_not_current', 'rollback_detected'] as const
+const stopped = [
+  'recording_stopped',
+  'clock_step',
+  'signer_not_current',
+  'rollback_detected',
+  'storage_full',
+  'storage_refused',
+] as const
 
 const json = (schema: z.ZodType) => ({ 'application/json': schema })
 const twice = (schema: z.ZodType) => [
@@ -131,7 +138,15 @@ export const putPart = route({
   query: partQuery,
   body: artifact,
   answers: twice(partReceipt),
-  problems: ['run_unknown', 'part_conflict', 'run_sealed', ...bodyProblems, ...reportProblems, ...stopped],
+  problems: [
+    'run_unknown',
+    'part_conflict',
+    'run_sealed',
+    'quota_exceeded',
+    ...bodyProblems,
+    ...reportProblems,
+    ...stopped,
+  ],
 })
 
 export const sealRun = route({
@@ -168,6 +183,7 @@ export const pushRun = route({
     'run_sealed',
     'test_type_mismatch',
     'use_parts',
+    'quota_exceeded',
     ...bodyProblems,
     ...reportProblems,
     ...stopped,

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { compose } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { createZstdDecompress } from 'node:zlib'
 import type { DestinationStatus, Status } from '../api/operations.ts'
 import { withQuery, type Answer } from '../producer/client.ts'
 import { Problem } from '../record/problem.ts'
@@ -97,7 +99,14 @@ export async function artifactGet(
     throw new Problem('request_invalid', `an artifact is named by 64 hex digits, not ${sha256}`)
   const client = await connect()
   try {
-    const { body } = await client.open({ method: 'GET', path: `/v1/artifacts/${sha256}`, signal })
+    const headers = { 'accept-encoding': 'zstd' }
+    const { body: sent, headers: answered } = await client.open({
+      method: 'GET',
+      path: `/v1/artifacts/${sha256}`,
+      headers,
+      signal,
+    })
+    const body = answered['content-encoding'] === 'zstd' ? compose(sent, createZstdDecompress()) : sent
     const hash = createHash('sha256')
     const hashed = async function* (): AsyncGenerator<Buffer> {
       for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -107,18 +116,32 @@ export async function artifactGet(
     }
     const { output } = options
     const unfinished = output === undefined ? undefined : `${output}.${process.pid}.part`
-    if (unfinished === undefined) for await (const chunk of hashed()) await terminal.write(chunk)
-    else await pipeline(hashed(), createWriteStream(unfinished))
-    const found = hash.digest('hex')
-    if (found !== sha256) {
+    try {
+      if (unfinished === undefined) for await (const chunk of hashed()) await terminal.write(chunk)
+      else await pipeline(hashed(), createWriteStream(unfinished))
+      const found = hash.digest('hex')
+      if (found !== sha256)
+        throw new Problem('integrity', `the service sent bytes with digest ${found} for artifact ${sha256}`)
+      if (unfinished !== undefined && output !== undefined) await rename(unfinished, output)
+      return 0
+    } catch (error) {
       if (unfinished !== undefined) await rm(unfinished, { force: true })
-      throw new Problem('integrity', `the service sent bytes with digest ${found} for artifact ${sha256}`)
+      if (!isBrokenOff(error)) throw error
+      const why = 'the connection broke, or what is stored is not these bytes: the log of the service says which'
+      throw new Problem('unavailable', `the artifact ${sha256} ended early: ${why}`, { cause: error })
     }
-    if (unfinished !== undefined && output !== undefined) await rename(unfinished, output)
-    return 0
   } finally {
     client.close()
   }
+}
+
+/** The service ends the connection within a body that it finds to be wrong, since the status is long out. */
+function isBrokenOff(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    /^(ECONNRESET|ERR_STREAM_PREMATURE_CLOSE|Z_|ZSTD_)/.test(String(error.code))
+  )
 }
 
 /** The cursor in `Link: <...>; rel="next"`, which every page has. */

@@ -5,6 +5,7 @@ import { createGate, type GateState, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
 import { foundAttempt, freshAttempt, monthsBetween, type OpenAttempt, progressOf } from './open-attempt.ts'
 import { openTry } from './open-try.ts'
+import { currentPause } from './pauses.ts'
 import { insertPosition, insertStanding, latestPosition, latestStanding } from './places.ts'
 import { monthOf, planCut } from './plan-cut.ts'
 import { createSlots } from './slots.ts'
@@ -140,7 +141,22 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     return next
   }
 
-  const beat = setInterval(() => tasks.add(keepPosition(false)), Math.min(settings.position_every_ms, 1_000))
+  let paused = false
+  /** The word may be given at any node, so it is read; what it says holds from the next send on. */
+  async function heed(): Promise<void> {
+    const pause = await currentPause(db, lane)
+    if ((pause !== undefined) === paused) return
+    paused = pause !== undefined
+    gate.hold(paused)
+    metrics.state(deps.name, ledger, paused ? 'paused' : gate.state().state)
+    log.warn(paused ? 'destination.paused' : 'destination.resumed', { ...lane, reason: pause?.reason ?? '' })
+  }
+
+  await heed()
+  const beat = setInterval(
+    () => tasks.add(Promise.all([keepPosition(false), heed()]).then(() => undefined)),
+    Math.min(settings.position_every_ms, 1_000),
+  )
   try {
     const standing = await latestStanding(db, lane)
     if (standing?.state === 'blocked') await stand({ state: 'running', detail: 'started again' })

@@ -5,13 +5,12 @@ import type { Answer, Attempt, Destination, Finding } from './destination.ts'
 import { createElasticMeasure, describeAnswer } from './elastic-measure.ts'
 import type { StoredRecord } from '../ledger/read.ts'
 import type { Outgoing } from './outgoing.ts'
-import type { Secret } from './secret.ts'
+import { type ElasticCredential, elasticHeaders } from './wire.ts'
 
 export interface ElasticDeps {
   rendering: ElasticRendering
   outgoing: Outgoing
-  /** Made for each request: a password read from a file never stands in a field that could be printed. */
-  credential: { kind: 'api_key'; key: Secret } | { kind: 'basic'; username: string; password: Secret } | undefined
+  credential: ElasticCredential
   requestTimeoutMs: number
   pipeline: string | undefined
 }
@@ -26,13 +25,7 @@ export function createElastic(deps: ElasticDeps): Destination {
   const memory = createBodyMemory(keptBodies)
   const bulkPath = `/_bulk?${filter}${deps.pipeline === undefined ? '' : `&pipeline=${encodeURIComponent(deps.pipeline)}`}`
 
-  function headers(type: string): Record<string, string> {
-    const base = { 'content-type': type, accept: 'application/json' }
-    if (credential === undefined) return base
-    if (credential.kind === 'api_key') return { ...base, authorization: `ApiKey ${credential.key.reveal()}` }
-    const pair = Buffer.from(`${credential.username}:${credential.password.reveal()}`).toString('base64')
-    return { ...base, authorization: `Basic ${pair}` }
-  }
+  const headers = (type: string): Record<string, string> => elasticHeaders(credential, type)
 
   async function ask(path: string, question: unknown, signal: AbortSignal): Promise<Answer> {
     const body = Buffer.from(JSON.stringify(question))

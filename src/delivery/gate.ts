@@ -24,6 +24,8 @@ export interface Gate {
   /** Resolves when a send may start; rejects when `signal` aborts. */
   enter(signal: AbortSignal): Promise<Pass>
   state(): GateState
+  /** An operator's word: while held nothing goes through, not even a probe. What is on its way is not called back. */
+  hold(held: boolean): void
 }
 
 export interface GateSettings {
@@ -39,6 +41,7 @@ export function createGate(settings: GateSettings): Gate {
   let failures = 0
   let probeAtMs = 0
   let probing = false
+  let isHeld = false
   let wake = Promise.withResolvers<void>()
 
   function change(next: GateState): void {
@@ -63,6 +66,10 @@ export function createGate(settings: GateSettings): Gate {
       probeAtMs = monotonicMs() + Math.max(pauseMs, asked)
       if (told.kind === 'blocked') change({ state: 'blocked', reason: told.reason, detail: told.detail })
     }
+    wakeAll()
+  }
+
+  function wakeAll(): void {
     wake.resolve()
     wake = Promise.withResolvers<void>()
   }
@@ -71,6 +78,10 @@ export function createGate(settings: GateSettings): Gate {
     async enter(signal) {
       for (;;) {
         signal.throwIfAborted()
+        if (isHeld) {
+          await sleep(60_000, wake.promise, signal)
+          continue
+        }
         if (failures === 0) return (told) => report(told, false)
         const waitMs = probeAtMs - monotonicMs()
         if (waitMs <= 0 && !probing) {
@@ -81,6 +92,10 @@ export function createGate(settings: GateSettings): Gate {
       }
     },
     state: () => current,
+    hold(held) {
+      isHeld = held
+      wakeAll()
+    },
   }
 }
 

@@ -25,7 +25,7 @@ export interface DeliveryMetrics {
   /** Copies beyond the first that a look found over there. */
   duplicates(destination: string, ledger: LedgerName, count: number): void
   skippedWindows(destination: string, ledger: LedgerName, count: number): void
-  state(destination: string, ledger: LedgerName, state: 'running' | 'blocked'): void
+  state(destination: string, ledger: LedgerName, state: 'running' | 'paused' | 'blocked'): void
 }
 
 export const silentMetrics: DeliveryMetrics = {

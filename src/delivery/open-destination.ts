@@ -1,12 +1,9 @@
-import { readFile } from 'node:fs/promises'
-import { Problem } from '../record/problem.ts'
 import type { Destination } from './destination.ts'
-import { createElastic, type ElasticDeps } from './elastic.ts'
-import { createOutgoing, type Outgoing } from './outgoing.ts'
-import { type Secret, toSecret } from './secret.ts'
+import { createElastic } from './elastic.ts'
 import type { DestinationSettings, ElasticSettings, SplunkSettings } from './settings.ts'
 import { createSplunk } from './splunk.ts'
 import { createSplunkSearch } from './splunk-search.ts'
+import { credentialOf, outgoingOf, secretOf } from './wire.ts'
 
 export interface OpenDestination {
   /** The log's public host name. */
@@ -28,7 +25,7 @@ async function openSplunk(settings: SplunkSettings, deps: OpenDestination): Prom
   const searchToken = search === undefined ? undefined : await secretOf('search.token', search.token, search.token_file)
   return createSplunk({
     rendering: { publicHost: deps.publicHost, indexes: settings.indexes, eventForm: settings.event_form },
-    outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps),
+    outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps.monotonicMs),
     token,
     proof: settings.proof,
     ackDeadlineMs: settings.ack_deadline_ms,
@@ -39,7 +36,7 @@ async function openSplunk(settings: SplunkSettings, deps: OpenDestination): Prom
       : {
           search: {
             client: createSplunkSearch(
-              await outgoingOf(search, search.concurrency, 'none', deps),
+              await outgoingOf(search, search.concurrency, 'none', deps.monotonicMs),
               searchToken,
               search.timeout_ms,
             ),
@@ -52,75 +49,9 @@ async function openSplunk(settings: SplunkSettings, deps: OpenDestination): Prom
 async function openElastic(settings: ElasticSettings, deps: OpenDestination): Promise<Destination> {
   return createElastic({
     rendering: { publicHost: deps.publicHost, indexes: settings.indexes },
-    outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps),
+    outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps.monotonicMs),
     credential: await credentialOf(settings),
     requestTimeoutMs: settings.request_timeout_ms,
     pipeline: settings.pipeline,
   })
-}
-
-async function credentialOf(settings: ElasticSettings): Promise<ElasticDeps['credential']> {
-  const key = await secretOf('api_key', settings.api_key, settings.api_key_file)
-  if (key !== undefined) return { kind: 'api_key', key }
-  const password = await secretOf('password', settings.password, settings.password_file)
-  const { username } = settings
-  return username === undefined || password === undefined ? undefined : { kind: 'basic', username, password }
-}
-
-async function secretOf(key: string, value: Secret | undefined, file: string | undefined): Promise<Secret | undefined> {
-  if (file === undefined) return value
-  const text = (await readNamed(`${key}_file`, file)).toString().trim()
-  if (text === '') throw new Problem('request_invalid', `${key}_file: ${file} is empty`)
-  return toSecret(text)
-}
-
-/** A file that a setting names; Problem request_invalid with the name of the setting when it cannot be read. */
-async function readNamed(key: string, file: string): Promise<Buffer> {
-  try {
-    return await readFile(file)
-  } catch (cause) {
-    throw new Problem('request_invalid', `${key}: ${file} cannot be read`, { cause })
-  }
-}
-
-type Wire = Pick<
-  DestinationSettings,
-  | 'url'
-  | 'ca_file'
-  | 'client_certificate_file'
-  | 'client_key_file'
-  | 'client_key_passphrase'
-  | 'allow_metadata_addresses'
->
-
-async function outgoingOf(
-  wire: Wire,
-  connections: number,
-  compression: 'none' | 'gzip',
-  deps: OpenDestination,
-): Promise<Outgoing> {
-  const pem = async (key: string, file: string | undefined) => (file === undefined ? undefined : readNamed(key, file))
-  const [ca, cert, key] = await Promise.all([
-    pem('ca_file', wire.ca_file),
-    pem('client_certificate_file', wire.client_certificate_file),
-    pem('client_key_file', wire.client_key_file),
-  ])
-  const passphrase = wire.client_key_passphrase?.reveal()
-  return createOutgoing(
-    {
-      url: wire.url,
-      connections,
-      compression,
-      maxAnswerBytes: 16 * 1024 * 1024,
-      timeoutMs: 10_000,
-      allowMetadataAddresses: wire.allow_metadata_addresses,
-      tls: {
-        ...(ca === undefined ? {} : { ca }),
-        ...(cert === undefined ? {} : { cert }),
-        ...(key === undefined ? {} : { key }),
-        ...(passphrase === undefined ? {} : { passphrase }),
-      },
-    },
-    deps.monotonicMs,
-  )
 }

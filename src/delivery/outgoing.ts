@@ -18,7 +18,7 @@ export interface OutgoingSettings extends ConnectSettings {
 }
 
 export interface OutgoingRequest {
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'PUT'
   /** Appended to the path of the destination's URL. */
   path: string
   headers: Readonly<Record<string, string>>

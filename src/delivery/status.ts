@@ -3,6 +3,7 @@ import type { LedgerName, Micros } from '../record/record.ts'
 import { cutEnds, openAttempts } from './attempts.ts'
 import { foundAttempt, monthsBetween, progressOf } from './open-attempt.ts'
 import type { Lane } from './lane.ts'
+import { currentPause } from './pauses.ts'
 import { lanes, latestPosition, latestStanding } from './places.ts'
 
 export interface LaneStatus {
@@ -37,7 +38,11 @@ export async function deliveryStatus(db: Queryable, now: Date = new Date()): Pro
     const inFlight = open.filter(({ hand, row }) => hand === 'lost' && row.deadline > now.getTime() * 1000)
     for (const attempt of inFlight) attempt.hand = 'held'
     const { sentTo, provedTo, inDoubt, inDoubtSince } = progressOf(open, ends.next, ends.lastMonth)
-    const standing = await latestStanding(db, lane)
+    const pause = await currentPause(db, lane)
+    const standing =
+      pause === undefined
+        ? await latestStanding(db, lane)
+        : { state: 'paused' as const, reason: `by ${pause.byWhom}`, detail: pause.reason, at: pause.at }
     all.push({
       destination: lane.destination,
       ledger: lane.ledger,

@@ -6,6 +6,8 @@ import { Problem, type ProblemCode, problemDocument, problems } from '../record/
 /** What a retry should wait, where the problem does not say: these pass by themselves. */
 const retryAfter: Partial<Record<ProblemCode, number>> = {
   overloaded: 1,
+  storage_full: 30,
+  storage_refused: 30,
   unavailable: 2,
   recording_stopped: 30,
   clock_step: 5,
@@ -17,6 +19,9 @@ const retryAfter: Partial<Record<ProblemCode, number>> = {
 export function toProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error
   const { statusCode, message, code } = error as Partial<FastifyError>
+  if (code === '53100') return new Problem('storage_full', 'the database has no room left', { cause: error })
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG')
+    return new Problem('storage_full', 'the disk is full here', { cause: error })
   if (typeof code !== 'string' || !code.startsWith('FST_') || statusCode === undefined) return undefined
   const known = codeOfStatus.get(statusCode)
   return known === undefined ? undefined : new Problem(known, message ?? '', { cause: error })

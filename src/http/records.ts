@@ -5,13 +5,14 @@ import type { Reader, StoredRecord } from '../ledger/read.ts'
 import type { Tree } from '../ledger/tree.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, parseRecordId } from '../record/record.ts'
+import { chooseEncoding } from './encoding.ts'
 import type { Mount } from './mount.ts'
 
 export interface RecordDeps {
   reader: Pick<Reader, 'findRecord'>
   treeOf: (ledger: LedgerName) => Pick<Tree, 'proof'> | undefined
-  /** Decoded bytes by the digest that names them; undefined when there are none. */
-  openArtifact: (sha256: string) => Promise<Readable | undefined>
+  /** By the digest of the decoded bytes, decoded or as zstd; undefined when there are none. */
+  openArtifact: (sha256: string, encoding: 'identity' | 'zstd') => Promise<Readable | undefined>
 }
 
 /** Single records, their proofs, and the bytes that they were made from. */
@@ -39,17 +40,24 @@ export function mountRecords(mount: Mount, { reader, treeOf, openArtifact }: Rec
     return { type: 'text/plain; charset=utf-8', body: await tree.proof(seq) }
   })
 
-  mount(getArtifact, async ({ who, params }) => {
+  mount(getArtifact, async ({ who, params, headers }) => {
     // Which repositories an artifact belongs to is not its own to say, so a bound credential gets none.
     if (!may(who, 'audit', {})) throw new Problem('forbidden', 'this credential is bound to repositories')
-    const bytes = await openArtifact(params.sha256)
+    // As it is stored where that is taken: nothing is compressed for one reader.
+    const accepted = chooseEncoding(headers['accept-encoding']?.toString())
+    const encoding = accepted === 'zstd' ? 'zstd' : 'identity'
+    const bytes = await openArtifact(params.sha256, encoding)
     if (bytes === undefined) throw new Problem('not_found', `there is no artifact ${params.sha256}`)
     const digest = Buffer.from(params.sha256, 'hex').toString('base64')
     return {
       type: 'application/octet-stream',
       headers: {
-        etag: `"${params.sha256}"`,
-        'repr-digest': `sha-256=:${digest}:`,
+        // An encoding is another representation, with a digest of its own that is not known before its end (RFC 9530).
+        ...(encoding === 'zstd'
+          ? { 'content-encoding': 'zstd', etag: `"${params.sha256}.zst"` }
+          : { 'repr-digest': `sha-256=:${digest}:`, etag: `"${params.sha256}"` }),
+        vary: 'accept-encoding',
+        'accept-ranges': 'none', // it is decoded from its beginning
         'content-disposition': `attachment; filename="${params.sha256}"`,
       },
       body: bytes,

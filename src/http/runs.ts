@@ -53,6 +53,7 @@ function withTrace(declaration: Declaration, traceparent: unknown): Declaration 
 function toPart(query: PartQuery, { headers, body }: Pick<Call<typeof putPart>, 'headers' | 'body'>) {
   const { name, format, strip, root, section } = query
   const contentDigest = headers['content-digest']
+  const contentLength = headers['content-length']
   return {
     name,
     format,
@@ -62,6 +63,7 @@ function toPart(query: PartQuery, { headers, body }: Pick<Call<typeof putPart>, 
     section,
     contentEncoding: headers['content-encoding'],
     contentDigest: typeof contentDigest === 'string' ? contentDigest : undefined,
+    contentLength: contentLength === undefined ? undefined : Number(contentLength), // checked by Node's parser
     body,
   }
 }

@@ -2,7 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { access, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import type { Objects, ObjectWriter, Stored } from './objects.ts'
+import { Problem } from '../record/problem.ts'
+import { orFull } from './full.ts'
+import { checkKey } from './keys.ts'
+import type { Objects, ObjectWriter, PutOptions, Stored } from './objects.ts'
 
 const dayMs = 86_400_000
 
@@ -16,26 +19,20 @@ export async function createFolderObjects(path: string, now: () => Date = () => 
   await mkdir(temporary, { recursive: true })
   await removeOlder(temporary, now().getTime() - dayMs)
 
-  const fileOf = (key: string): string => {
-    if (
-      !/^[a-z0-9._-]+(\/[a-z0-9._-]+)*$/.test(key) ||
-      key.split('/').some((part) => part.startsWith('.')) ||
-      key.startsWith('tmp/')
-    ) {
-      throw new Error(`"${key}" is no key of an object`)
-    }
-    return join(root, key)
-  }
+  const fileOf = (key: string): string => join(root, checkKey(key))
 
   const create = async (): Promise<ObjectWriter> => {
     const name = join(temporary, randomUUID())
-    const file = await open(name, 'wx', 0o400)
+    const file = await open(name, 'wx', 0o400).catch(orFull)
     return {
       write: (chunk) => writeAll(file, chunk),
-      async commit(key) {
+      async commit(key, options) {
         try {
+          refuseRetention(options)
           await file.sync().finally(() => file.close())
           return await linkOnce(root, name, fileOf(key))
+        } catch (error) {
+          return orFull(error)
         } finally {
           await rm(name, { force: true })
         }
@@ -49,8 +46,9 @@ export async function createFolderObjects(path: string, now: () => Date = () => 
 
   return {
     create,
-    async put(key, bytes) {
+    async put(key, bytes, options) {
       fileOf(key)
+      refuseRetention(options)
       const writer = await create()
       try {
         for await (const chunk of bytes) await writer.write(chunk)
@@ -67,12 +65,19 @@ export async function createFolderObjects(path: string, now: () => Date = () => 
     async has(key) {
       return (await access(fileOf(key)).then(() => true, ignoring('ENOENT'))) === true
     },
+    prove: async () => {}, // a name that is taken cannot be linked to: the file system's word
+    close: async () => {},
   }
+}
+
+/** Who asks for a lock must not believe to have one. */
+function refuseRetention({ retention }: PutOptions = {}): void {
+  if (retention !== undefined) throw new Problem('request_invalid', 'a folder cannot lock an object against its owner')
 }
 
 /** `write` may take less than it is given. */
 async function writeAll(file: Awaited<ReturnType<typeof open>>, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at)).bytesWritten
+  for (let at = 0; at < chunk.length;) at += (await file.write(chunk, at).catch(orFull)).bytesWritten
 }
 
 /** The name is durable when its folder is, and that folder's name when the folder above is: every folder up to the root is fsynced. */

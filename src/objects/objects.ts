@@ -1,22 +1,35 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { Transform } from 'node:stream'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib'
+import { constants, createZstdCompress } from 'node:zlib'
 import { Problem } from '../record/problem.ts'
+import { compressed, decoded } from './verified.ts'
 
 /**
  * Immutable bytes by key (`[a-z0-9./_-]`, no `..`). A key is stored once and never again: the second writer is told `existed` and the first
  * bytes stay. What was answered is durable. Safe to use concurrently, also by several processes.
  */
 export interface Objects {
-  put(key: string, bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Stored>
+  put(key: string, bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options?: PutOptions): Promise<Stored>
   /** For bytes whose key is known only at their end. */
   create(): Promise<ObjectWriter>
   /** undefined when there is nothing; the stream fails when it cannot be read to the end. */
   open(key: string): Promise<Readable | undefined>
   has(key: string): Promise<boolean>
+  /** Once at the start: rejects when the storage would not keep what is promised here, or cannot be reached. */
+  prove(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface PutOptions {
+  /** How long nobody may remove the object. A storage that cannot lock refuses. */
+  retention?: Retention
+}
+
+export interface Retention {
+  mode: 'governance' | 'compliance'
+  until: Date
 }
 
 export type Stored = 'stored' | 'existed'
@@ -24,7 +37,7 @@ export type Stored = 'stored' | 'existed'
 /** One of commit and abort must be called. Until commit answers, nobody can open the object; a crash leaves nothing that counts. */
 export interface ObjectWriter {
   write(chunk: Uint8Array): Promise<void>
-  commit(key: string): Promise<Stored>
+  commit(key: string, options?: PutOptions): Promise<Stored>
   abort(): Promise<void>
 }
 
@@ -48,10 +61,10 @@ export interface ArtifactWriter {
 export interface Artifacts {
   writer(): Promise<ArtifactWriter>
   /**
-   * The decoded bytes. Checked while they are read: the stream fails with `integrity` at its end, so what was read before counts only
-   * when the stream ended well.
+   * The decoded bytes, or the zstd frame that they are stored as. Checked while they are read: the stream fails with `integrity` at its
+   * end, so what was read before counts only when the stream ended well.
    */
-  open(sha256: string): Promise<Readable | undefined>
+  open(sha256: string, encoding?: 'identity' | 'zstd'): Promise<Readable | undefined>
   has(sha256: string): Promise<boolean>
 }
 
@@ -68,8 +81,8 @@ export function createArtifacts(objects: Objects): Artifacts {
       })
       let bytes = 0
       let failure: unknown
-      const stored = pipeline(zstd, async (compressed: AsyncIterable<Uint8Array>) => {
-        for await (const chunk of compressed) await object.write(chunk)
+      const stored = pipeline(zstd, async (frame: AsyncIterable<Uint8Array>) => {
+        for await (const chunk of frame) await object.write(chunk)
       }).catch((error: unknown) => {
         failure = error
       })
@@ -101,13 +114,10 @@ export function createArtifacts(objects: Objects): Artifacts {
       }
     },
 
-    async open(sha256) {
+    async open(sha256, encoding = 'identity') {
       const stored = await objects.open(keyOf(sha256))
       if (stored === undefined) return undefined
-      const decoded = verifying(sha256)
-      // A broken zstd frame is the same finding as a wrong digest. The error reaches the reader through `decoded`.
-      pipeline(stored, createZstdDecompress(), decoded).catch(() => {})
-      return decoded
+      return encoding === 'zstd' ? compressed(stored, sha256) : decoded(stored, sha256)
     },
 
     has: (sha256) => objects.has(keyOf(sha256)),
@@ -118,24 +128,4 @@ function keyOf(sha256: string): string {
   if (!/^[0-9a-f]{64}$/.test(sha256))
     throw new Problem('request_invalid', 'An artifact is named by 64 lower-case hex digits')
   return `artifacts/${sha256.slice(0, 2)}/${sha256.slice(2, 4)}/${sha256}.zst`
-}
-
-function verifying(sha256: string): Transform {
-  const hash = createHash('sha256')
-  const broken = (cause?: unknown): Problem =>
-    new Problem('integrity', `The stored bytes of artifact ${sha256} are not those bytes`, { cause })
-  return new Transform({
-    transform(chunk: Uint8Array, _encoding, done) {
-      hash.update(chunk)
-      done(null, chunk)
-    },
-    flush(done) {
-      done(hash.digest('hex') === sha256 ? null : broken())
-    },
-    destroy(error, done) {
-      const isDecoding =
-        error !== null && 'code' in error && typeof error.code === 'string' && /^(ZSTD_|Z_|ERR_)/.test(error.code)
-      done(isDecoding ? broken(error) : error)
-    },
-  })
 }

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { anLcov, pushRun, startServe } from '../support/service.ts'
+import { checkS3 } from './s3.ts'
 
 /**
  * `npm run conformance`: our log against other people's software, where this machine has it or can install it by name, and the long forms
- * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only go,schemathesis,long` for some of it.
+ * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only go,schemathesis,s3,long` for some of it.
  */
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -183,6 +184,16 @@ function checkOpenapi(url: string, token: string): void {
     ran.status === 0 ? 'ok' : 'FAILED',
     ran.status === 0 ? 'but for the inventory: it cannot make NDJSON' : (ran.stdout + ran.stderr).slice(-4_000),
   )
+}
+
+if (wanted('s3')) {
+  const what = 'the contract of object storage over Versity S3 Gateway'
+  const gateway = goInstall('versitygw', 'github.com/versity/versitygw/cmd/versitygw@latest')
+  if (gateway === undefined) report(what, 'skipped', 'no Go here, or the module cannot be had')
+  else {
+    const wrong = await checkS3(gateway, folder)
+    report(what, wrong === undefined ? 'ok' : 'FAILED', wrong)
+  }
 }
 
 if (wanted('long')) {

@@ -87,7 +87,7 @@ describe('a Splunk that cannot be asked', () => {
 
 describe('proof', () => {
   it('by acknowledgement: sent_to runs ahead, proved_to follows', async () => {
-    const fake = await startFakeHec({ useAck: true, ackAfterMs: 400 })
+    const fake = await startFakeHec({ useAck: true, ackAfterMs: Infinity })
     const name = nextName()
     const lane = await startLane({
       name,
@@ -100,6 +100,7 @@ describe('proof', () => {
       () => status(name),
     )
     expect((await status(name)).provedTo).toBe(0)
+    fake.ackAfterMs = 0
     await eventually(
       async () => (await status(name)).provedTo === 60,
       () => status(name),

@@ -6,6 +6,7 @@ import { createFeed } from '../../src/answers/feed.ts'
 import { createCursors } from '../../src/answers/position.ts'
 import { contractDigest, parseContract } from '../../src/contract/contract.ts'
 import type { Status } from '../../src/api/operations.ts'
+import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
 import { mountFeed } from '../../src/http/feed.ts'
 import { mountLog } from '../../src/http/log.ts'
@@ -17,7 +18,9 @@ import { mountWatch } from '../../src/http/watch.ts'
 import { mountRuns } from '../../src/http/runs.ts'
 import { type HttpServer, createServer } from '../../src/http/server.ts'
 import { httpSettings } from '../../src/http/settings.ts'
+import { Problem } from '../../src/record/problem.ts'
 import type { LogFields, Logger } from '../../src/telemetry/logger.ts'
+import type { Command } from '../../src/watch/commands.ts'
 import { type FakeReader, createFakeReader } from '../answers/fake-reader.ts'
 
 /** The real server on a real socket, over fakes in memory. Tokens are words: `Bearer push` has the scope push, and so on. */
@@ -26,6 +29,7 @@ export interface Served {
   port: number
   reader: FakeReader
   uses: Use[]
+  commands: Command[]
   logged: { level: string; event: string; fields: LogFields }[]
   admitted: unknown[][]
   close(): Promise<void>
@@ -71,6 +75,7 @@ function principalOf(authorization: string | undefined): Principal | undefined {
 export async function serve(options: ServeOptions = {}): Promise<Served> {
   const reader = createFakeReader()
   const uses: Use[] = []
+  const commands: Command[] = []
   const logged: Served['logged'] = []
   const admitted: unknown[][] = []
   const note =
@@ -151,6 +156,16 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
       (async () => ({ version: '0', org: 'main', as_of: '', ledgers: [], followers: [], consumers: [] })),
     listDestinations: async () => [],
     listDeadLetters: async ({ limit }) => ({ dead_letters: [], next: String(limit) }),
+    operator: {
+      settingsOf: (name) => {
+        if (name !== 'siem') throw new Problem('not_found', `there is no destination ${name}`)
+        return destinationSettings.parse({ type: 'elastic', url: 'http://127.0.0.1:9' })
+      },
+      hold: async () => true,
+      setUp: async () => ({ flavour: 'opensearch', version: '3.0.0', requests: [], notes: [] }),
+      check: async () => [],
+    },
+    recordCommand: async (command) => void commands.push(command),
   })
   const anAlert = { alert: 'disk_low:data', n: 2, code: 'disk_low', subject: 'data', state: 'acknowledged', detail: '', by: 'x', at: '' } as const // oxfmt-ignore
   mountWatch(server.mount, {
@@ -172,6 +187,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     port: Number(new URL(url).port),
     reader,
     uses,
+    commands,
     logged,
     admitted,
     close: () => server.close(),

@@ -18,8 +18,8 @@ import {
   temporaryFolder,
 } from '../support/service.ts'
 
-/** Half a gigabyte in conformance (PROOFLINE_BIG=1), less otherwise: memory must not grow with the bytes of a report. */
-const bytes = process.env['PROOFLINE_BIG'] === undefined ? 120_000_000 : 500_000_000
+/** A gigabyte in conformance (PROOFLINE_BIG=1), less otherwise: memory must not grow with the bytes of a report. */
+const bytes = process.env['PROOFLINE_BIG'] === undefined ? 120_000_000 : 1_000_000_000
 
 let database: TestDatabase
 let folder: { path: string; remove(): Promise<void> }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type FakeCluster, type FakeClusterOptions, createFakeCluster } from './bulk-admin.ts'
 import {
   type Counters,
   createFailures,
@@ -21,6 +22,7 @@ export interface FakeBulkOptions {
   keep?: 'bytes' | 'ids'
   maxDocuments?: number
   maxBodyBytes?: number
+  cluster?: FakeClusterOptions
 }
 
 export interface ItemFailure {
@@ -32,6 +34,8 @@ export interface ItemFailure {
 export interface FakeBulk extends Pick<Failures, 'failNext'> {
   url: string
   apiKey: string
+  /** What was set up. */
+  cluster: FakeCluster
   counters: Counters & { conflicts: number; gets: number }
   /** Items that are answered with an error, nothing stored. */
   refuse: (id: string) => ItemFailure | undefined
@@ -60,6 +64,7 @@ const hashMark = Buffer.from('"hash":"')
 export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<FakeBulk> {
   const { apiKey = 'elastic-key', keep = 'bytes', maxDocuments = 4_000_000, maxBodyBytes = 100 * 1024 * 1024 } = options
   const failures = createFailures()
+  const cluster = createFakeCluster(options.cluster)
   /** index -> id -> source, or the hash alone. */
   const store = new Map<string, Map<string, Buffer | string>>()
   const answers: { status: number; body: unknown; headers: Record<string, string> }[] = []
@@ -68,7 +73,7 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
     [...store.values()].map((index) => index.get(id)).find((doc) => doc !== undefined)
 
   const fake: FakeBulk = {
-    url: '', apiKey, counters,
+    url: '', apiKey, cluster, counters,
     failNext: failures.failNext,
     refuse: () => undefined,
     answerNext: (status, body, headers = {}) => void answers.push({ status, body, headers }),
@@ -125,7 +130,8 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
       const index = after(action, indexMark)
       const source = body.subarray(actionEnd + 1, sourceEnd)
       at = sourceEnd + 1
-      const refused = fake.refuse(id)
+      const refused =
+        fake.refuse(id) ?? (cluster.put.size === 0 ? undefined : cluster.refusal(index, JSON.parse(source.toString())))
       const docs = indexOf(index)
       if (refused !== undefined) {
         errors = true
@@ -171,6 +177,14 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
     if (fake.searchDown)
       return sendJson(response, 503, { error: { type: 'no_shard_available_action_exception' }, status: 503 })
     const body = await readBody(request, 16 * 1024 * 1024)
+    const answer = cluster.answer(request.method ?? '', request.url ?? '', body.toString(), [...store.keys()])
+    if (answer !== undefined) return sendJson(response, answer.status, answer.body)
+    const [, docIndex = '', docId = ''] = /^\/([^/]+)\/_doc\/(.+)$/.exec(path) ?? []
+    if (docId !== '') {
+      const doc = store.get(docIndex)?.get(docId)
+      if (doc === undefined) return sendJson(response, 404, { _index: docIndex, _id: docId, found: false })
+      return sendJson(response, 200, { _id: docId, found: true, _source: JSON.parse(doc.toString()) })
+    }
     const question = JSON.parse(body.toString()) as Record<string, unknown>
     if (path === '/_mget') {
       counters.gets++
@@ -188,6 +202,8 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
 
   function search(question: Record<string, unknown>): unknown {
     const text = JSON.stringify(question)
+    const wanted = /"ids":\{"values":\["([^"]+)"\]/.exec(text)?.[1]
+    if (wanted !== undefined) return { hits: { total: { value: fake.copies(wanted), relation: 'eq' } } }
     const ledger = /"proofline.ledger":"([^"]+)"/.exec(text)?.[1]
     const [, gte = '0', lte = '0'] = /"gte":(\d+),"lte":(\d+)/.exec(text) ?? []
     const hits = [...store].flatMap(([index, docs]) =>

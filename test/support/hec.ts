@@ -53,6 +53,10 @@ export interface FakeHec extends Pick<Failures, 'failNext'> {
   /** Deletes an event, as an administrator would. */
   forget(id: string): boolean
   tokenDisabled: boolean
+  /** As in the options; to be changed while it runs. */
+  ackAfterMs: number
+  /** Which indexes the token may write to; all unless told. */
+  allowsIndex: (index: string) => boolean
   searchDown: boolean
   /** Searches answer as if a peer were missing. */
   peerMissing: boolean
@@ -91,6 +95,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
       return raw === undefined ? undefined : hash('sha256', raw, 'hex')
     },
     forget: (id) => events.delete(id),
+    ackAfterMs, allowsIndex: () => true,
     tokenDisabled: false, searchDown: false, peerMissing: false,
     async close() {
       await Promise.all([collector.close(), search.close()])
@@ -115,7 +120,8 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     }
     if (events.size >= maxEvents) throw new Error('the fake is full')
     const eventAt = line.indexOf(eventMark, at)
-    const raw = keep === 'bytes' ? Buffer.from(line.subarray(eventAt + eventMark.length, line.length - 1)) : undefined
+    const raw =
+      keep === 'bytes' || isCanary ? Buffer.from(line.subarray(eventAt + eventMark.length, line.length - 1)) : undefined
     into.set(id, { id, copies: 1, storedAt: Date.now(), raw, envelope: fields, fields: inner })
   }
 
@@ -163,6 +169,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     const body = await readBody(request, maxBodyBytes)
     if (body === 'too-large' || mode === 'too-large') return sendHtml(response, 413)
     counters.bytes += body.length
+    if (body.length === 0) return sendJson(response, 400, { text: 'No data', code: 5 })
     const planned = answers.shift()
     if (planned !== undefined) return sendJson(response, planned.status, planned.body, planned.headers)
     switch (mode) {
@@ -184,6 +191,11 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
         return sendHtml(response, 303, { location: 'http://127.0.0.1:9/login?session=1' })
       default:
     }
+    const missing = [...body.toString('latin1').matchAll(/"index":"([^"]*)"/g)].findIndex(
+      ([, index]) => !fake.allowsIndex(index ?? ''),
+    )
+    if (missing >= 0)
+      return sendJson(response, 400, { text: 'Incorrect index', code: 7, 'invalid-event-number': missing })
     const bad = storeBody(body)
     if (bad !== undefined)
       return sendJson(response, 400, { text: 'Bad event', code: bad.code, 'invalid-event-number': bad.number })
@@ -223,7 +235,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     const times = acks.get(channel) ?? []
     const told = asked.map((id) => {
       const at = times[id]
-      const is = at !== undefined && Date.now() - at >= ackAfterMs
+      const is = at !== undefined && Date.now() - at >= fake.ackAfterMs
       if (is) times[id] = Infinity
       return [String(id), is] as const
     })

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto'
+
 /** As much of SPL's `tstats`, and of `search ... | table proofline_id _raw`, as delivery writes; anything else is an error, so that a changed query is noticed. */
 
 export interface SplunkEvent {
@@ -17,9 +19,18 @@ export function answerSearch(search: string, events: readonly SplunkEvent[], ear
     const matches = parseWhere(read)
     return events
       .filter((event) => inTime(event, earliest, latest) && matches(event))
-      .flatMap(({ id, copies, raw }) =>
-        Array.from({ length: copies }, () => ({ proofline_id: id, _raw: raw?.toString() ?? '' })),
-      )
+      .flatMap(({ id, copies, raw }) => Array.from({ length: copies }, () => ({ proofline_id: id, _raw: rawOf(raw) })))
+  }
+  const canary =
+    /^search index=("(?:[^"\\]|\\.)*") sourcetype="proofline:canary" proofline_canary::([0-9a-f-]{36}) \| eval digest=sha256\(_raw\) \| table digest$/.exec(
+      search,
+    )
+  if (canary !== null) {
+    const [, index = '""', id] = canary
+    const found = events.filter(
+      (event) => event.id === id && inTime(event, earliest, latest) && valueOf(event, 'index') === unquote(index),
+    )
+    return found.map(({ raw }) => ({ digest: hash('sha256', rawOf(raw), 'hex') }))
   }
   const match = /^\| tstats (.+?) where (.+?)(?: by (\w+))?$/.exec(search)
   if (match === null) throw new Error(`not a search that is known here: ${search}`)
@@ -36,6 +47,12 @@ export function answerSearch(search: string, events: readonly SplunkEvent[], ear
     ...(by === undefined ? {} : { [by]: key }),
     ...aggregate(what, members),
   }))
+}
+
+/** `_raw` of an event that is a JSON string is the string. */
+function rawOf(raw: Buffer | undefined): string {
+  const text = raw?.toString() ?? ''
+  return text.startsWith('"') ? (JSON.parse(text) as string) : text
 }
 
 function inTime(event: SplunkEvent, earliest: number, latest: number): boolean {

@@ -1,0 +1,139 @@
+import { readFile } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import type * as Sdk from '@aws-sdk/client-s3'
+import { Problem } from '../record/problem.ts'
+import { checkKey } from './keys.ts'
+import type { Objects, Retention } from './objects.ts'
+import { isAbsent, toStorageProblem } from './s3-errors.ts'
+import { createUpload } from './s3-upload.ts'
+import type { S3Settings } from './settings.ts'
+import { createSpool, sweepSpool } from './spool.ts'
+
+/**
+ * Objects in an S3 bucket. A key is written once by a conditional put; whether the server keeps to that is proved once per bucket. Bytes
+ * whose key is known only at their end wait in memory or on disk. The SDK is an optional package, loaded here and nowhere else.
+ */
+
+export interface S3Deps {
+  /** Where bytes wait for their key. */
+  spoolFolder: string
+  now?: () => Date
+  loadSdk?: () => Promise<typeof Sdk>
+}
+
+const dayMs = 86_400_000
+/** An object of a few bytes that says, by being there, that this bucket stores a key once. */
+const proofKey = 'write-once'
+
+export async function createS3Objects(settings: S3Settings, deps: S3Deps): Promise<Objects> {
+  const { spoolFolder, now = () => new Date(), loadSdk = () => import('@aws-sdk/client-s3') } = deps
+  const { bucket, part_bytes: partBytes, object_lock } = settings
+  const sdk = await loadSdk().catch((cause: unknown) => {
+    const detail =
+      'artifacts.s3 needs the optional package @aws-sdk/client-s3, which is not installed: npm install @aws-sdk/client-s3'
+    throw new Problem('request_invalid', detail, { cause })
+  })
+  const client = new sdk.S3Client(await clientSettings(settings))
+  await sweepSpool(spoolFolder, new Date(now().getTime() - dayMs))
+
+  const keyOf = (key: string): string => settings.prefix + checkKey(key)
+  const explained = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      throw toStorageProblem(error, bucket)
+    })
+
+  const has = async (Key: string): Promise<boolean> => {
+    try {
+      await client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key }))
+      return true
+    } catch (error) {
+      if (isAbsent(error)) return false
+      throw error
+    }
+  }
+
+  const retentionNow = (): Retention | undefined =>
+    object_lock === undefined
+      ? undefined
+      : { mode: object_lock.mode, until: new Date(now().getTime() + object_lock.days * dayMs) }
+  const upload = createUpload({ sdk, client, bucket, partBytes, has })
+  const put: Objects['put'] = async (key, bytes, { retention = retentionNow() } = {}) =>
+    explained(upload(keyOf(key), bytes, retention))
+
+  return {
+    put,
+    async create() {
+      const spool = createSpool(spoolFolder, partBytes)
+      return {
+        write: spool.write,
+        commit: (key, options) => put(key, spool.read(), options).finally(spool.remove),
+        abort: spool.remove,
+      }
+    },
+    async open(key) {
+      const Key = keyOf(key)
+      try {
+        const { Body } = await client.send(new sdk.GetObjectCommand({ Bucket: bucket, Key }))
+        if (!(Body instanceof Readable)) throw new Error('the SDK answers without a stream')
+        return Readable.from(reading(Body, bucket), { objectMode: false })
+      } catch (error) {
+        if (isAbsent(error)) return undefined
+        throw toStorageProblem(error, bucket)
+      }
+    },
+    has: async (key) => explained(has(keyOf(key))),
+    async prove() {
+      const bytes = [new TextEncoder().encode('Proofline proved here that a key is stored once.\n')]
+      if ((await put(proofKey, bytes)) === 'existed') return
+      if ((await put(proofKey, bytes)) === 'existed') return
+      const detail = `artifacts.s3: s3://${bucket} stored a key twice: the server ignores If-None-Match, so nothing in it is write-once`
+      throw new Problem('request_invalid', detail)
+    },
+    close: async () => client.destroy(),
+  }
+}
+
+async function* reading(body: Readable, bucket: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body as AsyncIterable<Uint8Array>
+  } catch (error) {
+    throw toStorageProblem(error, bucket)
+  } finally {
+    body.destroy()
+  }
+}
+
+async function clientSettings(settings: S3Settings): Promise<Sdk.S3ClientConfig> {
+  const { endpoint, access_key_id, secret_access_key_file, profile, ca_file, timeout_ms } = settings
+  const secret = (await readNamed('secret_access_key_file', secret_access_key_file))?.toString().trim()
+  const ca = await readNamed('ca_file', ca_file)
+  // Elsewhere than at Amazon a region is part of the signature and of nothing else.
+  const region = settings.region ?? (endpoint === undefined ? undefined : 'us-east-1')
+  return {
+    forcePathStyle: settings.path_style,
+    maxAttempts: 3,
+    // Checksums are ours, and whoever reads an object compares it with its name; many servers know no others than these.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: 5_000,
+      socketTimeout: timeout_ms,
+      httpsAgent: { keepAlive: true, maxSockets: 50, ...(ca === undefined ? {} : { ca }) },
+    },
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? {} : { region }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(access_key_id === undefined || secret === undefined
+      ? {}
+      : { credentials: { accessKeyId: access_key_id, secretAccessKey: secret } }),
+  }
+}
+
+async function readNamed(key: string, file: string | undefined): Promise<Buffer | undefined> {
+  if (file === undefined) return undefined
+  try {
+    return await readFile(file)
+  } catch (cause) {
+    throw new Problem('request_invalid', `artifacts.s3.${key}: ${file} cannot be read`, { cause })
+  }
+}

@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto'
+import type { Book } from '../ledger/book.ts'
+import { packSegment } from '../ledger/segments.ts'
+import { printPayload } from '../record/run.ts'
+
+/** What an operator tells the service to do, on record in `operations` before it is done. */
+export interface Command {
+  who: { id: string; method: string }
+  command: 'destination.setup' | 'destination.check' | 'destination.pause' | 'destination.resume'
+  target: string
+  reason?: string | undefined
+}
+
+/** Rejects when the command cannot be recorded: then it is not carried out. */
+export type RecordCommand = (command: Command) => Promise<void>
+
+export function createCommandRecorder(operations: Book): RecordCommand {
+  return async ({ who, command, target, reason }) => {
+    const id = randomUUID()
+    const payload = printPayload('command', operations.ledger, {
+      command,
+      destination: target,
+      reason,
+      by: { method: who.method, subject: who.id },
+    })
+    await operations.appender.submit([
+      {
+        key: `command:${id}`,
+        digest: Buffer.alloc(32),
+        conflict: 'internal',
+        segments: [packSegment('command', [payload])],
+      },
+    ])
+  }
+}
