@@ -1,6 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addContractCommands } from './commands/contract-options.ts'
-import { addDestinations } from './commands/destinations.ts'
+import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 
@@ -190,6 +190,7 @@ program
   )
 
 addDestinations(program, run)
+addAlerts(program, run)
 
 configuration(program.command('verify').description('find out whether records are what the signed log says'))
   .argument(

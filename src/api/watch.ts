@@ -35,11 +35,12 @@ export const alert = z.object({
   at: time,
 })
 export type AlertTold = z.infer<typeof alert>
+export const alertList = z.object({ alerts: z.array(alert) })
 
 const json = (schema: z.ZodType) => ({ 'application/json': schema })
 const reader = { method: 'GET', scope: ['operate', 'audit'], open: 'never', records: 'no', params: nothing, body: noBody } as const // oxfmt-ignore
 const command = { method: 'POST', scope: ['operate'], open: 'never', records: 'before', query: nothing } as const
-const reconciliations = z.object({ reconciliations: z.array(reconciled) })
+export const reconciliationList = z.object({ reconciliations: z.array(reconciled) })
 
 export const reconcileDestination = route({
   ...command,
@@ -48,7 +49,7 @@ export const reconcileDestination = route({
   summary: 'Compares a destination with the ledgers now: counts and sums, then ids; nothing is sent',
   params: z.strictObject({ name: text }),
   body: noBody,
-  answers: [{ status: 200, what: 'What was found, ledger by ledger', content: json(reconciliations) }],
+  answers: [{ status: 200, what: 'What was found, ledger by ledger', content: json(reconciliationList) }],
   problems: [],
 })
 
@@ -58,7 +59,7 @@ export const listReconciliations = route({
   path: '/v1/reconciliations',
   summary: 'What the last comparison with each destination found',
   query: nothing,
-  answers: [{ status: 200, what: 'One for each destination and ledger', content: json(reconciliations) }],
+  answers: [{ status: 200, what: 'One for each destination and ledger', content: json(reconciliationList) }],
   problems: [],
 })
 
@@ -71,7 +72,7 @@ export const listAlerts = route({
     all: z.enum(['true', 'false']).default('false').describe('closed ones too'),
     limit: whole(1, 1_000).default(100).describe('100 unless told'),
   }),
-  answers: [{ status: 200, what: 'The alerts', content: json(z.object({ alerts: z.array(alert) })) }],
+  answers: [{ status: 200, what: 'The alerts', content: json(alertList) }],
   problems: [],
 })
 

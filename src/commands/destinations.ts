@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ExitCode, Terminal } from './terminal.ts'
 
-/** `proofline destinations ...` as cli.ts has its commands: what a command needs is loaded when it is called. */
+/** `proofline destinations ...` and `proofline alerts ...` as cli.ts has its commands: what a command needs is loaded when it is called. */
 
 type Run = (
   options: { json?: boolean },
@@ -40,6 +40,11 @@ export function addDestinations(program: Command, run: Run): void {
       run(options, async (terminal, signal) => (await import('./operate.ts')).check(name, options, terminal, signal)),
     )
 
+  about('reconcile', 'compare it with the ledgers now: what is missing, there twice, altered or foreign').action(
+    (name: string, options) =>
+      run(options, async (terminal, signal) => (await import('./watch.ts')).reconcile(name, terminal, signal)),
+  )
+
   for (const [word, pause, description] of [
     ['pause', true, 'send nothing to it until it is resumed'],
     ['resume', false, 'let it go on from where it is'],
@@ -52,4 +57,26 @@ export function addDestinations(program: Command, run: Run): void {
         ),
       )
   }
+}
+
+export function addAlerts(program: Command, run: Run): void {
+  const alerts = program.command('alerts').description('what is wrong; every alert has a playbook in docs/playbooks')
+  alerts
+    .command('list', { isDefault: true })
+    .option('--all', 'closed ones too')
+    .addOption(json())
+    .action((options) =>
+      run(options, async (terminal, signal) => (await import('./watch.ts')).alerts(options, terminal, signal)),
+    )
+  alerts
+    .command('acknowledge')
+    .description('somebody has seen it and takes care')
+    .argument('<alert>', 'its name, as the list shows it')
+    .requiredOption('--reason <text>', 'who does what about it')
+    .addOption(json())
+    .action((alert: string, options: { reason: string; json?: boolean }) =>
+      run(options, async (terminal, signal) =>
+        (await import('./watch.ts')).acknowledge(alert, options, terminal, signal),
+      ),
+    )
 }
