@@ -12,7 +12,7 @@ import type {
 import type { Recorded } from '../ledger/appender.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
-import type { LedgerReader, StoredRecord } from '../ledger/read.ts'
+import type { LedgerReader } from '../ledger/read.ts'
 import { type PackedSegment, groupPayloads, packSegment } from '../ledger/segments.ts'
 import { Problem, problems } from '../record/problem.ts'
 import { type LedgerName, printTime, toLedgerName } from '../record/record.ts'
@@ -20,7 +20,7 @@ import { inventoryPayloads, printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { readInventory } from './inventory.ts'
 import type { PartRequest, Parts } from './parts.ts'
-import { partReceipt, sealReceipt } from './receipts.ts'
+import { type AnsweredRecord, partReceipt, recordJustMade, sealReceipt } from './receipts.ts'
 import { runPayload } from './run-record.ts'
 import { declarationDigest, digestOf, keys, sealDigest } from './run.ts'
 import type { RunsStore } from './runs-store.ts'
@@ -63,9 +63,11 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 
   const ledgerOf = (run: string): LedgerName => toLedgerName(`${deps.org}/${run.slice(run.lastIndexOf('.') + 1)}`)
 
-  const recordAt = async (ledger: LedgerName, seq: number): Promise<StoredRecord> => {
-    const record = (await reader.readBatch(ledger, seq, { maxRecords: 1 })).records[0]
-    if (record === undefined) throw new Error(`${ledger}: record ${seq} was just recorded and is not there`)
+  const firstRecord = async (ledger: LedgerName, recorded: Recorded): Promise<AnsweredRecord> => {
+    const { firstSeq } = recorded
+    const record =
+      recordJustMade(ledger, recorded) ?? (await reader.readBatch(ledger, firstSeq, { maxRecords: 1 })).records[0]
+    if (record === undefined) throw new Error(`${ledger}: record ${firstSeq} was just recorded and is not there`)
     return record
   }
 
@@ -157,7 +159,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     body: Declaration,
     recorded: Recorded,
   ): Promise<DeclarationAnswer> => {
-    const record = await recordAt(ledger, recorded.firstSeq)
+    const record = await firstRecord(ledger, recorded)
     const inventory = !(await runs.hasInventory(ledger, body.repository, body.commit))
     return {
       run,
@@ -226,7 +228,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         const recorded = await parts.record(fields, request, offered)
         return {
           created: !recorded.repeated,
-          answer: partReceipt(await recordAt(ledger, recorded.firstSeq), recorded.checkpoint),
+          answer: partReceipt(await firstRecord(ledger, recorded), recorded.checkpoint),
         }
       })
     },
@@ -239,7 +241,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         const recorded = only(await bookOf(ledger).appender.submit([await sealOf(fields, body)]))
         return {
           created: !recorded.repeated,
-          answer: sealReceipt(await recordAt(ledger, recorded.firstSeq), recorded.checkpoint),
+          answer: sealReceipt(await firstRecord(ledger, recorded), recorded.checkpoint),
         }
       })
     },
@@ -265,8 +267,8 @@ export function createAdmission(deps: AdmissionDeps): Admission {
           created: !sealed.repeated,
           answer: {
             run: await declarationAnswer(ledger, run, declaration, ofRun),
-            part: partReceipt(await recordAt(ledger, recordedPart.firstSeq), recordedPart.checkpoint),
-            seal: sealReceipt(await recordAt(ledger, sealed.firstSeq), sealed.checkpoint),
+            part: partReceipt(await firstRecord(ledger, recordedPart), recordedPart.checkpoint),
+            seal: sealReceipt(await firstRecord(ledger, sealed), sealed.checkpoint),
           },
         }
       })
