@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto'
 import { type Edge, appendLeaves, createEdge } from '../log/merkle.ts'
 import { type LedgerName, type Micros, ledgerKindOf, printTime } from '../record/record.ts'
+import { sha256Into } from '../record/sha256.ts'
 import { createHeaderWriter } from './header-writer.ts'
 import type { PackedSegment } from './segments.ts'
 
@@ -166,7 +166,7 @@ export function leafHashesOf(ledger: LedgerName, firstSeq: number, firstTime: Mi
     const header = headers.write(firstSeq + i, firstTime + i, segment.idHashes, i * 8)
     scratch.set(header, 1)
     const length = 1 + header.length + raw.copy(scratch, 1 + header.length, start + 1, end)
-    hashes.write(hash('sha256', scratch.subarray(0, length), 'latin1'), i * 32, 32, 'latin1')
+    sha256Into(scratch.subarray(0, length), hashes, i * 32)
     start = end + 1
   }
   return hashes

@@ -156,11 +156,11 @@ function print(fixed: Fixed, file: FileCoverage, sets: Sets, ordinal: number, wi
   }
   const to = block
   let at = putNumber(to, putBytes(to, used, fixed.head), ordinal)
-  at = putPath(to, putBytes(to, at, fixed.middle), file.path)
-  if (file.blob !== undefined) at = putText(to, at, `,"blob":${printString('blob', file.blob, maxStringBytes)}`)
+  at = putString(to, putBytes(to, at, fixed.middle), 'path', file.path, maxPathBytes)
+  if (file.blob !== undefined) at = putString(to, putText(to, at, ',"blob":'), 'blob', file.blob, maxStringBytes)
   at = putCounts(to, putBytes(to, at, fixed.what), sets)
-  if (isFirst && file.branches !== undefined) at = putPair(to, at, 'branches', file.branches)
-  if (isFirst && file.functions !== undefined) at = putPair(to, at, 'functions', file.functions)
+  if (isFirst && file.branches !== undefined) at = putPair(to, at, ',"branches":{"found":', file.branches)
+  if (isFirst && file.functions !== undefined) at = putPair(to, at, ',"functions":{"found":', file.functions)
   at = putText(to, putBytes(to, at, fixed.tail), window)
   const limit = used + maxPayloadBytes
   at = putLines(to, putText(to, at, ',"ranges":{"covered":"'), sets.covered, limit)
@@ -169,9 +169,9 @@ function print(fixed: Fixed, file: FileCoverage, sets: Sets, ordinal: number, wi
   return putText(to, at, '"}}') - used
 }
 
-function putPath(to: Uint8Array, at: number, path: string): number {
-  const isShort = path.length <= maxPathBytes
-  return (isShort && putPlainString(to, at, path)) || putText(to, at, printString('path', path, maxPathBytes))
+function putString(to: Uint8Array, at: number, name: string, value: string, maxBytes: number): number {
+  const isShort = value.length <= maxBytes
+  return (isShort && putPlainString(to, at, value)) || putText(to, at, printString(name, value, maxBytes))
 }
 
 function putCounts(to: Uint8Array, at: number, { covered, partial, missed }: Sets): number {
@@ -183,8 +183,8 @@ function putCounts(to: Uint8Array, at: number, { covered, partial, missed }: Set
   return putText(to, end, '}')
 }
 
-function putPair(to: Uint8Array, at: number, name: string, { found, covered }: Pair): number {
-  const end = putNumber(to, putText(to, at, `,"${name}":{"found":`), found)
+function putPair(to: Uint8Array, at: number, head: string, { found, covered }: Pair): number {
+  const end = putNumber(to, putText(to, at, head), found)
   return putText(to, putNumber(to, putText(to, end, ',"covered":'), covered), '}')
 }
 

@@ -91,7 +91,7 @@ describe('an appender', () => {
     ])
     const again = await book.appender.submit([aSubmission('run:a', 'x')])
     expect([first[0]?.repeated, twin[0]?.repeated, again[0]?.repeated]).toEqual([false, true, true])
-    expect(again).toEqual([{ ...first[0], repeated: true }])
+    expect(again).toEqual([{ ...first[0], repeated: true, payload: undefined }])
     await expect(book.appender.submit([aSubmission('run:a', 'y')])).rejects.toMatchObject({ code: 'run_conflict' })
     expect(await submissionsStored()).toBe(1)
   })
