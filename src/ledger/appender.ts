@@ -1,8 +1,9 @@
 import type { Database } from '../database/database.ts'
+import type { Edge } from '../log/merkle.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { type Append, type Batch, type Head, type PlacedSubmission, edgeOf, startBatch } from './batch.ts'
+import { type Append, type Batch, type Head, type PlacedSubmission, startBatch } from './batch.ts'
 import { type Known, type Made, type Submission, decideGroup, viewOf } from './decide.ts'
 import type { Checkpoint, Publisher } from './publisher.ts'
 import { insertAppend } from './insert-append.ts'
@@ -45,6 +46,8 @@ export interface AppenderDeps {
   readPayload: (seq: number) => Promise<Buffer>
   /** Leaf hashes of the recorded records [from, to); for seals, which bind their run's. */
   leafHashes: (from: number, to: number) => Promise<Buffer>
+  /** What a head of this size, with this root, is appended to. */
+  edge: (size: number, root: Uint8Array) => Promise<Edge>
   /** Called with each append whose commit came back clean, before it is signed. */
   onCommitted?: (append: Append) => void
   /** Observes each append: its records, the ledger's size after it, milliseconds. */
@@ -72,7 +75,7 @@ export function createAppender(deps: AppenderDeps): Appender {
     const { head: row, clock: micros } = await store.readHead(db, ledger)
     if (row === undefined) throw new Error(`${ledger} has no genesis`)
     clock = { micros, readAt: performance.now() }
-    head = { ledger, edge: edgeOf(row.size, row.edge), root: row.root, lastTime: row.lastTime }
+    head = { ledger, edge: await deps.edge(row.size, row.root), root: row.root, lastTime: row.lastTime }
     return head
   }
 

@@ -1,4 +1,4 @@
-import { type Edge, appendLeaves, createEdge } from '../log/merkle.ts'
+import { type Edge, appendLeaves } from '../log/merkle.ts'
 import { type LedgerName, type Micros, ledgerKindOf, printTime } from '../record/record.ts'
 import { sha256Into } from '../record/sha256.ts'
 import { createHeaderWriter } from './header-writer.ts'
@@ -70,13 +70,6 @@ export interface Batch {
   /** Payload of one of this batch's own records. */
   payload(seq: number): Buffer | undefined
   finish(): Append
-}
-
-/** The edge of a tree of `size` leaves out of its hashes joined, as a head keeps them. */
-export function edgeOf(size: number, joined: Uint8Array): Edge {
-  const hashes: Uint8Array[] = []
-  for (let at = 0; at < joined.length; at += 32) hashes.push(joined.subarray(at, at + 32))
-  return createEdge(size, hashes)
 }
 
 /** First day of the month of `at`, as PostgreSQL writes a date. */

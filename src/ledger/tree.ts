@@ -2,7 +2,7 @@ import type { Queryable } from '../database/database.ts'
 import { consistencyProof, inclusionProof } from '../log/merkle-proof.ts'
 import { printProof } from '../log/proof.ts'
 import { encodeBundle, nodeFromTile, tileOfNode, tileWidth } from '../log/tiles.ts'
-import type { Node } from '../log/merkle.ts'
+import { type Edge, type Node, createEdge, equalHashes, perfectSubtrees, rootOf } from '../log/merkle.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { Reader } from './read.ts'
@@ -22,6 +22,8 @@ export interface Tree {
   entries(index: number, width: number): Promise<Uint8Array | undefined>
   /** Proof that the tree of size `to` continues that of size `from`, which are sizes of committed heads. */
   consistency(from: number, to: number): Promise<Uint8Array[]>
+  /** The edge of a committed head. Throws Problem('integrity') when what is stored does not fold into its root. */
+  edge(size: number, root: Uint8Array): Promise<Edge>
   /** Leaf hashes of the committed records [from, to), packed. */
   leafHashes(from: number, to: number): Promise<Buffer>
   /** tlog-proof of a record against the newest checkpoint. */
@@ -87,6 +89,15 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
       return encodeBundle(entries)
     },
     consistency: (from, to) => consistencyProof(from, to, nodes),
+    async edge(size, root) {
+      const edge = createEdge(size, await nodes(perfectSubtrees(0, size)))
+      if (!equalHashes(rootOf(edge), root))
+        throw new Problem(
+          'integrity',
+          `${ledger}: the stored hashes of ${size} records do not lead to the root of their head`,
+        )
+      return edge
+    },
     async leafHashes(from, to) {
       const parts: Uint8Array[] = []
       for (let at = from; at < to;) {
