@@ -64,7 +64,8 @@ async function measureLedger(): Promise<void> {
 /** Another service: what is stored of a real year, then, started anew, a very large report. */
 async function measureSizes(): Promise<void> {
   const service = await start(await makeDataDir(), 'first')
-  if (wanted('storage')) await measure('storage', 'storing a real year', () => measureStorage(service, check))
+  if (wanted('storage'))
+    await measure('storage', 'storing a real year', () => measureStorage(service, quick ? 2 : 8, check))
   await service.stop()
   const again = await start(service.dataDir, 'next')
   const bytes = quick ? 100e6 : 500e6

@@ -32,9 +32,11 @@ export interface ForwardAnswer {
 const { databaseUrl, ledger, type, proof, url, secret, runs, maxRecords } = childInput<ForwardInput>()
 const db = createDatabase({ url: databaseUrl })
 
+/** One for all, as in a service: what it checked once it knows. */
+const reader = createReader(db, createWatch(db))
+
 /** The real reader, which ends where the benchmark ends. */
 function readerUpTo(size: number): LedgerReader {
-  const reader = createReader(db, createWatch(db))
   return {
     ...reader,
     readBatch: (from, at, options) =>
@@ -43,7 +45,6 @@ function readerUpTo(size: number): LedgerReader {
 }
 
 async function sizeAndBytes(): Promise<{ size: number; bytes: number }> {
-  const reader = createReader(db, createWatch(db))
   const size = Math.min(maxRecords, (await reader.published(ledger))?.size ?? 0)
   let bytes = 0
   for (let at = 0; at < size;) {

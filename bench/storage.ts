@@ -6,7 +6,9 @@ import { type BenchService, declareRun, type Run, sealRun } from './service.ts'
 
 /**
  * What the database grows by for each line state of a real year: every run of the corpus' history-lua pushed in order, with the inventory of
- * its commit. All tables and indexes count, those of the log and of runs too; artifacts do not.
+ * its commit, for each of several repositories. Nothing is shared between them, so each is stored as if it were alone; but half-filled pages
+ * and maps of free space, which weigh as much as all content when there are 56 runs, weigh what they do in a database in use. All tables and
+ * indexes count, those of the log and of runs too; artifacts do not.
  */
 
 const what = 'stored for each line state of a real year'
@@ -21,7 +23,7 @@ interface HistoryEvent {
   hit: number
 }
 
-export async function measureStorage(service: BenchService, check: Check): Promise<Figure> {
+export async function measureStorage(service: BenchService, repositories: number, check: Check): Promise<Figure> {
   const events = readEvents()
   if (events.length === 0)
     return skipped(what, 'bytes', 0.4, 'less', 'the corpus is not here: set PROOFLINE_CORPUS to its folder')
@@ -30,32 +32,14 @@ export async function measureStorage(service: BenchService, check: Check): Promi
   try {
     const empty = await sizesOf(client)
     let [states, records] = [0, 0]
-    for (const { commit, testType, bytes, lines, hit } of events) {
-      const run: Run = {
-        run: `bench.${commit.slice(0, 12)}.lua.${testType}`,
-        repository: 'github.com/lua/lua',
-        suite: 'lua',
-        commit,
-        testType,
+    let alone = Number.NaN
+    for (let repository = 0; repository < repositories; repository++) {
+      for (const event of events) {
+        const pushed = await pushEvent(service, event, repository, check)
+        states += pushed.states
+        records += pushed.records
       }
-      await declareRun(service, run, inventoryOf(bytes))
-      const receipt = await service.call(
-        'PUT',
-        `/v1/runs/${run.run}/parts?name=coverage.info&root=${encodeURIComponent(root)}`,
-        bytes,
-      )
-      await sealRun(service, run.run)
-      const { recomputed } = receipt['totals'] as {
-        recomputed: { lines: { found: number; covered: number; partial: number } }
-      } // PartReceipt
-      const { found, covered, partial } = recomputed.lines
-      check(
-        `${run.run} has the lines of its report`,
-        found === lines && covered + partial === hit,
-        `${found} of ${lines}, executed ${covered + partial} of ${hit}`,
-      )
-      states += found
-      records += (receipt['records'] as { count: number }).count
+      if (repository === 0) alone = grownBy(empty, await sizesOf(client)) / states
     }
     await client.query('checkpoint')
     const full = await sizesOf(client)
@@ -75,13 +59,46 @@ export async function measureStorage(service: BenchService, check: Check): Promi
     const inRows = [...content].reduce((sum, [, bytes]) => sum + bytes, 0)
     return {
       what, unit: 'bytes', measured: total / states, target: 0.4, better: 'less', runs: [total / states],
-      note: `${events.length} runs, ${printNumber(records)} coverage records, ${printNumber(states)} line states: ${printNumber(total / 1024)} KiB with all indexes, of which the rows themselves are ${per(inRows)} a line state`,
-      limit: `what stands around the rows (half-filled pages, headers, indexes) in a database as small as this; bytes a line state by content: ${printAll(parts)}; by table: ${printAll(tables)}`,
+      note: `${repositories} repositories of ${events.length} runs each, ${printNumber(records)} coverage records, ${printNumber(states)} line states: ${printNumber(total / 1024)} KiB with all indexes, of which the rows themselves are ${per(inRows)} a line state; the first repository alone ${printNumber(alone)}`,
+      limit: `what stands around the rows (headers, indexes, half-filled pages); bytes a line state by content: ${printAll(parts)}; by table: ${printAll(tables)}`,
       detail: { ...parts, ...tables },
     } // oxfmt-ignore
   } finally {
     await client.end()
   }
+}
+
+async function pushEvent(
+  service: BenchService,
+  { commit, testType, bytes, lines, hit }: HistoryEvent,
+  number: number,
+  check: Check,
+): Promise<{ states: number; records: number }> {
+  const repository = `github.com/lua/lua${number === 0 ? '' : `-${number}`}`
+  // Commits of another repository are others.
+  const own = number === 0 ? commit : createHash('sha1').update(`${repository} ${commit}`).digest('hex')
+  const run: Run = { run: `bench.${own.slice(0, 12)}.lua.${testType}`, repository, suite: 'lua', commit: own, testType }
+  await declareRun(service, run, inventoryOf(bytes))
+  const receipt = await service.call(
+    'PUT',
+    `/v1/runs/${run.run}/parts?name=coverage.info&root=${encodeURIComponent(root)}`,
+    bytes,
+  )
+  await sealRun(service, run.run)
+  const { recomputed } = receipt['totals'] as {
+    recomputed: { lines: { found: number; covered: number; partial: number } }
+  } // PartReceipt
+  const { found, covered, partial } = recomputed.lines
+  check(
+    `${run.run} has the lines of its report`,
+    found === lines && covered + partial === hit,
+    `${found} of ${lines}, executed ${covered + partial} of ${hit}`,
+  )
+  return { states: found, records: (receipt['records'] as { count: number }).count }
+}
+
+function grownBy(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): number {
+  return [...after].reduce((sum, [name, size]) => sum + size - (before.get(name) ?? 0), 0)
 }
 
 function printAll(bytes: Record<string, string>): string {

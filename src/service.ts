@@ -252,6 +252,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     keep('watching', watching, (running) => running.ended())
     const url = await server.listen()
     keep('http', server, (listening) => listening.close())
+    pool.warm()
     await writeLocalState({ url, token_file: tokenFile })
     log.info('service.started', { url, node, version, database: storage.database })
     const warnings = [...books.values()].flatMap(({ ledger, publisher }) => {

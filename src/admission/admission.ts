@@ -13,7 +13,7 @@ import type {
 import type { Recorded } from '../ledger/appender.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
-import type { LedgerReader, StoredRecord } from '../ledger/read.ts'
+import type { LedgerReader } from '../ledger/read.ts'
 import { packSegment } from '../ledger/segments.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, printTime, toLedgerName } from '../record/record.ts'
@@ -22,7 +22,7 @@ import type { Judge } from './judge.ts'
 import { type LineMaps, lineMapsAnswer } from './line-maps.ts'
 import type { PartRequest, Parts } from './parts.ts'
 import type { ParsePool } from './pool.ts'
-import { partReceipt, sealReceipt } from './receipts.ts'
+import { type AnsweredRecord, partReceipt, recordJustMade, sealReceipt } from './receipts.ts'
 import type { RecordingRefusals } from './refusals.ts'
 import { runPayload } from './run-record.ts'
 import { declarationDigest, digestOf, keys, sealDigest } from './run.ts'
@@ -76,9 +76,11 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 
   const ledgerOf = (run: string): LedgerName => toLedgerName(`${deps.org}/${run.slice(run.lastIndexOf('.') + 1)}`)
 
-  const recordAt = async (ledger: LedgerName, seq: number): Promise<StoredRecord> => {
-    const record = (await reader.readBatch(ledger, seq, { maxRecords: 1 })).records[0]
-    if (record === undefined) throw new Error(`${ledger}: record ${seq} was just recorded and is not there`)
+  const firstRecord = async (ledger: LedgerName, recorded: Recorded): Promise<AnsweredRecord> => {
+    const { firstSeq } = recorded
+    const record =
+      recordJustMade(ledger, recorded) ?? (await reader.readBatch(ledger, firstSeq, { maxRecords: 1 })).records[0]
+    if (record === undefined) throw new Error(`${ledger}: record ${firstSeq} was just recorded and is not there`)
     return record
   }
 
@@ -150,7 +152,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     body: Declaration,
     recorded: Recorded,
   ): Promise<DeclarationAnswer> => {
-    const record = await recordAt(ledger, recorded.firstSeq)
+    const record = await firstRecord(ledger, recorded)
     const inventory = !(await runs.hasInventory(ledger, body.repository, body.commit))
     return {
       run,
@@ -205,7 +207,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       return recordingRefusals(offered, async () => {
         const fields = await declared(who, run, offered)
         const recorded = await lineMaps.record(fields, byOf(who), query, body)
-        return { created: !recorded.repeated, answer: lineMapsAnswer(await recordAt(ledger, recorded.firstSeq)) }
+        return { created: !recorded.repeated, answer: lineMapsAnswer(await firstRecord(ledger, recorded)) }
       })
     },
 
@@ -217,7 +219,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         const recorded = await parts.record(fields, request, offered)
         return {
           created: !recorded.repeated,
-          answer: partReceipt(await recordAt(ledger, recorded.firstSeq), recorded.checkpoint),
+          answer: partReceipt(await firstRecord(ledger, recorded), recorded.checkpoint),
         }
       })
     },
@@ -231,7 +233,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         const recorded = only(await bookOf(ledger).appender.submit([await sealOf(fields, body)]))
         return {
           created: !recorded.repeated,
-          answer: sealReceipt(await recordAt(ledger, recorded.firstSeq), recorded.checkpoint),
+          answer: sealReceipt(await firstRecord(ledger, recorded), recorded.checkpoint),
         }
       })
     },
@@ -258,8 +260,8 @@ export function createAdmission(deps: AdmissionDeps): Admission {
           created: !sealed.repeated,
           answer: {
             run: await declarationAnswer(ledger, run, declaration, ofRun),
-            part: partReceipt(await recordAt(ledger, recordedPart.firstSeq), recordedPart.checkpoint),
-            seal: sealReceipt(await recordAt(ledger, sealed.firstSeq), sealed.checkpoint),
+            part: partReceipt(await firstRecord(ledger, recordedPart), recordedPart.checkpoint),
+            seal: sealReceipt(await firstRecord(ledger, sealed), sealed.checkpoint),
           },
         }
       })

@@ -4,7 +4,7 @@ import type { Queryable } from '../database/database.ts'
 import type { Recorded } from '../ledger/appender.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
-import type { LedgerReader, StoredRecord } from '../ledger/read.ts'
+import type { LedgerReader } from '../ledger/read.ts'
 import { findLastSeal } from '../ledger/sealed.ts'
 import { groupPayloads, packSegment } from '../ledger/segments.ts'
 import { type SubmissionRow, findSubmissions } from '../ledger/store.ts'
@@ -17,7 +17,7 @@ import { readInventoryWindows } from './inventories.ts'
 import { judgeMaps } from './judge-maps.ts'
 import { readLineMaps } from './line-map-body.ts'
 import { type CommitPair, type LastSealed, ancestorsOf, wantedComparisons } from './missing-maps.ts'
-import { fieldsOf } from './receipts.ts'
+import { type AnsweredRecord, fieldsOf } from './receipts.ts'
 import { keys } from './run.ts'
 import type { RunFields } from './submissions.ts'
 
@@ -162,7 +162,7 @@ function toList(value: unknown): string[] {
 }
 
 /** Read off the comparison record: so the first answer and every later one are the same. */
-export function lineMapsAnswer(record: StoredRecord): LineMapsAnswer {
+export function lineMapsAnswer(record: AnsweredRecord): LineMapsAnswer {
   const { repository, from, commit, mapped, renames, unmapped, refused } = fieldsOf(record)
   return {
     repository,

@@ -10,6 +10,8 @@ import type { Job } from './messages.ts'
 export interface ParsePool {
   /** Gives a worker the job; the port speaks messages.ts. Call `free` when the job is over, whatever its end. */
   start(job: Job): Promise<{ port: MessagePort; free: () => void }>
+  /** Starts two workers ahead: one loads for some 200 ms, which the first upload would wait for. */
+  warm(): void
   close(): Promise<void>
 }
 
@@ -66,6 +68,9 @@ export function createParsePool(log: Logger, size: number = Math.max(4, availabl
           else taker(worker)
         },
       }
+    },
+    warm() {
+      while (all.size < Math.min(2, size)) idle.push(spawn())
     },
     async close() {
       closed = true

@@ -1,18 +1,33 @@
 import type { PartReceipt, SealReceipt } from '../api/runs.ts'
+import type { Recorded } from '../ledger/appender.ts'
 import type { Checkpoint } from '../ledger/publisher.ts'
 import type { StoredRecord } from '../ledger/read.ts'
-import { printTime } from '../record/record.ts'
+import { type LedgerName, encodeRecord, printTime, recordId } from '../record/record.ts'
+import { sha256Hex } from '../record/sha256.ts'
 
 /** Receipts are read off the records themselves, so the first one and every repeat have the same bytes. */
 
+/** What a receipt is read off. */
+export type AnsweredRecord = Omit<StoredRecord, 'kind'>
+
+/** The first record of what was recorded just now. Undefined when it was recorded before: then it is read back. */
+export function recordJustMade(
+  ledger: LedgerName,
+  { firstSeq: seq, firstTime: recordedAt, payload }: Recorded,
+): AnsweredRecord | undefined {
+  if (payload === undefined) return undefined
+  const bytes = encodeRecord(payload, { ledger, seq, recordedAt })
+  return { ledger, seq, recordedAt, id: recordId(ledger, seq, sha256Hex(payload)), bytes }
+}
+
 /** The members of a record, which this service wrote itself. */
-export function fieldsOf(record: StoredRecord): Record<string, unknown> {
+export function fieldsOf(record: AnsweredRecord): Record<string, unknown> {
   const fields: unknown = JSON.parse(Buffer.from(record.bytes).toString())
   if (typeof fields !== 'object' || fields === null) throw new Error(`record ${record.id} is not an object`)
   return { ...fields }
 }
 
-export function partReceipt(record: StoredRecord, checkpoint: Checkpoint): PartReceipt {
+export function partReceipt(record: AnsweredRecord, checkpoint: Checkpoint): PartReceipt {
   const fields = fieldsOf(record)
   const pick = (name: string) => fields[name]
   return {
@@ -40,7 +55,7 @@ export function partReceipt(record: StoredRecord, checkpoint: Checkpoint): PartR
   } as PartReceipt // the part record is written by parts.ts with exactly these members
 }
 
-export function sealReceipt(record: StoredRecord, checkpoint: Checkpoint): SealReceipt {
+export function sealReceipt(record: AnsweredRecord, checkpoint: Checkpoint): SealReceipt {
   const fields = fieldsOf(record)
   const pick = (name: string) => fields[name]
   return {

@@ -1,8 +1,9 @@
 import type { Database } from '../database/database.ts'
+import type { Edge } from '../log/merkle.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { type Batch, type Head, type PlacedSubmission, type SuiteOnRef, edgeOf, startBatch } from './batch.ts'
+import { type Append, type Batch, type Head, type PlacedSubmission, type SuiteOnRef, startBatch } from './batch.ts'
 import { type Known, type Made, type Submission, decideGroup, viewOf } from './decide.ts'
 import type { Checkpoint, Publisher } from './publisher.ts'
 import { insertAppend } from './insert-append.ts'
@@ -26,6 +27,8 @@ export interface Recorded {
   /** False for the caller whose submission made the records, true for everyone who brought the same again. */
   repeated: boolean
   checkpoint: Checkpoint
+  /** Payload of the first record, where this append made it. */
+  payload?: Buffer | undefined
 }
 
 export interface Appender {
@@ -42,6 +45,12 @@ export interface AppenderDeps {
   log: Logger
   /** Payload of a recorded record; for seals, which sum up their parts. */
   readPayload: (seq: number) => Promise<Buffer>
+  /** Leaf hashes of the recorded records [from, to); for seals, which bind their run's. */
+  leafHashes: (from: number, to: number) => Promise<Buffer>
+  /** What a head of this size, with this root, is appended to. */
+  edge: (size: number, root: Uint8Array) => Promise<Edge>
+  /** Called with each append whose commit came back clean, before it is signed. */
+  onCommitted?: (append: Append) => void
   /** Observes each append: its records, the ledger's size after it, milliseconds. */
   onAppend?: (records: number, size: number, ms: number) => void
 }
@@ -67,7 +76,7 @@ export function createAppender(deps: AppenderDeps): Appender {
     const { head: row, clock: micros } = await store.readHead(db, ledger)
     if (row === undefined) throw new Error(`${ledger} has no genesis`)
     clock = { micros, readAt: performance.now() }
-    head = { ledger, edge: edgeOf(row.size, row.edge), root: row.root, lastTime: row.lastTime }
+    head = { ledger, edge: await deps.edge(row.size, row.root), root: row.root, lastTime: row.lastTime }
     return head
   }
 
@@ -102,6 +111,7 @@ export function createAppender(deps: AppenderDeps): Appender {
       clock = { micros: at, readAt: began }
       head = append.next
       deps.onAppend?.(building.records(), append.next.edge.size, performance.now() - began)
+      deps.onCommitted?.(append)
       publisher.offer(append.next)
       settle(settled)
     } finally {
@@ -124,7 +134,7 @@ export function createAppender(deps: AppenderDeps): Appender {
 
   interface Settled {
     waiting: Waiting
-    recorded: (PlacedSubmission & { repeated: boolean })[]
+    recorded: (PlacedSubmission & Pick<Recorded, 'repeated' | 'payload'>)[]
     refused?: Problem
   }
 
@@ -145,8 +155,10 @@ export function createAppender(deps: AppenderDeps): Appender {
       try {
         for (const submission of waiting.group) {
           const first = known.get(submission.key)
-          if (first === undefined) recorded.push({ ...(await add(submission, known, building)), repeated: false })
-          else recorded.push({ ...first, key: submission.key, repeated: !waiting.attempted })
+          if (first === undefined) {
+            const placed = await add(submission, known, building)
+            recorded.push({ ...placed, repeated: false, payload: building.payload(placed.firstSeq) })
+          } else recorded.push({ ...first, key: submission.key, repeated: !waiting.attempted })
         }
       } catch (error) {
         // A part or seal could not be made from the run's records. Its group may stand half in this batch: the batch is given up.
@@ -175,18 +187,8 @@ export function createAppender(deps: AppenderDeps): Appender {
     ...building.next(),
     run: viewOf(known, submission.run),
     async leafHashes(from: number, to: number) {
-      const parts: Buffer[] = []
-      for (const { firstSeq, count, leafHashes } of [
-        ...(await store.leafHashesBetween(db, ledger, from, to)),
-        ...building.leafHashesBetween(from, to),
-      ]) {
-        parts.push(
-          Buffer.from(leafHashes).subarray(Math.max(0, from - firstSeq) * 32, Math.min(count, to - firstSeq) * 32),
-        )
-      }
-      const joined = Buffer.concat(parts)
-      if (joined.length !== (to - from) * 32) throw new Error(`leaf hashes ${from} to ${to} are not all there`)
-      return joined
+      const own = building.leafHashesFrom(Math.max(from, building.base), to)
+      return from < building.base ? Buffer.concat([await deps.leafHashes(from, Math.min(to, building.base)), own]) : own
     },
     payload: async (seq: number) => building.payload(seq) ?? (await deps.readPayload(seq)),
     // What is newer than the head belongs to a head that makes this append lose the fence.
@@ -201,12 +203,13 @@ export function createAppender(deps: AppenderDeps): Appender {
         continue
       }
       Promise.all(
-        recorded.map(async ({ key, firstSeq, lastSeq, firstTime, repeated }) => ({
+        recorded.map(async ({ key, firstSeq, lastSeq, firstTime, repeated, payload }) => ({
           key,
           firstSeq,
           lastSeq,
           firstTime,
           repeated,
+          payload,
           checkpoint: await publisher.covering(lastSeq + 1),
         })),
       ).then(waiting.resolve, waiting.reject)

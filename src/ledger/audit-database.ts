@@ -4,7 +4,7 @@ import type { VerifierKey } from '../log/vkey.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
 import { type AuditResult, createAudit } from '../verify/audit.ts'
-import { writeRecord } from './batch.ts'
+import { createHeaderWriter } from './header-writer.ts'
 import type { LedgerReader } from './read.ts'
 import * as store from './store.ts'
 
@@ -52,12 +52,13 @@ export async function auditDatabase({
     }
   }
   const scratch = Buffer.alloc(8_192)
+  const headers = createHeaderWriter(ledger)
   for (let at = 0; at < end && !signal.aborted;) {
     const rows = await store.segmentsFrom(db, ledger, at, segmentsAtOnce)
     if (rows.length === 0) break
     for (const row of rows) {
       audit.expectLeafHashes(row.firstSeq, row.leafHashes)
-      const raw = await reader.rawSegment(ledger, row.firstSeq).catch((error: unknown) => {
+      const raw = await reader.unpack(ledger, row).catch((error: unknown) => {
         if (error instanceof Problem) return Buffer.alloc(0)
         throw error
       })
@@ -65,8 +66,9 @@ export async function auditDatabase({
       for (let i = 0; i < row.count; i++) {
         const found = raw.indexOf(10, start)
         const stop = found < 0 ? start : found
-        const id = row.idHashes.toString('hex', i * 8, i * 8 + 8)
-        const length = writeRecord(scratch, 0, ledger, row.firstSeq + i, row.firstTime + i, id, raw, start, stop)
+        const header = headers.write(row.firstSeq + i, row.firstTime + i, row.idHashes, i * 8)
+        scratch.set(header)
+        const length = header.length + raw.copy(scratch, header.length, start + 1, stop)
         audit.add(scratch.subarray(0, length), row.firstSeq + i)
         start = stop + 1
       }

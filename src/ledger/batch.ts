@@ -1,6 +1,7 @@
-import { hash } from 'node:crypto'
-import { type Edge, appendLeaves, createEdge } from '../log/merkle.ts'
-import { type LedgerName, type Micros, ledgerKindOf, printTime, recordId } from '../record/record.ts'
+import { type Edge, appendLeaves } from '../log/merkle.ts'
+import { type LedgerName, type Micros, ledgerKindOf, printTime } from '../record/record.ts'
+import { sha256Into } from '../record/sha256.ts'
+import { createHeaderWriter } from './header-writer.ts'
 import type { PackedSegment } from './segments.ts'
 
 /**
@@ -70,18 +71,11 @@ export interface Batch {
   addSeal(row: SealRow): void
   /** Seq of this batch's own newest seal that counts of a suite on a ref. */
   lastCounting(suite: SuiteOnRef): number | undefined
-  /** Leaf hashes of this batch's own segments that reach into [from, to). */
-  leafHashesBetween(from: number, to: number): { firstSeq: number; count: number; leafHashes: Uint8Array }[]
+  /** Leaf hashes of this batch's own records [from, to), packed. */
+  leafHashesFrom(from: number, to: number): Buffer
   /** Payload of one of this batch's own records. */
   payload(seq: number): Buffer | undefined
   finish(): Append
-}
-
-/** The edge of a tree of `size` leaves out of its hashes joined, as a head keeps them. */
-export function edgeOf(size: number, joined: Uint8Array): Edge {
-  const hashes: Uint8Array[] = []
-  for (let at = 0; at < joined.length; at += 32) hashes.push(joined.subarray(at, at + 32))
-  return createEdge(size, hashes)
 }
 
 /** First day of the month of `at`, as PostgreSQL writes a date. */
@@ -131,13 +125,15 @@ export function startBatch(head: Head, now: Micros): Batch {
     lastCounting: ({ repository, suite, ref }) =>
       seals.findLast((row) => row.admitted && row.repository === repository && row.suite === suite && row.ref === ref)
         ?.seq,
-    leafHashesBetween: (from, to) =>
-      segments
-        .filter((s) => s.firstSeq < to && s.firstSeq + s.segment.count > from)
-        .map((s) => ({ firstSeq: s.firstSeq, count: s.segment.count, leafHashes: s.leafHashes })),
+    leafHashesFrom: (from, to) =>
+      Buffer.concat(
+        segments.map(({ firstSeq, leafHashes }) =>
+          leafHashes.subarray(Math.max(0, from - firstSeq) * 32, Math.max(0, to - firstSeq) * 32),
+        ),
+      ),
     payload(seq) {
       const found = segments.find((s) => seq >= s.firstSeq && seq < s.firstSeq + s.segment.count)
-      return found === undefined ? undefined : payloadAt(Buffer.from(found.segment.raw), seq - found.firstSeq)
+      return found === undefined ? undefined : payloadAt(bufferOf(found.segment.raw), seq - found.firstSeq)
     },
     finish() {
       if (records === 0) throw new Error('an append without records')
@@ -164,43 +160,23 @@ const scratch = Buffer.alloc(8_192)
 /** SHA-256(0x00 || record bytes) of every record of a segment at its place: 32 bytes each. */
 export function leafHashesOf(ledger: LedgerName, firstSeq: number, firstTime: Micros, segment: PackedSegment): Buffer {
   const hashes = Buffer.allocUnsafeSlow(segment.count * 32)
-  const raw = Buffer.from(segment.raw.buffer, segment.raw.byteOffset, segment.raw.byteLength)
-  const ids = Buffer.from(segment.idHashes.buffer, segment.idHashes.byteOffset, segment.idHashes.byteLength)
+  const raw = bufferOf(segment.raw)
+  const headers = createHeaderWriter(ledger)
   let start = 0
   for (let i = 0; i < segment.count; i++) {
     const end = raw.indexOf(10, start)
-    const length = writeRecord(
-      scratch,
-      1,
-      ledger,
-      firstSeq + i,
-      firstTime + i,
-      ids.toString('hex', i * 8, i * 8 + 8),
-      raw,
-      start,
-      end,
-    )
-    hashes.write(hash('sha256', scratch.subarray(0, 1 + length), 'latin1'), i * 32, 32, 'latin1')
+    const header = headers.write(firstSeq + i, firstTime + i, segment.idHashes, i * 8)
+    scratch.set(header, 1)
+    const length = 1 + header.length + raw.copy(scratch, 1 + header.length, start + 1, end)
+    sha256Into(scratch.subarray(0, length), hashes, i * 32)
     start = end + 1
   }
   return hashes
 }
 
-/** Writes record bytes (header, then payload without its brace) into `target` at `at`; answers their length. */
-export function writeRecord(
-  target: Buffer,
-  at: number,
-  ledger: LedgerName,
-  seq: number,
-  time: Micros,
-  idHash: string,
-  raw: Buffer,
-  start: number,
-  end: number,
-): number {
-  const header = `{"id":"${recordId(ledger, seq, idHash)}","seq":${seq},"recorded_at":"${printTime(time)}",`
-  const written = target.write(header, at, 'latin1')
-  return written + raw.copy(target, at + written, start + 1, end)
+/** The same bytes, not a copy of them. */
+export function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
 }
 
 /** Payload number `index` of a segment's raw bytes. */

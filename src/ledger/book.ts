@@ -6,9 +6,9 @@ import type { Logger } from '../telemetry/logger.ts'
 import { type Appender, type AppenderDeps, createAppender } from './appender.ts'
 import { type Publisher, createPublisher } from './publisher.ts'
 import type { LedgerReader } from './read.ts'
-import { type ChainLink, chainOf, dictionaryIndex } from './segments.ts'
+import { createChains } from './chains.ts'
+import type { ChainLink } from './segments.ts'
 import { insertGenesis } from './insert-append.ts'
-import * as store from './store.ts'
 import { type Tree, createTree } from './tree.ts'
 import type { Watch } from './watch.ts'
 
@@ -34,13 +34,12 @@ export interface BookDeps {
   onAppend?: AppenderDeps['onAppend']
 }
 
-const maxDepth = 6
-
 /** Makes the genesis head if there is none and signs what a crash left unsigned. The ledger must not be recorded to before this returned. */
 export async function openBook(deps: BookDeps): Promise<Book> {
   const { ledger, db, signer, reader, watch, node, log } = deps
   await insertGenesis(db, ledger, emptyRoot)
   const tree = createTree(db, ledger, reader)
+  const chains = createChains(db, ledger, reader)
   const publisher = createPublisher({ ledger, db, signer, tree, node, log })
   publisher.onPublished(({ size }) => watch.published(ledger, size))
   await publisher.catchUp()
@@ -50,6 +49,13 @@ export async function openBook(deps: BookDeps): Promise<Book> {
     publisher,
     log,
     readPayload: (seq) => reader.payload(ledger, seq),
+    leafHashes: tree.leafHashes,
+    edge: tree.edge,
+    onCommitted(append) {
+      tree.grew(append)
+      reader.appended(append)
+      chains.appended(append)
+    },
     ...(deps.onAppend === undefined ? {} : { onAppend: deps.onAppend }),
   })
   return {
@@ -57,19 +63,7 @@ export async function openBook(deps: BookDeps): Promise<Book> {
     appender,
     publisher,
     tree,
-    async link(repository, suite, part, number) {
-      const chain = chainOf(ledger, repository, suite, part, number)
-      const recorded = await store.chainSegments(db, ledger, chain)
-      const index = (recorded[0]?.index ?? -1) + 1
-      const wanted = dictionaryIndex(index)
-      const found = recorded.find((segment) => segment.index === wanted && segment.depth < maxDepth)
-      if (found === undefined) return { chain, index, dictionary: undefined }
-      return {
-        chain,
-        index,
-        dictionary: { seq: found.seq, depth: found.depth, raw: await reader.rawSegment(ledger, found.seq) },
-      }
-    },
+    link: chains.link,
     async close() {
       await appender.close()
       await publisher.close()

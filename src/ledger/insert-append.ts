@@ -2,13 +2,13 @@ import type { Queryable } from '../database/database.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
 import type { Append } from './batch.ts'
 
-/** The one way into a ledger: the SQL function `append`, which says what it refuses and why (migrations/0001_ledger.sql). */
+/** The one way into a ledger: the SQL function `append`, which says what it refuses and why (migrations/0008_slim_heads.sql). */
 
 /** The genesis head of a ledger; nothing happens when it is there. */
 export async function insertGenesis(db: Queryable, ledger: LedgerName, root: Uint8Array): Promise<void> {
   await db.query({
     name: 'insert_genesis',
-    text: `select append($1, -1, 0, $2, ''::bytea, 0, 0, '1970-01-01', 'other', '{}', ''::bytea, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
+    text: `select append($1, -1, 0, $2, 0, 0, '1970-01-01', 'other', '{}', ''::bytea, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
                          '{}', '{}', '{}', '{}', ''::bytea, ''::bytea, ''::bytea, '{}', '{}', ''::bytea, null)`,
     values: [ledger, root],
   })
@@ -20,13 +20,12 @@ export async function insertAppend(db: Queryable, append: Append): Promise<Micro
   const join = (parts: readonly Uint8Array[]): Buffer => Buffer.concat(parts)
   const { rows } = await db.query<{ clock: number | null }>({
     name: 'append',
-    text: `select append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31) as clock`,
+    text: `select append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30) as clock`,
     values: [
       next.ledger,
       append.base,
       next.edge.size,
       join([next.root]),
-      join(next.edge.hashes),
       append.firstTime,
       next.lastTime,
       append.month,

@@ -1,21 +1,14 @@
-import { hash } from 'node:crypto'
 import type { Queryable } from '../database/database.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, type Micros, type RecordKind, parseRecordId, printTime } from '../record/record.ts'
-import { payloadAt } from './batch.ts'
+import { type LedgerName, type Micros, parseRecordId } from '../record/record.ts'
+import { type Append, bufferOf, payloadAt } from './batch.ts'
+import { createKnownSegments } from './known-segments.ts'
+import { type Span, type StoredRecord, openRecords } from './open-segment.ts'
 import { unpackSegment } from './segments.ts'
 import * as store from './store.ts'
 import type { Watch } from './watch.ts'
 
-/** One record as it is read back: the exact bytes that were hashed into the log. */
-export interface StoredRecord {
-  ledger: LedgerName
-  seq: number
-  recordedAt: Micros
-  id: string
-  kind: RecordKind
-  bytes: Uint8Array
-}
+export type { StoredRecord }
 
 /** Consecutive published records; `next` is the position after the last one (also past records that a filter left out). */
 export interface RecordBatch {
@@ -62,42 +55,70 @@ export interface LedgerReader extends Reader {
   payload(ledger: LedgerName, seq: number): Promise<Buffer>
   /** Raw payloads of a committed segment, for use as a dictionary. */
   rawSegment(ledger: LedgerName, firstSeq: number): Promise<Buffer>
+  /** The same of one whose row was read already. */
+  unpack(ledger: LedgerName, row: store.SegmentRow): Promise<Buffer>
+  /** An append of this process whose commit came back clean: what it holds need be neither decoded nor hashed again. */
+  appended(append: Pick<Append, 'next' | 'segments'>): void
 }
 
+interface Decoded {
+  raw: Buffer
+  /** These are the bytes whose records were found to hash to their leaves. */
+  isKnown: boolean
+}
+
+/** A segment of which less is wanted is checked record by record: that is cheaper than to hash all that is stored of it. */
+const fewRecords = 32
+
 export function createReader(db: Queryable, watch: Watch): LedgerReader {
-  const cache = new Map<string, Buffer>()
+  const cache = new Map<string, Decoded>()
+  const known = createKnownSegments()
   let cachedBytes = 0
 
-  const keep = (key: string, raw: Buffer): Buffer => {
+  const keep = (key: string, decoded: Decoded): Decoded => {
+    cachedBytes += decoded.raw.length - (cache.get(key)?.raw.length ?? 0)
     cache.delete(key)
-    cache.set(key, raw)
-    cachedBytes += raw.length
-    for (const [oldest, bytes] of cache) {
+    cache.set(key, decoded)
+    for (const [oldest, { raw }] of cache) {
       if (cachedBytes <= maxCachedBytes) break
       cache.delete(oldest)
-      cachedBytes -= bytes.length
+      cachedBytes -= raw.length
     }
-    return raw
+    return decoded
   }
 
-  const rawOf = async (ledger: LedgerName, row: store.SegmentRow): Promise<Buffer> => {
+  const decode = async (ledger: LedgerName, row: store.SegmentRow): Promise<Decoded> => {
     const key = `${ledger}/${row.firstSeq}`
     const cached = cache.get(key)
     if (cached !== undefined) return cached
-    const dictionary = row.dictionarySeq === null ? undefined : await rawSegment(ledger, row.dictionarySeq)
+    const dictionary = row.dictionarySeq === null ? undefined : await decodeAt(ledger, row.dictionarySeq)
     try {
-      return keep(key, unpackSegment(row.payloads, row.rawBytes, dictionary))
+      const raw = unpackSegment(row.payloads, row.rawBytes, dictionary?.raw)
+      return keep(key, { raw, isKnown: (dictionary?.isKnown ?? true) && known.has(ledger, row) })
     } catch (cause) {
       throw new Problem('integrity', `${ledger}: the segment at ${row.firstSeq} cannot be decompressed`, { cause })
     }
   }
 
-  const rawSegment = async (ledger: LedgerName, firstSeq: number): Promise<Buffer> => {
+  const decodeAt = async (ledger: LedgerName, firstSeq: number): Promise<Decoded> => {
     const cached = cache.get(`${ledger}/${firstSeq}`)
     if (cached !== undefined) return cached
     const row = await store.segmentAt(db, ledger, firstSeq)
     if (row === undefined) throw new Problem('integrity', `${ledger}: the segment at ${firstSeq} is missing`)
-    return rawOf(ledger, row)
+    return decode(ledger, row)
+  }
+
+  /** Records of one segment. All of a segment that is not known is checked, and known from then on. */
+  const open = async (ledger: LedgerName, row: store.SegmentRow, span: Span): Promise<StoredRecord[]> => {
+    const decoded = await decode(ledger, row)
+    const wanted = Math.min(span.until, row.firstSeq + row.count) - Math.max(span.from, row.firstSeq)
+    const isKnown = wanted > fewRecords && decoded.isKnown && known.has(ledger, row)
+    const records = openRecords(ledger, row, decoded.raw, span, !isKnown)
+    if (!isKnown && records.length === row.count && row.count > fewRecords) {
+      known.add(ledger, row)
+      decoded.isKnown = true
+    }
+    return records
   }
 
   const published = async (ledger: LedgerName): Promise<Published | undefined> => {
@@ -128,15 +149,8 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
         if (next >= until || (bytes >= maxBytes && records.length > 0)) break
         if (row.firstSeq > next)
           throw new Problem('integrity', `${ledger}: record ${next} is missing, the next one is ${row.firstSeq}`)
-        const opened = openRecords(
-          ledger,
-          row,
-          await rawOf(ledger, row),
-          next,
-          until,
-          maxBytes - bytes,
-          records.length === 0,
-        )
+        const atLeastOne = records.length === 0
+        const opened = await open(ledger, row, { from: next, until, maxBytes: maxBytes - bytes, atLeastOne })
         for (const record of opened) {
           records.push(record)
           bytes += record.bytes.length
@@ -151,11 +165,19 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
   return {
     published,
     readBatch,
-    rawSegment,
+    rawSegment: async (ledger, firstSeq) => (await decodeAt(ledger, firstSeq)).raw,
+    unpack: async (ledger, row) => (await decode(ledger, row)).raw,
+    appended({ next: { ledger }, segments }) {
+      for (const { firstSeq, firstTime, segment, leafHashes } of segments) {
+        const { compressed: payloads, idHashes, dictionarySeq = null, count, kind, rawBytes } = segment
+        known.add(ledger, { firstSeq, count, firstTime, kind, rawBytes, dictionarySeq, payloads, leafHashes, idHashes })
+        keep(`${ledger}/${firstSeq}`, { raw: bufferOf(segment.raw), isKnown: true })
+      }
+    },
     async payload(ledger, seq) {
       const row = (await store.segmentsFrom(db, ledger, seq, 1))[0]
       if (row === undefined || row.firstSeq > seq) throw new Problem('integrity', `${ledger}: record ${seq} is missing`)
-      return payloadAt(await rawOf(ledger, row), seq - row.firstSeq)
+      return payloadAt((await decode(ledger, row)).raw, seq - row.firstSeq)
     },
     async findRecord(id) {
       const parsed = parseRecordId(id)
@@ -179,60 +201,4 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
       return Math.min(size, segment.firstSeq + Math.max(0, at - segment.firstTime))
     },
   }
-}
-
-/** Longest text in front of a payload: `{"id":"<ledger>-<seq>-<16>","seq":<seq>,"recorded_at":"<27>",` with two numbers of 16 digits. */
-const maxHeader = 160
-const zero = Buffer.alloc(1)
-
-/**
- * Records [from, until) of a segment as bytes, as far as `maxBytes` go, all in one buffer. Each must hash to its leaf: a record that fails
- * is never served.
- */
-function openRecords(
-  ledger: LedgerName,
-  row: store.SegmentRow,
-  raw: Buffer,
-  from: number,
-  until: number,
-  maxBytes: number,
-  atLeastOne: boolean,
-): StoredRecord[] {
-  const records: StoredRecord[] = []
-  const { firstSeq, count, firstTime, kind } = row
-  const skipped = Math.max(0, from - firstSeq)
-  const end = Math.min(count, until - firstSeq)
-  let start = 0
-  for (let i = 0; i < skipped; i++) start = raw.indexOf(10, start) + 1
-  let size = raw.length - start
-  if (end - skipped < 16) {
-    let last = start // a few records out of a large segment shall not keep a buffer of its size
-    for (let i = skipped; i < end; i++) last = raw.indexOf(10, last) + 1
-    size = last - start
-  }
-  const ids = row.idHashes.toString('hex', skipped * 8, end * 8)
-  const leaves = row.leafHashes.toString('latin1', skipped * 32, end * 32)
-  const name = ledger.replace('/', '.')
-  // Every record lies behind a zero byte, so that the same bytes are hashed as a leaf and handed out as a record.
-  const bytes = Buffer.allocUnsafeSlow(size + (end - skipped) * maxHeader)
-  let at = 0
-  let given = 0
-  for (let i = skipped; i < end; i++) {
-    if (given >= maxBytes && !(atLeastOne && records.length === 0)) break
-    const stop = raw.indexOf(10, start)
-    const seq = firstSeq + i
-    const nth = i - skipped
-    const id = `${name}-${seq}-${ids.slice(nth * 16, nth * 16 + 16)}`
-    zero.copy(bytes, at)
-    const first = at + 1
-    at = first + bytes.write(`{"id":"${id}","seq":${seq},"recorded_at":"${printTime(firstTime + i)}",`, first, 'latin1')
-    at += raw.copy(bytes, at, start + 1, stop)
-    if (hash('sha256', bytes.subarray(first - 1, at), 'latin1') !== leaves.slice(nth * 32, nth * 32 + 32)) {
-      throw new Problem('integrity', `${ledger}: record ${seq} does not hash to its leaf`)
-    }
-    records.push({ ledger, seq, recordedAt: firstTime + i, id, kind, bytes: bytes.subarray(first, at) })
-    given += at - first
-    start = stop + 1
-  }
-  return records
 }

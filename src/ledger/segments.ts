@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { LedgerName, RecordKind } from '../record/record.ts'
 import { maxPayloadBytes } from '../record/record.ts'
 
@@ -11,6 +11,15 @@ import { maxPayloadBytes } from '../record/record.ts'
 
 export const maxSegmentRecords = 1_024
 export const maxSegmentBytes = 1_048_576
+/**
+ * A small segment is compressed harder: on a real year of 56 KB a run that saves 7 % of the bytes for a quarter more time. On large ones
+ * it would take seven times as long for 4 %.
+ */
+const level = 3
+const smallLevel = 9
+const smallBytes = 131_072
+/** Room for the compressed bytes of nearly every segment at once: each further piece is a call, and all are copied together. */
+const outputBytes = 65_536
 /** A chain restarts in blocks of this many, so a segment is at most log2(64) dictionaries away from one that needs none. */
 const chainBlock = 64
 
@@ -63,12 +72,17 @@ export function packSegment(kind: RecordKind, payloads: readonly Uint8Array[], l
     raw.set(payload, at)
     at += payload.length
     raw[at++] = 10
-    idHashes.write(hash('sha256', payload, 'latin1').slice(0, 8), i * 8, 8, 'latin1')
+    const digest = hash('sha256', payload, 'latin1')
+    for (let byte = 0; byte < 8; byte++) idHashes[i * 8 + byte] = digest.charCodeAt(byte)
   }
   // A dictionary much larger than what it helps to compress costs every reader more than it saves.
   const dictionary =
     link?.dictionary !== undefined && link.dictionary.raw.length <= 4 * rawBytes ? link.dictionary : undefined
-  const compressed = zstdCompressSync(raw, dictionary === undefined ? {} : { dictionary: dictionary.raw })
+  const compressed = zstdCompressSync(raw, {
+    chunkSize: outputBytes,
+    params: { [constants.ZSTD_c_compressionLevel]: rawBytes > smallBytes ? level : smallLevel },
+    ...(dictionary === undefined ? {} : { dictionary: dictionary.raw }),
+  })
   return {
     kind,
     count: payloads.length,

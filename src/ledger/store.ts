@@ -7,7 +7,6 @@ export interface HeadRow {
   base: number
   size: number
   root: Buffer
-  edge: Buffer
   lastTime: Micros
 }
 
@@ -44,31 +43,23 @@ export async function readHead(
 ): Promise<{ head: HeadRow | undefined; clock: Micros }> {
   const { rows } = await db.query<{ clock: number } & Partial<HeadRow>>({
     name: 'read_head',
-    text: `select clock_micros() as clock, h.base, h.size, h.root, h.edge, h."lastTime" from (select 1) as one left join lateral (
-             select base, size, root, edge, last_time as "lastTime" from heads where ledger = $1 order by base desc limit 1) as h on true`,
+    text: `select clock_micros() as clock, h.base, h.size, h.root, h."lastTime" from (select 1) as one left join lateral (
+             select base, size, root, last_time as "lastTime" from heads where ledger = $1 order by base desc limit 1) as h on true`,
     values: [ledger],
   })
   const row = rows[0]
   if (row === undefined) throw new Error('the database answered no clock')
-  const { clock, base, size, root, edge, lastTime } = row
-  if (
-    base === undefined ||
-    base === null ||
-    size === undefined ||
-    root === undefined ||
-    edge === undefined ||
-    lastTime === undefined
-  ) {
+  const { clock, base, size, root, lastTime } = row
+  if (base === undefined || base === null || size === undefined || root === undefined || lastTime === undefined)
     return { head: undefined, clock }
-  }
-  return { head: { base, size, root, edge, lastTime }, clock }
+  return { head: { base, size, root, lastTime }, clock }
 }
 
 /** The head of exactly this size. */
 export async function findHead(db: Queryable, ledger: LedgerName, size: number): Promise<HeadRow | undefined> {
   const { rows } = await db.query<HeadRow>({
     name: 'find_head',
-    text: 'select base, size, root, edge, last_time as "lastTime" from heads where ledger = $1 and size = $2',
+    text: 'select base, size, root, last_time as "lastTime" from heads where ledger = $1 and size = $2',
     values: [ledger, size],
   })
   return rows[0]
@@ -78,7 +69,7 @@ export async function findHead(db: Queryable, ledger: LedgerName, size: number):
 export async function headsFrom(db: Queryable, ledger: LedgerName, base: number, limit: number): Promise<HeadRow[]> {
   const { rows } = await db.query<HeadRow>({
     name: 'heads_from',
-    text: 'select base, size, root, edge, last_time as "lastTime" from heads where ledger = $1 and base >= $2 order by base limit $3',
+    text: 'select base, size, root, last_time as "lastTime" from heads where ledger = $1 and base >= $2 order by base limit $3',
     values: [ledger, base, limit],
   })
   return rows
@@ -162,20 +153,22 @@ export async function segmentAt(db: Queryable, ledger: LedgerName, firstSeq: num
   return rows[0]
 }
 
-/** Leaf hashes of the segments that hold records of [from, to), without their payloads. */
+/** Leaf hashes of the records [from, to), cut out of their segments over there: one piece a segment, in order. */
 export async function leafHashesBetween(
   db: Queryable,
   ledger: LedgerName,
   from: number,
   to: number,
-): Promise<{ firstSeq: number; count: number; leafHashes: Buffer }[]> {
-  const { rows } = await db.query<{ firstSeq: number; count: number; leafHashes: Buffer }>({
+): Promise<Buffer[]> {
+  const { rows } = await db.query<{ part: Buffer }>({
     name: 'leaf_hashes_between',
-    text: `select first_seq as "firstSeq", count, leaf_hashes as "leafHashes" from segments
+    text: `select substring(leaf_hashes from 32 * greatest(0, $3::bigint - first_seq)::integer + 1
+                            for 32 * (least(first_seq + count, $4) - greatest(first_seq, $3))::integer) as part
+           from segments
            where ledger = $1 and test_type = $2 and first_seq > $3 - 1024 and first_seq < $4 and first_seq + count > $3 order by first_seq`,
     values: [ledger, testTypeOf(ledger), from, to],
   })
-  return rows
+  return rows.map(({ part }) => part)
 }
 
 /** Newest segment of a chain, and the one with the index that its successor takes as dictionary. */
@@ -258,24 +251,39 @@ export async function insertBarrier(db: Queryable, ledger: LedgerName, node: str
   })
 }
 
-/** Seq of the first record at or after `at`, going by segments' first times: exact to the segment, the reader does the rest. */
+/**
+ * The first segment with a record at or after `at`: exact to the segment, the reader does the rest. Times only grow with seq, so the head is
+ * found by halving along the primary key: some twenty steps over millions of heads.
+ */
 export async function segmentBefore(
   db: Queryable,
   ledger: LedgerName,
   at: Micros,
 ): Promise<{ firstSeq: number; count: number; firstTime: Micros } | undefined> {
-  const { rows } = await db.query<{ size: number }>({
-    name: 'head_before',
-    text: 'select base as size from heads where ledger = $1 and last_time >= $2 order by base limit 1',
-    values: [ledger, at],
-  })
-  const from = rows[0]?.size
-  if (from === undefined) return undefined
-  const found = await db.query<{ firstSeq: number; count: number; firstTime: Micros }>({
+  let low = 0
+  let high = (await readHead(db, ledger)).head?.size ?? 0
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    const head = await headHolding(db, ledger, middle)
+    if (head === undefined) return undefined
+    if (head.lastTime < at) low = head.size
+    else high = Math.min(middle, Math.max(head.base, 0))
+  }
+  const { rows } = await db.query<{ firstSeq: number; count: number; firstTime: Micros }>({
     name: 'segment_reaching',
     text: `select first_seq as "firstSeq", count, first_time as "firstTime" from segments
            where ledger = $1 and test_type = $2 and first_seq >= $3 and first_time + count > $4 order by first_seq limit 1`,
-    values: [ledger, testTypeOf(ledger), Math.max(from, 0), at],
+    values: [ledger, testTypeOf(ledger), low, at],
   })
-  return found.rows[0]
+  return rows[0]
+}
+
+/** The head whose append made the record `seq`. */
+async function headHolding(db: Queryable, ledger: LedgerName, seq: number): Promise<HeadRow | undefined> {
+  const { rows } = await db.query<HeadRow>({
+    name: 'head_holding',
+    text: 'select base, size, root, last_time as "lastTime" from heads where ledger = $1 and base <= $2 order by base desc limit 1',
+    values: [ledger, seq],
+  })
+  return rows[0]
 }

@@ -2,15 +2,17 @@ import type { Queryable } from '../database/database.ts'
 import { consistencyProof, inclusionProof } from '../log/merkle-proof.ts'
 import { printProof } from '../log/proof.ts'
 import { encodeBundle, nodeFromTile, tileOfNode, tileWidth } from '../log/tiles.ts'
-import type { Node } from '../log/merkle.ts'
+import { type Edge, type Node, createEdge, equalHashes, perfectSubtrees, rootOf } from '../log/merkle.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { Reader } from './read.ts'
+import type { Append } from './batch.ts'
 import * as store from './store.ts'
+import { createTileMemory } from './tile-memory.ts'
 
 /**
  * The Merkle tree of one ledger as C2SP tlog-tiles. Level 0 is cut from the segments' leaf hashes, the levels above from tile_roots; both
- * are immutable, so full tiles are cached. Nothing is served beyond the newest checkpoint.
+ * are immutable, so what was read once, or appended by this process, is kept. Nothing is served beyond the newest checkpoint.
  */
 export interface Tree {
   checkpoint(): Promise<string | undefined>
@@ -20,14 +22,18 @@ export interface Tree {
   entries(index: number, width: number): Promise<Uint8Array | undefined>
   /** Proof that the tree of size `to` continues that of size `from`, which are sizes of committed heads. */
   consistency(from: number, to: number): Promise<Uint8Array[]>
+  /** The edge of a committed head. Throws Problem('integrity') when what is stored does not fold into its root. */
+  edge(size: number, root: Uint8Array): Promise<Edge>
+  /** Leaf hashes of the committed records [from, to), packed. */
+  leafHashes(from: number, to: number): Promise<Buffer>
   /** tlog-proof of a record against the newest checkpoint. */
   proof(seq: number): Promise<string>
+  /** An append whose commit came back clean: its hashes need not be read back, as the proof for its own signature would. */
+  grew(append: Pick<Append, 'segments' | 'tileRoots'>): void
 }
 
-const maxCachedTiles = 2_048
-
 export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reader, 'readBatch'>): Tree {
-  const cache = new Map<string, Uint8Array>()
+  const memory = createTileMemory()
 
   /** Hashes [from, to) of a tile row, straight from the tables. */
   const row = async (level: number, from: number, to: number): Promise<Uint8Array | undefined> => {
@@ -35,24 +41,19 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
       const roots = await store.tileRootsBetween(db, ledger, level, from, to)
       return roots.length === to - from ? Buffer.concat(roots) : undefined
     }
-    const parts: Buffer[] = []
-    for (const { firstSeq, count, leafHashes } of await store.leafHashesBetween(db, ledger, from, to)) {
-      parts.push(leafHashes.subarray(Math.max(0, from - firstSeq) * 32, Math.min(count, to - firstSeq) * 32))
-    }
-    const joined = Buffer.concat(parts)
+    const joined = Buffer.concat(await store.leafHashesBetween(db, ledger, from, to))
     return joined.length === (to - from) * 32 ? joined : undefined
   }
 
   const tile = async (level: number, index: number, width: number): Promise<Uint8Array | undefined> => {
-    const key = `${level}/${index}`
-    const cached = cache.get(key)
-    if (cached !== undefined) return cached.subarray(0, width * 32)
-    const hashes = await row(level, index * tileWidth, index * tileWidth + width)
-    if (hashes !== undefined && width === tileWidth) {
-      if (cache.size >= maxCachedTiles) cache.delete(cache.keys().next().value ?? key)
-      cache.set(key, hashes)
+    const known = memory.width(level, index)
+    if (known < width) {
+      const first = index * tileWidth
+      const rest = await row(level, first + known, first + width)
+      if (rest === undefined) return undefined
+      memory.add(level, first + known, rest)
     }
-    return hashes
+    return memory.find(level, index, width)
   }
 
   /** Hash of a perfect subtree, out of the one tile that holds its base. */
@@ -88,11 +89,36 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
       return encodeBundle(entries)
     },
     consistency: (from, to) => consistencyProof(from, to, nodes),
+    async edge(size, root) {
+      const edge = createEdge(size, await nodes(perfectSubtrees(0, size)))
+      if (!equalHashes(rootOf(edge), root))
+        throw new Problem(
+          'integrity',
+          `${ledger}: the stored hashes of ${size} records do not lead to the root of their head`,
+        )
+      return edge
+    },
+    async leafHashes(from, to) {
+      const parts: Uint8Array[] = []
+      for (let at = from; at < to;) {
+        const index = Math.floor(at / tileWidth)
+        const end = Math.min(to, (index + 1) * tileWidth)
+        const hashes = await tile(0, index, end - index * tileWidth)
+        if (hashes === undefined) throw new Error(`leaf hashes ${from} to ${to} are not all there`)
+        parts.push(hashes.subarray((at - index * tileWidth) * 32))
+        at = end
+      }
+      return Buffer.concat(parts)
+    },
     async proof(seq) {
       const newest = await store.newestCheckpoint(db, ledger)
       if (newest === undefined || seq >= newest.size)
         throw new Problem('not_found', `no published record ${seq} in ${ledger}`)
       return printProof({ index: seq, hashes: await inclusionProof(seq, newest.size, nodes), checkpoint: newest.note })
+    },
+    grew({ segments, tileRoots }) {
+      for (const { firstSeq, leafHashes } of segments) memory.add(0, firstSeq, leafHashes)
+      for (const { level, index, root } of tileRoots) memory.add(level, index, root)
     },
   }
 }

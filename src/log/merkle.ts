@@ -1,4 +1,4 @@
-import { sha256 } from '../record/sha256.ts'
+import { sha256, sha256Into } from '../record/sha256.ts'
 
 /**
  * RFC 6962 trees, growing at the right edge. The edge of a tree of n leaves is the list of its perfect subtrees, one per bit of n,
@@ -74,33 +74,53 @@ export function rootOf(edge: Edge): Uint8Array {
   return foldHashes(edge.hashes)
 }
 
+/** 0x01 || left || right. */
+function createPair(): Uint8Array {
+  const bytes = new Uint8Array(1 + 2 * hashBytes)
+  bytes[0] = 1
+  return bytes
+}
+
+const leftAt = 1
+const rightAt = 1 + hashBytes
+
 /**
- * The tree with `leafHashes` (packed, 32 bytes each) appended. Pure: the given edge stays as it is. One inner hash per leaf on average;
- * 650,000 leaves/s measured on one core.
+ * The tree with `leafHashes` (packed, 32 bytes each) appended. Pure: the given edge stays as it is. One inner hash per leaf on average,
+ * which is all that takes time: each is written to where it is hashed from next.
  */
 export function appendLeaves(edge: Edge, leafHashes: Uint8Array): Appended {
   if (leafHashes.length % hashBytes !== 0)
     throw new Error(`leaf hashes are ${leafHashes.length} bytes, not a multiple of 32`)
-  const stack = [...edge.hashes]
+  // By height: the perfect subtree that waits there for its right sibling, or what is left of one that has found it.
+  const pairs: Uint8Array[] = [createPair()]
+  for (const [i, { height }] of perfectSubtrees(0, edge.size).entries()) {
+    const hash = edge.hashes[i]
+    if (hash === undefined) throw new Error('the edge does not fit its size')
+    while (pairs.length <= height) pairs.push(createPair())
+    pairs[height]?.set(hash, leftAt)
+  }
   const completed: CompletedNode[] = []
   let size = edge.size
   for (let at = 0; at < leafHashes.length; at += hashBytes) {
-    let hash = leafHashes.subarray(at, at + hashBytes)
-    // Each trailing 1 bit of the index is a perfect subtree that this leaf completes together with its left sibling.
     let index = size
+    let pair = pairs[0] ?? createPair()
+    const to = index % 2 === 0 ? leftAt : rightAt
+    for (let i = 0; i < hashBytes; i++) pair[to + i] = leafHashes[at + i] ?? 0
+    // Each trailing 1 bit of the index is a perfect subtree that this leaf completes together with its left sibling.
     for (let height = 1; index % 2 === 1; height++) {
-      const left = stack.pop()
-      if (left === undefined) throw new Error('the edge does not fit its size')
-      hash = hashNode(left, hash)
       index = (index - 1) / 2
-      if (height % 8 === 0) completed.push({ height, index, hash })
+      const above = (pairs[height] ??= createPair())
+      const place = index % 2 === 0 ? leftAt : rightAt
+      sha256Into(pair, above, place)
+      if (height % 8 === 0) completed.push({ height, index, hash: above.slice(place, place + hashBytes) })
+      pair = above
     }
-    stack.push(hash)
     size++
   }
   if (!Number.isSafeInteger(size)) throw new Error('the tree is too large')
-  // Leaves at the edge are views of the caller's bytes until here; copied, so that a reused buffer cannot change the result.
-  const hashes = stack.map((hash) => Uint8Array.from(hash))
+  const hashes = perfectSubtrees(0, size).map(({ height }) =>
+    (pairs[height] ?? createPair()).slice(leftAt, leftAt + hashBytes),
+  )
   return { size, hashes, root: foldHashes(hashes), completed }
 }
 

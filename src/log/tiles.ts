@@ -1,4 +1,4 @@
-import { foldHashes, hashBytes, hashNode } from './merkle.ts'
+import { hashBytes, rootOfLeaves } from './merkle.ts'
 import type { Node } from './merkle.ts'
 import type { NodeSource } from './merkle-proof.ts'
 
@@ -93,19 +93,7 @@ export function tileOfNode(node: Node): TileSpan {
 export function nodeFromTile(tile: Uint8Array, { offset, count }: TileSpan): Uint8Array {
   if (tile.length < (offset + count) * hashBytes)
     throw new Error(`a tile of ${tile.length} bytes does not reach hash ${offset + count}`)
-  let hashes: Uint8Array[] = Array.from({ length: count }, (_, i) =>
-    tile.slice((offset + i) * hashBytes, (offset + i + 1) * hashBytes),
-  )
-  while (hashes.length > 1) {
-    const half: Uint8Array[] = []
-    for (let i = 0; i < hashes.length; i += 2) half.push(hashNode(hashes[i] ?? pastEnd(), hashes[i + 1] ?? pastEnd()))
-    hashes = half
-  }
-  return foldHashes(hashes)
-}
-
-function pastEnd(): never {
-  throw new Error('a power of two of hashes came out odd')
+  return rootOfLeaves(tile.subarray(offset * hashBytes, (offset + count) * hashBytes))
 }
 
 /**

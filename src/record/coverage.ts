@@ -211,16 +211,16 @@ function print(
   }
   const to = block
   let at = putNumber(to, putBytes(to, used, fixed.head), ordinal)
-  at = putPath(to, putBytes(to, at, fixed.middle), file.path)
-  if (file.blob !== undefined) at = putText(to, at, `,"blob":${printString('blob', file.blob, maxStringBytes)}`)
+  at = putString(to, putBytes(to, at, fixed.middle), 'path', file.path, maxPathBytes)
+  if (file.blob !== undefined) at = putString(to, putText(to, at, ',"blob":'), 'blob', file.blob, maxStringBytes)
   at = putBytes(to, at, fixed.what)
   if (file.metric === 'line') {
     at = putCounts(to, at, sets)
-    if (isFirst && file.branches !== undefined) at = putPair(to, at, 'branches', file.branches)
-    if (isFirst && file.functions !== undefined) at = putPair(to, at, 'functions', file.functions)
+    if (isFirst && file.branches !== undefined) at = putPair(to, at, ',"branches":{"found":', file.branches)
+    if (isFirst && file.functions !== undefined) at = putPair(to, at, ',"functions":{"found":', file.functions)
     for (const kind of isFirst ? unitKinds : []) {
       const units = file[kind]
-      if (units !== undefined) at = putPair(to, at, kind, units)
+      if (units !== undefined) at = putPair(to, at, `,"${kind}":{"found":`, units)
     }
   } else {
     at = putText(to, at, `,"mutated_lines":${JSON.stringify(mutatedLines(sets))}`)
@@ -233,9 +233,9 @@ function print(
   return putText(to, at, '"}}') - used
 }
 
-function putPath(to: Uint8Array, at: number, path: string): number {
-  const isShort = path.length <= maxPathBytes
-  return (isShort && putPlainString(to, at, path)) || putText(to, at, printString('path', path, maxPathBytes))
+function putString(to: Uint8Array, at: number, name: string, value: string, maxBytes: number): number {
+  const isShort = value.length <= maxBytes
+  return (isShort && putPlainString(to, at, value)) || putText(to, at, printString(name, value, maxBytes))
 }
 
 function putCounts(to: Uint8Array, at: number, sets: LineSets): number {
@@ -247,7 +247,7 @@ function putCounts(to: Uint8Array, at: number, sets: LineSets): number {
   return putText(to, end, '}')
 }
 
-function putPair(to: Uint8Array, at: number, name: string, { found, covered }: Pair): number {
-  const end = putNumber(to, putText(to, at, `,"${name}":{"found":`), found)
+function putPair(to: Uint8Array, at: number, head: string, { found, covered }: Pair): number {
+  const end = putNumber(to, putText(to, at, head), found)
   return putText(to, putNumber(to, putText(to, end, ',"covered":'), covered), '}')
 }

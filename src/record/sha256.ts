@@ -7,6 +7,12 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return Buffer.from(hash('sha256', bytes, 'latin1'), 'latin1')
 }
 
+/** The same, written to `to` from `at` on: half the time of a small hash is the array that it comes in. */
+export function sha256Into(bytes: Uint8Array, to: Uint8Array, at: number): void {
+  const digest = hash('sha256', bytes, 'latin1')
+  for (let i = 0; i < 32; i++) to[at + i] = digest.charCodeAt(i)
+}
+
 /** The same as 64 lower-case hex digits. */
 export function sha256Hex(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'hex')

@@ -1,6 +1,6 @@
 import { maxRecordBytes, openRecord } from '../record/record.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
-import { sha256, sha256Hex } from '../record/sha256.ts'
+import { sha256Hex, sha256Into } from '../record/sha256.ts'
 import { createHeaderReader, hasAt } from './header.ts'
 
 /**
@@ -44,7 +44,7 @@ export function createRecordChecker(ledger: LedgerName, parseEvery: number, seed
   // One buffer for both hashes: 0x00 || record for the leaf; then the payload's brace is put over the header's last comma.
   let scratch = new Uint8Array(8_192)
   const result: CheckedRecord = {
-    leafHash: scratch,
+    leafHash: new Uint8Array(32),
     seq: undefined,
     recordedAt: 0,
     payloadHigh: 0,
@@ -97,7 +97,7 @@ export function createRecordChecker(ledger: LedgerName, parseEvery: number, seed
       if (scratch.length < bytes.length + 1) scratch = new Uint8Array(2 * bytes.length)
       scratch[0] = 0
       scratch.set(bytes, 1)
-      result.leafHash = sha256(scratch.subarray(0, bytes.length + 1))
+      sha256Into(scratch.subarray(0, bytes.length + 1), result.leafHash, 0)
       result.fault = findFault(bytes, result.leafHash)
       return result
     },

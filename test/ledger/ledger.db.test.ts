@@ -91,7 +91,7 @@ describe('an appender', () => {
     ])
     const again = await book.appender.submit([aSubmission('run:a', 'x')])
     expect([first[0]?.repeated, twin[0]?.repeated, again[0]?.repeated]).toEqual([false, true, true])
-    expect(again).toEqual([{ ...first[0], repeated: true }])
+    expect(again).toEqual([{ ...first[0], repeated: true, payload: undefined }])
     await expect(book.appender.submit([aSubmission('run:a', 'y')])).rejects.toMatchObject({ code: 'run_conflict' })
     expect(await submissionsStored()).toBe(1)
   })
@@ -230,8 +230,13 @@ describe('an appender', () => {
   it('refuses to record when the clocks disagree', async () => {
     const { book } = await open()
     const future = Date.now() * 1000 + 60_000_000
+    // A tree of one leaf has that leaf as its root: the head fits what is stored, only its time does not.
     await test.owner.query({
-      text: `insert into proofline.heads select ledger, 0, 1, root, decode(repeat('00', 32), 'hex'), ${future}, ${future}, month from proofline.heads`,
+      text: `insert into proofline.segments (ledger, test_type, month, first_seq, count, first_time, kind, raw_bytes, payloads, leaf_hashes, id_hashes)
+             select ledger, 'unit', date_trunc('month', now())::date, 0, 1, ${future}, 'run', 0, '', root, substring(root for 8) from proofline.heads`,
+    })
+    await test.owner.query({
+      text: `insert into proofline.heads select ledger, 0, 1, root, ${future}, ${future}, month from proofline.heads`,
     })
     await expect(book.appender.submit([aSubmission('run:a')])).rejects.toMatchObject({ code: 'clock_step' })
   })

@@ -1,0 +1,86 @@
+-- Heads without what follows from the rest. `edge` (hashes of the perfect subtrees) is half of a head's row and follows from tile roots and
+-- leaf hashes; whoever reads a head makes it from those and demands that it folds into `root`. `heads_time` answered one question a feed
+-- asks at its start, which a search along the primary key answers too: times only grow.
+-- Runs as proofline_owner with search_path = proofline. Locks heads for a moment and rewrites nothing: rows that are there keep their bytes
+-- on disk. Breaking: nodes of an older version can no longer append; they answer 503 until they are replaced.
+
+drop function append(text, bigint, bigint, bytea, bytea, bigint, bigint, date, text, text[], bytea, bigint[], bigint[], bigint[], bigint[],
+  integer[], bigint[], text[], bigint[], integer[], bigint[], smallint[], integer[], integer[], bytea, bytea, bytea, smallint[], bigint[],
+  bytea, jsonb);
+drop index heads_time;
+alter table heads drop column edge;
+
+-- Keys only grow in these, so no page of their indexes is ever split in its middle: a free tenth of each would stay free.
+alter index heads_pkey set (fillfactor = 100);
+alter index heads_ledger_size_key set (fillfactor = 100);
+alter index checkpoints_pkey set (fillfactor = 100);
+alter index tile_roots_pkey set (fillfactor = 100);
+
+-- The append, one autocommit statement: head, submissions, segments, tile roots, seals. Byte strings of all segments arrive joined, since
+-- one binary parameter is cheaper than an array of them. Returns the database clock, or null when `base` has a successor already (the
+-- fence is lost; nothing is written). Raises PL002 when the clocks disagree, PL003 when a broken rule or a swallowed insert shows.
+create function append(
+  p_ledger text, p_base bigint, p_size bigint, p_root bytea, p_first bigint, p_last bigint, p_month date, p_test_type text,
+  p_keys text[], p_digests bytea, p_key_firsts bigint[], p_key_lasts bigint[], p_key_times bigint[],
+  p_firsts bigint[], p_counts integer[], p_times bigint[], p_kinds text[], p_chains bigint[], p_chain_indexes integer[],
+  p_dictionaries bigint[], p_depths smallint[], p_raw integer[], p_lengths integer[], p_payloads bytea, p_leaves bytea, p_ids bytea,
+  p_tile_levels smallint[], p_tile_indexes bigint[], p_tile_roots bytea,
+  p_seals jsonb
+) returns bigint language plpgsql set search_path = proofline, pg_temp as $$
+declare
+  clock bigint := clock_micros();
+  previous record;
+  written integer;
+begin
+  if p_base >= 0 then
+    select last_time into previous from heads where ledger = p_ledger and size = p_base;
+    if not found then raise exception 'no head of size %', p_base using errcode = 'PL003'; end if;
+    if p_first <= previous.last_time then raise exception 'time does not increase' using errcode = 'PL003'; end if;
+    if p_last > clock + 2000000 or p_first < clock - 30000000 then
+      raise exception 'times % to % do not agree with the database clock %', p_first, p_last, clock using errcode = 'PL002';
+    end if;
+  end if;
+  insert into heads (ledger, base, size, root, first_time, last_time, month)
+    values (p_ledger, p_base, p_size, p_root, p_first, p_last, p_month) on conflict do nothing;
+  get diagnostics written = row_count;
+  if written <> 1 then return null; end if;
+  if p_base < 0 then return clock; end if;
+
+  with rows as (
+    insert into submissions (ledger, key, digest, first_seq, last_seq, first_time)
+    select p_ledger, k, substring(p_digests from 32 * (i::integer - 1) + 1 for 32), f, l, t
+    from unnest(p_keys, p_key_firsts, p_key_lasts, p_key_times) with ordinality as u(k, f, l, t, i) returning 1)
+  select count(*) into written from rows;
+  if written <> cardinality(p_keys) then raise exception 'submissions were swallowed' using errcode = 'PL003'; end if;
+
+  with parts as (
+    select *, coalesce(sum(len) over w - len, 0) as at, coalesce(sum(n) over w - n, 0) as before
+    from unnest(p_firsts, p_counts, p_times, p_kinds, p_chains, p_chain_indexes, p_dictionaries, p_depths, p_raw, p_lengths)
+      with ordinality as u(f, n, t, kind, chain, chain_index, dictionary, depth, raw, len, i)
+    window w as (order by i)
+  ), rows as (
+    insert into segments (ledger, test_type, month, first_seq, count, first_time, kind, chain, chain_index, dictionary_seq, depth, raw_bytes,
+                          payloads, leaf_hashes, id_hashes)
+    select p_ledger, p_test_type, p_month, f, n, t, kind, chain, chain_index, dictionary, depth, raw,
+           substring(p_payloads from at::integer + 1 for len), substring(p_leaves from 32 * before::integer + 1 for 32 * n),
+           substring(p_ids from 8 * before::integer + 1 for 8 * n)
+    from parts returning 1)
+  select count(*) into written from rows;
+  if written <> cardinality(p_firsts) then raise exception 'segments were swallowed' using errcode = 'PL003'; end if;
+
+  with rows as (
+    insert into tile_roots (ledger, level, index, root)
+    select p_ledger, l, n, substring(p_tile_roots from 32 * (i::integer - 1) + 1 for 32)
+    from unnest(p_tile_levels, p_tile_indexes) with ordinality as u(l, n, i) returning 1)
+  select count(*) into written from rows;
+  if written <> cardinality(p_tile_levels) then raise exception 'tile roots were swallowed' using errcode = 'PL003'; end if;
+
+  if p_seals is not null then
+    insert into seals (ledger, repository, suite, ref, seq, admitted, measure_digest)
+    select p_ledger, s->>'repository', s->>'suite', s->>'ref', (s->>'seq')::bigint, (s->>'admitted')::boolean, decode(s->>'measure_digest', 'hex')
+    from jsonb_array_elements(p_seals) as s;
+    get diagnostics written = row_count;
+    if written <> jsonb_array_length(p_seals) then raise exception 'seals were swallowed' using errcode = 'PL003'; end if;
+  end if;
+  return clock;
+end $$;
