@@ -34,7 +34,7 @@ describe('Go cover profile', () => {
           read(profile(...some.toReversed().map(lineOf), ...again.map(lineOf)), {}, 7),
         ])
         expect(flatten(mixed)).toEqual(flatten(plain))
-        const all = some.reduce((sum, [line = 0]) => sum + line, 0)
+        const all = some.reduce((sum, [line]) => sum + line, 0)
         expect(sumLines(mixed.files).statements?.found).toBe(all)
       }),
     )
