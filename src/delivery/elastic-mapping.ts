@@ -22,9 +22,18 @@ const proofline: Mapping = {
     lines: counts('found', 'covered', 'partial', 'missed', 'executed'),
     branches: counts('found', 'covered'),
     functions: counts('found', 'covered'),
+    statements: counts('found', 'covered'),
+    regions: counts('found', 'covered'),
+    mcdc: counts('found', 'covered'),
+    calls: counts('found', 'covered'),
+    mutated_lines: counts('found', 'detected', 'survived', 'uncovered', 'undecided'),
+    // Other words of other tools are kept and not indexed.
+    mutants: counts('found', 'detected', 'undetected', 'killed', 'timed_out', 'survived', 'no_coverage'),
     tests: counts('total', 'passed', 'failed', 'skipped'),
     missed_lines: { type: 'integer_range' },
     partial_lines: { type: 'integer_range' },
+    survived_lines: { type: 'integer_range' },
+    uncovered_lines: { type: 'integer_range' },
   },
 }
 
