@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { shard } from '../api/runs.ts'
 import { type LedgerName, isLedgerName } from '../record/record.ts'
 
 /**
@@ -13,7 +14,12 @@ const openPart = z.object({
   run: z.string(),
   part: z.string(),
   sha256: z.string(),
-  parameters: z.object({ format: z.string().optional(), strip: z.string().optional(), root: z.string().optional() }),
+  parameters: z.object({
+    format: z.string().optional(),
+    strip: z.string().optional(),
+    root: z.string().optional(),
+    shard: shard.optional(),
+  }),
 })
 export type OpenPart = z.infer<typeof openPart>
 

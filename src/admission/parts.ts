@@ -121,7 +121,7 @@ export function createParts(deps: PartsDeps): Parts {
     let note: OpenNote | undefined
     try {
       const { summary } = taken
-      const parameters = { format: request.format, strip: request.strip, root: request.root }
+      const parameters = { format: request.format, strip: request.strip, root: request.root, shard: request.shard }
       const digest = partDigest(summary.sha256, parameters)
       const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
       const part = partSubmission(
@@ -174,7 +174,7 @@ export function createParts(deps: PartsDeps): Parts {
       const book = bookOf(run.ledger)
       const taken = await take(run, request, offered)
       try {
-        const parameters = { format: request.format, strip: request.strip, root: request.root }
+        const parameters = { format: request.format, strip: request.strip, root: request.root, shard: request.shard }
         const digest = partDigest(taken.summary.sha256, parameters)
         const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
         const part = partSubmission(

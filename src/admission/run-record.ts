@@ -48,12 +48,14 @@ export function runPayload(
         client: body.client,
         traceparent: body.traceparent,
         occurred_at: body.occurred_at,
+        backfilled: body.backfilled,
+        late: body.late,
       })
     } catch {
       return undefined
     }
   }
-  const { repository, repository_id, commit, ref, build, suite, test_type, url, contract } = body
+  const { repository, repository_id, commit, ref, build, suite, test_type, url, contract, backfilled, late } = body
   const fields: RunFields = {
     ledger,
     run,
@@ -68,6 +70,8 @@ export function runPayload(
     url,
     contract,
     configuration_digest,
+    backfilled,
+    late,
     by,
   }
   const configuration =

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Declaration, SealRequest } from '../api/runs.ts'
+import type { Declaration, SealRequest, Shard, TestTotals } from '../api/runs.ts'
 import type { RunView } from '../ledger/decide.ts'
 import { Problem } from '../record/problem.ts'
 import type { Totals } from '../record/run.ts'
@@ -22,7 +22,14 @@ export function digestOf(asserted: unknown): Buffer {
 
 /** What a declaration asserts: without what differs between two tries of one job (DESIGN.md section 4). */
 export function declarationDigest(body: Declaration): Buffer {
-  const { occurred_at: _at, traceparent: _trace, first_parents: _parents, client: _client, ...asserted } = body
+  const {
+    occurred_at: _at,
+    traceparent: _trace,
+    first_parents: _parents,
+    client: _client,
+    late: _late,
+    ...asserted
+  } = body
   return digestOf(Object.fromEntries(Object.entries(asserted).toSorted(([a], [b]) => (a < b ? -1 : 1))))
 }
 
@@ -30,15 +37,22 @@ export interface PartParameters {
   format?: string | undefined
   strip?: string | undefined
   root?: string | undefined
+  shard?: Shard | undefined
 }
 
-/** What a part asserts: the decoded body and the parameters that change its meaning. */
-export function partDigest(artifactSha256: string, { format, strip, root }: PartParameters): Buffer {
-  return digestOf({ artifactSha256, format, strip, root })
+/** What a part asserts: the decoded body and the parameters that change its meaning. Which job brought it is told, not asserted. */
+export function partDigest(artifactSha256: string, { format, strip, root, shard }: PartParameters): Buffer {
+  const ofShard = shard && [shard.name, shard.attempt ?? 1, shard.parts, shard.outcome, toNumbers(shard.tests)]
+  return digestOf({ artifactSha256, format, strip, root, shard: ofShard })
 }
 
-export function sealDigest({ outcome, tests }: SealRequest): Buffer {
-  return digestOf({ outcome, tests: tests === null ? null : [tests.total, tests.passed, tests.failed, tests.skipped] })
+/** What is absent from the request is no part of the digest: several pushes of one run then ask for the same seal. */
+export function sealDigest({ outcome, tests, parts, earlier }: SealRequest): Buffer {
+  return digestOf({ outcome, tests: tests === undefined ? undefined : toNumbers(tests), parts, earlier })
+}
+
+function toNumbers(tests: TestTotals | null): number[] | null {
+  return tests === null ? null : [tests.total, tests.passed, tests.failed, tests.skipped]
 }
 
 /** Parts and slices need a declared run that has not ended; a slice or part under a name that holds other content is a conflict. */
@@ -129,11 +143,16 @@ export interface PartSummary {
   definition: string
   tool: { name: string; version?: string | undefined } | null
   incomplete: string | null
+  artifact_sha256?: string
+  shard?: Shard | undefined
   totals: { recomputed: Totals; declared: unknown }
 }
 
 /** Why a run does not count; empty when it does. */
-export function reasonsAgainst({ outcome, tests }: SealRequest, parts: readonly PartSummary[]): string[] {
+export function reasonsAgainst(
+  { outcome, tests }: { outcome: Shard['outcome']; tests: TestTotals | null },
+  parts: readonly PartSummary[],
+): string[] {
   const reasons: string[] = []
   if (outcome !== 'completed') reasons.push(`outcome_${outcome}`)
   if (tests === null) reasons.push('tests_unknown')

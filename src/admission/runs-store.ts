@@ -2,9 +2,10 @@ import type { Queryable } from '../database/database.ts'
 import type { LedgerReader } from '../ledger/read.ts'
 import { findSubmissions } from '../ledger/store.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, type TestType, toLedgerName } from '../record/record.ts'
+import { type LedgerName, type TestType, printTime, toLedgerName } from '../record/record.ts'
 import type { RunFields } from './submissions.ts'
-import { keys } from './run.ts'
+import { type PartSummary, keys } from './run.ts'
+import type { RecordedPart } from './shards.ts'
 
 /** What admission reads back: declared runs and inventories. Both are immutable, so what was read once is kept. */
 export interface RunsStore {
@@ -16,6 +17,10 @@ export interface RunsStore {
    */
   findInventory(run: RunFields, part: string): Promise<Uint8Array[] | undefined>
   hasInventory(ledger: LedgerName, repository: string, commit: string): Promise<boolean>
+  /** Whether the run has ended, and its parts, in order of their names. */
+  stateOf(ledger: LedgerName, run: string): Promise<{ ended: boolean; parts: RecordedPart[] }>
+  /** Members of the first record under a key, with its time; undefined when there is none. */
+  recordOf(ledger: LedgerName, key: string): Promise<Record<string, unknown> | undefined>
   /** Whether this part was recorded with exactly this digest. */
   isRecorded(ledger: LedgerName, run: string, part: string, digest: Buffer): Promise<boolean>
 }
@@ -55,6 +60,24 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
     },
     hasInventory: async (ledger, repository, commit) =>
       (await findOne(ledger, keys.inventory(repository, commit))) !== undefined,
+    async stateOf(ledger, run) {
+      const end = keys.end(run)
+      const rows = await findSubmissions(db, ledger, [end], [run])
+      const parts: RecordedPart[] = []
+      const prefix = keys.part(run, '')
+      for (const { key, firstSeq: seq } of rows.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
+        if (!key.startsWith(prefix)) continue
+        const summary = JSON.parse((await reader.payload(ledger, seq)).toString()) as PartSummary // written by partSubmission
+        parts.push({ run, part: key.slice(prefix.length), seq, summary })
+      }
+      return { ended: rows.some(({ key }) => key === end), parts }
+    },
+    async recordOf(ledger, key) {
+      const found = await findOne(ledger, key)
+      if (found === undefined) return undefined
+      const fields = JSON.parse((await reader.payload(ledger, found.firstSeq)).toString()) as Record<string, unknown> // our own record
+      return { ...fields, recorded_at: printTime(found.firstTime) }
+    },
     isRecorded: async (ledger, run, part, digest) =>
       (await findOne(ledger, keys.part(run, part)))?.digest.equals(digest) === true,
   }
@@ -73,6 +96,7 @@ function toRunFields(ledger: LedgerName, run: string, fields: Record<string, unk
     if (value === undefined) throw new Problem('integrity', `the record of ${run} has no ${name}`)
     return value
   }
+  const flag = (name: string): true | undefined => (fields[name] === true ? true : undefined)
   const buildSeq = fields['build_seq']
   return {
     ledger: toLedgerName(ledger),
@@ -88,6 +112,8 @@ function toRunFields(ledger: LedgerName, run: string, fields: Record<string, unk
     url: text('url'),
     contract: text('contract'),
     configuration_digest: text('configuration_digest'),
+    backfilled: flag('backfilled'),
+    late: flag('late'),
     by: fields['by'] as RunFields['by'], // written by declare in this form
   }
 }

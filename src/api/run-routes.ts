@@ -10,6 +10,7 @@ import {
   pushQuery,
   sealReceipt,
   sealRequest,
+  sealWaiting,
 } from './runs.ts'
 import { runId } from './shapes.ts'
 
@@ -123,8 +124,19 @@ export const sealRun = route({
   params: z.strictObject({ run: runId }),
   query: nothing,
   body: { kind: 'json', schema: sealRequest },
-  answers: twice(sealReceipt),
-  problems: ['run_unknown', 'seal_conflict', 'part_open', 'media_type_unsupported', 'body_too_large', ...stopped],
+  answers: [
+    ...twice(sealReceipt),
+    { status: 202, what: 'Not ended: shards that `parts` asks for are missing', content: json(sealWaiting) },
+  ],
+  problems: [
+    'run_unknown',
+    'seal_conflict',
+    'part_open',
+    'attempt_mismatch',
+    'media_type_unsupported',
+    'body_too_large',
+    ...stopped,
+  ],
 })
 
 export const pushRun = route({

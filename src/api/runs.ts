@@ -15,6 +15,7 @@ import {
   testType,
   text,
   time,
+  whole,
 } from './shapes.ts'
 
 /** What CI sends and what it gets back: the shapes and types of the routes in run-routes.ts. */
@@ -42,9 +43,17 @@ export const declaration = z
     stage: text.optional(),
     ci: ci.refine((value) => Object.keys(value).length <= 24, 'at most 24 members').optional(),
     client: z.strictObject({ name: text, version: text }).optional(),
-    configuration: z.array(z.strictObject({ path, sha256 })).max(32).optional(),
+    configuration: z.array(z.strictObject({ path, sha256 })).max(1_024).optional(),
     flags: z.array(text).max(32).optional(),
     contract: text.optional(),
+    backfilled: z
+      .literal(true)
+      .optional()
+      .describe('pushed from an old artifact, long after its tests ran: never on time'),
+    late: z
+      .literal(true)
+      .optional()
+      .describe('kept by the client while the service could not be reached, and sent later'),
     traceparent: text.optional(),
     occurred_at: instant.optional().describe('what the client claims; never used for order'),
   })
@@ -98,6 +107,28 @@ export type DeclaredTotals = z.infer<typeof declaredTotals>
 /** Stands beside a list that its record had no room for: the list is then the first entries, the whole an artifact (JSON lines). */
 const digested = z.object({ count, sha256 })
 
+export const outcome = z.enum(['completed', 'failed', 'aborted'])
+export const testTotals = z
+  .strictObject({ total: count, passed: count, failed: count, skipped: count })
+  .meta({ id: 'TestTotals' })
+export type TestTotals = z.infer<typeof testTotals>
+
+/** What one of several pushes brings to a run; the same in each of its parts, so that the seal can sum up what no client knows alone. */
+export const shard = z
+  .object({
+    name: text,
+    attempt: count
+      .min(1)
+      .optional()
+      .describe('of the job, where the run has no attempts; the highest complete one counts'),
+    parts: count.min(1).describe('how many parts this push has: with fewer of them it is not complete'),
+    job: text.optional(),
+    outcome,
+    tests: testTotals.nullable().describe('null: unknown'),
+  })
+  .meta({ id: 'Shard' })
+export type Shard = z.infer<typeof shard>
+
 const tool = z.object({ name: text, version: text.optional() }).nullable()
 
 export const partReceipt = z
@@ -111,6 +142,7 @@ export const partReceipt = z
     format: z.string(),
     definition: z.string(),
     tool,
+    shard: shard.optional(),
     incomplete: z.string().nullable().describe('why the report cannot count, for example lines-only data of a format'),
     files: count,
     records: span.nullable(),
@@ -126,13 +158,20 @@ export const partReceipt = z
   .meta({ id: 'PartReceipt' })
 export type PartReceipt = z.infer<typeof partReceipt>
 
-export const outcome = z.enum(['completed', 'failed', 'aborted'])
-export const testTotals = z
-  .strictObject({ total: count, passed: count, failed: count, skipped: count })
-  .meta({ id: 'TestTotals' })
-export type TestTotals = z.infer<typeof testTotals>
-
-export const sealRequest = z.strictObject({ outcome, tests: testTotals.nullable() })
+export const sealRequest = z.strictObject({
+  outcome: outcome.optional().describe('absent: the worst of what the shards brought'),
+  tests: testTotals.nullable().optional().describe('null: unknown; absent: the sum of what the shards brought'),
+  parts: count
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe('how many shards the run must have; while there are fewer it stays open, and the answer is 202'),
+  earlier: z
+    .array(runId)
+    .max(64)
+    .optional()
+    .describe('earlier attempts, newest first: their parts count for the shards that this one did not run again'),
+})
 export type SealRequest = z.infer<typeof sealRequest>
 
 export const sealReceipt = z
@@ -147,7 +186,18 @@ export const sealReceipt = z
     reasons: z.array(z.string()),
     outcome,
     tests: testTotals.nullable(),
-    parts: count,
+    parts: count.describe('that count, those of earlier attempts among them'),
+    shards: count.optional(),
+    earlier: z
+      .array(z.object({ run: runId, part: path, seq, artifact_sha256: sha256 }))
+      .optional()
+      .describe('parts of earlier attempts that count'),
+    earlier_digest: digested.optional(),
+    left_out: z
+      .array(path)
+      .optional()
+      .describe('own parts that do not count: of an older attempt of a shard, or of one that is not complete'),
+    left_out_digest: digested.optional(),
     records: span.nullable(),
     root: z.string().describe("Merkle root over the run's leaf hashes, hex"),
     totals: z.array(counts.extend({ metric: z.string(), definition: z.string(), tool: tool.optional() })),
@@ -157,7 +207,25 @@ export const sealReceipt = z
   .meta({ id: 'SealReceipt' })
 export type SealReceipt = z.infer<typeof sealReceipt>
 
-export const pushAnswer = z.object({ run: declarationAnswer, part: partReceipt, seal: sealReceipt })
+/** The run has not ended: shards are missing that the seal asked for. Nothing was recorded; the same seal again later is safe. */
+export const sealWaiting = z
+  .object({
+    run: runId,
+    ledger: ledgerName,
+    expected: count,
+    arrived: count,
+    shards: z.array(text).describe('names of those that are complete; at most 1,000'),
+    incomplete: z.array(text).describe('names of those of which parts are missing; at most 1,000'),
+    unknown: z.array(runId).describe('earlier attempts that were never declared'),
+  })
+  .meta({ id: 'SealWaiting' })
+export type SealWaiting = z.infer<typeof sealWaiting>
+
+export const pushAnswer = z.object({
+  run: declarationAnswer,
+  part: partReceipt,
+  seal: z.union([sealReceipt, sealWaiting]).describe('waiting while `parts` was given and shards are missing'),
+})
 export type PushAnswer = z.infer<typeof pushAnswer>
 
 const partFields = {
@@ -174,12 +242,27 @@ const testsText = z
   .regex(/^\d{1,9},\d{1,9},\d{1,9},\d{1,9}$/, 'total,passed,failed,skipped')
   .optional()
 
-export const partQuery = z.strictObject(partFields)
+/** Where several pushes make up one run: what this one brings beside its report. */
+const shardFields = {
+  shard: text.optional().describe('name of the shard, the same in each of its parts; default the name of the part'),
+  shard_attempt: whole(1, 1_000_000).optional(),
+  shard_parts: whole(1, 10_000).optional().describe('how many parts the shard has; default 1'),
+  job: text.optional(),
+}
+
+export const partQuery = z.strictObject({
+  ...partFields,
+  ...shardFields,
+  outcome: outcome.optional(),
+  tests: testsText.describe('total,passed,failed,skipped of this shard'),
+})
 export type PartQuery = z.infer<typeof partQuery>
 
 export const pushQuery = z.strictObject({
   run: runId,
   ...partFields,
+  ...shardFields,
+  parts: whole(1, 10_000).optional().describe('how many shards the run has: it is sealed when the last has arrived'),
   ...declaration.omit({
     parents: true,
     first_parents: true,
@@ -188,6 +271,8 @@ export const pushQuery = z.strictObject({
     configuration: true,
     flags: true,
     traceparent: true,
+    backfilled: true,
+    late: true,
   }).shape,
   outcome: outcome.default('completed'),
   tests: testsText.describe('total,passed,failed,skipped; without it the run is recorded but not admitted'),
