@@ -221,10 +221,12 @@ export const sealWaiting = z
   .meta({ id: 'SealWaiting' })
 export type SealWaiting = z.infer<typeof sealWaiting>
 
+export const sealAnswer = z.union([sealReceipt, sealWaiting])
+
 export const pushAnswer = z.object({
   run: declarationAnswer,
   part: partReceipt,
-  seal: z.union([sealReceipt, sealWaiting]).describe('waiting while `parts` was given and shards are missing'),
+  seal: sealAnswer.describe('waiting while `parts` was given and shards are missing'),
 })
 export type PushAnswer = z.infer<typeof pushAnswer>
 

@@ -15,6 +15,8 @@ export interface ReceiptDocument {
   inventory: Uploaded['inventory'] | null
   parts: PartReceipt[]
   seal: SealReceipt | null
+  /** The run has not ended: it waits for other pushes. */
+  waiting: Uploaded['waiting'] | null
   /** The `part` and `seal` records with their tlog-proofs; empty when this token may not read them. */
   evidence: Evidence[]
 }
@@ -42,7 +44,7 @@ export async function collectEvidence(
     missing = error.message
     return []
   })
-  const { run, declaration, inventory, parts, seal, repeated } = uploaded
+  const { run, declaration, inventory, parts, seal, waiting, repeated } = uploaded
   const document: ReceiptDocument = {
     schema: 'proofline.receipts.v1',
     run,
@@ -52,6 +54,7 @@ export async function collectEvidence(
     inventory: inventory ?? null,
     parts,
     seal: seal ?? null,
+    waiting: waiting ?? null,
     evidence,
   }
   return { document, missing }
@@ -67,13 +70,14 @@ async function fetchEvidence(id: string, client: Client, signal: AbortSignal): P
 }
 
 /** The receipt for people. The same run and bytes give the same text, but for its first line. */
-export function printReceipt({ run, repeated, declaration, inventory, parts, seal }: Uploaded): string {
+export function printReceipt({ run, repeated, declaration, inventory, parts, seal, waiting }: Uploaded): string {
   const sent =
     inventory === undefined ? '' : `, with the ${inventory.files} files of commit ${inventory.commit.slice(0, 12)}`
   const heading = `${repeated ? 'already recorded' : 'recorded'}: ${run} in ${declaration.ledger}${sent}`
   const rows: string[][] = []
   for (const part of parts) rows.push(...partRows(part))
   if (seal !== undefined) rows.push(...sealRows(seal))
+  if (waiting !== undefined) rows.push(['waiting', printWaiting(waiting)])
   const checkpoint = seal?.checkpoint ?? parts.at(-1)?.checkpoint
   if (checkpoint !== undefined) rows.push(['checkpoint', checkpoint.split('\n').slice(0, 3).join(' ')])
   return `${oneLine(heading)}\n${printTable(rows.map((row) => row.map(printCell)))}`
@@ -116,9 +120,34 @@ function sealRows(seal: SealReceipt): string[][] {
   return [
     ['seal', `seq ${seal.seq}, ${seal.outcome}, ${counted}`],
     ['  recorded_at', seal.recorded_at],
+    ...chosenRows(seal),
     ['  admitted', seal.admitted ? 'yes' : `no: ${seal.reasons.join(', ')}`],
     ['  root', seal.root],
   ]
+}
+
+function printWaiting({ expected, arrived, shards }: NonNullable<Uploaded['waiting']>): string {
+  return `${arrived} of ${expected} shards are there${shards.length === 0 ? '' : `: ${printList(shards)}`}`
+}
+
+/** Which parts count, where that is not simply all of the run. */
+function chosenRows({ parts, shards, earlier = [], left_out = [] }: SealReceipt): string[][] {
+  const rows: string[][] = shards === undefined ? [] : [['  shards', `${shards}, of ${parts} parts`]]
+  if (earlier.length > 0) rows.push(['  earlier', printList(earlier.map(({ run, part }) => `${part} of ${run}`))])
+  if (left_out.length > 0) rows.push(['  left out', printList(left_out)])
+  return rows
+}
+
+/** The same as lines of text. */
+export function sealNotes(seal: SealReceipt): string {
+  return chosenRows(seal)
+    .filter(([name]) => name !== '  shards')
+    .map(([name = '', text = '']) => `${oneLine(name)}: ${oneLine(text)}\n`)
+    .join('')
+}
+
+export function printList(names: readonly string[]): string {
+  return names.length <= 12 ? names.join(', ') : `${names.slice(0, 12).join(', ')} and ${names.length - 12} more`
 }
 
 function printCounts({ lines, branches, functions }: Counts): string {

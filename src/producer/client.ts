@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { Readable } from 'node:stream'
 import { problems, Problem, type ProblemCode } from '../record/problem.ts'
 import type { runRoutes } from '../api/run-routes.ts'
-import type { Environment } from './ci.ts'
+import type { Environment } from './ci-facts.ts'
 
 /**
  * HTTP to the service: sends once, never repeats, never follows a redirect (it would carry the token elsewhere). node:http and not

@@ -5,7 +5,16 @@ import { toRepository } from './run-identity.ts'
 
 /** What the checkout says, asked of the `git` program: it alone reads every kind of repository. Nothing is written to it. */
 
-export interface Checkout {
+/** What a commit says of itself. */
+export interface CommitFacts {
+  parents: string[]
+  /** RFC 3339 UTC. */
+  committedAt: string
+  /** First-parent ancestors, newest first, without the commit itself; shorter in a shallow clone. */
+  firstParents: string[]
+}
+
+export interface Checkout extends CommitFacts {
   /** Absolute path of the work tree's top. */
   folder: string
   /** Where the asking folder lies in it, with `/` at the end; empty at the top. */
@@ -15,11 +24,6 @@ export interface Checkout {
   ref: string | undefined
   /** `github.com/acme/payments`, or `local/<folder>` without a remote. */
   repository: string
-  parents: string[]
-  /** RFC 3339 UTC. */
-  committedAt: string
-  /** First-parent ancestors, newest first, without the commit itself; shorter in a shallow clone. */
-  firstParents: string[]
   /** Whether tracked files differ from the commit: the lines measured then may not be the lines recorded. */
   modified: boolean
 }
@@ -60,6 +64,17 @@ export async function findCheckout(folder: string): Promise<Checkout | undefined
     firstParents: line.stdout.split('\n').filter((id) => id !== '' && id !== commit),
     modified: changed.code === 1,
   }
+}
+
+/** The same of a commit that is not checked out; undefined when the repository does not have it. */
+export async function findCommit(folder: string, commit: string): Promise<CommitFacts | undefined> {
+  const [raw, line] = await Promise.all([
+    git(folder, ['cat-file', 'commit', commit]),
+    git(folder, ['rev-list', '--first-parent', `--max-count=${maxFirstParents + 1}`, commit]),
+  ])
+  if (raw.code !== 0) return undefined
+  const firstParents = line.stdout.split('\n').filter((id) => id !== '' && id !== commit)
+  return { ...readCommit(raw.stdout), firstParents }
 }
 
 export interface TreeFile {

@@ -8,6 +8,7 @@ import type {
   PartReceipt,
   SealReceipt,
   SealRequest,
+  SealWaiting,
 } from '../api/runs.ts'
 import { problems, Problem } from '../record/problem.ts'
 import { compress, openArtifact, type Artifact } from './artifact.ts'
@@ -43,6 +44,8 @@ export interface Uploaded {
   inventory: InventoryAnswer | undefined
   parts: PartReceipt[]
   seal: SealReceipt | undefined
+  /** The run has not ended: it waits for other pushes. */
+  waiting: SealWaiting | undefined
 }
 
 export interface UploadOptions {
@@ -105,16 +108,25 @@ export async function upload(plan: Plan, client: Client, options: UploadOptions)
     parts.push(answer)
     statuses.push(status)
   }
-  const seal = plan.seal && (await put(shapes.sealReceipt, () => ({ ...callOf('sealRun', run), ...json(plan.seal) })))
-  if (seal !== undefined) statuses.push(seal.status)
+  const seal = plan.seal && (await put(shapes.sealAnswer, () => ({ ...callOf('sealRun', run), ...json(plan.seal) })))
+  const [ended, waiting] = splitSeal(seal?.answer)
+  if (seal !== undefined && waiting === undefined) statuses.push(seal.status)
   return {
     run,
     repeated: statuses.every((status) => status === 200),
     declaration: declared.answer,
     inventory,
     parts,
-    seal: seal?.answer,
+    seal: ended,
+    waiting,
   }
+}
+
+/** Sealed, or waiting for other pushes. */
+export function splitSeal(
+  answer: SealReceipt | SealWaiting | undefined,
+): [SealReceipt | undefined, SealWaiting | undefined] {
+  return answer !== undefined && 'expected' in answer ? [undefined, answer] : [answer, undefined]
 }
 
 /** Whether the same bytes may well be taken later: exit code 4 of the table of problems. */
@@ -150,7 +162,7 @@ interface Put<T> {
 
 /** Names of shapes in src/api/runs.ts with the type that each gives. */
 interface ShapeName<T> {
-  name: 'declarationAnswer' | 'inventoryAnswer' | 'partReceipt' | 'sealReceipt'
+  name: 'declarationAnswer' | 'inventoryAnswer' | 'partReceipt' | 'sealAnswer'
   /** Never there: it carries the type. */
   type?: T
 }
@@ -159,12 +171,12 @@ const shapes: {
   declarationAnswer: ShapeName<DeclarationAnswer>
   inventoryAnswer: ShapeName<InventoryAnswer>
   partReceipt: ShapeName<PartReceipt>
-  sealReceipt: ShapeName<SealReceipt>
+  sealAnswer: ShapeName<SealReceipt | SealWaiting>
 } = {
   declarationAnswer: { name: 'declarationAnswer' },
   inventoryAnswer: { name: 'inventoryAnswer' },
   partReceipt: { name: 'partReceipt' },
-  sealReceipt: { name: 'sealReceipt' },
+  sealAnswer: { name: 'sealAnswer' },
 }
 
 async function putOnce<T>(client: Client, shape: ShapeName<T>, request: Request): Promise<Put<T>> {
