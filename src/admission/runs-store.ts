@@ -17,8 +17,8 @@ export interface RunsStore {
    */
   findInventory(run: RunFields, part: string): Promise<Uint8Array[] | undefined>
   hasInventory(ledger: LedgerName, repository: string, commit: string): Promise<boolean>
-  /** Whether the run has ended, and its parts, in order of their names. */
-  stateOf(ledger: LedgerName, run: string): Promise<{ ended: boolean; parts: RecordedPart[] }>
+  /** The record that ended the run, where one did, and its parts, in order of their names. */
+  stateOf(ledger: LedgerName, run: string): Promise<{ end: Record<string, unknown> | undefined; parts: RecordedPart[] }>
   /** Members of the first record under a key, with its time; undefined when there is none. */
   recordOf(ledger: LedgerName, key: string): Promise<Record<string, unknown> | undefined>
   /** Whether this part was recorded with exactly this digest. */
@@ -31,6 +31,9 @@ const maxInventories = 4
 export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore {
   const runs = new Map<string, RunFields>()
   const inventories = new Map<string, Uint8Array[]>()
+
+  const fieldsAt = async (ledger: LedgerName, seq: number): Promise<Record<string, unknown>> =>
+    JSON.parse((await reader.payload(ledger, seq)).toString()) as Record<string, unknown> // our own record
 
   const findOne = async (ledger: LedgerName, key: string) => (await findSubmissions(db, ledger, [key], []))[0]
 
@@ -61,22 +64,23 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
     hasInventory: async (ledger, repository, commit) =>
       (await findOne(ledger, keys.inventory(repository, commit))) !== undefined,
     async stateOf(ledger, run) {
-      const end = keys.end(run)
-      const rows = await findSubmissions(db, ledger, [end], [run])
+      const endKey = keys.end(run)
+      const rows = await findSubmissions(db, ledger, [endKey], [run])
       const parts: RecordedPart[] = []
+      let end: Record<string, unknown> | undefined
       const prefix = keys.part(run, '')
       for (const { key, firstSeq: seq } of rows.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
+        if (key === endKey) end = await fieldsAt(ledger, seq)
         if (!key.startsWith(prefix)) continue
-        const summary = JSON.parse((await reader.payload(ledger, seq)).toString()) as PartSummary // written by partSubmission
+        const summary = (await fieldsAt(ledger, seq)) as unknown as PartSummary // written by partSubmission
         parts.push({ run, part: key.slice(prefix.length), seq, summary })
       }
-      return { ended: rows.some(({ key }) => key === end), parts }
+      return { end, parts }
     },
     async recordOf(ledger, key) {
       const found = await findOne(ledger, key)
       if (found === undefined) return undefined
-      const fields = JSON.parse((await reader.payload(ledger, found.firstSeq)).toString()) as Record<string, unknown> // our own record
-      return { ...fields, recorded_at: printTime(found.firstTime) }
+      return { ...(await fieldsAt(ledger, found.firstSeq)), recorded_at: printTime(found.firstTime) }
     },
     isRecorded: async (ledger, run, part, digest) =>
       (await findOne(ledger, keys.part(run, part)))?.digest.equals(digest) === true,

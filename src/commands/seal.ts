@@ -27,17 +27,16 @@ export async function seal(options: SealCommand, terminal: Terminal, signal: Abo
     throw new Problem('request_invalid', 'say with --run which run ends: no CI system is recognized here')
   const run = toRunId(name, options)
   const tests = await readTests(options, process.cwd())
+  const attempts = options.earlier ?? (options.run === undefined && ci !== undefined ? earlierRunNames(ci) : [])
   const request: SealRequest = {
     ...(options.outcome === undefined ? {} : { outcome: options.outcome }),
     ...(tests === null ? {} : { tests }),
     ...(options.parts === undefined ? {} : { parts: options.parts }),
+    ...(attempts.length === 0 ? {} : { earlier: attempts.map((attempt) => toRunId(attempt, options)) }),
   }
-  const earlier = (options.earlier ?? (options.run === undefined && ci !== undefined ? earlierRunNames(ci) : [])).map(
-    (attempt) => toRunId(attempt, options),
-  )
   const client = await connect()
   try {
-    const { status, answer } = await sealOnce(client, run, request, earlier, signal)
+    const { status, answer } = await send(client, run, request, signal)
     const [sealed, waiting] = splitSeal(answer)
     if (waiting !== undefined) return sayWaiting(waiting, terminal)
     if (sealed !== undefined) report(sealed, status === 200, terminal)
@@ -47,28 +46,17 @@ export async function seal(options: SealCommand, terminal: Terminal, signal: Abo
   }
 }
 
-/**
- * First by the run's own parts, as the pushes themselves ask; only when some are missing by those of earlier attempts too. So a run that
- * has sealed itself is found sealed, and one of which every job ran again leans on nothing older.
- */
-async function sealOnce(
+async function send(
   client: Client,
   run: string,
   request: SealRequest,
-  earlier: string[],
   signal: AbortSignal,
 ): Promise<{ status: number; answer: SealReceipt | SealWaiting }> {
-  const send = async (body: SealRequest) => {
-    const headers = { 'content-type': 'application/json' }
-    const bytes = Buffer.from(JSON.stringify(body))
-    const sent = await client.send({ ...callOf('sealRun', run), headers, body: bytes, signal })
-    const { sealAnswer } = await import('../api/runs.ts')
-    return { status: sent.status, answer: sealAnswer.parse(JSON.parse(sent.bytes.toString('utf8'))) }
-  }
-  if (earlier.length === 0) return send(request)
-  if (request.parts === undefined) return send({ ...request, earlier })
-  const own = await send(request)
-  return own.status === 202 ? send({ ...request, earlier }) : own
+  const headers = { 'content-type': 'application/json' }
+  const body = Buffer.from(JSON.stringify(request))
+  const { status, bytes } = await client.send({ ...callOf('sealRun', run), headers, body, signal })
+  const { sealAnswer } = await import('../api/runs.ts')
+  return { status, answer: sealAnswer.parse(JSON.parse(bytes.toString('utf8'))) }
 }
 
 function report(sealed: SealReceipt, repeated: boolean, terminal: Terminal): void {

@@ -139,9 +139,13 @@ function toProblem(error: unknown): Problem {
 const advice: Partial<Record<ProblemCode, string>> = {
   unauthenticated: 'set PROOFLINE_TOKEN to a valid token; an operator makes one with: proofline token create',
   forbidden: 'the token lacks the scope or the repository: ask an operator for another one (proofline token create)',
-  run_conflict: 'a run is declared once: give a new attempt another name with --run',
-  part_conflict: 'what is recorded stays: push other bytes under another --run, or as another part with --part',
-  run_sealed: 'a sealed run takes no more parts: push under another --run',
+  run_conflict:
+    'a run is declared once, by all its jobs alike: what differs there must be the same in each of them, or goes under another --run or --suite',
+  attempt_mismatch: 'name attempts of the same tests of the same commit with --earlier, or none',
+  part_conflict:
+    'where two jobs send reports of one path, give each --shard NAME and all --parts N, or each another --suite or --part; what one job made anew goes under another --run',
+  run_sealed:
+    'a run that several jobs push to ends with the last of them where each says --parts N (or --no-seal, and `proofline seal` at the end); a new attempt goes under another --run',
   seal_conflict: 'a run ends once, with its first outcome and test totals: push again under another name with --run',
   start_required:
     'say --after -1 for everything from the start, --since TIME, or --cursor; with --cursor-file it goes on where it stopped',

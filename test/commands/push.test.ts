@@ -97,7 +97,7 @@ describe('proofline push', () => {
     expect(code).toBe(1)
     expect(stderr).toBe(
       'proofline: part:nightly.default.unit/coverage/lcov.info was recorded before with other content [part_conflict]\n' +
-        '  what is recorded stays: push other bytes under another --run, or as another part with --part\n',
+        '  where two jobs send reports of one path, give each --shard NAME and all --parts N, or each another --suite or --part; what one job made anew goes under another --run\n',
     )
   })
 
@@ -546,14 +546,13 @@ describe('proofline seal', () => {
     expect(stderr).toMatch(/^ {2}there: a\n {2}push the missing ones, or end the run with what is there/)
   })
 
-  it('asks for earlier attempts only when its own parts do not make up the run', async () => {
+  it('names the earlier attempts that CI knows of', async () => {
     const env = { GITHUB_ACTIONS: 'true', GITHUB_RUN_ID: '7', GITHUB_RUN_ATTEMPT: '3', GITHUB_REPOSITORY: 'a/p' }
     const args = ['--test-type', 'unit', '--parts', '2']
     const sealing = () => runProgram(folder, ['seal', ...args], { ...env, PROOFLINE_URL: service.url })
     expect((await sealing()).code).toBe(3)
     const bodies = service.requests.filter(({ line }) => line === 'PUT /v1/runs/github.7~3.default.unit/seal')
     expect(bodies.map(({ body }): unknown => JSON.parse(body.toString()))).toEqual([
-      { parts: 2 },
       { parts: 2, earlier: ['github.7~2.default.unit', 'github.7.default.unit'] },
     ])
   })
