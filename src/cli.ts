@@ -118,6 +118,10 @@ program
   .option('--backfill', 'an old report, with --commit: recorded as such, never as on time')
   .option('--occurred-at <time>', 'when its tests ran (RFC 3339), with --backfill')
   .option('--no-seal', 'leave the run open for more parts; end it with `proofline seal`')
+  .option(
+    '--atomic',
+    'one small report in one request, durable once it is answered: for machines that may die at any moment',
+  )
   .option('--receipt <file>', 'write the receipt with its proofs, for `proofline verify`')
   .option('--dry-run', 'tell what would be recorded, without a service')
   .addOption(

@@ -4,14 +4,13 @@ import {
   declaration,
   declarationAnswer,
   inventoryAnswer,
-  partQuery,
   partReceipt,
   pushAnswer,
-  pushQuery,
   sealReceipt,
   sealRequest,
   sealWaiting,
 } from './runs.ts'
+import { partQuery, pushQuery } from './queries.ts'
 import { runId } from './shapes.ts'
 
 /** Declare a run, its inventory, its parts, its seal; or all of it in one push. */

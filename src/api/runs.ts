@@ -15,7 +15,6 @@ import {
   testType,
   text,
   time,
-  whole,
 } from './shapes.ts'
 
 /** What CI sends and what it gets back: the shapes and types of the routes in run-routes.ts. */
@@ -229,54 +228,3 @@ export const pushAnswer = z.object({
   seal: sealAnswer.describe('waiting while `parts` was given and shards are missing'),
 })
 export type PushAnswer = z.infer<typeof pushAnswer>
-
-const partFields = {
-  name: path.describe('name of the part within the run, usually the path of the report'),
-  format: text.optional().describe('only where the content could be of several formats'),
-  strip: path.optional().describe('prefix taken off every path in the report'),
-  root: path
-    .optional()
-    .describe('absolute folder of the checkout as the report names it: taken off the front of its paths'),
-}
-
-const testsText = z
-  .string()
-  .regex(/^\d{1,9},\d{1,9},\d{1,9},\d{1,9}$/, 'total,passed,failed,skipped')
-  .optional()
-
-/** Where several pushes make up one run: what this one brings beside its report. */
-const shardFields = {
-  shard: text.optional().describe('name of the shard, the same in each of its parts; default the name of the part'),
-  shard_attempt: whole(1, 1_000_000).optional(),
-  shard_parts: whole(1, 10_000).optional().describe('how many parts the shard has; default 1'),
-  job: text.optional(),
-}
-
-export const partQuery = z.strictObject({
-  ...partFields,
-  ...shardFields,
-  outcome: outcome.optional(),
-  tests: testsText.describe('total,passed,failed,skipped of this shard'),
-})
-export type PartQuery = z.infer<typeof partQuery>
-
-export const pushQuery = z.strictObject({
-  run: runId,
-  ...partFields,
-  ...shardFields,
-  parts: whole(1, 10_000).optional().describe('how many shards the run has: it is sealed when the last has arrived'),
-  ...declaration.omit({
-    parents: true,
-    first_parents: true,
-    ci: true,
-    client: true,
-    configuration: true,
-    flags: true,
-    traceparent: true,
-    backfilled: true,
-    late: true,
-  }).shape,
-  outcome: outcome.default('completed'),
-  tests: testsText.describe('total,passed,failed,skipped; without it the run is recorded but not admitted'),
-})
-export type PushQuery = z.infer<typeof pushQuery>

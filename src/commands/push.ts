@@ -21,6 +21,7 @@ export interface PushCommand extends Omit<PushOptions, 'testType'> {
   spool?: string
   drain?: string
   retryFor?: number
+  atomic?: boolean
 }
 
 export async function push(
@@ -63,7 +64,8 @@ export async function push(
   if (refused !== undefined) return refused
   const client = await connect()
   try {
-    const uploaded = await upload(plan, client, uploading(options, terminal, signal))
+    const send = options.atomic === true ? (await import('../producer/atomic.ts')).pushAtOnce : upload
+    const uploaded = await send(plan, client, uploading(options, terminal, signal))
     await report(uploaded, plan, options, { client, terminal, signal })
     return 0
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { Admission, Admitted } from '../admission/admission.ts'
 import { declareRun, pushRun, putInventory, putPart, sealRun } from '../api/run-routes.ts'
-import type { Declaration, PartQuery, PushQuery, SealRequest, Shard, TestTotals } from '../api/runs.ts'
+import type { PartQuery, PushQuery } from '../api/queries.ts'
+import type { Declaration, SealRequest, Shard, TestTotals } from '../api/runs.ts'
 import { decodeBody } from './body.ts'
 import type { Call, Mount, Reply } from './mount.ts'
 
@@ -78,7 +79,8 @@ function toShard(query: PartQuery | PushQuery): Shard | undefined {
 function splitPush(query: PushQuery): { run: string; declaration: Declaration; seal: SealRequest } {
   const { run, name: _name, format: _format, strip: _strip, root: _root, ...asserted } = query
   const { shard: _shard, shard_attempt: _attempt, shard_parts: _of, job: _job, parts, ...rest } = asserted
-  const { outcome, tests, ...declaration } = rest
+  const { outcome, tests, more, ...declared } = rest
+  const declaration = { ...declared, ...more }
   const alone = { outcome, tests: tests === undefined ? null : toTotals(tests) }
   return { run, declaration, seal: parts === undefined ? alone : { parts } }
 }

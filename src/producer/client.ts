@@ -55,7 +55,8 @@ export const calls = {
   putInventory: ['PUT', '/v1/runs/{run}/inventory'],
   putPart: ['PUT', '/v1/runs/{run}/parts'],
   sealRun: ['PUT', '/v1/runs/{run}/seal'],
-} as const satisfies Partial<Record<(typeof runRoutes)[number]['name'], readonly ['PUT', string]>>
+  pushRun: ['POST', '/v1/push'],
+} as const satisfies Partial<Record<(typeof runRoutes)[number]['name'], readonly ['PUT' | 'POST', string]>>
 
 /** Method and path of a route with its run and query filled in. */
 export function callOf(name: keyof typeof calls, run: string, query: Query = {}): Pick<Request, 'method' | 'path'> {

@@ -1,5 +1,6 @@
 import { relative } from 'node:path'
-import type { PartQuery, SealRequest, TestTotals } from '../api/runs.ts'
+import type { PartQuery } from '../api/queries.ts'
+import type { SealRequest, TestTotals } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
 import { readArtifact } from './artifact.ts'
 import type { Checkout } from './git.ts'

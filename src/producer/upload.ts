@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Readable } from 'node:stream'
+import type { PartQuery } from '../api/queries.ts'
 import type {
   Declaration,
   DeclarationAnswer,
   InventoryAnswer,
-  PartQuery,
   PartReceipt,
+  PushAnswer,
   SealReceipt,
   SealRequest,
   SealWaiting,
@@ -136,7 +137,7 @@ export function mayPass(error: unknown): error is Problem {
 
 const longestDelayMs = 15_000
 
-async function retried<T>(
+export async function retried<T>(
   once: () => Promise<T>,
   until: number,
   { signal, firstDelayMs, onProgress }: UploadOptions,
@@ -162,24 +163,26 @@ interface Put<T> {
 
 /** Names of shapes in src/api/runs.ts with the type that each gives. */
 interface ShapeName<T> {
-  name: 'declarationAnswer' | 'inventoryAnswer' | 'partReceipt' | 'sealAnswer'
+  name: 'declarationAnswer' | 'inventoryAnswer' | 'partReceipt' | 'sealAnswer' | 'pushAnswer'
   /** Never there: it carries the type. */
   type?: T
 }
 
-const shapes: {
+export const shapes: {
   declarationAnswer: ShapeName<DeclarationAnswer>
   inventoryAnswer: ShapeName<InventoryAnswer>
   partReceipt: ShapeName<PartReceipt>
   sealAnswer: ShapeName<SealReceipt | SealWaiting>
+  pushAnswer: ShapeName<PushAnswer>
 } = {
   declarationAnswer: { name: 'declarationAnswer' },
   inventoryAnswer: { name: 'inventoryAnswer' },
   partReceipt: { name: 'partReceipt' },
   sealAnswer: { name: 'sealAnswer' },
+  pushAnswer: { name: 'pushAnswer' },
 }
 
-async function putOnce<T>(client: Client, shape: ShapeName<T>, request: Request): Promise<Put<T>> {
+export async function putOnce<T>(client: Client, shape: ShapeName<T>, request: Request): Promise<Put<T>> {
   const { status, bytes } = await client.send(request)
   const api = await import('../api/runs.ts') // loads zod, 100 ms: not before the first request is under way
   try {
@@ -199,7 +202,7 @@ function json(value: unknown): Pick<Request, 'headers' | 'body'> {
   return { headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(value)) }
 }
 
-function openPart(
+export function openPart(
   { artifact, query }: PlannedPart,
   onProgress: UploadOptions['onProgress'],
 ): Pick<Request, 'headers' | 'body'> {
@@ -210,7 +213,7 @@ function openPart(
   return { headers: bodyHeaders('application/octet-stream', encoding, contentDigest), body: stream }
 }
 
-function openInventory(source: NonNullable<Plan['inventory']>): Pick<Request, 'headers' | 'body'> {
+export function openInventory(source: NonNullable<Plan['inventory']>): Pick<Request, 'headers' | 'body'> {
   const type = 'application/x-ndjson'
   if (source.kind === 'git')
     return { headers: bodyHeaders(type, 'zstd'), body: inventoryBody(source.folder, source.commit) }
