@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addPushCommands } from './commands/push-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 
@@ -46,21 +47,6 @@ const list = (text: string, before: string[] | undefined): string[] => [
 const each = (text: string, before: string[] | undefined): string[] => [...(before ?? []), text]
 
 const json = (): Option => new Option('--json', 'answer in JSON, for machines')
-const testType = (): Option =>
-  new Option('--test-type <type>', 'which ledger: the two are kept apart').choices(['unit', 'integration'])
-const suite = (): Option => new Option('--suite <name>', 'name of the test suite').default('default')
-const outcome = (): Option =>
-  new Option('--outcome <outcome>', 'how the tests ended')
-    .choices(['completed', 'failed', 'aborted'])
-    .default('completed')
-const junit = (): Option =>
-  new Option('--junit <glob>', 'count the tests in JUnit XML files; may be repeated').argParser(each)
-const tests = (): Option => new Option('--tests <total,passed,failed,skipped>', 'the test totals themselves')
-const parts = (what: string): Option =>
-  new Option('--parts <count>', what).argParser((text) => {
-    if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 to 9999 is needed')
-    return Number(text)
-  })
 const configuration = (command: Command): Command =>
   command
     .option('--config <file>', 'configuration file, default proofline.yaml where there is one')
@@ -91,78 +77,7 @@ configuration(program.command('signer').description('run the signer that several
     run(options, async (terminal, signal) => (await import('./commands/serve.ts')).signer(options, terminal, signal)),
   )
 
-program
-  .command('push')
-  .description('record coverage reports: declare the run, send its inventory and parts, seal it')
-  .argument('[files...]', 'coverage reports, or patterns of them; gzip and zstd are taken as they are')
-  .addOption(testType())
-  .addOption(suite())
-  .option('--run <name>', 'name of the run where CI gives none or several are needed; suite and test type are added')
-  .option('--build <name>', 'the build that these tests belong to')
-  .option('--part <name>', 'name of the part; default the path of the file')
-  .addOption(parts('how many pushes make up the run: it ends with the last; default what CI says of parallel jobs'))
-  .option('--shard <name>', 'which of them this is, where CI does not tell; stands behind the path as path#shard')
-  .addOption(junit())
-  .addOption(tests())
-  .addOption(outcome())
-  .option('--repository <name>', 'for example github.com/acme/payments')
-  .option('--commit <id>', 'the commit that was tested')
-  .option('--ref <ref>', 'for example refs/heads/main')
-  .option('--stage <name>', 'stage of the pipeline')
-  .option('--environment <name>', 'environment that the tests ran against')
-  .option('--format <name>', 'format of the reports, only where it cannot be told from them')
-  .option('--strip <prefix>', 'prefix to take off every path in the reports')
-  .option('--root <folder>', 'folder of the checkout as the reports name it')
-  .option('--configuration <file>', 'a file that decides what is measured; may be repeated', each)
-  .option('--flags <flags>', 'flags that the coverage tool was given; may be repeated', each)
-  .option('--backfill', 'an old report, with --commit: recorded as such, never as on time')
-  .option('--occurred-at <time>', 'when its tests ran (RFC 3339), with --backfill')
-  .option('--no-seal', 'leave the run open for more parts; end it with `proofline seal`')
-  .option(
-    '--atomic',
-    'one small report in one request, durable once it is answered: for machines that may die at any moment',
-  )
-  .option('--receipt <file>', 'write the receipt with its proofs, for `proofline verify`')
-  .option('--dry-run', 'tell what would be recorded, without a service')
-  .addOption(
-    new Option(
-      '--on-unavailable <what>',
-      'when the service cannot be reached; default spool with --spool, else fail',
-    ).choices(['fail', 'spool', 'warn']),
-  )
-  .option('--spool <folder>', 'keep the run there when the service cannot be reached')
-  .option('--drain <folder>', 'send the runs that were spooled there; they are flagged late')
-  .option(
-    '--retry-for <seconds>',
-    'how long to try again while the service is unavailable; default 60, or 5 for one on this machine',
-    number,
-  )
-  .addOption(json())
-  .action((files: string[], options) =>
-    run(options, async (terminal, signal) =>
-      (await import('./commands/push.ts')).push(files, options, terminal, signal),
-    ),
-  )
-
-program
-  .command('seal')
-  .description('end a run that several jobs pushed to, or one that was pushed with --no-seal')
-  .option('--run <name>', 'name or id of the run; default the one of this CI run')
-  .addOption(testType().makeOptionMandatory())
-  .addOption(suite())
-  .addOption(parts('how many shards it must have; exit 3 while there are fewer'))
-  .option(
-    '--earlier <run>',
-    'an earlier attempt whose parts count for shards that were not run again; default what CI says',
-    each,
-  )
-  .addOption(junit())
-  .addOption(tests())
-  .addOption(outcome().default(undefined, 'the worst of its shards'))
-  .addOption(json())
-  .action((options) =>
-    run(options, async (terminal, signal) => (await import('./commands/seal.ts')).seal(options, terminal, signal)),
-  )
+addPushCommands(program, run, number)
 
 program
   .command('feed')

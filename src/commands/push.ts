@@ -3,11 +3,12 @@ import { Problem } from '../record/problem.ts'
 import { readCi, readEnvironment } from '../producer/ci.ts'
 import type { Client } from '../producer/client.ts'
 import { planRun, type PushOptions } from '../producer/plan.ts'
-import { mayPass, upload, type Plan, type Progress, type Uploaded } from '../producer/upload.ts'
+import { mayPass, upload, type Plan, type Uploaded } from '../producer/upload.ts'
 import { connect } from './connect.ts'
 import { withoutIdentity } from './no-identity.ts'
 import { collectEvidence, printReceipt } from './receipt.ts'
-import { printBar, type ExitCode, type Terminal } from './terminal.ts'
+import type { ExitCode, Terminal } from './terminal.ts'
+import { uploading } from './uploading.ts'
 import { version } from './version.ts'
 
 /** `proofline push`. */
@@ -114,18 +115,6 @@ function sayTests({ seal, waiting }: Uploaded, plan: Plan, terminal: Terminal): 
       'note: the run ends with its last shard. Where only failed jobs are run again, end it after them with `proofline seal --parts N`: the others count from the earlier attempt',
     )
 }
-
-function uploading(options: PushCommand, terminal: Terminal, signal: AbortSignal): Parameters<typeof upload>[2] {
-  const onProgress = (step: Progress): void => {
-    if (step.kind === 'sending') terminal.progress(printBar(step.part, step.bytes, step.of))
-    else if (step.kind === 'recording') terminal.progress(`${step.part}: sent, being recorded`)
-    else terminal.say(`waiting ${(step.delayMs / 1000).toFixed(1)} s: ${step.reason}`)
-  }
-  return { signal, retryForMs: (options.retryFor ?? defaultRetryS()) * 1000, firstDelayMs: 500, onProgress }
-}
-
-/** A configured service may be restarting; one on this machine that does not answer was probably never started. */
-const defaultRetryS = (): number => (readEnvironment().env['PROOFLINE_URL'] === undefined ? 5 : 60)
 
 /** Coverage must not stop a build unless its owner wants that; what was not sent is kept or named, never forgotten. */
 async function putAside(plan: Plan, error: Problem, spool: string | undefined, terminal: Terminal): Promise<ExitCode> {

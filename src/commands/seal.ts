@@ -1,12 +1,13 @@
 import { readEnvironment, readCi, ciRunName, earlierRunNames } from '../producer/ci.ts'
-import { callOf, type Client } from '../producer/client.ts'
+import { callOf } from '../producer/client.ts'
 import { readTests, toRunId, type PushOptions } from '../producer/plan.ts'
-import { splitSeal } from '../producer/upload.ts'
+import { json, putOnce, retried, shapes, splitSeal } from '../producer/upload.ts'
 import type { SealReceipt, SealRequest, SealWaiting } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
 import { connect } from './connect.ts'
 import { printList, sealNotes } from './receipt.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
+import { uploading } from './uploading.ts'
 
 /** `proofline seal`: ends a run that several jobs pushed to, or one that was pushed with --no-seal. */
 
@@ -16,6 +17,7 @@ export interface SealCommand extends Pick<PushOptions, 'suite' | 'junit' | 'test
   outcome?: NonNullable<SealRequest['outcome']>
   /** Names of earlier attempts; with CI they are found. */
   earlier?: string[]
+  retryFor?: number
 }
 
 /** 0 when the run has ended, 3 while shards are missing. */
@@ -36,7 +38,12 @@ export async function seal(options: SealCommand, terminal: Terminal, signal: Abo
   }
   const client = await connect()
   try {
-    const { status, answer } = await send(client, run, request, signal)
+    const means = uploading(options, terminal, signal)
+    const { status, answer } = await retried(
+      () => putOnce(client, shapes.sealAnswer, { ...callOf('sealRun', run), ...json(request), signal }),
+      performance.now() + means.retryForMs,
+      means,
+    )
     const [sealed, waiting] = splitSeal(answer)
     if (waiting !== undefined) return sayWaiting(waiting, terminal)
     if (sealed !== undefined) report(sealed, status === 200, terminal)
@@ -44,19 +51,6 @@ export async function seal(options: SealCommand, terminal: Terminal, signal: Abo
   } finally {
     client.close()
   }
-}
-
-async function send(
-  client: Client,
-  run: string,
-  request: SealRequest,
-  signal: AbortSignal,
-): Promise<{ status: number; answer: SealReceipt | SealWaiting }> {
-  const headers = { 'content-type': 'application/json' }
-  const body = Buffer.from(JSON.stringify(request))
-  const { status, bytes } = await client.send({ ...callOf('sealRun', run), headers, body, signal })
-  const { sealAnswer } = await import('../api/runs.ts')
-  return { status, answer: sealAnswer.parse(JSON.parse(bytes.toString('utf8'))) }
 }
 
 function report(sealed: SealReceipt, repeated: boolean, terminal: Terminal): void {

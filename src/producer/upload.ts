@@ -198,7 +198,7 @@ export async function putOnce<T>(client: Client, shape: ShapeName<T>, request: R
   }
 }
 
-function json(value: unknown): Pick<Request, 'headers' | 'body'> {
+export function json(value: unknown): Pick<Request, 'headers' | 'body'> {
   return { headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(value)) }
 }
 
