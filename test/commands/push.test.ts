@@ -242,7 +242,7 @@ describe('proofline push', () => {
     expect(second.stdout).toMatch(/^seal {11}seq \d+, completed/m)
     const [one, two] = service.requests.filter(({ line }) => line.endsWith('/seal')).map(({ body }) => body.toString())
     expect([one, two]).toEqual(['{"parts":2}', '{"parts":2}'])
-    const declared = service.requests.filter(({ line }) => /unit$/.test(line)).map(({ body }) => String(body))
+    const declared = service.requests.filter(({ line }) => line.endsWith('unit')).map(({ body }) => String(body))
     expect(new Set(declared.map((text) => text.replace(/"(?:traceparent|occurred_at)":"[^"]*"/g, ''))).size).toBe(1)
   })
 

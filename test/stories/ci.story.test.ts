@@ -123,10 +123,17 @@ describe('a machine that may die at any moment', () => {
 describe('an old report', () => {
   it('is on record as backfilled, with the files of its commit', async () => {
     const old = git(folder, 'rev-parse', 'HEAD')
-    const pushed = await proofline([
-      ...['push', 'packages/a/coverage/lcov.info', '--test-type', 'unit', '--tests', '1,1,0,0', '--backfill'],
-      ...['--commit', old, '--occurred-at', '2025-01-02T03:04:05Z', '--ref', 'refs/heads/main', '--json'],
-    ])
+    const what = [
+      'packages/a/coverage/lcov.info',
+      '--test-type',
+      'unit',
+      '--tests',
+      '1,1,0,0',
+      '--ref',
+      'refs/heads/main',
+    ]
+    const when = ['--backfill', '--commit', old, '--occurred-at', '2025-01-02T03:04:05Z']
+    const pushed = await proofline(['push', ...what, ...when, '--json'])
     expect(pushed.code).toBe(0)
     const { run } = JSON.parse(pushed.stdout) as { run: string }
     expect(run).toMatch(/^backfill\.[0-9a-f]{12}-[0-9a-f]{12}\.default\.unit$/)

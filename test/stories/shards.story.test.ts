@@ -51,14 +51,12 @@ const proofline = (args: string[], env: Record<string, string>): Promise<Finishe
     cwd: folder,
     env: cleanEnvironment(data.path, { PROOFLINE_URL: service.url, PROOFLINE_TOKEN: service.token, ...env }),
   })
-const pushShard = (shard: number, env: Record<string, string>, ...more: string[]): Promise<Finished> =>
-  proofline(
-    [
-      ...['push', `shard-${shard}/lcov.info`, '--part', `coverage/lcov.info#${shard}`, '--test-type', 'unit'],
-      ...['--suite', 'api', '--parts', '8', '--shard', String(shard), '--tests', `${shard},${shard},0,0`, ...more],
-    ],
-    env,
-  )
+const unit = ['--test-type', 'unit', '--suite', 'api']
+const pushShard = (shard: number, env: Record<string, string>, ...more: string[]): Promise<Finished> => {
+  const about = ['--parts', '8', '--shard', String(shard), '--tests', `${shard},${shard},0,0`]
+  const part = ['--part', `coverage/lcov.info#${shard}`]
+  return proofline(['push', `shard-${shard}/lcov.info`, ...part, ...unit, ...about, ...more], env)
+}
 const recordsOf = async (run: string, kind: string): Promise<Record<string, unknown>[]> =>
   (await readLedger(service, 'unit', kind)).filter((record) => record['run'] === run)
 
@@ -99,10 +97,9 @@ describe('a run that eight jobs push to at once', () => {
   })
 
   it('tells two jobs that send the same part what to do', async () => {
+    const about = ['--parts', '8', '--shard', '3', '--tests', '3,3,0,0']
     const other = await proofline(
-      ['push', 'shard-1/lcov.info', '--part', 'coverage/lcov.info#3', '--test-type', 'unit', '--suite', 'api'].concat([
-        ...['--parts', '8', '--shard', '3', '--tests', '3,3,0,0'],
-      ]),
+      ['push', 'shard-1/lcov.info', '--part', 'coverage/lcov.info#3', ...unit, ...about],
       env,
     )
     expect(other.code).toBe(1)
@@ -202,15 +199,15 @@ describe('"re-run failed jobs"', () => {
 })
 
 describe('POST /v1/push of a shard', () => {
-  const push = (shard: string) =>
-    ask(
-      service,
-      `/v1/push?${new URLSearchParams({
-        ...{ run: 'local.curl.api.unit', name: `cov#${shard}`, shard, parts: '2', tests: '2,1,1,0', outcome: 'failed' },
-        ...{ repository: 'r', test_type: 'unit', suite: 'api', commit: 'c'.repeat(40) },
-      }).toString()}`,
-      { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: anLcov(Number(shard)) },
-    )
+  const about = { repository: 'r', test_type: 'unit', suite: 'api', commit: 'c'.repeat(40), run: 'local.curl.api.unit' }
+  const push = (shard: string) => {
+    const brought = { name: `cov#${shard}`, shard, parts: '2', tests: '2,1,1,0', outcome: 'failed' }
+    return ask(service, `/v1/push?${new URLSearchParams({ ...about, ...brought }).toString()}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/octet-stream' },
+      body: anLcov(Number(shard)),
+    })
+  }
 
   it('is one durable request, and the last one ends the run', async () => {
     expect(await push('1')).toMatchObject({ status: 201, body: { seal: { expected: 2, arrived: 1, shards: ['1'] } } })
