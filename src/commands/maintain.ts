@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { readFile, readdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createTokens, type IssuedToken } from '../access/tokens.ts'
 import { scopes, type Scope } from '../access/principal.ts'
 import { printOpenapi } from '../api/openapi.ts'
@@ -7,6 +8,8 @@ import { routes } from '../api/routes.ts'
 import { type Config, loadConfig, withoutSecrets } from '../config.ts'
 import { auditDatabase } from '../ledger/audit-database.ts'
 import { parseVkey, type VerifierKey } from '../log/vkey.ts'
+import { readEnvironment } from '../producer/ci.ts'
+import { findDataFolder } from '../producer/find-service.ts'
 import { Problem } from '../record/problem.ts'
 import { printTime } from '../record/record.ts'
 import { openStorage, type Storage } from '../storage.ts'
@@ -25,14 +28,30 @@ export interface MaintainCommand {
 async function withStorage<T>(
   options: MaintainCommand,
   work: (storage: Storage, config: Config) => Promise<T>,
+  needs: 'data' | 'nothing' = 'nothing',
 ): Promise<T> {
-  const config = loadConfig({ config: options.config, data_dir: options.dataDir })
+  const config = await loadLocalConfig(options)
+  // Else an empty database would be made here, and found to be in order.
+  if (needs === 'data' && config.database.url === undefined && !existsSync(join(config.data_dir, 'postgres'))) {
+    throw new Problem(
+      'request_invalid',
+      `there is no database in ${config.data_dir}; name the data folder with --data-dir, or the database with DATABASE_URL`,
+    )
+  }
   const storage = await openStorage(config, silentLogger, 'command')
   try {
     return await work(storage, config)
   } finally {
     await storage.close()
   }
+}
+
+/** The configuration; in a folder without data of its own it is the data of the service that was started last on this machine. */
+async function loadLocalConfig({ config: file, dataDir }: MaintainCommand): Promise<Config> {
+  const config = loadConfig({ config: file, data_dir: dataDir })
+  const isDefault = dataDir === undefined && config.data_dir === resolve('.proofline')
+  if (!isDefault || config.database.url !== undefined || existsSync(config.data_dir)) return config
+  return loadConfig({ config: file, data_dir: await findDataFolder(readEnvironment().env, process.cwd()) })
 }
 
 /** `proofline migrate`: brings the schema up to date; `serve` does the same at its start. */
@@ -140,33 +159,37 @@ export async function verifyDatabase(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  return withStorage(options, async ({ db, reader, ledgers }, config) => {
-    const keys = await readKeys(config, options.key ?? [])
-    const results: AuditResult[] = []
-    for (const ledger of ledgers) {
-      if (
-        options.ledger !== undefined &&
-        !options.ledger.includes(ledger) &&
-        !options.ledger.includes(ledger.slice(ledger.indexOf('/') + 1))
+  return withStorage(
+    options,
+    async ({ db, reader, ledgers }, config) => {
+      const keys = await readKeys(config, options.key ?? [])
+      const results: AuditResult[] = []
+      for (const ledger of ledgers) {
+        if (
+          options.ledger !== undefined &&
+          !options.ledger.includes(ledger) &&
+          !options.ledger.includes(ledger.slice(ledger.indexOf('/') + 1))
+        )
+          continue
+        const origin = `${config.public_host}/${ledger}`
+        const own = keys.filter((key) => key.name === origin)
+        results.push(await auditDatabase({ db, reader, ledger, origin, vkeys: own, signal }))
+      }
+      const clean = results.every(({ differences, signed, size }) => differences.length === 0 && signed === size)
+      terminal.print({ verified: clean, ledgers: results }, () =>
+        results
+          .map(({ ledger, size, signed, differenceCount, differences }) => {
+            const first = differences[0]
+            if (first === undefined)
+              return `${signed === size ? 'ok     ' : 'UNSIGNED'} ${ledger}: ${size} records, signed to ${signed}`
+            return `DIFFERS ${ledger}: ${differenceCount} differences; first at ${first.seq}: expected ${first.expected}, found ${first.found}`
+          })
+          .join('\n'),
       )
-        continue
-      const origin = `${config.public_host}/${ledger}`
-      const own = keys.filter((key) => key.name === origin)
-      results.push(await auditDatabase({ db, reader, ledger, origin, vkeys: own, signal }))
-    }
-    const clean = results.every(({ differences, signed, size }) => differences.length === 0 && signed === size)
-    terminal.print({ verified: clean, ledgers: results }, () =>
-      results
-        .map(({ ledger, size, signed, differenceCount, differences }) => {
-          const first = differences[0]
-          if (first === undefined)
-            return `${signed === size ? 'ok     ' : 'UNSIGNED'} ${ledger}: ${size} records, signed to ${signed}`
-          return `DIFFERS ${ledger}: ${differenceCount} differences; first at ${first.seq}: expected ${first.expected}, found ${first.found}`
-        })
-        .join('\n'),
-    )
-    return clean ? 0 : 1
-  })
+      return clean ? 0 : 1
+    },
+    'data',
+  )
 }
 
 async function readKeys(config: Config, given: readonly string[]): Promise<VerifierKey[]> {

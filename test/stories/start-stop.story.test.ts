@@ -204,6 +204,18 @@ describe('on the embedded database', () => {
   })
 })
 
+describe('a folder without data', () => {
+  it('is not found to be in order by verify --database, and nothing is made in it', async () => {
+    const folder = await temporaryFolder('nothing')
+    const data = join(folder.path, 'data')
+    const ended = await runCli(['verify', '--database', '--data-dir', data], { env: cleanEnvironment(folder.path) })
+    expect(ended.code).toBe(2)
+    isOneLine(ended, /there is no database in .*--data-dir/)
+    expect(existsSync(data)).toBe(false)
+    await folder.remove()
+  })
+})
+
 describe('on a database of its own', () => {
   let database: TestDatabase
   let folder: Folder
