@@ -25,7 +25,7 @@ const unit = ['coverage/lcov.info', '--test-type', 'unit']
 const circle = { CIRCLECI: 'true', CIRCLE_WORKFLOW_ID: 'wf-1', CIRCLE_JOB: 'unit' }
 const lines = (): string[] => service.requests.map(({ line }) => line)
 
-describe('proofline push', () => {
+describe('proofline push', { timeout: 90_000 }, () => {
   it('declares, sends the inventory, sends the part, seals, and prints the receipt', async () => {
     const head = commit(folder, 'second')
     const { code, stdout, stderr } = await push(...unit, '--tests', '3,2,1,0')
@@ -505,7 +505,7 @@ describe('proofline push', () => {
   })
 })
 
-describe('proofline push --dry-run', () => {
+describe('proofline push --dry-run', { timeout: 90_000 }, () => {
   it('prints one object a file, without a service', async () => {
     write(folder, 'a.info.gz', gzipSync(lcov))
     write(folder, 'b.txt', 'hello')
@@ -531,7 +531,7 @@ describe('proofline push --dry-run', () => {
   })
 })
 
-describe('proofline seal', () => {
+describe('proofline seal', { timeout: 90_000 }, () => {
   it('ends with 3 while shards are missing, and names what is there', async () => {
     await push(...unit, '--run', 'nightly', '--no-seal', '--shard', 'a')
     const { code, stdout, stderr } = await runProgram(
