@@ -8,6 +8,15 @@ export async function measureParsing(seconds: number, check: Check): Promise<Fig
   for (const [format, target] of [
     ['lcov', 200],
     ['istanbul', 60],
+    ['cobertura', 40],
+    ['jacoco', 40],
+    ['clover', 40],
+    ['opencover', 40],
+    ['coveragepy', 60],
+    ['llvmcov', 60],
+    ['simplecov', 60],
+    ['events', 60],
+    ['go', 60],
   ] as const) {
     const input: ParseInput = { format, seconds }
     const answer = await inChild<ParseAnswer>('./parse-child.ts', input)

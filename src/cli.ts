@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addContractCommands } from './commands/contract-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
@@ -78,6 +79,8 @@ configuration(program.command('signer').description('run the signer that several
   )
 
 addPushCommands(program, run, number)
+
+addContractCommands(program, run, number)
 
 program
   .command('feed')

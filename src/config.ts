@@ -8,6 +8,7 @@ import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
 import { Problem } from './record/problem.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
+import { watchSettings } from './watch/settings.ts'
 
 /**
  * Configuration: one file, every setting overridable by `PROOFLINE_` and its path in capitals (`PROOFLINE_DATABASE_URL`). Read once, here
@@ -50,10 +51,12 @@ const settings = z.strictObject({
       max_decoded_bytes: size.default(8 * 1024 ** 3),
       max_expansion: size.default(400).describe('decoded bytes to encoded bytes'),
       max_lines_per_file: size.default(2_000_000),
+      max_lines: size.default(20_000_000),
       max_files: size.default(200_000),
       workers: z.int().min(1).max(64).optional(),
     })
     .prefault({}),
+  watch: watchSettings.prefault({}),
   destinations: z.record(destinationName, destinationSettings).default({}),
 })
 

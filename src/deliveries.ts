@@ -3,8 +3,10 @@ import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
 import { runDelivery } from './delivery/deliver.ts'
+import type { Destination } from './delivery/destination.ts'
 import type { DeliveryMetrics } from './delivery/metrics.ts'
 import { openDestination } from './delivery/open-destination.ts'
+import type { DestinationSettings } from './delivery/settings.ts'
 import { traced } from './delivery/traced.ts'
 import { countDeadLetters, deliveryStatus, listDeadLetters } from './delivery/status.ts'
 import type { LedgerReader } from './ledger/read.ts'
@@ -15,6 +17,7 @@ import type { Metrics } from './telemetry/metrics.ts'
 
 /** Delivery as the service runs it: one worker per destination and ledger, in one process at a time. */
 export interface Deliveries {
+  destinations: ReadonlyMap<string, { destination: Destination; settings: DestinationSettings }>
   followers(): Promise<{ name: string; ledger: LedgerName; next: number; lag: number }[]>
   list(): Promise<DestinationStatus[]>
   deadLetters(query: DeadLetterQuery): Promise<DeadLetterPage>
@@ -43,6 +46,7 @@ export async function startDeliveries({
 }: DeliveriesDeps): Promise<Deliveries> {
   const now = (): Date => new Date()
   const workers: Promise<void>[] = []
+  const destinations = new Map<string, { destination: Destination; settings: DestinationSettings }>()
   for (const [name, settings] of Object.entries(config.destinations)) {
     const opened = await openDestination(settings, { publicHost: config.public_host, now }).catch((cause: unknown) => {
       throw new Problem(
@@ -55,12 +59,14 @@ export async function startDeliveries({
     const destination = traced(name, opened, (ledger, recordedAt) =>
       times.set(ledger, Math.max(recordedAt, times.get(ledger) ?? 0)),
     )
+    destinations.set(name, { destination, settings })
     for (const ledger of ledgers) {
-      if (settings.select.ledgers !== undefined && !settings.select.ledgers.includes(ledgerKindOf(ledger))) continue
+      const select = selectOf(settings, ledger)
+      if (select === undefined) continue
       const deps = {
         name,
         destination,
-        settings,
+        settings: { ...settings, select },
         ledger,
         reader,
         db,
@@ -103,6 +109,7 @@ export async function startDeliveries({
 
   return {
     list,
+    destinations,
     async followers() {
       const destinations = await list()
       return destinations.flatMap(
@@ -126,6 +133,16 @@ export async function startDeliveries({
       await Promise.all(workers)
     },
   }
+}
+
+/** What of a ledger goes to a destination; undefined for nothing. Heartbeats go everywhere, also where `operations` is not wanted. */
+export function selectOf(
+  { select }: DestinationSettings,
+  ledger: LedgerName,
+): DestinationSettings['select'] | undefined {
+  const kind = ledgerKindOf(ledger)
+  if (select.ledgers === undefined || select.ledgers.includes(kind)) return select
+  return kind === 'operations' ? { kinds: ['heartbeat'] } : undefined
 }
 
 /** Delivery's reports on the named instruments. */

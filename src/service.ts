@@ -6,16 +6,24 @@ import { ensureOperatorToken, ensureSecret } from './access/first-token.ts'
 import { createTokens } from './access/tokens.ts'
 import { runAbandonment } from './admission/abandon.ts'
 import { createAdmission } from './admission/admission.ts'
+import { createConflicts } from './admission/conflicts.ts'
+import { createContracts } from './admission/contracts.ts'
+import { createLineMaps } from './admission/line-maps.ts'
 import { finishOpenParts } from './admission/finish.ts'
+import { createJudge } from './admission/judge.ts'
 import { createOpenParts } from './admission/open-parts.ts'
 import { createParts } from './admission/parts.ts'
 import { createParsePool } from './admission/pool.ts'
+import { createProduction } from './admission/production.ts'
+import { createRefusals } from './admission/refusals.ts'
+import { createRegistrar } from './admission/register-contract.ts'
 import { createRunsStore } from './admission/runs-store.ts'
 import { createFeed } from './answers/feed.ts'
 import { createCursors } from './answers/position.ts'
 import { type Config, localStateFile, withoutSecrets } from './config.ts'
 import { runWorker } from './database/worker.ts'
 import { startDeliveries } from './deliveries.ts'
+import { mountContracts } from './http/contracts.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountLog } from './http/log.ts'
 import { mountOperations } from './http/operations.ts'
@@ -23,6 +31,7 @@ import { mountPage } from './http/page.ts'
 import { mountRecords } from './http/records.ts'
 import { mountRuns } from './http/runs.ts'
 import { createServer } from './http/server.ts'
+import { mountWatch } from './http/watch.ts'
 import { type Book, openBook } from './ledger/book.ts'
 import { checkKeyRecord, recordConfiguration, recordKey } from './ledger/key-records.ts'
 import { createFolderObjects } from './objects/folder.ts'
@@ -30,6 +39,7 @@ import { createArtifacts } from './objects/objects.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, openStorage } from './storage.ts'
+import { startWatching } from './watching.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 import { readLedgers } from './watch/status.ts'
 import { createUses } from './watch/uses.ts'
@@ -115,22 +125,27 @@ export async function startService(config: Config, version: string): Promise<Ser
     const pool = keep('parse pool', createParsePool(log, config.intake.workers), (opened) => opened.close())
     const openParts = createOpenParts(join(config.data_dir, 'open-parts'))
     const runs = createRunsStore(db, reader)
+    const changes = bookOf(toLedgerName(`${config.org}/changes`))
+    const contracts = createContracts({ db, reader, ledger: changes.ledger, openArtifact: artifacts.open })
+    const keepText = async (bytes: Uint8Array): Promise<void> => {
+      const writer = await artifacts.writer()
+      await writer.write(bytes)
+      await writer.commit()
+    }
+    const recordingRefusals = createRefusals({ bookOf, conflicts: createConflicts(db, reader), log })
     const parts = createParts({
       pool,
       bookOf,
       runs,
       openParts,
       artifactsFolder,
-      async keep(bytes) {
-        const writer = await artifacts.writer()
-        await writer.write(bytes)
-        await writer.commit()
-      },
+      keep: keepText,
       limits: {
         maxDecodedBytes: config.intake.max_decoded_bytes,
         maxRatio: config.intake.max_expansion,
         ratioFreeBytes: 16 * 1_048_576,
         maxLinesPerFile: config.intake.max_lines_per_file,
+        maxLines: config.intake.max_lines,
         maxFiles: config.intake.max_files,
       },
     })
@@ -140,7 +155,10 @@ export async function startService(config: Config, version: string): Promise<Ser
       reader,
       runs,
       parts,
-      log,
+      pool,
+      lineMaps: createLineMaps({ db, reader, bookOf, keepList: parts.keepList }),
+      recordingRefusals,
+      judge: createJudge({ contracts, production: createProduction(runs.inventoryOf) }),
       maxInventoryFiles: 1_000_000,
     })
     const finishing = finishOpenParts({ openParts, artifacts, runs, parts, log, signal: ending.signal })
@@ -171,9 +189,13 @@ export async function startService(config: Config, version: string): Promise<Ser
     const feed = createFeed({ reader, cursors, earliest: async () => 0 })
     const treeOf = (ledger: LedgerName) => books.get(ledger)?.tree
     const readBooks = () => readLedgers(db, reader, [...books.values()])
-    const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal: ending.signal })
+    const signal = ending.signal
+    const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal })
+    const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, log, metrics, signal }) // oxfmt-ignore
 
     mountRuns(server.mount, admission, config.http.limits)
+    const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
+    mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
     mountFeed(server.mount, feed, cursors)
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
     mountLog(server.mount, treeOf, config.log.public)
@@ -195,6 +217,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       listDestinations: deliveries.list,
       listDeadLetters: deliveries.deadLetters,
     })
+    mountWatch(server.mount, watching)
     mountPage(server.mount, {
       org: config.org,
       version,
@@ -215,6 +238,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       await uses.flush()
     })
     keep('deliveries', deliveries, (running) => running.ended())
+    keep('watching', watching, (running) => running.ended())
     const url = await server.listen()
     keep('http', server, (listening) => listening.close())
     await writeLocalState({ url, token_file: tokenFile })

@@ -1,9 +1,10 @@
-import { hash } from 'node:crypto'
 import { type Principal, may } from '../access/principal.ts'
 import type {
   Declaration,
   DeclarationAnswer,
   InventoryAnswer,
+  LineMapsAnswer,
+  LineMapsQuery,
   PartReceipt,
   PushAnswer,
   SealReceipt,
@@ -14,20 +15,22 @@ import type { Recorded } from '../ledger/appender.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
 import type { LedgerReader, StoredRecord } from '../ledger/read.ts'
-import { type PackedSegment, groupPayloads, packSegment } from '../ledger/segments.ts'
-import { Problem, problems } from '../record/problem.ts'
+import { packSegment } from '../ledger/segments.ts'
+import { Problem } from '../record/problem.ts'
 import { type LedgerName, printTime, toLedgerName } from '../record/record.ts'
-import { inventoryPayloads, printPayload } from '../record/run.ts'
-import type { Logger } from '../telemetry/logger.ts'
-import { explainConflict } from './conflict.ts'
+import { printPayload } from '../record/run.ts'
 import { createClosing } from './closing.ts'
-import { readInventory } from './inventory.ts'
+import type { Judge } from './judge.ts'
+import { type LineMaps, lineMapsAnswer } from './line-maps.ts'
 import type { PartRequest, Parts } from './parts.ts'
+import type { ParsePool } from './pool.ts'
 import { partReceipt, sealReceipt } from './receipts.ts'
+import type { RecordingRefusals } from './refusals.ts'
 import { runPayload } from './run-record.ts'
 import { declarationDigest, digestOf, keys, sealDigest } from './run.ts'
 import type { RunsStore } from './runs-store.ts'
-import { type Offered, type RunFields, byOf, rejectionSubmission } from './submissions.ts'
+import { takeInventory } from './take-inventory.ts'
+import { type Offered, type RunFields, byOf } from './submissions.ts'
 
 /**
  * Decides what enters. Every method is safe to repeat: the same content again gives the first answer, other content under the same name
@@ -36,6 +39,12 @@ import { type Offered, type RunFields, byOf, rejectionSubmission } from './submi
 export interface Admission {
   declare(who: Principal, run: string, body: Declaration): Promise<Admitted<DeclarationAnswer>>
   addInventory(who: Principal, run: string, body: AsyncIterable<Uint8Array>): Promise<Admitted<InventoryAnswer>>
+  addLineMaps(
+    who: Principal,
+    run: string,
+    query: LineMapsQuery,
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<Admitted<LineMapsAnswer>>
   addPart(who: Principal, run: string, part: PartRequest): Promise<Admitted<PartReceipt>>
   /** Waits for shards where the seal asks for more than there are: nothing is recorded then, and asking again is safe. */
   close(who: Principal, run: string, body: SealRequest): Promise<Admitted<SealReceipt | SealWaiting>>
@@ -58,12 +67,15 @@ export interface AdmissionDeps {
   reader: LedgerReader
   runs: RunsStore
   parts: Parts
-  log: Logger
+  pool: ParsePool
+  lineMaps: LineMaps
+  recordingRefusals: RecordingRefusals
+  judge: Judge
   maxInventoryFiles: number
 }
 
 export function createAdmission(deps: AdmissionDeps): Admission {
-  const { bookOf, reader, runs, parts, log } = deps
+  const { bookOf, reader, runs, parts, lineMaps, recordingRefusals } = deps
 
   const ledgerOf = (run: string): LedgerName => toLedgerName(`${deps.org}/${run.slice(run.lastIndexOf('.') + 1)}`)
 
@@ -78,34 +90,14 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     return recorded
   }
 
-  /** Runs `work`; whatever it refuses becomes a rejection on record before the caller hears of it. */
-  const recordingRefusals = async <T>(offered: Offered, work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work()
-    } catch (error) {
-      const problem = error instanceof Problem ? await explainConflict(error, offered, runs) : undefined
-      // What says "not now" is no judgement of what was offered.
-      if (problem === undefined || isPassing(problem) || problem.code === 'integrity' || problem.code === 'internal')
-        throw error
-      await bookOf(offered.ledger).appender.submit([rejectionSubmission(offered, problem)])
-      log.warn('submission.refused', {
-        run: offered.run,
-        part: offered.part,
-        code: problem.code,
-        detail: problem.message,
-      })
-      throw problem
-    }
-  }
-
   const demand = (who: Principal, repository: string): void => {
     if (!may(who, 'push', { org: deps.org, repository }))
       throw new Problem('forbidden', `this credential may not push for ${repository}`)
   }
 
   /** The run as it was declared, for whoever may push for its repository. */
-  const declared = async (who: Principal, offered: Offered): Promise<RunFields> => {
-    const fields = await runs.getRun(offered.ledger, offered.run)
+  const declared = async (who: Principal, run: string, offered: Offered): Promise<RunFields> => {
+    const fields = await runs.getRun(offered.ledger, run)
     offered.repository = fields.repository
     offered.commit = fields.commit
     demand(who, fields.repository)
@@ -132,11 +124,12 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 
   const runSubmission = async (
     who: Principal,
+    run: string,
     offered: Offered,
     body: Declaration,
   ): Promise<{ fields: RunFields; submission: Submission }> => {
     demand(who, body.repository)
-    const { ledger, run } = offered
+    const { ledger } = offered
     if (!run.endsWith(`.${body.test_type}`))
       throw new Problem('test_type_mismatch', `${run} does not end in .${body.test_type}`)
     const build_seq = await buildSeq(body)
@@ -170,11 +163,11 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       id: record.id,
       seq: record.seq,
       recorded_at: printTime(record.recordedAt),
-      missing: { inventory, line_maps: [] },
+      missing: { inventory, line_maps: await lineMaps.missing(ledger, body) },
     }
   }
 
-  const closing = createClosing({ bookOf, runs, keepList: parts.keepList })
+  const closing = createClosing({ bookOf, runs, keepList: parts.keepList, judge: deps.judge })
 
   const sealed = async (ledger: LedgerName, recorded: Recorded): Promise<Admitted<SealReceipt>> => ({
     created: !recorded.repeated,
@@ -193,7 +186,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const sha256 = declarationDigest(body).toString('hex')
       const offered: Offered = { ledger, run, repository: body.repository, commit: body.commit, sha256, by: byOf(who) }
       return recordingRefusals(offered, async () => {
-        const { submission } = await runSubmission(who, offered, body)
+        const { submission } = await runSubmission(who, run, offered, body)
         const recorded = only(await bookOf(ledger).appender.submit([submission]))
         return { created: !recorded.repeated, answer: await declarationAnswer(ledger, run, body, recorded) }
       })
@@ -203,23 +196,10 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const ledger = ledgerOf(run)
       const offered: Offered = { ledger, run, by: byOf(who) }
       return recordingRefusals(offered, async () => {
-        const { repository, commit, suite } = await declared(who, offered)
-        const files = await readInventory(body, deps.maxInventoryFiles)
-        const digest = hash('sha256', files.map((file) => `${file.path}\0${file.blob}\n`).join(''), 'buffer')
-        const segments: PackedSegment[] = []
-        for (const group of groupPayloads(inventoryPayloads(ledger, repository, commit, files))) {
-          segments.push(
-            packSegment(
-              'inventory',
-              group,
-              await bookOf(ledger).link(repository, suite, ':inventory', segments.length),
-            ),
-          )
-        }
-        const key = keys.inventory(repository, commit)
-        const recorded = only(
-          await bookOf(ledger).appender.submit([{ key, digest, firstWins: true, conflict: 'internal', segments }]),
-        )
+        const { repository, commit, suite } = await declared(who, run, offered)
+        const of = { ledger, repository, commit, suite }
+        const submission = await takeInventory(deps.pool, bookOf(ledger), of, body, deps.maxInventoryFiles)
+        const recorded = only(await bookOf(ledger).appender.submit([submission]))
         const total = fieldOf(await reader.payload(ledger, recorded.firstSeq), 'total')
         return {
           created: !recorded.repeated,
@@ -228,11 +208,21 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       })
     },
 
+    async addLineMaps(who, run, query, body) {
+      const ledger = ledgerOf(run)
+      const offered: Offered = { ledger, run, by: byOf(who) }
+      return recordingRefusals(offered, async () => {
+        const fields = await declared(who, run, offered)
+        const recorded = await lineMaps.record(fields, byOf(who), query, body)
+        return { created: !recorded.repeated, answer: lineMapsAnswer(await recordAt(ledger, recorded.firstSeq)) }
+      })
+    },
+
     async addPart(who, run, request) {
       const ledger = ledgerOf(run)
       const offered: Offered = { ledger, run, part: request.name, by: byOf(who) }
       return recordingRefusals(offered, async () => {
-        const fields = await declared(who, offered)
+        const fields = await declared(who, run, offered)
         const recorded = await parts.record(fields, request, offered)
         return {
           created: !recorded.repeated,
@@ -245,7 +235,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const ledger = ledgerOf(run)
       const offered: Offered = { ledger, run, sha256: sealDigest(body).toString('hex'), by: byOf(who) }
       return recordingRefusals(offered, async () => {
-        return closeRun(await declared(who, offered), body)
+        return closeRun(await declared(who, run, offered), body)
       })
     },
 
@@ -260,7 +250,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         by: byOf(who),
       }
       return recordingRefusals(offered, async () => {
-        const { fields, submission } = await runSubmission(who, offered, declaration)
+        const { fields, submission } = await runSubmission(who, run, offered, declaration)
         const ofPart = await parts.prepare(fields, part, offered)
         const { appender } = bookOf(ledger)
         // One of several pushes: what it brings is recorded first, since only then whoever comes last sees all of it.
@@ -286,9 +276,4 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 function fieldOf(payload: Buffer, name: string): number {
   const value = (JSON.parse(payload.toString()) as Record<string, unknown>)[name]
   return typeof value === 'number' ? value : 0
-}
-
-/** Refusals that say "not now": the same bytes may be taken later, so nothing is recorded about them. */
-function isPassing({ code }: Problem): boolean {
-  return problems[code].status === 503 || code === 'part_open' || code === 'rate_limited'
 }

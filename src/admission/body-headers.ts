@@ -16,6 +16,17 @@ export function toEncoding(header: string | undefined): Encoding {
   )
 }
 
+/**
+ * The format of a report: the one that was named, and coverage events for their content type. No other type tells anything: reports are sent as whatever
+ * the client makes of them. Throws Problem request_invalid when the two disagree.
+ */
+export function toFormat(named: string | undefined, contentType: string | undefined): string | undefined {
+  if (contentType === undefined || !/^application\/x-ndjson\s*(?:;|$)/i.test(contentType)) return named
+  if (named !== undefined && named !== 'events')
+    throw new Problem('request_invalid', `Content-Type application/x-ndjson is coverage events, but format is ${named}`)
+  return 'events'
+}
+
 export interface AnnouncedDigest {
   algorithm: 'sha256' | 'sha512'
   /** As it stands in the header; compared with what the bytes give. */

@@ -3,6 +3,7 @@ import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
+import type { Judge } from './judge.ts'
 import type { RunsStore } from './runs-store.ts'
 import { type RecordedPart, countingShards } from './shards.ts'
 import { type RunFields, sealSubmission } from './submissions.ts'
@@ -20,11 +21,12 @@ export interface ClosingDeps {
   bookOf: (ledger: LedgerName) => Book
   runs: RunsStore
   keepList: (list: Uint8Array) => Promise<void>
+  judge: Judge
 }
 
 const maxNames = 1_000
 
-export function createClosing({ bookOf, runs, keepList }: ClosingDeps): Closing {
+export function createClosing({ bookOf, runs, keepList, judge }: ClosingDeps): Closing {
   /** The parts of earlier attempts. An attempt that died before it declared anything brings none, and is named. */
   const readEarlier = async (run: RunFields, named: readonly string[]) => {
     const found: RecordedPart[][] = []
@@ -71,8 +73,9 @@ export function createClosing({ bookOf, runs, keepList }: ClosingDeps): Closing 
         // Whoever asks only that so many shards be there is content with any seal that has them, also one that an earlier attempt completed.
         satisfied = outcome === undefined && tests === undefined && Number(end?.['shards'] ?? 0) >= expected
       }
+      await judge.prepare(run)
       const link = await bookOf(run.ledger).link(run.repository, run.suite, ':seal', 0)
-      return { seal: { ...sealSubmission(run, request, link, keepList, found), firstWins: satisfied } }
+      return { seal: { ...sealSubmission(run, request, link, keepList, judge.judge, found), firstWins: satisfied } }
     },
   }
 }

@@ -2,6 +2,9 @@ import type { PackedSegment } from '../ledger/segments.ts'
 import { Problem } from '../record/problem.ts'
 import {
   type FromWorker,
+  type InventoryJob,
+  type InventorySummary,
+  type Job,
   type Link,
   type ParseJob,
   type ParseSummary,
@@ -16,8 +19,8 @@ import type { ParsePool } from './pool.ts'
  * here, and the distinct lines of the report in the worker.
  */
 
-export interface Taken {
-  summary: ParseSummary
+export interface Taken<Summary = ParseSummary> {
+  summary: Summary
   /** The part's payloads as ready segments, a slice at a time; made while they are asked for. `link` tells each its place in its chain. */
   slices(link: (number: number) => Promise<Link>): AsyncGenerator<PackedSegment[]>
   /** Always to be called; gives the worker back. */
@@ -44,7 +47,17 @@ const maxInFlight = 4 * 1_048_576
 const handOverBytes = 262_144
 
 /** Throws RefusedBody for what the client is to blame for, Error when a worker died. */
-export async function takeIn(pool: ParsePool, job: ParseJob, body: AsyncIterable<Uint8Array>): Promise<Taken> {
+export function takeIn(pool: ParsePool, job: ParseJob, body: AsyncIterable<Uint8Array>): Promise<Taken>
+export function takeIn(
+  pool: ParsePool,
+  job: InventoryJob,
+  body: AsyncIterable<Uint8Array>,
+): Promise<Taken<InventorySummary>>
+export async function takeIn(
+  pool: ParsePool,
+  job: Job,
+  body: AsyncIterable<Uint8Array>,
+): Promise<Taken<ParseSummary | InventorySummary>> {
   const { port, free } = await pool.start(job)
   const box = createMailbox<FromWorker, ToWorker>(port)
   let inFlight = 0
@@ -88,7 +101,7 @@ export async function takeIn(pool: ParsePool, job: ParseJob, body: AsyncIterable
     }
   }
 
-  const untilSummary = async (): Promise<ParseSummary> => {
+  const untilSummary = async (): Promise<ParseSummary | InventorySummary> => {
     for (;;) {
       const message = await box.next()
       switch (message.type) {

@@ -2,7 +2,8 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Declared } from '../formats/reading.ts'
 import type { PackedSegment } from '../ledger/segments.ts'
 import type { ProblemCode } from '../record/problem.ts'
-import type { RunContext } from '../record/coverage.ts'
+import type { Metric, RunContext } from '../record/coverage.ts'
+import type { LedgerName } from '../record/record.ts'
 import type { Totals } from '../record/run.ts'
 import type { AnnouncedDigest, Encoding } from './body-headers.ts'
 
@@ -14,15 +15,17 @@ export interface ParseLimits {
   maxRatio: number
   ratioFreeBytes: number
   maxLinesPerFile: number
+  maxLines: number
   maxFiles: number
 }
 
 export interface ParseJob {
   encoding: Encoding
   digests: AnnouncedDigest[]
-  format: string | undefined
-  strip: string | undefined
-  root: string | undefined
+  format?: string | undefined
+  strip?: string | undefined
+  root?: string | undefined
+  section?: string | undefined
   limits: ParseLimits
   artifactsFolder: string
   /** Payload bytes of the commit's inventory records; undefined when there is no inventory. */
@@ -30,14 +33,34 @@ export interface ParseJob {
   run: Omit<RunContext, 'artifact_sha256' | 'tool'>
 }
 
+/** The NDJSON of the files of a commit, to be cut into records. */
+export interface InventoryJob {
+  kind: 'inventory'
+  ledger: LedgerName
+  repository: string
+  commit: string
+  maxFiles: number
+}
+
+export type Job = ParseJob | InventoryJob
+
+export interface InventorySummary {
+  /** SHA-256 over path and blob of all files in path order, hex. */
+  digest: string
+  files: number
+}
+
 /** What a body was found to hold, before any record of it exists. */
 export interface ParseSummary {
   sha256: string
   bytes: number
   format: string
+  metric: Metric
   definition: string
   tool: { name: string; version?: string } | null
   incomplete: string | null
+  /** Over path and blob of the files that it measured; undefined without an inventory. */
+  filesDigest: string | undefined
   totals: { recomputed: Totals; declared: Declared | null }
   refused: { count: number; first: { where: string; reason: string }[] }
   unresolved: { count: number; first: string[] }
@@ -60,12 +83,15 @@ export type ToWorker =
 
 export type FromWorker =
   | { type: 'taken'; bytes: number }
-  | { type: 'summary'; summary: ParseSummary }
+  | { type: 'summary'; summary: ParseSummary | InventorySummary }
   | { type: 'link'; number: number }
   | { type: 'slice'; segments: PackedSegment[] }
   | { type: 'done' }
   | { type: 'refused'; code: ProblemCode; detail: string; sha256: string | undefined; bytes: number }
   | { type: 'failed'; error: string }
+
+/** The worker's end. */
+export type WorkerBox = Mailbox<ToWorker, FromWorker>
 
 /** A port as a queue: messages in order, awaited one by one. Ends with an error when the other side is gone. */
 export interface Mailbox<In, Out> {

@@ -18,6 +18,7 @@ const openPart = z.object({
     format: z.string().optional(),
     strip: z.string().optional(),
     root: z.string().optional(),
+    section: z.string().optional(),
     shard: shard.optional(),
   }),
 })

@@ -3,33 +3,25 @@ import { Readable } from 'node:stream'
 import { parentPort, type MessagePort } from 'node:worker_threads'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { type ReportResult, openReport } from '../formats/format.ts'
-import { type PackedSegment, maxSegmentBytes, maxSegmentRecords, packSegment } from '../ledger/segments.ts'
 import { createArtifacts } from '../objects/objects.ts'
 import { createFolderObjects } from '../objects/folder.ts'
-import { type FileCoverage, type RunContext, coveragePayloads } from '../record/coverage.ts'
+import { type RunContext, coveragePayloads } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
 import type { Totals } from '../record/run.ts'
-import {
-  type FromWorker,
-  type Link,
-  type Mailbox,
-  type ParseJob,
-  type ParseSummary,
-  type ToWorker,
-  createMailbox,
-} from './messages.ts'
+import { addTotals, noTotals, totalsOf } from '../record/totals.ts'
+import { arriving } from './arriving.ts'
+import { cutInventory } from './cut-inventory.ts'
+import { type FilesDigest, createFilesDigest } from './files-digest.ts'
+import { type Job, type ParseJob, type ParseSummary, type WorkerBox, createMailbox } from './messages.ts'
+import { sendSlices } from './send-slices.ts'
 
 /**
- * A worker thread: takes a body in (decompress, limit, hash, keep, parse), answers what it found, then makes payloads and segments as fast
+ * A worker thread: cuts an inventory (cut-inventory.ts), or takes a body in (decompress, limit, hash, keep, parse), answers what it found, then makes payloads and segments as fast
  * as the other side records them. What goes wrong with the body is a Problem; anything else is a bug and ends the job only.
  */
 
-type Box = Mailbox<ToWorker, FromWorker>
-
 /** Payloads kept between counting and recording; a larger report is walked twice instead. */
 const maxKeptBytes = 32 * 1_048_576
-/** Segments of one slice. */
-const sliceSegments = 4
 
 /** Where the body stands: how much of it was seen, and the digest of the decoded bytes when it was seen whole. */
 interface Seen {
@@ -37,7 +29,7 @@ interface Seen {
   sha256: string | undefined
 }
 
-async function work(job: ParseJob, box: Box, seen: Seen): Promise<void> {
+async function work(job: ParseJob, box: WorkerBox, seen: Seen): Promise<void> {
   const artifact = await createArtifacts(await createFolderObjects(job.artifactsFolder)).writer()
   const decoded = decode(job, box, seen, artifact.write)
   const drain = async (): Promise<void> => {
@@ -51,9 +43,11 @@ async function work(job: ParseJob, box: Box, seen: Seen): Promise<void> {
       ...(job.format === undefined ? {} : { format: job.format }),
       ...(job.strip === undefined ? {} : { strip: job.strip }),
       ...(job.root === undefined ? {} : { root: job.root }),
+      ...(job.section === undefined ? {} : { section: job.section }),
       ...(job.inventory === undefined ? {} : { tree: readTree(job.inventory) }),
       maxFiles: job.limits.maxFiles,
       maxLinesPerFile: job.limits.maxLinesPerFile,
+      maxLines: job.limits.maxLines,
     })
     await drain()
   } catch (error) {
@@ -70,39 +64,34 @@ async function work(job: ParseJob, box: Box, seen: Seen): Promise<void> {
     artifact_sha256: sha256,
     ...(report.tool === undefined ? {} : { tool: report.tool }),
   }
-  const { totals, kept } = countFiles(report, run)
-  box.send({ type: 'summary', summary: summaryOf(report, totals, sha256, seen.bytes) })
+  // Without an inventory nobody knows the blobs, and files of the same names are not the same files.
+  const filesDigest = job.inventory === undefined ? undefined : createFilesDigest()
+  const { totals, kept } = countFiles(report, run, filesDigest)
+  const summary = { ...summaryOf(report, totals, sha256, seen.bytes), filesDigest: filesDigest?.digest() }
+  box.send({ type: 'summary', summary })
   const asked = await box.next()
   if (asked.type !== 'go') return
-  await sendSlices(box, kept ?? payloadsOf(report, run))
+  await sendSlices(box, 'coverage', kept ?? payloadsOf(report, run))
   box.send({ type: 'done' })
 }
 
 /** Decoded bytes of the body, limited, hashed and kept on the way. */
 async function* decode(
   job: ParseJob,
-  box: Box,
+  box: WorkerBox,
   seen: Seen,
   keep: (chunk: Uint8Array) => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
   const digest = createHash('sha256')
   const announced = job.digests.map(({ algorithm, base64 }) => ({ algorithm, base64, found: createHash(algorithm) }))
   let encoded = 0
-  async function* arriving(): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const message = await box.next()
-      if (message.type === 'end') return
-      if (message.type === 'broken') throw new Problem(message.code, message.detail)
-      if (message.type !== 'chunk') throw new Error(`the other side said ${message.type} within a body`)
-      encoded += message.bytes.length
-      for (const { found } of announced) found.update(message.bytes)
-      yield message.bytes
-      box.send({ type: 'taken', bytes: message.bytes.length })
-    }
+  const note = (chunk: Uint8Array): void => {
+    encoded += chunk.length
+    for (const { found } of announced) found.update(chunk)
   }
   const { limits } = job
   let kept: Promise<void> = Promise.resolve()
-  for await (const chunk of decompress(job.encoding, arriving())) {
+  for await (const chunk of decompress(job.encoding, arriving(box, note))) {
     seen.bytes += chunk.length
     if (seen.bytes > limits.maxDecodedBytes)
       throw new Problem('expansion_limit', `the decoded body is larger than ${limits.maxDecodedBytes} bytes`)
@@ -155,13 +144,18 @@ function readTree(payloads: readonly Uint8Array[]): Map<string, string> {
 }
 
 /** Sums over all files; keeps their payloads when they fit. */
-function countFiles(report: ReportResult, run: RunContext): { totals: Totals; kept: Uint8Array[] | undefined } {
-  const totals: Totals = { files: 0, lines: { found: 0, covered: 0, partial: 0, missed: 0 } }
+function countFiles(
+  report: ReportResult,
+  run: RunContext,
+  filesDigest: FilesDigest | undefined,
+): { totals: Totals; kept: Uint8Array[] | undefined } {
+  let totals = noTotals(report.metric)
   let kept: Uint8Array[] | undefined = []
   let bytes = 0
   let ordinal = 0
   for (const file of report.files) {
-    addFile(totals, file)
+    totals = addTotals(totals, totalsOf(file))
+    filesDigest?.add(file)
     const payloads = coveragePayloads(file, run, ordinal)
     ordinal += payloads.length
     for (const payload of payloads) bytes += payload.length
@@ -169,27 +163,6 @@ function countFiles(report: ReportResult, run: RunContext): { totals: Totals; ke
     kept?.push(...payloads)
   }
   return { totals, kept }
-}
-
-function addFile(totals: Totals, file: FileCoverage): void {
-  const count = (ranges: ArrayLike<number>): number => {
-    let lines = 0
-    for (let i = 0; i + 1 < ranges.length; i += 2) lines += (ranges[i + 1] ?? 0) - (ranges[i] ?? 0) + 1
-    return lines
-  }
-  const [covered, partial, missed] = [count(file.covered), count(file.partial), count(file.missed)]
-  totals.files++
-  totals.lines.found += covered + partial + missed
-  totals.lines.covered += covered
-  totals.lines.partial += partial
-  totals.lines.missed += missed
-  for (const name of ['branches', 'functions'] as const) {
-    const of = file[name]
-    if (of === undefined) continue
-    const sum = (totals[name] ??= { found: 0, covered: 0 })
-    sum.found += of.found
-    sum.covered += of.covered
-  }
 }
 
 function* payloadsOf(report: ReportResult, run: RunContext): Generator<Uint8Array> {
@@ -202,53 +175,17 @@ function* payloadsOf(report: ReportResult, run: RunContext): Generator<Uint8Arra
   }
 }
 
-/** Segments in slices, made while earlier ones are being recorded: two are under way at most. */
-async function sendSlices(box: Box, payloads: Iterable<Uint8Array>): Promise<void> {
-  let group: Uint8Array[] = []
-  let bytes = 0
-  let slice: PackedSegment[] = []
-  let number = 0
-  let credits = 2
-
-  /** The next message but credits, which are counted; undefined when a credit is all that is waited for. */
-  const receive = async (): Promise<Link | undefined> => {
-    const message = await box.next()
-    if (message.type === 'link') return message.link
-    if (message.type !== 'next') throw new Error(`the other side said ${message.type}`)
-    credits++
-    return undefined
-  }
-  const pack = async (): Promise<void> => {
-    box.send({ type: 'link', number: number++ })
-    let link = await receive()
-    while (link === undefined) link = await receive()
-    slice.push(packSegment('coverage', group, link))
-    group = []
-    bytes = 0
-  }
-  const ship = async (): Promise<void> => {
-    while (credits === 0) await receive()
-    credits--
-    box.send({ type: 'slice', segments: slice })
-    slice = []
-  }
-  for (const payload of payloads) {
-    if (group.length === maxSegmentRecords || bytes + payload.length + 1 > maxSegmentBytes) {
-      await pack()
-      if (slice.length === sliceSegments) await ship()
-    }
-    group.push(payload)
-    bytes += payload.length + 1
-  }
-  if (group.length > 0) await pack()
-  if (slice.length > 0) await ship()
-}
-
-function summaryOf(report: ReportResult, recomputed: Totals, sha256: string, bytes: number): ParseSummary {
+function summaryOf(
+  report: ReportResult,
+  recomputed: Totals,
+  sha256: string,
+  bytes: number,
+): Omit<ParseSummary, 'filesDigest'> {
   return {
     sha256,
     bytes,
     format: report.format,
+    metric: report.metric,
     definition: report.definition,
     tool: report.tool ?? null,
     incomplete: report.incomplete ?? null,
@@ -268,10 +205,11 @@ function isOfReport({ code }: Problem): boolean {
   )
 }
 
-parentPort?.on('message', ({ job, port }: { job: ParseJob; port: MessagePort }) => {
-  const box: Box = createMailbox(port)
+parentPort?.on('message', ({ job, port }: { job: Job; port: MessagePort }) => {
+  const box: WorkerBox = createMailbox(port)
   const seen: Seen = { bytes: 0, sha256: undefined }
-  work(job, box, seen).catch((error: unknown) => {
+  const working = 'kind' in job ? cutInventory(job, box) : work(job, box, seen)
+  working.catch((error: unknown) => {
     if (error instanceof Problem) box.send({ type: 'refused', code: error.code, detail: error.message, ...seen })
     else box.send({ type: 'failed', error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
   })

@@ -33,7 +33,7 @@ export function partPayload(
   { id, part, parameters, summary }: PartName,
   ranges: readonly Range[],
 ): { payload: Uint8Array; list: Uint8Array | undefined } {
-  const { format, strip, root, shard } = parameters
+  const { shard, ...reading } = parameters
   const [first, last] = [ranges[0]?.[0], ranges.at(-1)?.[1]]
   const count = ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0)
   const fields = {
@@ -43,12 +43,14 @@ export function partPayload(
     artifact_sha256: summary.sha256,
     bytes: summary.bytes,
     format: summary.format,
+    metric: summary.metric,
     definition: summary.definition,
     tool: summary.tool,
-    parameters: { format, strip, root },
+    parameters: reading,
     shard,
     incomplete: summary.incomplete,
     files: summary.totals.recomputed.files,
+    files_digest: summary.filesDigest,
     totals: summary.totals,
     records: first === undefined || last === undefined ? null : { first, last, count },
     ranges: [] as Range[],

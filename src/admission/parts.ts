@@ -5,7 +5,7 @@ import type { Submission } from '../ledger/decide.ts'
 import type { PackedSegment } from '../ledger/segments.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
-import { toDigests, toEncoding } from './body-headers.ts'
+import { toDigests, toEncoding, toFormat } from './body-headers.ts'
 import { RefusedBody, type Taken, takeIn } from './intake.ts'
 import type { ParseJob, ParseLimits } from './messages.ts'
 import type { OpenNote, OpenParts } from './open-parts.ts'
@@ -23,6 +23,7 @@ import type { Offered, RunFields } from './submissions.ts'
 export interface PartRequest extends PartParameters {
   name: string
   /** The headers as they came. */
+  contentType?: string | undefined
   contentEncoding?: string | undefined
   contentDigest?: string | undefined
   body: AsyncIterable<Uint8Array>
@@ -59,9 +60,7 @@ export function createParts(deps: PartsDeps): Parts {
     const job: ParseJob = {
       encoding: toEncoding(request.contentEncoding),
       digests: toDigests(request.contentDigest),
-      format: request.format,
-      strip: request.strip,
-      root: request.root,
+      ...parametersOf(request),
       limits,
       artifactsFolder: deps.artifactsFolder,
       inventory: await runs.findInventory(run, request.name),
@@ -121,7 +120,7 @@ export function createParts(deps: PartsDeps): Parts {
     let note: OpenNote | undefined
     try {
       const { summary } = taken
-      const parameters = { format: request.format, strip: request.strip, root: request.root, shard: request.shard }
+      const parameters = parametersOf(request)
       const digest = partDigest(summary.sha256, parameters)
       const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
       const part = partSubmission(
@@ -174,7 +173,7 @@ export function createParts(deps: PartsDeps): Parts {
       const book = bookOf(run.ledger)
       const taken = await take(run, request, offered)
       try {
-        const parameters = { format: request.format, strip: request.strip, root: request.root, shard: request.shard }
+        const parameters = parametersOf(request)
         const digest = partDigest(taken.summary.sha256, parameters)
         const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
         const part = partSubmission(
@@ -198,6 +197,14 @@ export function createParts(deps: PartsDeps): Parts {
     },
   }
 }
+
+const parametersOf = ({ format, contentType, strip, root, section, shard }: PartRequest): PartParameters => ({
+  format: toFormat(format, contentType),
+  strip,
+  root,
+  section,
+  shard,
+})
 
 /** The part can never be recorded with this content: a run that ended takes no more, and other bytes never will be these. */
 export function isOver(error: unknown): boolean {

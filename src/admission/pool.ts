@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { availableParallelism } from 'node:os'
 import type { Logger } from '../telemetry/logger.ts'
-import type { ParseJob } from './messages.ts'
+import type { Job } from './messages.ts'
 
 /**
  * Parse workers. A job has a worker to itself from its first byte to its last slice; a job that finds all of them busy waits. There is
@@ -9,7 +9,7 @@ import type { ParseJob } from './messages.ts'
  */
 export interface ParsePool {
   /** Gives a worker the job; the port speaks messages.ts. Call `free` when the job is over, whatever its end. */
-  start(job: ParseJob): Promise<{ port: MessagePort; free: () => void }>
+  start(job: Job): Promise<{ port: MessagePort; free: () => void }>
   close(): Promise<void>
 }
 

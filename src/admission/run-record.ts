@@ -55,7 +55,8 @@ export function runPayload(
       return undefined
     }
   }
-  const { repository, repository_id, commit, ref, build, suite, test_type, url, contract, backfilled, late } = body
+  const { repository, repository_id, commit, ref, build, suite, test_type, url } = body
+  const { stage, occurred_at, backfilled, late } = body
   const fields: RunFields = {
     ledger,
     run,
@@ -68,8 +69,9 @@ export function runPayload(
     suite,
     test_type,
     url,
-    contract,
     configuration_digest,
+    stage,
+    occurred_at,
     backfilled,
     late,
     by,

@@ -1,8 +1,12 @@
 import { hash } from 'node:crypto'
 import type { Declaration, SealRequest, Shard, TestTotals } from '../api/runs.ts'
+import type { Declared } from '../formats/reading.ts'
 import type { RunView } from '../ledger/decide.ts'
+import type { LineMap } from '../record/line-map.ts'
 import { Problem } from '../record/problem.ts'
+import type { Metric } from '../record/coverage.ts'
 import type { Totals } from '../record/run.ts'
+import { addTotals } from '../record/totals.ts'
 
 /** Pure: the keys of a run, what clients assert, and what may happen to a run as it stands at the head. */
 
@@ -13,6 +17,10 @@ export const keys = {
   /** Not `part:R/P/i`: a part may itself be called `P/0`. */
   slice: (run: string, part: string, index: number) => `slice:${run}/${part}/${index}`,
   inventory: (repository: string, commit: string) => `inventory:${repository}@${commit}`,
+  lineMap: (repository: string, { from, to }: Pick<LineMap, 'from' | 'to'>) =>
+    `linemap:${repository}/${from.path}@${from.blob}/${to.path}@${to.blob}`,
+  comparison: (repository: string, { from, to }: { from: string; to: string }) =>
+    `comparison:${repository}@${from}/${to}`,
   build: (repository: string, build: string) => `build:${repository}/${build}`,
 }
 
@@ -37,13 +45,15 @@ export interface PartParameters {
   format?: string | undefined
   strip?: string | undefined
   root?: string | undefined
+  /** Which of several suites in the report. */
+  section?: string | undefined
   shard?: Shard | undefined
 }
 
 /** What a part asserts: the decoded body and the parameters that change its meaning. Which job brought it is told, not asserted. */
-export function partDigest(artifactSha256: string, { format, strip, root, shard }: PartParameters): Buffer {
+export function partDigest(artifactSha256: string, { format, strip, root, section, shard }: PartParameters): Buffer {
   const ofShard = shard && [shard.name, shard.attempt ?? 1, shard.parts, shard.outcome, toNumbers(shard.tests)]
-  return digestOf({ artifactSha256, format, strip, root, shard: ofShard })
+  return digestOf({ artifactSha256, format, strip, root, section, shard: ofShard })
 }
 
 /** What is absent from the request is no part of the digest: several pushes of one run then ask for the same seal. */
@@ -140,59 +150,59 @@ export function joinRanges(ranges: [number, number][]): [number, number][] {
 }
 
 export interface PartSummary {
+  /** Absent in parts that were recorded before there was another metric than lines. */
+  metric?: Metric | undefined
   definition: string
   tool: { name: string; version?: string | undefined } | null
   incomplete: string | null
   artifact_sha256?: string
   shard?: Shard | undefined
-  totals: { recomputed: Totals; declared: unknown }
+  /** Digest over path and blob of the files it measured; absent without an inventory. */
+  files_digest?: string | undefined
+  totals: { recomputed: Totals; declared: Declared | null }
 }
 
-/** Why a run does not count; empty when it does. */
-export function reasonsAgainst(
-  { outcome, tests }: { outcome: Shard['outcome']; tests: TestTotals | null },
-  parts: readonly PartSummary[],
-): string[] {
-  const reasons: string[] = []
-  if (outcome !== 'completed') reasons.push(`outcome_${outcome}`)
-  if (tests === null) reasons.push('tests_unknown')
-  else if (tests.total - tests.skipped <= 0) reasons.push('no_tests')
-  if (parts.length === 0) reasons.push('no_parts')
-  if (parts.some((part) => part.incomplete !== null)) reasons.push('report_incomplete')
-  return reasons
-}
-
-export interface MeasureTotals extends Totals {
-  metric: string
+export type MeasureTotals = Totals & {
+  metric: Metric
   definition: string
   tool?: { name: string; version?: string | undefined }
+  /** How many parts are summed up: with more than one, a file that several of them name is counted in each. */
+  parts: number
+  /** What the reports say of themselves; absent when one of the parts does not. */
+  declared?: Declared
 }
 
-/** Sums per measure: different definitions or tools are never added up. */
+/**
+ * Sums per measure: different metrics, definitions or tools are never added up. They are sums over parts and no union: that would take reading all
+ * coverage records of the run while the append waits, and belongs to a report.
+ */
 export function totalsByMeasure(parts: readonly PartSummary[]): MeasureTotals[] {
   const byMeasure = new Map<string, MeasureTotals>()
-  for (const { definition, tool, totals } of parts) {
-    const key = JSON.stringify([definition, tool])
+  for (const { metric = 'line', definition, tool, totals } of parts) {
+    const key = JSON.stringify([metric, definition, tool])
     const known = byMeasure.get(key)
-    const added = totals.recomputed
-    const sum = known === undefined ? added : addTotals(known, added)
-    byMeasure.set(key, { metric: 'line', definition, ...(tool === null ? {} : { tool }), ...sum })
+    const sum = known === undefined ? totals.recomputed : addTotals(known, totals.recomputed)
+    const declared = known === undefined ? (totals.declared ?? undefined) : addDeclared(known.declared, totals.declared)
+    byMeasure.set(key, {
+      metric,
+      definition,
+      ...(tool === null ? {} : { tool }),
+      parts: (known?.parts ?? 0) + 1,
+      ...sum,
+      ...(declared === undefined ? {} : { declared }),
+    })
   }
   return [...byMeasure.keys()].toSorted().flatMap((key) => byMeasure.get(key) ?? [])
 }
 
-function addTotals(a: Totals, b: Totals): Totals {
-  const pair = (x?: { found: number; covered: number }, y?: { found: number; covered: number }) =>
-    x === undefined || y === undefined ? (x ?? y) : { found: x.found + y.found, covered: x.covered + y.covered }
-  return {
-    files: a.files + b.files,
-    lines: {
-      found: a.lines.found + b.lines.found,
-      covered: a.lines.covered + b.lines.covered,
-      partial: a.lines.partial + b.lines.partial,
-      missed: a.lines.missed + b.lines.missed,
-    },
-    branches: pair(a.branches, b.branches),
-    functions: pair(a.functions, b.functions),
+/** Members that both have; undefined when none is left. */
+function addDeclared(a: Declared | undefined, b: Declared | null): Declared | undefined {
+  const sum: Declared = {}
+  if (a?.lines !== undefined && b?.lines !== undefined)
+    sum.lines = { found: a.lines.found + b.lines.found, executed: a.lines.executed + b.lines.executed }
+  for (const kind of ['branches', 'statements'] as const) {
+    const [x, y] = [a?.[kind], b?.[kind]]
+    if (x !== undefined && y !== undefined) sum[kind] = { found: x.found + y.found, covered: x.covered + y.covered }
   }
+  return Object.keys(sum).length === 0 ? undefined : sum
 }

@@ -1,8 +1,9 @@
 import type { Queryable } from '../database/database.ts'
 import type { LedgerReader } from '../ledger/read.ts'
-import { findSubmissions } from '../ledger/store.ts'
+import { type SubmissionRow, findSubmissions } from '../ledger/store.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, type TestType, printTime, toLedgerName } from '../record/record.ts'
+import { type LedgerName, type TestType, toLedgerName } from '../record/record.ts'
+import { readInventoryPayloads } from './inventories.ts'
 import type { RunFields } from './submissions.ts'
 import { type PartSummary, keys } from './run.ts'
 import type { RecordedPart } from './shards.ts'
@@ -19,8 +20,8 @@ export interface RunsStore {
   hasInventory(ledger: LedgerName, repository: string, commit: string): Promise<boolean>
   /** The record that ended the run, where one did, and its parts, in order of their names. */
   stateOf(ledger: LedgerName, run: string): Promise<{ end: Record<string, unknown> | undefined; parts: RecordedPart[] }>
-  /** Members of the first record under a key, with its time; undefined when there is none. */
-  recordOf(ledger: LedgerName, key: string): Promise<Record<string, unknown> | undefined>
+  /** Payload bytes of the inventory records of a commit; undefined for none. */
+  inventoryOf(ledger: LedgerName, repository: string, commit: string): Promise<Uint8Array[] | undefined>
   /** Whether this part was recorded with exactly this digest. */
   isRecorded(ledger: LedgerName, run: string, part: string, digest: Buffer): Promise<boolean>
 }
@@ -34,6 +35,17 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
 
   const fieldsAt = async (ledger: LedgerName, seq: number): Promise<Record<string, unknown>> =>
     JSON.parse((await reader.payload(ledger, seq)).toString()) as Record<string, unknown> // our own record
+
+  const readInventory = async (ledger: LedgerName, found: SubmissionRow): Promise<Uint8Array[]> => {
+    const name = `${ledger} ${found.key}`
+    const known = inventories.get(name)
+    if (known !== undefined) return known
+    const payloads: Uint8Array[] = []
+    for await (const some of readInventoryPayloads(reader, { ledger, ...found }))
+      for (const payload of some) payloads.push(Uint8Array.from(payload))
+    remember(inventories, name, payloads, maxInventories)
+    return payloads
+  }
 
   const findOne = async (ledger: LedgerName, key: string) => (await findSubmissions(db, ledger, [key], []))[0]
 
@@ -53,13 +65,11 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
       const found = rows.find((row) => row.key === key)
       const begun = rows.find((row) => row.key !== key)
       if (found === undefined || (begun !== undefined && begun.firstSeq < found.firstSeq)) return undefined
-      const known = inventories.get(`${ledger} ${key}`)
-      if (known !== undefined) return known
-      const payloads: Uint8Array[] = []
-      for (let seq = found.firstSeq; seq <= found.lastSeq; seq++)
-        payloads.push(Uint8Array.from(await reader.payload(ledger, seq)))
-      remember(inventories, `${ledger} ${key}`, payloads, maxInventories)
-      return payloads
+      return readInventory(ledger, found)
+    },
+    async inventoryOf(ledger, repository, commit) {
+      const found = await findOne(ledger, keys.inventory(repository, commit))
+      return found === undefined ? undefined : readInventory(ledger, found)
     },
     hasInventory: async (ledger, repository, commit) =>
       (await findOne(ledger, keys.inventory(repository, commit))) !== undefined,
@@ -76,11 +86,6 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
         parts.push({ run, part: key.slice(prefix.length), seq, summary })
       }
       return { end, parts }
-    },
-    async recordOf(ledger, key) {
-      const found = await findOne(ledger, key)
-      if (found === undefined) return undefined
-      return { ...(await fieldsAt(ledger, found.firstSeq)), recorded_at: printTime(found.firstTime) }
     },
     isRecorded: async (ledger, run, part, digest) =>
       (await findOne(ledger, keys.part(run, part)))?.digest.equals(digest) === true,
@@ -100,7 +105,6 @@ function toRunFields(ledger: LedgerName, run: string, fields: Record<string, unk
     if (value === undefined) throw new Problem('integrity', `the record of ${run} has no ${name}`)
     return value
   }
-  const flag = (name: string): true | undefined => (fields[name] === true ? true : undefined)
   const buildSeq = fields['build_seq']
   return {
     ledger: toLedgerName(ledger),
@@ -114,10 +118,11 @@ function toRunFields(ledger: LedgerName, run: string, fields: Record<string, unk
     suite: need('suite'),
     test_type: need('test_type') as TestType, // written from the declaration, which zod checked
     url: text('url'),
-    contract: text('contract'),
     configuration_digest: text('configuration_digest'),
-    backfilled: flag('backfilled'),
-    late: flag('late'),
+    stage: text('stage'),
+    occurred_at: text('occurred_at'),
+    backfilled: fields['backfilled'] === true,
+    late: fields['late'] === true,
     by: fields['by'] as RunFields['by'], // written by declare in this form
   }
 }

@@ -8,8 +8,9 @@ import { type LedgerName, maxPayloadBytes } from '../record/record.ts'
 import { type By, type RunIdentity, printPayload } from '../record/run.ts'
 import { fitList, fitText, jsonBytes } from './fit-list.ts'
 import { readRunAtHead } from './run-at-head.ts'
+import type { Judge, Judgement } from './judge.ts'
 import { type RecordedPart, countingShards } from './shards.ts'
-import { decideEnd, keys, reasonsAgainst, sealDigest, totalsByMeasure } from './run.ts'
+import { decideEnd, keys, sealDigest, totalsByMeasure } from './run.ts'
 
 /** What admission hands to the appender beside parts: the record that ends a run, and rejections. */
 
@@ -17,12 +18,18 @@ export interface RunFields extends RunIdentity {
   by: By
   repository_id?: string | undefined
   url?: string | undefined
-  contract?: string | undefined
   configuration_digest?: string | undefined
+  stage?: string | undefined
+  /** What the client claims. */
+  occurred_at?: string | undefined
   /** Pushed from an old artifact; kept by the client and sent later: neither is on time. */
-  backfilled?: true | undefined
-  late?: true | undefined
+  backfilled?: boolean | undefined
+  late?: boolean | undefined
 }
+
+/** The most bytes of what changed, in the seal; there are few things that can. */
+const maxChangesBytes = 900
+const maxTextBytes = 120
 
 /**
  * The `seal` record: sums up the parts that count and binds the run's own records by the Merkle root over their leaf hashes in seq order.
@@ -33,6 +40,7 @@ export function sealSubmission(
   request: SealRequest,
   link: ChainLink,
   keepList: (list: Uint8Array) => Promise<void>,
+  judge: Judge['judge'],
   earlier: readonly RecordedPart[][] = [],
 ): Submission {
   return {
@@ -47,9 +55,9 @@ export function sealSubmission(
       const { outcome = counting.outcome, tests = counting.tests } = request
       const counted = counting.shards.flatMap(({ parts }) => parts)
       const parts = counted.map(({ summary }) => summary)
-      const reasons = reasonsAgainst({ outcome, tests }, parts)
-      if (counting.incomplete.length > 0) reasons.push('shard_incomplete')
       const totals = totalsByMeasure(parts)
+      const ending = { outcome, tests, shardsIncomplete: counting.incomplete.length > 0 }
+      const judged = await judge(id, ending, parts, totals, at)
       const chosen = await chosenParts(id.run, counted, counting.leftOut, keepList)
       const { repository, commit, ref, build, build_seq, suite, test_type } = id
       const fields = {
@@ -62,8 +70,9 @@ export function sealSubmission(
         build_seq,
         suite,
         test_type,
-        admitted: reasons.length === 0,
-        reasons,
+        admitted: judged.counts,
+        reasons: judged.reasons,
+        ...(judged.observed.length === 0 ? {} : { observed: judged.observed }),
         outcome,
         tests,
         parts: parts.length,
@@ -72,9 +81,13 @@ export function sealSubmission(
           : {}),
         records,
         by: id.by,
-        contract: id.contract,
+        contract: judged.contract,
+        contract_version: judged.contract_version,
+        contract_default: judged.contract_default,
         configuration: id.configuration_digest,
+        production_digest: judged.production_digest,
         url: id.url,
+        unexplained_change: judged.unexplained && printUnexplained(judged.unexplained),
       }
       const fitted = fitList(totals, maxPayloadBytes - jsonBytes(fields) - jsonBytes(id.ledger) - 300) // schema, kind, root and digest
 
@@ -92,7 +105,7 @@ export function sealSubmission(
       )
       return {
         segments: [packSegment('seal', [payload], link)],
-        seal: { repository, suite, ref: ref ?? '', admitted: reasons.length === 0, measure_digest },
+        seal: { repository, suite, ref: ref ?? '', admitted: judged.counts, measure_digest },
       }
     },
   }
@@ -120,14 +133,23 @@ async function chosenParts(
   }
 }
 
+function printUnexplained({ run, seq, changes }: NonNullable<Judgement['unexplained']>): object {
+  const short = (text: string | null): string | null => (text === null ? null : fitText(text, maxTextBytes))
+  const cut = changes.map((change) => ({ ...change, from: short(change.from), to: short(change.to) }))
+  return { run, seq, count: changes.length, changes: fitList(cut, maxChangesBytes).shown }
+}
+
 export interface Offered {
   ledger: LedgerName
-  run: string
+  /** Absent for what belongs to no run: contracts. */
+  run?: string | undefined
   part?: string | undefined
   repository?: string | undefined
   commit?: string | undefined
   bytes?: number | undefined
   sha256?: string | undefined
+  /** What stands under the name already. */
+  first?: { sha256: string; seq: number } | undefined
   /** The run record that a declaration would make: tells what differs from the one that stands. */
   declared?: Readonly<Record<string, unknown>> | undefined
   by: By
@@ -138,8 +160,9 @@ export interface Offered {
  * it broke off or was given up differs from try to try, so bytes tell two refusals apart only with the digest of the whole.
  */
 export function rejectionSubmission(offered: Offered, problem: Problem): Submission {
-  const { ledger, run, part, repository, commit, bytes, sha256, by } = offered
-  const asserted = { run, part, reason: problem.code, sha256, bytes: sha256 === undefined ? undefined : bytes, by }
+  const { ledger, run, part, repository, commit, bytes, sha256, first, by } = offered
+  const of = run === undefined ? { repository } : { run, part }
+  const asserted = { ...of, reason: problem.code, sha256, bytes: sha256 === undefined ? undefined : bytes, by }
   const digest = hash('sha256', JSON.stringify(asserted), 'buffer')
   const payload = printPayload('rejection', ledger, {
     run,
@@ -149,6 +172,7 @@ export function rejectionSubmission(offered: Offered, problem: Problem): Submiss
     reason: problem.code,
     detail: fitText(problem.message.slice(0, 512), 1_024),
     offered: { bytes, sha256 },
+    first,
     by,
   })
   return {

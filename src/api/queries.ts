@@ -7,6 +7,9 @@ import { path, runId, text, whole } from './shapes.ts'
 const partFields = {
   name: path.describe('name of the part within the run, usually the path of the report'),
   format: text.optional().describe('only where the content could be of several formats'),
+  section: text
+    .optional()
+    .describe('which suite of a report that has several (SimpleCov), or * for all of them together'),
   strip: path.optional().describe('prefix taken off every path in the report'),
   root: path
     .optional()

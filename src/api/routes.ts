@@ -1,7 +1,15 @@
+import { contractRoutes } from './contracts.ts'
 import { operationRoutes } from './operations.ts'
 import { recordRoutes } from './records.ts'
 import type { Route } from './route.ts'
 import { runRoutes } from './run-routes.ts'
+import { watchRoutes } from './watch.ts'
 
 /** Every public route. What is not in here is not in openapi.yaml and not in the access matrix; a test compares it with what is mounted. */
-export const routes: readonly Route[] = [...runRoutes, ...recordRoutes, ...operationRoutes]
+export const routes: readonly Route[] = [
+  ...runRoutes,
+  ...contractRoutes,
+  ...recordRoutes,
+  ...operationRoutes,
+  ...watchRoutes,
+]

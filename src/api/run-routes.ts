@@ -4,6 +4,8 @@ import {
   declaration,
   declarationAnswer,
   inventoryAnswer,
+  lineMapsAnswer,
+  lineMapsQuery,
   partReceipt,
   pushAnswer,
   sealReceipt,
@@ -20,8 +22,8 @@ const first = 'Recorded now'
 const again = 'Recorded before with the same content: the first answer again'
 const artifact = {
   kind: 'stream',
-  types: ['application/octet-stream'],
-  what: 'The report as the tool wrote it. Content-Encoding identity, gzip or zstd; Content-Digest (RFC 9530, over the bytes as sent) is checked when present',
+  types: ['application/octet-stream', 'application/x-ndjson'],
+  what: 'The report as the tool wrote it, or coverage events as application/x-ndjson. Content-Encoding identity, gzip or zstd; Content-Digest (RFC 9530, over the bytes as sent) is checked when present',
 } as const
 const bodyProblems = [
   'media_type_unsupported',
@@ -36,6 +38,7 @@ const reportProblems = [
   'report_unrecognized',
   'report_ambiguous',
   'report_invalid',
+  'report_contradictory',
   'no_lines',
   'duplicate_key',
   'path_invalid',
@@ -95,6 +98,25 @@ export const putInventory = route({
     ...bodyProblems,
     ...stopped,
   ],
+})
+
+export const putLineMaps = route({
+  name: 'putLineMaps',
+  method: 'PUT',
+  path: '/v1/runs/{run}/line-maps',
+  summary: 'What became of the lines of each changed file between two recorded commits; the first for a pair stands',
+  scope: ['push'],
+  open: 'never',
+  records: 'no',
+  params: z.strictObject({ run: runId }),
+  query: lineMapsQuery,
+  body: {
+    kind: 'stream',
+    types: ['application/x-ndjson'],
+    what: 'One {"from":{"path","blob"},"to":{"path","blob"},"hunks":"-3,1+3,2 -9,0+11,4"} a line, or "unmapped":"<why>" for the hunks',
+  },
+  answers: twice(lineMapsAnswer),
+  problems: ['run_unknown', 'inventory_missing', 'too_many_files', 'record_too_large', ...bodyProblems, ...stopped],
 })
 
 export const putPart = route({
@@ -163,4 +185,4 @@ export const pushRun = route({
   ],
 })
 
-export const runRoutes = [declareRun, putInventory, putPart, sealRun, pushRun] as const
+export const runRoutes = [declareRun, putInventory, putLineMaps, putPart, sealRun, pushRun] as const

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { counts, declaredTotals, lineCounts, metric, mutationCounts } from './counts.ts'
 import {
   checkpoint,
   commit,
@@ -66,7 +67,10 @@ export const declarationAnswer = z
     id: recordId,
     seq,
     recorded_at: time,
-    missing: z.object({ inventory: z.boolean(), line_maps: z.array(z.object({ from: text, to: text })) }),
+    missing: z.object({
+      inventory: z.boolean(),
+      line_maps: z.array(z.object({ from: commit, to: commit })).describe('commits to compare, most wanted first'),
+    }),
   })
   .meta({ id: 'DeclarationAnswer' })
 export type DeclarationAnswer = z.infer<typeof declarationAnswer>
@@ -81,27 +85,31 @@ export const inventoryAnswer = z
   .meta({ id: 'InventoryAnswer' })
 export type InventoryAnswer = z.infer<typeof inventoryAnswer>
 
-const pair = z.object({ found: count, covered: count })
-
-/** Declared totals may lack what the format does not say; recomputed ones have partial and missed always. */
-export const counts = z
-  .object({
-    files: count.optional(),
-    lines: z.object({ found: count, covered: count, partial: count.optional(), missed: count.optional() }),
-    branches: pair.optional(),
-    functions: pair.optional(),
-    statements: pair.optional(),
-    regions: pair.optional(),
-  })
-  .meta({ id: 'Counts' })
-export type Counts = z.infer<typeof counts>
-
-/** As the report says itself; what it does not say is absent. `executed` is covered and partial lines together. */
-export const declaredTotals = z.object({
-  lines: z.object({ found: count, executed: count }).optional(),
-  branches: pair.optional(),
+export const lineMapsQuery = z.strictObject({
+  from: commit.describe('the older commit of the pair, as the answer to the declaration names it'),
+  to: commit.describe('the newer one'),
+  definition: text.describe('how the two were compared, for example git.patience@1'),
 })
-export type DeclaredTotals = z.infer<typeof declaredTotals>
+export type LineMapsQuery = z.infer<typeof lineMapsQuery>
+
+/** As many first entries as the record has room for; with a digest where that is not all, the whole is an artifact (JSON lines). */
+const listed = <T extends z.ZodType>(entry: T) => z.object({ count, sha256: sha256.optional(), first: z.array(entry) })
+
+export const lineMapsAnswer = z
+  .object({
+    repository,
+    from: commit,
+    to: commit,
+    id: recordId,
+    seq,
+    recorded_at: time,
+    mapped: count.describe('files that have a map between the two commits'),
+    renamed: count,
+    unmapped: listed(z.object({ path: z.string(), reason: z.string() })).describe('files that differ and have no map'),
+    refused: listed(z.object({ where: z.string(), reason: z.string() })),
+  })
+  .meta({ id: 'LineMapsAnswer' })
+export type LineMapsAnswer = z.infer<typeof lineMapsAnswer>
 
 /** Stands beside a list that its record had no room for: the list is then the first entries, the whole an artifact (JSON lines). */
 const digested = z.object({ count, sha256 })
@@ -130,6 +138,14 @@ export type Shard = z.infer<typeof shard>
 
 const tool = z.object({ name: text, version: text.optional() }).nullable()
 
+const measure = {
+  metric,
+  definition: z.string(),
+  tool: tool.optional(),
+  parts: count.optional().describe('summed up: with more than one, a file that several of them name counts in each'),
+  declared: declaredTotals.optional().describe('absent when one of the parts declares none'),
+}
+
 export const partReceipt = z
   .object({
     schema: z.literal('proofline.receipt.v1'),
@@ -139,6 +155,7 @@ export const partReceipt = z
     artifact_sha256: sha256,
     bytes: count.describe('of the decoded body'),
     format: z.string(),
+    metric: metric.optional().describe('absent in parts recorded before there was another than line'),
     definition: z.string(),
     tool,
     shard: shard.optional(),
@@ -173,6 +190,23 @@ export const sealRequest = z.strictObject({
 })
 export type SealRequest = z.infer<typeof sealRequest>
 
+/** What changed since the last run of the suite that counts, which no change of the software explains. */
+export const unexplainedChange = z
+  .object({
+    run: runId,
+    seq,
+    count,
+    changes: z.array(
+      z.object({
+        what: z.enum(['tool', 'definition', 'configuration', 'found', 'executed']),
+        measure: z.string().optional(),
+        from: z.string().nullable(),
+        to: z.string().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'UnexplainedChange' })
+
 export const sealReceipt = z
   .object({
     schema: z.literal('proofline.receipt.v1'),
@@ -182,7 +216,8 @@ export const sealReceipt = z
     seq,
     recorded_at: time,
     admitted: z.boolean(),
-    reasons: z.array(z.string()),
+    reasons: z.array(z.string()).describe('why it does not count: docs/contract.md has the list'),
+    observed: z.array(z.string()).optional().describe('what a contract in mode observe has against it'),
     outcome,
     tests: testTotals.nullable(),
     parts: count.describe('that count, those of earlier attempts among them'),
@@ -199,7 +234,12 @@ export const sealReceipt = z
     left_out_digest: digested.optional(),
     records: span.nullable(),
     root: z.string().describe("Merkle root over the run's leaf hashes, hex"),
-    totals: z.array(counts.extend({ metric: z.string(), definition: z.string(), tool: tool.optional() })),
+    contract: sha256.optional().describe('the contract that it was judged by'),
+    contract_version: count.optional(),
+    contract_default: sha256.optional(),
+    production_digest: sha256.optional(),
+    unexplained_change: unexplainedChange.optional(),
+    totals: z.array(z.union([lineCounts.extend(measure), mutationCounts.extend(measure)])),
     totals_digest: digested.optional(),
     checkpoint,
   })

@@ -6,7 +6,7 @@ import { printTable, type ExitCode, type Terminal } from './terminal.ts'
 /** `push --dry-run`: one object a file with --json, one line a file without; no service is asked. 1 when one would be refused, 3 when incomplete. */
 export async function dryRun(
   files: readonly string[],
-  options: { format?: string; strip?: string; root?: string },
+  options: { format?: string; section?: string; strip?: string; root?: string },
   terminal: Terminal,
 ): Promise<ExitCode> {
   const rows: string[][] = []
@@ -15,7 +15,7 @@ export async function dryRun(
   for (const path of await expandFiles(files, cwd)) {
     const file = files.find((given) => resolve(cwd, given) === path) ?? relative(cwd, path) // as it was named
     const description = await describeFile(path, options)
-    const { verdict, reason, format, files: count, lines } = description
+    const { verdict, reason, format, files: count, lines, mutants } = description
     refused ||= verdict === 'refuse'
     incomplete ||= verdict === 'incomplete'
     if (terminal.json) terminal.print({ file, ...description }, () => '')
@@ -25,7 +25,9 @@ export async function dryRun(
         verdict,
         format ?? '-',
         `${count} files`,
-        `${lines.covered + lines.partial}/${lines.found} lines executed`,
+        mutants === undefined
+          ? `${lines.covered + lines.partial}/${lines.found} lines executed`
+          : `${mutants.detected}/${mutants.detected + mutants.undetected} mutants detected`,
         reason ?? '',
       ])
   }

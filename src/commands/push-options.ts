@@ -33,7 +33,7 @@ const parts = (what: string): Option =>
 export function addPushCommands(program: Command, run: Run, number: (text: string) => number): void {
   program
     .command('push')
-    .description('record coverage reports: declare the run, send its inventory and parts, seal it')
+    .description('record coverage reports: declare the run, send inventory, line maps and parts, seal it')
     .argument('[files...]', 'coverage reports, or patterns of them; gzip and zstd are taken as they are')
     .addOption(testType())
     .addOption(suite())
@@ -51,12 +51,14 @@ export function addPushCommands(program: Command, run: Run, number: (text: strin
     .option('--stage <name>', 'stage of the pipeline')
     .option('--environment <name>', 'environment that the tests ran against')
     .option('--format <name>', 'format of the reports, only where it cannot be told from them')
+    .option('--section <name>', "which suite of a report that has several (SimpleCov), or '*' for all of them together")
     .option('--strip <prefix>', 'prefix to take off every path in the reports')
     .option('--root <folder>', 'folder of the checkout as the reports name it')
     .option('--configuration <file>', 'a file that decides what is measured; may be repeated', each)
     .option('--flags <flags>', 'flags that the coverage tool was given; may be repeated', each)
     .option('--backfill', 'an old report, with --commit: recorded as such, never as on time')
     .option('--occurred-at <time>', 'when its tests ran (RFC 3339), with --backfill')
+    .option('--no-fetch', 'never fetch commits that line maps need and a shallow clone lacks')
     .option('--no-seal', 'leave the run open for more parts; end it with `proofline seal`')
     .option(
       '--atomic',

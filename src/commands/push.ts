@@ -6,7 +6,7 @@ import { planRun, type PushOptions } from '../producer/plan.ts'
 import { mayPass, upload, type Plan, type Uploaded } from '../producer/upload.ts'
 import { connect } from './connect.ts'
 import { withoutIdentity } from './no-identity.ts'
-import { collectEvidence, printReceipt } from './receipt.ts'
+import { collectEvidence, printLineMaps, printReceipt } from './receipt.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 import { uploading } from './uploading.ts'
 import { version } from './version.ts'
@@ -89,6 +89,7 @@ async function report(
   options: PushCommand,
   { client, terminal, signal }: Means,
 ): Promise<void> {
+  for (const sent of uploaded.lineMaps) terminal.say(printLineMaps(sent))
   if (terminal.json || options.receipt !== undefined) {
     const { document, missing } = await collectEvidence(uploaded, client, signal)
     if (missing !== undefined) terminal.say(`note: the receipt holds no proofs: ${missing}`)

@@ -1,5 +1,7 @@
-import type { Counts, PartReceipt, SealReceipt } from '../api/runs.ts'
+import type { Counts, LineCounts } from '../api/counts.ts'
+import type { PartReceipt, SealReceipt } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
+import { pairKinds } from '../record/run.ts'
 import type { Client } from '../producer/client.ts'
 import type { Uploaded } from '../producer/upload.ts'
 import { oneLine, printTable } from './terminal.ts'
@@ -13,6 +15,7 @@ export interface ReceiptDocument {
   repeated: boolean
   declaration: Uploaded['declaration'] | null
   inventory: Uploaded['inventory'] | null
+  line_maps: Uploaded['lineMaps']
   parts: PartReceipt[]
   seal: SealReceipt | null
   /** The run has not ended: it waits for other pushes. */
@@ -44,7 +47,7 @@ export async function collectEvidence(
     missing = error.message
     return []
   })
-  const { run, declaration, inventory, parts, seal, waiting, repeated } = uploaded
+  const { run, declaration, inventory, lineMaps, parts, seal, waiting, repeated } = uploaded
   const document: ReceiptDocument = {
     schema: 'proofline.receipts.v1',
     run,
@@ -52,6 +55,7 @@ export async function collectEvidence(
     repeated,
     declaration,
     inventory: inventory ?? null,
+    line_maps: lineMaps,
     parts,
     seal: seal ?? null,
     waiting: waiting ?? null,
@@ -85,6 +89,34 @@ export function printReceipt({ run, repeated, declaration, inventory, parts, sea
 
 /** Without what would move the cursor, and with the indentation that it has. */
 const printCell = (cell: string): string => (cell.startsWith('  ') ? `  ${oneLine(cell)}` : oneLine(cell))
+
+/** One line a comparison. Told beside the receipt, which the same push again prints the same, when nothing is missing any more. */
+export function printLineMaps(sent: Uploaded['lineMaps'][number]): string {
+  const [from, to] = [sent.from.slice(0, 12), sent.to.slice(0, 12)]
+  if ('failed' in sent)
+    return oneLine(`line maps: none from ${from} to ${to}: ${sent.failed}; the run is recorded all the same`)
+  const { mapped, renamed, unmapped, refused } = sent
+  const more = [
+    ...(renamed > 0 ? [`${renamed} renamed`] : []),
+    ...printSome(
+      'without a map',
+      unmapped.count,
+      unmapped.first.map(({ path, reason }) => `${path} (${reason})`),
+    ),
+    ...printSome(
+      'refused',
+      refused.count,
+      refused.first.map(({ where, reason }) => `${where} (${reason})`),
+    ),
+  ]
+  return oneLine(`line maps: ${mapped} files from ${from} to ${to}${more.map((text) => `, ${text}`).join('')}`)
+}
+
+function printSome(what: string, count: number, first: readonly string[]): string[] {
+  if (count === 0) return []
+  const shown = first.slice(0, 3).join(', ')
+  return [`${count} ${what}: ${shown}${count > 3 ? ', ...' : ''}`]
+}
 
 function partRows(part: PartReceipt): string[][] {
   const { records, totals, refused, unresolved } = part
@@ -122,6 +154,7 @@ function sealRows(seal: SealReceipt): string[][] {
     ['  recorded_at', seal.recorded_at],
     ...chosenRows(seal),
     ['  admitted', seal.admitted ? 'yes' : `no: ${seal.reasons.join(', ')}`],
+    ...judgementRows(seal),
     ['  root', seal.root],
   ]
 }
@@ -150,30 +183,52 @@ export function printList(names: readonly string[]): string {
   return names.length <= 12 ? names.join(', ') : `${names.slice(0, 12).join(', ')} and ${names.length - 12} more`
 }
 
-function printCounts({ lines, branches, functions }: Counts): string {
+/** What the contract has to say, and what changed since the last run that counts. */
+function judgementRows({ contract, contract_version, observed = [], unexplained_change }: SealReceipt): string[][] {
+  const rows: string[][] = []
+  if (contract !== undefined) rows.push(['  contract', `version ${contract_version ?? '?'}, ${contract}`])
+  if (observed.length > 0) rows.push(['  observed', `${observed.join(', ')} (the contract does not enforce yet)`])
+  for (const { what, measure, from, to } of unexplained_change?.changes ?? [])
+    rows.push([
+      '  changed',
+      `${what}${measure === undefined ? '' : ` (${measure})`}: ${from ?? 'none'} -> ${to ?? 'none'}`,
+    ])
+  return rows
+}
+
+function printCounts(counts: Counts): string {
+  if ('mutants' in counts) return printMutants(counts)
+  const { lines, ...pairs } = counts
   const { found, covered, partial = 0, missed = found - covered - partial } = lines
   const split = partial === 0 ? '' : ` (${covered} covered, ${partial} partial)`
-  return [
-    `${found} lines: ${covered + partial} executed${split}, ${missed} missed`,
-    ...printPairs({ branches, functions }),
-  ].join('; ')
+  return [`${found} lines: ${covered + partial} executed${split}, ${missed} missed`, ...printPairs(pairs)].join('; ')
+}
+
+function printMutants({ mutants, mutated_lines }: Extract<Counts, { mutants: object }>): string {
+  const { found, detected, undetected, ...statuses } = mutants
+  const by = Object.entries(statuses).map(([status, count]) => `${count} ${status}`)
+  return `${found} mutants on ${mutated_lines.found} lines: ${detected} detected, ${undetected} undetected (${by.join(', ')})`
 }
 
 /** What the report says of itself stands beside what its lines add up to; where they disagree both are on record. */
 function printDeclared({ declared, recomputed }: PartReceipt['totals']): string {
   if (declared === null) return 'nothing'
-  const { lines, branches } = declared
-  const { found, covered, partial = 0 } = recomputed.lines
-  const differs = lines !== undefined && (lines.found !== found || lines.executed !== covered + partial)
-  const said = [lines && `${lines.found} lines: ${lines.executed} executed`, ...printPairs({ branches })]
+  const { lines, excluded, ...pairs } = declared
+  const differs = lines !== undefined && 'lines' in recomputed && isDifferent(lines, recomputed)
+  const left = excluded === undefined ? undefined : `${excluded} lines excluded by configuration`
+  const said = [lines && `${lines.found} lines: ${lines.executed} executed`, ...printPairs(pairs), left]
     .filter(Boolean)
     .join('; ')
   return `${said || 'nothing'}${differs ? ' (differs)' : ''}`
 }
 
-function printPairs({ branches, functions }: Pick<Counts, 'branches' | 'functions'>): string[] {
-  return [
-    branches && `${branches.covered}/${branches.found} branches`,
-    functions && `${functions.covered}/${functions.found} functions`,
-  ].filter((text) => text !== undefined)
+function isDifferent(said: { found: number; executed: number }, { lines }: LineCounts): boolean {
+  return said.found !== lines.found || said.executed !== lines.covered + (lines.partial ?? 0)
+}
+
+function printPairs(counts: Pick<LineCounts, (typeof pairKinds)[number]>): string[] {
+  return pairKinds.flatMap((kind) => {
+    const pair = counts[kind]
+    return pair === undefined ? [] : [`${pair.covered}/${pair.found} ${kind}`]
+  })
 }

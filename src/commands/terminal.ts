@@ -144,6 +144,9 @@ const advice: Partial<Record<ProblemCode, string>> = {
   attempt_mismatch: 'name attempts of the same tests of the same commit with --earlier, or none',
   part_conflict:
     'where two jobs send reports of one path, give each --shard NAME and all --parts N, or each another --suite or --part; what one job made anew goes under another --run',
+  contract_conflict:
+    'see what stands with: proofline contract show; when yours is to follow it all the same, say --parent with its version',
+  ref_not_tracked: 'register it in the CI of the protected branch, or let an operator do it',
   run_sealed:
     'a run that several jobs push to ends with the last of them where each says --parts N (or --no-seal, and `proofline seal` at the end); a new attempt goes under another --run',
   seal_conflict: 'a run ends once, with its first outcome and test totals: push again under another name with --run',

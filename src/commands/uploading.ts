@@ -7,6 +7,11 @@ export function uploading(options: { retryFor?: number }, terminal: Terminal, si
   const onProgress = (step: Progress): void => {
     if (step.kind === 'sending') terminal.progress(printBar(step.part, step.bytes, step.of))
     else if (step.kind === 'recording') terminal.progress(`${step.part}: sent, being recorded`)
+    else if (step.kind === 'comparing') terminal.progress(`comparing with ${step.from.slice(0, 12)}`)
+    else if (step.kind === 'fetching')
+      terminal.say(
+        `fetching ${step.commits.map((commit) => commit.slice(0, 12)).join(' and ')} from ${step.remote} for line maps (--no-fetch forbids it)`,
+      )
     else terminal.say(`waiting ${(step.delayMs / 1000).toFixed(1)} s: ${step.reason}`)
   }
   return { signal, retryForMs: (options.retryFor ?? defaultRetryS()) * 1000, firstDelayMs: 500, onProgress }

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, TLSSocket } from 'node:tls'
 import type { buildConnector } from 'undici'
 import { isMetadataAddress } from './addresses.ts'
 import type { Phase } from './destination.ts'
@@ -26,19 +26,33 @@ export interface ConnectSettings {
   timeoutMs: number
 }
 
+/** What a server showed, `expiresAt` in microseconds. */
+export interface Certificate {
+  subject: string
+  expiresAt: number
+}
+
+function certificateOf(socket: Socket): Certificate | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined
+  const { subject, valid_to } = socket.getPeerCertificate()
+  const expiresAt = Date.parse(valid_to) * 1000
+  // A resumed session shows none.
+  return Number.isFinite(expiresAt) ? { subject: [subject.CN].flat()[0] ?? '', expiresAt } : undefined
+}
+
 /**
  * Resolves, connects and shakes hands step by step, so that an error can name its phase and address. Certificates are always verified.
  * Every address of a name is tried in turn.
  */
 export function createConnector(
   settings: ConnectSettings,
-  onConnected: (address: string) => void,
+  onConnected: (address: string, certificate: Certificate | undefined) => void,
 ): buildConnector.connector {
   return (options, callback) => {
     const port = Number(options.port || (options.protocol === 'https:' ? 443 : 80))
     open(options.hostname, port, options.protocol === 'https:', settings).then(
       (socket) => {
-        onConnected(`${socket.remoteAddress}:${socket.remotePort}`)
+        onConnected(`${socket.remoteAddress}:${socket.remotePort}`, certificateOf(socket))
         callback(null, socket)
       },
       (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null),

@@ -1,3 +1,4 @@
+import type { Certificate } from './connect.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { StoredRecord } from '../ledger/read.ts'
 
@@ -103,9 +104,11 @@ export interface SeqRange {
   last: number
 }
 
-export type Measure =
-  | { kind: 'sum'; count: number; checkSum: number; complete: boolean }
-  | { kind: 'ids'; copies: ReadonlyMap<string, number>; complete: boolean }
+/** Count and sum of `check`, exact in doubles: a block's sum has at most 48 bits. */
+export interface Sum {
+  count: number
+  checkSum: number
+}
 
 /** One destination. Translates, sends, looks; never decides, waits, retries or touches the database. Safe to call concurrently. */
 export interface Destination {
@@ -119,8 +122,16 @@ export interface Destination {
   classify(rendered: Rendered, answer: Answer): Outcome[]
   /** Asks for these records: acknowledgement, get or search. One finding per record, in order. Never rejects but on abort. */
   look(attempt: Attempt, signal: AbortSignal): Promise<Finding[]>
-  /** Count and checksum of a closed range, computed over there; or its ids. Rejects when the destination cannot be asked. */
-  measure(range: SeqRange, what: 'sum' | 'ids', signal: AbortSignal): Promise<Measure>
+  /** Count and sum of what is there of the range, computed over there. This and the next two reject when it cannot be asked. */
+  sum(range: SeqRange, signal: AbortSignal): Promise<Sum>
+  /** The same for each block of the range that has anything, in one question. */
+  sumBlocks(range: SeqRange, signal: AbortSignal): Promise<ReadonlyMap<number, Sum>>
+  /** Every id that is there of the range, with its copies. */
+  ids(range: SeqRange, signal: AbortSignal): Promise<ReadonlyMap<string, number>>
+  /** SHA-256 in hex of the record bytes as they are stored over there, by id; what is not there is absent. */
+  digests(records: readonly StoredRecord[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+  /** Certificates that its servers showed. */
+  certificates(): Certificate[]
   close(): Promise<void>
 }
 

@@ -141,3 +141,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+/** The value at a path of keys; undefined where there is none. */
+export function dig(value: unknown, ...path: readonly string[]): unknown {
+  return path.reduce((inner, key) => (isObject(inner) ? inner[key] : undefined), value)
+}

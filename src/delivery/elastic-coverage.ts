@@ -1,5 +1,6 @@
 import type { StoredRecord } from '../ledger/read.ts'
 import { blockSize, maxRecordBytes } from '../record/record.ts'
+import { pairKinds } from '../record/run.ts'
 import {
   type Body,
   copyExactly,
@@ -25,8 +26,8 @@ const blobKey = pieceOf(',"blob":"')
 const coveredKey = pieceOf(',"covered":')
 const partialKey = pieceOf(',"partial":')
 const missedKey = pieceOf(',"missed":')
-const branchesKey = pieceOf(',"branches":{"found":')
-const functionsKey = pieceOf(',"functions":{"found":')
+/** In the order in which a record may have them. */
+const pairKeys = pairKinds.map((kind) => pieceOf(`,"${kind}":{"found":`))
 const windowKeys = [',"window":{"index":', ',"of":', ',"from":', ',"to":'].map(pieceOf)
 const coveredSet = pieceOf(',"ranges":{"covered":"')
 const partialSet = pieceOf('","partial":"')
@@ -68,7 +69,8 @@ export function putCoverage(body: Body, shape: CoverageShape, record: StoredReco
   const covered = past(coveredKey, pastDigits(found))
   const partial = past(partialKey, pastDigits(covered))
   const linesEnd = pastDigits(past(missedKey, pastDigits(partial)))
-  const artifact = pastPair(functionsKey, pastPair(branchesKey, pastBrace(linesEnd)))
+  let artifact = pastBrace(linesEnd)
+  for (const key of pairKeys) artifact = pastPair(key, artifact)
   const artifactEnd = past(shape.artifact, artifact)
   const ranges = pastWindow(artifactEnd)
   const coveredAt = past(coveredSet, ranges)

@@ -16,6 +16,7 @@ const happenings: Partial<Record<RecordKind, Happening>> = {
   run: { action: 'run-declared', type: 'start' },
   seal: { action: 'run-sealed', type: 'end' },
   abandonment: { action: 'run-abandoned', type: 'end' },
+  contract: { action: 'contract-registered', type: 'change' },
 }
 
 /** From behind the value of `@timestamp` to that of the event's id. */
@@ -36,7 +37,7 @@ export function ecsOf(kind: RecordKind, members: ReadonlyMap<string, string>): s
 
 export function vcsOf(members: ReadonlyMap<string, string>): string {
   const repository = members.get('repository')
-  if (repository === undefined) return ''
+  if (repository === undefined || repository === '"*"') return '' // the org's default contract is of no repository
   const commit = members.get('commit')
   const ref = members.get('ref')
   const name = isString(ref) ? `"name":${ref}${commit === undefined ? '' : ','}` : ''
@@ -84,8 +85,11 @@ function outcomeOf(kind: RecordKind, members: ReadonlyMap<string, string>): stri
 }
 
 /** Members that have another place than `proofline.*` in the document, or none besides `event.original`. */
-const elsewhere = new Set(['id', 'seq', 'recorded_at', 'schema', 'kind', 'ledger', 'commit', 'head_commit', 'ref', 'path', 'ranges', 'by', 'url']) // oxfmt-ignore
+const elsewhere = new Set(['id', 'seq', 'recorded_at', 'schema', 'kind', 'ledger', 'commit', 'head_commit', 'ref', 'path', 'ranges', 'by', 'url', 'text']) // oxfmt-ignore
 const leading = new Set(['test_type', 'run', 'part', 'ordinal', 'build', 'build_seq', 'suite', 'repository', 'blob'])
+
+/** Sets of lines that someone asks for by line: those without evidence, of lines and of mutants. */
+const asked = ['missed', 'partial', 'survived', 'uncovered'] as const
 
 /** What stands under `proofline` behind the kind, in the order that coverage has there too. */
 export function ownOf(members: ReadonlyMap<string, string>): string {
@@ -99,7 +103,8 @@ export function ownOf(members: ReadonlyMap<string, string>): string {
   for (const name of members.keys()) if (!leading.has(name)) add(name)
   const ranges = members.get('ranges')
   const sets = ranges?.startsWith('{') === true ? scanMembers(ranges) : new Map<string, string>()
-  return `${text}${lineRanges('missed_lines', sets.get('missed'))}${lineRanges('partial_lines', sets.get('partial'))}`
+  for (const name of asked) text += lineRanges(`${name}_lines`, sets.get(name))
+  return text
 }
 
 /** `executed` = covered + partial: the figure that tools print. */

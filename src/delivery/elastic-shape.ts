@@ -71,7 +71,7 @@ export function pieceOf(text: string): Piece {
 
 /** The members of a coverage record as it is written today (record/coverage.ts). */
 const memberOrder =
-  /^id seq recorded_at schema kind ledger run part ordinal repository commit (?:ref )?(?:build )?(?:build_seq )?suite test_type path (?:blob )?metric definition (?:tool )?lines (?:branches )?(?:functions )?artifact_sha256 (?:window )?ranges$/
+  /^id seq recorded_at schema kind ledger run part ordinal repository commit (?:ref )?(?:build )?(?:build_seq )?suite test_type path (?:blob )?metric definition (?:tool )?lines (?:branches )?(?:functions )?(?:statements )?(?:regions )?(?:mcdc )?(?:calls )?artifact_sha256 (?:window )?ranges$/
 
 /** The shape of this record; undefined when it has another form than today's. `members`: its own, as latin1. */
 export function shapeOf(

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { Agent, type Dispatcher } from 'undici'
-import { codeOf, ConnectError, type ConnectSettings, createConnector, messageOf } from './connect.ts'
+import { type Certificate, codeOf, ConnectError, type ConnectSettings, createConnector, messageOf } from './connect.ts'
 import type { Answer, Phase } from './destination.ts'
 
 /**
@@ -35,6 +35,8 @@ export interface OutgoingRequest {
 export interface Outgoing {
   /** Rejects only when `signal` aborted before the first byte; afterwards an abort is a failure that wrote. */
   request(request: OutgoingRequest, signal: AbortSignal): Promise<Answer>
+  /** The certificate that was shown at the newest connection; undefined before the first and without TLS. */
+  certificate(): Certificate | undefined
   close(): Promise<void>
 }
 
@@ -55,11 +57,13 @@ export function createOutgoing(
   const url = new URL(settings.url)
   const prefix = url.pathname.replace(/\/$/, '')
   let connectedTo = url.host
+  let certificate: Certificate | undefined
   const agent = new Agent({
     connections: settings.connections,
     pipelining: 1,
-    connect: createConnector(settings, (address) => {
+    connect: createConnector(settings, (address, shown) => {
       connectedTo = address
+      certificate = shown ?? certificate
     }),
     headersTimeout: 0, // one deadline for the whole exchange, kept below
     bodyTimeout: 0,
@@ -201,7 +205,7 @@ export function createOutgoing(
     })
   }
 
-  return { request, close: () => agent.destroy() }
+  return { request, certificate: () => certificate, close: () => agent.destroy() }
 }
 
 function flatten(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {

@@ -117,6 +117,8 @@ const elastic = z
     /** Base name per ledger; the month of recorded_at is put behind it. */
     indexes: z.partialRecord(z.enum(ledgerKinds), z.string().regex(/^[a-z0-9][a-z0-9._-]*$/)).default({}),
     pipeline: z.string().optional(),
+    /** A document may take so long until a search finds it: the refresh interval, and some time. Comparisons go no nearer to now. */
+    visible_after_ms: ms(60_000),
   })
   .superRefine((settings, context) => {
     const { api_key, api_key_file, username, password, password_file } = settings

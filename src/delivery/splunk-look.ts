@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { blockSize } from '../record/record.ts'
 import type { StoredRecord } from '../ledger/read.ts'
-import type { Attempt, Finding, Measure, SeqRange } from './destination.ts'
+import type { Attempt, Finding } from './destination.ts'
 import { quoteSpl, type Row, type SplunkSearch } from './splunk-search.ts'
 
 /**
@@ -115,31 +115,4 @@ function toFindings(records: readonly StoredRecord[], rows: readonly Row[]): Fin
     const digest = checks.length === 1 && check !== undefined ? Number(check).toString(16).padStart(8, '0') : 'several'
     return { kind: 'present', copies, digest, receipt: { by: 'search', copies } }
   })
-}
-
-/** Count and sum of `check` over a range, or the ids with their copies; times bound the search. */
-export async function measureSplunk(
-  search: SplunkSearch,
-  index: string,
-  range: SeqRange,
-  what: 'sum' | 'ids',
-  signal: AbortSignal,
-): Promise<Measure> {
-  const where = `where index=${quoteSpl(index)} proofline_ledger=${quoteSpl(range.ledger)} proofline_seq>=${range.first} proofline_seq<=${range.last}`
-  const now = Math.ceil(Date.now() / 1000) + hourSeconds
-  if (what === 'sum') {
-    const found = await search.run(`| tstats count sum(proofline_check) as check_sum ${where}`, 0, now, signal)
-    if (!found.complete) throw new Error(found.reason)
-    const row = found.rows[0]
-    return {
-      kind: 'sum',
-      count: Number(row?.['count'] ?? 0),
-      checkSum: Number(row?.['check_sum'] ?? 0),
-      complete: true,
-    }
-  }
-  const found = await search.run(`| tstats count ${where} by proofline_id`, 0, now, signal)
-  if (!found.complete) throw new Error(found.reason)
-  const copies = new Map(found.rows.map((row) => [String(row['proofline_id']), Number(row['count'])]))
-  return { kind: 'ids', copies, complete: true }
 }

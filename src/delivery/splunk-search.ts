@@ -1,3 +1,4 @@
+import type { Certificate } from './connect.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Secret } from './secret.ts'
 
@@ -17,6 +18,7 @@ export interface Found {
 export interface SplunkSearch {
   /** Runs one search over [earliest, latest) seconds. Never rejects but on abort. */
   run(search: string, earliest: number, latest: number, signal: AbortSignal): Promise<Found>
+  certificate(): Certificate | undefined
   close(): Promise<void>
 }
 
@@ -48,6 +50,7 @@ export function createSplunkSearch(outgoing: Outgoing, token: Secret, timeoutMs:
       if (answer.status !== 200) return { rows: [], complete: false, reason: `search: HTTP ${answer.status}` }
       return readRows(answer.body)
     },
+    certificate: () => outgoing.certificate(),
     close: () => outgoing.close(),
   }
 }

@@ -4,7 +4,8 @@ import type { Answer, Attempt, Destination, Finding } from './destination.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Secret } from './secret.ts'
 import { ackReceipt, classifyHec, readAck } from './splunk-answers.ts'
-import { createSplunkLook, measureSplunk } from './splunk-look.ts'
+import { createSplunkLook } from './splunk-look.ts'
+import { createSplunkMeasure } from './splunk-measure.ts'
 import { printSeconds, renderSplunk, splunkIndex, type SplunkRendering, splunkTarget } from './splunk-render.ts'
 import type { SplunkSearch } from './splunk-search.ts'
 
@@ -21,6 +22,11 @@ export interface SplunkDeps {
 }
 
 const indexOf = (target: string): string => target.slice(0, target.indexOf(' '))
+
+const refuse = async (): Promise<never> => {
+  throw new Error('comparing needs search.url')
+}
+const blind = { sum: refuse, sumBlocks: refuse, ids: refuse, digests: refuse }
 
 /** Splunk by HTTP Event Collector. */
 export function createSplunk(deps: SplunkDeps): Destination {
@@ -79,7 +85,11 @@ export function createSplunk(deps: SplunkDeps): Destination {
 
   const targets = new Map<string, Map<string, string>>()
 
+  const measure =
+    search === undefined ? blind : createSplunkMeasure(search.client, (ledger) => splunkIndex(rendering, ledger), now)
+
   return {
+    ...measure,
     target(record) {
       const ofLedger = targets.get(record.ledger) ?? new Map<string, string>()
       targets.set(record.ledger, ofLedger)
@@ -104,10 +114,7 @@ export function createSplunk(deps: SplunkDeps): Destination {
       const reason = deps.proof === 'ack' ? 'not acknowledged' : 'there is neither acknowledgement nor search'
       return attempt.records.map(() => ({ kind: 'unknown', reason }))
     },
-    async measure(range, what, signal) {
-      if (search === undefined) throw new Error('measuring needs search.url')
-      return measureSplunk(search.client, splunkIndex(rendering, range.ledger), range, what, signal)
-    },
+    certificates: () => [outgoing.certificate(), search?.client.certificate()].filter((one) => one !== undefined),
     async close() {
       await Promise.all([outgoing.close(), search?.client.close()])
     },

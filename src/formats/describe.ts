@@ -1,32 +1,8 @@
-import type { FileCoverage } from '../record/coverage.ts'
-import { countLines } from '../record/lines.ts'
+import type { MutatedLines, Mutants } from '../record/mutants.ts'
 import { Problem } from '../record/problem.ts'
-import type { Lines, Pair, Totals } from '../record/run.ts'
+import type { Lines, Pair } from '../record/run.ts'
+import { sumFiles } from '../record/totals.ts'
 import type { ReportResult } from './format.ts'
-
-/**
- * Sums over files, recomputed from lines and branches; what a report declares about itself is beside it, in `declared`. Branches and
- * functions are absent while no file has any: then the report does not tell.
- */
-export function sumFiles(files: Iterable<FileCoverage>): Totals {
-  const totals: Totals = { files: 0, lines: { found: 0, covered: 0, partial: 0, missed: 0 } }
-  for (const file of files) {
-    const { lines } = totals
-    totals.files += 1
-    const [covered, partial, missed] = [countLines(file.covered), countLines(file.partial), countLines(file.missed)]
-    lines.found += covered + partial + missed
-    lines.covered += covered
-    lines.partial += partial
-    lines.missed += missed
-    if (file.branches !== undefined) totals.branches = addPair(totals.branches, file.branches)
-    if (file.functions !== undefined) totals.functions = addPair(totals.functions, file.functions)
-  }
-  return totals
-}
-
-function addPair(a: Pair | undefined, b: Pair): Pair {
-  return { found: (a?.found ?? 0) + b.found, covered: (a?.covered ?? 0) + b.covered }
-}
 
 /** One line of `push --dry-run --json`, without the name of the file, which only the caller knows. */
 export interface Description {
@@ -35,39 +11,45 @@ export interface Description {
   format: string | null
   definition: string | null
   files: number
+  /** Zeros of a mutation report: mutants are no lines, and have members of their own. */
   lines: Lines
   branches: Pair
+  metric?: 'mutation'
+  mutated_lines?: MutatedLines
+  mutants?: Mutants
 }
 
+const noLines: Lines = { found: 0, covered: 0, partial: 0, missed: 0 }
 const noBranches: Pair = { found: 0, covered: 0 }
 
 export function describeReport(result: ReportResult): Description {
-  const { files, lines, branches } = sumFiles(result.files)
+  const totals = sumFiles(result.files, result.metric)
   const first = result.refused.first[0]
   const left =
     first === undefined ? null : `${result.refused.count} left out, the first: ${first.where}: ${first.reason}`
+  const { files, ...counts } = totals
   return {
     verdict: result.incomplete === undefined ? 'accept' : 'incomplete',
     reason: result.incomplete ?? left,
     format: result.format,
     definition: result.definition,
     files,
-    lines,
-    branches: branches ?? noBranches,
+    lines: 'lines' in counts ? counts.lines : noLines,
+    branches: ('lines' in counts ? counts.branches : undefined) ?? noBranches,
+    ...('mutants' in counts ? { metric: 'mutation', ...counts } : {}),
   }
 }
 
 /** The same for a report that `openReport` threw on. Anything but a Problem is thrown again. */
 export function describeRefusal(error: unknown): Description {
   if (!(error instanceof Problem)) throw error
-  const { files, lines } = sumFiles([])
   return {
     verdict: 'refuse',
     reason: `${error.code}: ${error.message}`,
     format: null,
     definition: null,
-    files,
-    lines,
+    files: 0,
+    lines: noLines,
     branches: noBranches,
   }
 }

@@ -1,4 +1,7 @@
-/** What the first bytes of a report tell about it: its encoding and, for JSON, the keys near its top. File names are never asked. */
+import type { XmlSample } from './xml-sample.ts'
+import { sampleXml } from './xml-sample.ts'
+
+/** What the first bytes of a report tell about it: its encoding and, for JSON and XML, the keys or elements near its top. File names are never asked. */
 
 /** So much is looked at; all formats show themselves earlier. */
 export const sampleBytes = 65_536
@@ -12,11 +15,19 @@ export interface Sample {
   isAll: boolean
   /** Keys at depth 1, 2, 3 of a JSON object; undefined for what does not begin with `{`. */
   keys: readonly [ReadonlySet<string>, ReadonlySet<string>, ReadonlySet<string>] | undefined
+  /** Undefined for what does not begin with `<`. */
+  xml: XmlSample | undefined
 }
 
 export function toSample(bytes: Uint8Array, isAll: boolean): Sample {
   const text = new TextDecoder('latin1').decode(bytes)
-  return { bytes, text, isAll, keys: /^\s*\{/.test(text) ? keysOf(text) : undefined }
+  return {
+    bytes,
+    text,
+    isAll,
+    keys: /^\s*\{/.test(text) ? keysOf(text) : undefined,
+    xml: /^\s*</.test(text) ? sampleXml(bytes) : undefined,
+  }
 }
 
 const closers = /["{}[\]]/g

@@ -24,6 +24,13 @@ export function fingerprint(bytes: Uint8Array, from: number, to: number): Readon
 
 const last: Fingerprint = { a: 0, b: 0 }
 
+/** 32 bits of a text. */
+export function hashText(text: string): number {
+  let h = text.length
+  for (let i = 0; i < text.length; i += 1) h = (Math.imul(h, 31) + text.charCodeAt(i)) | 0
+  return h
+}
+
 /** 32 bits of a few integers. */
 export function mix(a: number, b: number, c: number, d: number): number {
   let h = Math.imul(a ^ 0x1b873593, 0x9e3779b1)

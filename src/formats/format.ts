@@ -1,64 +1,36 @@
-import type { FileCoverage } from '../record/coverage.ts'
+import type { FileCoverage, Metric } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
 import type { Sample } from './detect.ts'
 import { join, sampleBytes, toSample, toUtf8 } from './detect.ts'
-import { istanbulDefinition, readIstanbul } from './istanbul.ts'
-import { lcovDefinition, readLcov } from './lcov.ts'
-import type { PathOptions } from './paths.ts'
-import { createPathResolver } from './paths.ts'
+import { chooseFormat } from './choose.ts'
+import type { FormatName } from './formats.ts'
+import { resolveImports } from './import-paths.ts'
+import type { MutantTally } from './mutant-tally.ts'
+import { createMutantTally } from './mutant-tally.ts'
+import type { PathOptions, WrittenPath } from './paths.ts'
+import { createPathResolver } from './path-resolver.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
 import type { Tally } from './tally.ts'
 import { createTally } from './tally.ts'
 
-/** One kind of report. A new one is a line in `formats` and a file beside this one. */
-interface Format {
-  name: string
-  /** Of its usual dialect; a reading may name another. */
-  definition: string
-  /** What two observations of one line in one report mean, as its tools define it. On states both are "or": see tally.ts. */
-  merge: 'sum' | 'max'
-  detect(sample: Sample): boolean
-  read(chunks: AsyncIterable<Uint8Array>, tally: Tally, refused: RefusedList): Promise<Reading>
-}
-
-/** The keys that make an object a FileCoverage; any of them may stand alone in the sample when one of the others is long. */
-const ofFile = ['statementMap', 'fnMap', 'branchMap', 'inputSourceMap']
-
-const formats = [
-  {
-    name: 'lcov',
-    definition: lcovDefinition,
-    merge: 'sum',
-    detect: (sample) => sample.keys === undefined && /^(?:\u00ef\u00bb\u00bf)?(?:SF|TN):/m.test(sample.text),
-    read: readLcov,
-  },
-  {
-    name: 'istanbul',
-    definition: istanbulDefinition,
-    merge: 'max',
-    detect: ({ keys, text }) =>
-      keys !== undefined &&
-      (ofFile.some((key) => keys.some((atDepth) => atDepth.has(key))) || /^\s*\{\s*\}\s*$/.test(text)),
-    read: readIstanbul,
-  },
-] as const satisfies Format[]
-
-export type FormatName = (typeof formats)[number]['name']
-export const formatNames: readonly FormatName[] = formats.map((format) => format.name)
-
 export interface ReportOptions extends PathOptions {
   /** Overrides detection. */
   format?: string | undefined
+  /** Which of several suites in one report is meant; `*` for all together. */
+  section?: string | undefined
   /** Default 200,000. */
   maxFiles?: number | undefined
   /** Default 2,000,000. */
   maxLinesPerFile?: number | undefined
+  /** Default 20,000,000. */
+  maxLines?: number | undefined
 }
 
 export interface ReportResult extends Reading {
   format: FormatName
+  metric: Metric
   /** Records and files of the report that were not taken, with the reason. */
   refused: RefusedList
   /** Paths that are kept as written because they were not found in the repository; the first twenty. */
@@ -80,37 +52,57 @@ export async function openReport(
 ): Promise<ReportResult> {
   const refused: RefusedList = { count: 0, first: [] }
   const resolver = createPathResolver(options)
-  const limits = { maxFiles: options.maxFiles ?? 200_000, maxLinesPerFile: options.maxLinesPerFile ?? 2_000_000 }
-  const tally = createTally(limits, (path) => resolver.refusal(path), refused)
+  const { maxFiles = 200_000, maxLinesPerFile = 2_000_000, maxLines = 20_000_000 } = options
+  const limits = { maxFiles, maxLinesPerFile, maxLines }
+  const refusal = (path: WrittenPath): string | undefined => resolver.refusal(path)
 
   const { sample, all } = await takeSample(toUtf8(chunks))
   const format = chooseFormat(sample, options.format)
-  const reading = await format.read(all, tally, refused)
+  if (options.section !== undefined && !('hasSections' in format))
+    throw new Problem('request_invalid', `a report of format ${format.name} has no sections to choose from`)
+  let reading: Reading
+  let tally: Pick<Tally | MutantTally, 'written' | 'files'>
+  if ('readMutants' in format) {
+    const mutants = createMutantTally(limits, refusal, refused)
+    reading = await format.readMutants(all, mutants, refused)
+    tally = mutants
+  } else {
+    const lines = createTally(limits, refusal, refused)
+    reading = await format.read(all, lines, refused, options.section)
+    tally = lines
+  }
 
   const written = tally.written()
-  const resolved = resolver.resolve(written)
+  const resolved = resolver.resolve('paths' in format ? resolveImports(written, options) : written)
   const unresolved: ReportResult['unresolved'] = { count: 0, first: [] }
   for (let i = 0; i < resolved.length; i += 1) {
     const to = resolved[i]
-    if (to === undefined)
-      refuse(refused, written[i]?.text ?? '', 'another file of the report has this name in another encoding')
-    else if (to.unresolved) {
+    if (typeof to === 'string') refuse(refused, written[i]?.text ?? '', to)
+    else if (to?.unresolved === true) {
       unresolved.count += 1
       if (unresolved.first.length < 20) unresolved.first.push(to.path)
     }
   }
+  if (resolved.length > 0 && resolved.every((to) => typeof to === 'string'))
+    throw new Problem('path_invalid', `no path can be matched, the first: ${written[0]?.text}: ${resolved[0]}`, {
+      extra: { refused },
+    })
   if (written.length === 0 && reading.incomplete === undefined) {
     const first = refused.first.find(({ reason }) => reason.startsWith('the path'))
     if (first !== undefined)
       throw new Problem('path_invalid', `${first.reason}: ${first.where}`, { extra: { refused } })
-    throw new Problem('report_empty', 'the report names no file')
+    if (reading.isEmpty !== true) throw new Problem('report_empty', 'the report names no file')
   }
   return {
     ...reading,
     format: format.name,
+    metric: 'readMutants' in format ? 'mutation' : 'line',
     refused,
     unresolved,
-    files: tally.files(resolved, reading.definition),
+    files: tally.files(
+      resolved.map((to) => (typeof to === 'string' ? undefined : to)),
+      reading.definition,
+    ),
   }
 }
 
@@ -135,52 +127,4 @@ async function takeSample(
     if (!isAll) yield* chunks
   }
   return { sample: toSample(head.subarray(0, sampleBytes), isAll && length <= sampleBytes), all: all() }
-}
-
-function chooseFormat(sample: Sample, name: string | undefined): (typeof formats)[number] {
-  if (sample.isAll && sample.text.trim() === '') throw new Problem('report_empty', 'the report has no content')
-  if (name !== undefined) {
-    const named = formats.find((format) => format.name === name)
-    if (named === undefined)
-      throw new Problem(
-        'report_unrecognized',
-        `no format is called ${JSON.stringify(name)}; known: ${formatNames.join(', ')}`,
-      )
-    return named
-  }
-  refuseWithoutLines(sample)
-  const [first, second] = formats.filter((format) => format.detect(sample))
-  if (first === undefined)
-    throw new Problem('report_unrecognized', `${looksLike(sample)}; known: ${formatNames.join(', ')}`)
-  if (second !== undefined) throw new Problem('report_ambiguous', `it could be ${first.name} or ${second.name}`)
-  return first
-}
-
-/** Reports that people send by mistake: there is nothing wrong with them, but they name no lines. */
-function refuseWithoutLines({ keys, text }: Sample): void {
-  if (keys === undefined) return
-  const [top, second, third] = keys
-  if (top.has('result') && (third.has('scriptId') || /"scriptId"\s*:/.test(text))) {
-    throw new Problem(
-      'no_lines',
-      'raw V8 coverage has byte offsets and no lines: convert it where the sources are, for example with `c8 report --reporter=lcov`',
-    )
-  }
-  if (second.has('lines') && second.has('statements') && third.has('pct') && !second.has('statementMap')) {
-    throw new Problem(
-      'no_lines',
-      'a summary (coverage-summary.json) has no lines: send coverage-final.json or lcov.info of the same run',
-    )
-  }
-}
-
-function looksLike({ bytes, text, keys }: Sample): string {
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) return 'the report is gzip inside: send it with Content-Encoding: gzip'
-  if (text.startsWith('PK\u0003\u0004')) return 'the report is a zip archive'
-  if (keys !== undefined)
-    return `a JSON object with ${[...keys[0]]
-      .slice(0, 5)
-      .map((key) => JSON.stringify(key.slice(0, 40)))
-      .join(', ')}`
-  return text.trimStart().startsWith('<') ? 'an XML document' : 'the report does not look like any known format'
 }

@@ -1,4 +1,5 @@
-import { mix } from './fingerprint.ts'
+import { hashText, mix } from './fingerprint.ts'
+import { toObject } from './json.ts'
 import type { JsonCursor } from './json-cursor.ts'
 import { createCursor } from './json-cursor.ts'
 import { maxLine } from './tally.ts'
@@ -30,13 +31,6 @@ export interface Place {
   line: number
   /** Equal for equal places. */
   name: number
-}
-
-type Json = Readonly<Record<string, unknown>>
-
-/** JSON objects only; their keys are data and may be named like members of Object.prototype, which have none of the shapes looked for. */
-function toObject(value: unknown): Json | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined
 }
 
 const toNumber = (value: unknown): number => (typeof value === 'number' ? value : -1)
@@ -185,10 +179,4 @@ function readFirstSpan(cursor: JsonCursor): Span {
   const first = readSpan(cursor)
   while (cursor.eat(0x2c)) readSpan(cursor)
   return cursor.eat(0x5d) ? first : cursor.fail()
-}
-
-function hashText(text: string): number {
-  let h = text.length
-  for (let i = 0; i < text.length; i += 1) h = (Math.imul(h, 31) + text.charCodeAt(i)) | 0
-  return h
 }

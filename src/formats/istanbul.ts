@@ -3,7 +3,8 @@ import { mix } from './fingerprint.ts'
 import { join } from './detect.ts'
 import type { IstanbulFile, Span } from './istanbul-file.ts'
 import { readFileCoverage } from './istanbul-file.ts'
-import { jsonLimits, parseJson, quoted, readMembers } from './json.ts'
+import { jsonLimits, parseJson, quoted } from './json.ts'
+import { walkJson } from './json-walk.ts'
 import { toWrittenPath } from './paths.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
@@ -35,7 +36,7 @@ export async function readIstanbul(
   const one: Uint8Array[] = []
   let oneBytes = 0
   let files = 0
-  for await (const { key, bytes } of readMembers(chunks)) {
+  const take = (bytes: Uint8Array, key: string): void => {
     const what = `the member ${quoted(key)}`
     if (files === 0 && partsOfOne.has(key)) {
       parseJson(bytes, what)
@@ -43,16 +44,15 @@ export async function readIstanbul(
       if (oneBytes > jsonLimits.maxMemberBytes)
         throw new Problem('report_invalid', `one file's coverage is longer than ${jsonLimits.maxMemberBytes} bytes`)
       one.push(encoder.encode(`${one.length === 0 ? '{' : ','}${JSON.stringify(key)}:`), bytes.slice())
-      continue
+      return
     }
     const file = readFileCoverage(bytes, what)
-    if (file.statements === undefined) {
-      if (one.length === 0) refuse(refused, key, 'not the coverage of a file')
-      continue
-    }
-    files += 1
-    tallyFile(file.path ?? key, file, tally, numbers, refused, dialect)
+    if (file.statements !== undefined) {
+      files += 1
+      tallyFile(file.path ?? key, file, tally, numbers, refused, dialect)
+    } else if (one.length === 0) refuse(refused, key, 'not the coverage of a file')
   }
+  await walkJson(chunks, { choose: () => 'take', take: (bytes, _, key) => take(bytes, key) })
   const single = one.length === 0 ? undefined : readFileCoverage(join([...one, encoder.encode('}')]), 'the report')
   if (single?.statements !== undefined) {
     files += 1

@@ -13,6 +13,13 @@ export interface JsonCursor {
   eatPattern(texts: readonly Uint8Array[], integers: Int32Array): boolean
   /** Passes a plain integer from 0 to 999,999,999; -1, and nothing passed, for anything else. */
   eatInteger(): number
+  /**
+   * Passes an array of integers and booleans: `to` has them, 1 for true, and 2,147,483,647 for what is greater than 999,999,999. Answers how many there are,
+   * more than `to` holds perhaps; -1, and nothing passed, for anything else.
+   */
+  eatTuple(to: Int32Array): number
+  /** Passes a plain integer from 0 to 999,999,999, or null, which is -1; -2, and nothing passed, for anything else. */
+  eatIntegerOrNull(): number
   /** Reads any value. */
   value(): unknown
   /** Reads an object: `each` must read the value. A key that is a plain integer comes as a number. Duplicate keys are the caller's to find. */
@@ -27,6 +34,7 @@ const [quote, backslash, comma, colon, openBrace, closeBrace, openBracket, close
   0x22, 0x5c, 0x2c, 0x3a, 0x7b, 0x7d, 0x5b, 0x5d,
 ]
 
+const latin1 = new TextDecoder('latin1')
 const knownStrings: string[] = Array.from({ length: 256 }, () => '')
 
 /** `what` names the value in a Problem. Indexes may pass the end by one, where a byte is `undefined` and equal to nothing: hence `as number`. */
@@ -94,7 +102,7 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
       while (i < known.length && known.charCodeAt(i) === bytes[from + i]) i += 1
       if (i === known.length) return known
     }
-    const text = String.fromCharCode(...bytes.subarray(from, end))
+    const text = latin1.decode(bytes.subarray(from, end))
     knownStrings[place] = text
     return text
   }
@@ -127,6 +135,54 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
     if (end < 0 || !(next === comma || next === closeBrace || next === closeBracket || next <= 0x20)) return -1
     at = end
     return integer
+  }
+
+  /** Behind white space from `from` on. */
+  function behindSpace(from: number): number {
+    let p = from
+    for (let c = bytes[p] as number; c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09;) c = bytes[++p] as number
+    return p
+  }
+
+  function eatTuple(to: Int32Array): number {
+    peek()
+    if (bytes[at] !== openBracket) return -1
+    let p = behindSpace(at + 1)
+    let count = 0
+    for (let c = bytes[p] as number; c !== closeBracket; c = bytes[p] as number) {
+      let value = 0
+      if (c === 0x74 && bytes[p + 1] === 0x72 && bytes[p + 2] === 0x75 && bytes[p + 3] === 0x65) {
+        value = 1
+        p += 4
+      } else if (
+        c === 0x66 &&
+        bytes[p + 1] === 0x61 &&
+        bytes[p + 2] === 0x6c &&
+        bytes[p + 3] === 0x73 &&
+        bytes[p + 4] === 0x65
+      )
+        p += 5
+      else {
+        const first = c === 0x2d ? p + 1 : p
+        p = first
+        for (let d = (bytes[p] as number) - 0x30; d >= 0 && d <= 9; d = (bytes[p] as number) - 0x30) {
+          value = (Math.imul(value, 10) + d) | 0
+          p += 1
+        }
+        if (p === first || (bytes[first] === 0x30 && p - first > 1)) return -1
+        if (p - first > 9) value = 0x7fff_ffff
+        if (c === 0x2d) value = -value
+      }
+      if (count < to.length) to[count] = value
+      count += 1
+      p = bytes[p] === comma || bytes[p] === closeBracket ? p : behindSpace(p)
+      if (bytes[p] === comma) {
+        p = behindSpace(p + 1)
+        if (bytes[p] === closeBracket) return -1
+      } else if (bytes[p] !== closeBracket) return -1
+    }
+    at = p + 1
+    return count
   }
 
   function key(): string | number {
@@ -170,6 +226,17 @@ export function createCursor(bytes: Uint8Array, what: string): JsonCursor {
       return true
     },
     eatInteger,
+    eatTuple,
+    eatIntegerOrNull() {
+      const c = peek()
+      if (c !== 0x6e) {
+        const value = eatInteger()
+        return value < 0 ? -2 : value
+      }
+      if (!isNull(at)) return -2
+      at += 4
+      return -1
+    },
     value,
     members(each) {
       if (!eat(openBrace)) fail()

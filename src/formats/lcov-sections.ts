@@ -1,5 +1,6 @@
 import { maxPathBytes } from '../record/coverage.ts'
 import { fingerprint } from './fingerprint.ts'
+import { readMcdc } from './lcov-mcdc.ts'
 import { createPathIndex } from './path-index.ts'
 import { decodePath } from './paths.ts'
 import type { Declared, Reading } from './reading.ts'
@@ -27,9 +28,9 @@ export interface LcovSections {
 }
 
 const comma = 0x2c
-const needed = ['SF', 'TN', 'DA', 'BRDA', 'FN', 'FNDA', 'FNL', 'FNA', 'LF', 'LH', 'BRF', 'BRH'] as const
-/** Version marks, MC/DC, and counts of functions. */
-const skipped = ['VER', 'MCDC', 'MCF', 'MCH', 'FNF', 'FNH']
+const needed = ['SF', 'TN', 'DA', 'BRDA', 'FN', 'FNDA', 'FNL', 'FNA', 'LF', 'LH', 'BRF', 'BRH', 'MCDC'] as const
+/** Version marks, and counts of conditions and functions. */
+const skipped = ['VER', 'MCF', 'MCH', 'FNF', 'FNH']
 const pack = (name: string): number => Array.from(name).reduce((code, c) => (code << 8) | c.charCodeAt(0), 0)
 const names = new Map<number, (typeof needed)[number] | 'skipped'>()
 for (const name of needed) names.set(pack(name), name)
@@ -212,6 +213,7 @@ export function createLcovSections(tally: Tally, refused: RefusedList): LcovSect
     if (name === 'FN') return 'FN is not <line>,<name>'
     if (name === 'FNDA') return readCalls(bytes, at, to)
     if (name === 'FNL' || name === 'FNA') return readFunctionLines(name, contentOf(bytes, at, to))
+    if (name === 'MCDC') return readMcdc(contentOf(bytes, at, to), tally)
     const small = smallNumber(bytes, at, to)
     if (small < 0 && !/^\d{1,15}$/.test(contentOf(bytes, at, to))) return `${name} is not a number`
     declare(name, small < 0 ? Number(contentOf(bytes, at, to)) : small)

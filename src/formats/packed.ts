@@ -1,18 +1,23 @@
+import type { Pair, UnitKind } from '../record/run.ts'
+import { unitKinds } from '../record/run.ts'
 import { addBits, countBits, rowWidth } from './bit-rows.ts'
 import { addPage, pageWidth } from './line-pages.ts'
 import { addFunction, countFunctions } from './function-set.ts'
 import type { Observed } from './observed.ts'
+import { waysBlock } from './observed.ts'
 import type { Scratch } from './scratch.ts'
 
 /**
  * What is known about one file, as bytes: about one a line of a real report, with its branches, where arrays of integers would be five. In this order:
  *
  * - branches found, branches taken, functions found, functions called;
+ * - the number of kinds of units, and for each its place in `unitKinds`, found, covered;
  * - the number of pages of lines, then each page: `gap | form << 5`, where gap is the number of pages left out before it (31: the number follows, less 31)
  *   and form is 1 to 6 for as many lines, each `line % 32 | state << 5`; or 0 for two words, the lines that are there and those executed; or 7
  *   for three, the last the partial ones;
  * - the number of rows of branches (bit-rows.ts) and the rows, five numbers each, the first less that of the row before;
- * - the number of functions (function-set.ts), then each in eight bytes.
+ * - the number of functions (function-set.ts), then each in eight bytes;
+ * - the number of rows of units, and the rows, like those of branches.
  *
  * Numbers have seven bits a byte, the lowest first, 0x80 where another byte follows; words have four bytes. Equal knowledge has equal bytes.
  */
@@ -21,25 +26,43 @@ const [twoWords, mostSingle, threeWords] = [0, 6, 7]
 const farGap = 31
 
 /** Of a file without lines. */
-export const nothing = new Uint8Array(7)
+export const nothing = new Uint8Array(9)
 
 // Positions are within what was packed: hence `as number`.
 
 /** Enough for `packInto`; up to three times what it takes. */
-export function maxPackedBytes({ lines, branches, functions }: Observed): number {
-  return 35 + (18 * lines.length) / pageWidth + (25 * branches.length) / rowWidth + 8 * functions.length
+export function maxPackedBytes({ lines, branches, functions, units }: Observed): number {
+  const rows = (branches.length + units.length) / rowWidth
+  return 90 + (18 * lines.length) / pageWidth + 25 * rows + 8 * functions.length
 }
 
 /** `observed` must be sorted. Answers the end. */
-export function packInto(to: Uint8Array, from: number, { lines, branches, functions }: Observed): number {
-  const ways = countRows(branches)
+export function packInto(to: Uint8Array, from: number, { lines, branches, functions, units }: Observed): number {
+  const ways = countBranches(branches)
   const calls = countFunctions(functions)
   let at = put(to, put(to, put(to, put(to, from, ways.found), ways.on), calls.found), calls.called)
-  at = packRows(to, packPages(to, at, lines, branches), branches)
+  at = packRows(to, packPages(to, packCounts(to, at, units), lines, branches), branches)
   at = put(to, at, functions.length)
   for (let i = 0; i < functions.length; i += 1) {
     const item = functions.items[i] as number
     at = putWord(to, putWord(to, at, item | 0), Math.floor(item / 0x1_0000_0000))
+  }
+  return packRows(to, at, units)
+}
+
+/** How many units of each kind there are. */
+function packCounts(to: Uint8Array, from: number, { items, length }: Scratch): number {
+  let kinds = 0
+  for (let i = 0; i < length; i += rowWidth) if (i === 0 || items[i] !== items[i - rowWidth]) kinds += 1
+  let at = put(to, from, kinds)
+  for (let i = 0; i < length;) {
+    const kind = items[i] as number
+    let [there, covered] = [0, 0]
+    for (; i < length && items[i] === kind; i += rowWidth) {
+      there += countBits(items[i + 3] as number)
+      covered += countBits(items[i + 4] as number)
+    }
+    at = put(to, put(to, put(to, at, kind), there), covered)
   }
   return at
 }
@@ -106,9 +129,10 @@ function packRows(to: Uint8Array, from: number, { items, length }: Scratch): num
   return at
 }
 
-function countRows({ items, length }: Scratch): { found: number; on: number } {
+function countBranches({ items, length }: Scratch): { found: number; on: number } {
   const count = { found: 0, on: 0 }
   for (let i = 0; i < length; i += rowWidth) {
+    if (items[i + 1] === waysBlock) continue
     count.found += countBits(items[i + 3] as number)
     count.on += countBits(items[i + 4] as number)
   }
@@ -179,20 +203,26 @@ function takePage(bytes: Uint8Array): void {
 export function unpackInto(observed: Observed, bytes: Uint8Array, from: number): void {
   position = from
   for (let i = 0; i < 4; i += 1) take(bytes)
+  for (let left = 3 * take(bytes); left > 0; left -= 1) take(bytes)
   page = -1
   for (let left = take(bytes); left > 0; left -= 1) {
     takePage(bytes)
     addPage(observed.lines, page, found, on)
   }
-  let line = 0
-  for (let left = take(bytes); left > 0; left -= 1) {
-    line += take(bytes)
-    addBits(observed.branches, line, take(bytes) | 0, take(bytes) | 0, take(bytes) | 0, take(bytes) | 0)
-  }
+  takeRows(bytes, observed.branches)
   for (let left = take(bytes); left > 0; left -= 1) {
     const low = takeWord(bytes) >>> 0
     const item = takeWord(bytes) * 0x1_0000_0000 + low
     addFunction(observed.functions, Math.floor(item / 2), low & 1)
+  }
+  takeRows(bytes, observed.units)
+}
+
+function takeRows(bytes: Uint8Array, to: Scratch): void {
+  let key = 0
+  for (let left = take(bytes); left > 0; left -= 1) {
+    key += take(bytes)
+    addBits(to, key, take(bytes) | 0, take(bytes) | 0, take(bytes) | 0, take(bytes) | 0)
   }
 }
 
@@ -200,8 +230,9 @@ export interface Unpacked {
   covered: number[]
   partial: number[]
   missed: number[]
-  branches: { found: number; covered: number }
-  functions: { found: number; covered: number }
+  branches: Pair
+  functions: Pair
+  units: [UnitKind, Pair][]
 }
 
 /** What a record needs of what was packed at `from`. */
@@ -209,7 +240,9 @@ export function readPacked(bytes: Uint8Array, from: number): Unpacked {
   position = from
   const branches = { found: take(bytes), covered: take(bytes) }
   const functions = { found: take(bytes), covered: take(bytes) }
-  const known: Unpacked = { covered: [], partial: [], missed: [], branches, functions }
+  const known: Unpacked = { covered: [], partial: [], missed: [], branches, functions, units: [] }
+  for (let left = take(bytes); left > 0; left -= 1)
+    known.units.push([unitKinds[take(bytes)] as UnitKind, { found: take(bytes), covered: take(bytes) }])
   page = -1
   for (let left = take(bytes); left > 0; left -= 1) {
     takePage(bytes)

@@ -8,6 +8,10 @@ import { sha256Hex } from '../record/sha256.ts'
  */
 export interface WrittenPath {
   text: string
+  /** Folders that the report names, below one of which the path lies (Cobertura's `source`); for a path that is absolute they mean nothing. */
+  folders?: readonly string[]
+  /** What the report knows of the file's place is only the end of its path: `text` without this is a name that the report gives to a group (JaCoCo). */
+  tail?: string
   /** Only when the bytes were not UTF-8: the same bytes read as Latin-1, as older lcov writes them. `text` then has the bytes escaped. */
   latin1?: string
   shape: Shape
@@ -33,8 +37,8 @@ export interface PathOptions {
 export interface PathResolver {
   /** Why this path can never be one of the repository; undefined when it may be. */
   refusal(path: WrittenPath): string | undefined
-  /** All paths of a report that were not refused, at once: absolute ones need each other. undefined: another one has the same name. */
-  resolve(paths: readonly WrittenPath[]): (ResolvedPath | undefined)[]
+  /** All paths of a report that were not refused, at once: absolute ones need each other. A text: why this one is left out. */
+  resolve(paths: readonly WrittenPath[]): (ResolvedPath | string)[]
 }
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -67,17 +71,32 @@ export function toWrittenPath(text: string): WrittenPath {
   return { text: short, shape: 'other' }
 }
 
+/**
+ * A path below one of these folders. Some tools write their own option for a folder (`--source`), or an empty one: without any other it is relative to the
+ * repository.
+ */
+export function toPathBelow(text: string, folders: readonly string[]): WrittenPath {
+  const path = toWrittenPath(text)
+  const named = folders.filter((folder) => folder !== '' && !folder.startsWith('--'))
+  return named.length === 0 || isAbsolute(toSlashes(text)) ? path : { ...path, folders: named, shape: 'other' }
+}
+
+/** A path of which only the end is known. */
+export function toPathWithTail(group: string, tail: string): WrittenPath {
+  return { text: group + tail, tail, shape: 'other' }
+}
+
 /** Places of an operating system where no checkout lies; /dev/shm is used for builds. */
-const systemPlaces = /^\/(?:etc|proc|sys|boot|dev(?!\/shm\/))(?:\/|$)/
-const drive = /^[A-Za-z]:[\\/]/
+export const systemPlaces = /^\/(?:etc|proc|sys|boot|dev(?!\/shm\/))(?:\/|$)/
+export const drive = /^[A-Za-z]:[\\/]/
 
 /** With forward slashes, if it is a Windows path or has no slash at all; a backslash in a path with slashes is part of a name. */
-function toSlashes(path: string): string {
+export function toSlashes(path: string): string {
   return drive.test(path) || path.startsWith('\\\\') || !path.includes('/') ? path.replaceAll('\\', '/') : path
 }
 
 /** Without "." and ".." and empty segments; undefined when it climbs over its start. */
-function normalize(path: string): string | undefined {
+export function normalize(path: string): string | undefined {
   if (!/(?:^|\/)\.{0,2}(?:\/|$)/.test(path.startsWith('/') ? path.slice(1) : path)) return path
   const segments: string[] = []
   for (const segment of path.split('/')) {
@@ -111,128 +130,6 @@ function shapeOf(text: string): Shape {
   return start === 1 ? 'absolute' : 'relative'
 }
 
-function isAbsolute(path: string): boolean {
+export function isAbsolute(path: string): boolean {
   return path.startsWith('/') || drive.test(path)
-}
-
-export function createPathResolver(options: PathOptions = {}): PathResolver {
-  const { tree } = options
-  const strip = options.strip === '' ? undefined : options.strip
-  const root = options.root === undefined || options.root === '' ? undefined : normalize(toSlashes(options.root))
-  const blobOf = (path: string): string | undefined => (tree instanceof Map ? tree.get(path) : undefined)
-
-  /** Relative to `root` and without `strip`, as far as they apply. */
-  function strippedOf(path: string): string {
-    let rest = path
-    const slashed = toSlashes(path)
-    if (root !== undefined && isAbsolute(slashed)) {
-      const full = normalize(slashed)
-      if (full?.startsWith(`${root}/`)) rest = full.slice(root.length + 1)
-    }
-    if (strip !== undefined && rest.startsWith(strip)) rest = rest.slice(strip.length).replace(/^\/+/, '')
-    return rest.replace(/^(?:\.\/+)+/, '')
-  }
-
-  function refusal(path: WrittenPath): string | undefined {
-    const { text } = path
-    const shape = strip === undefined ? path.shape : 'other'
-    if (shape === 'relative') return undefined
-    if (shape === 'absolute' && root === undefined && !systemPlaces.test(text)) return undefined
-    if (text.trim() === '') return 'the path is empty'
-    // Longest first, so that nothing below works on megabytes.
-    if (text.length > maxPathBytes || encoder.encode(JSON.stringify(text)).length - 2 > maxPathBytes)
-      return `the path is longer than ${maxPathBytes} bytes`
-    if (/\p{Cc}/u.test(text)) return 'the path has a control character'
-    if (!text.isWellFormed()) return 'the path is not valid Unicode'
-    const rest = strippedOf(text)
-    const normal = normalize(toSlashes(rest).replace(drive, '/'))
-    if (normal === undefined) return 'the path leaves the repository'
-    if (normal === '' || normal === '/') return 'the path names no file'
-    if (systemPlaces.test(normal) && !drive.test(rest)) return 'the path lies outside any repository'
-    return undefined
-  }
-
-  /** Spellings of a relative path, the most literal first. */
-  function spellings(path: WrittenPath, rest: string): string[] {
-    const slashed = toSlashes(rest)
-    const all = [rest, slashed, normalize(rest), normalize(slashed), rest.normalize('NFC'), rest.normalize('NFD')]
-    if (path.latin1 !== undefined) all.push(strippedOf(path.latin1), strippedOf(path.latin1).normalize('NFC'))
-    return all.filter((spelling) => spelling !== undefined)
-  }
-
-  function resolveOne(path: WrittenPath, roots: ReadonlyMap<string, number>): ResolvedPath {
-    const { text, latin1, shape } = path
-    if (strip === undefined && shape === 'relative')
-      return { path: text, unresolved: tree !== undefined && !tree.has(text), blob: blobOf(text) }
-    const rest = strippedOf(text)
-    const known =
-      tree === undefined
-        ? undefined
-        : (spellings(path, rest).find((spelling) => tree.has(spelling)) ?? belowRoot(path, roots))
-    if (known !== undefined) return { path: known, unresolved: false, blob: blobOf(known) }
-    const isPlain =
-      tree === undefined && latin1 === undefined && !isAbsolute(toSlashes(rest)) && normalize(rest) === rest
-    return isPlain
-      ? { path: rest, unresolved: false, blob: undefined }
-      : { path: text, unresolved: true, blob: undefined }
-  }
-
-  /** Every folder that could be the checkout, were this absolute path a file of the tree. */
-  function possibleRoots(path: WrittenPath): string[] {
-    const full = toFull(path)
-    if (full === undefined || tree === undefined) return []
-    const roots: string[] = []
-    for (let at = full.indexOf('/', 1); at > 0; at = full.indexOf('/', at + 1)) {
-      if (tree.has(full.slice(at + 1))) roots.push(full.slice(0, at))
-    }
-    if (full.startsWith('/') && tree.has(full.slice(1))) roots.push('')
-    return roots
-  }
-
-  /**
-   * The file below the one folder that most paths of the report point to as the checkout. Of several folders above this path the
-   * best supported one decides alone, so that node_modules/x/index.js does not become index.js; a draw is ambiguous and resolves nothing.
-   */
-  function belowRoot(path: WrittenPath, roots: ReadonlyMap<string, number>): string | undefined {
-    const full = toFull(path)
-    if (full === undefined || tree === undefined) return undefined
-    let [best, votes, isDraw] = [undefined as string | undefined, 0, false]
-    for (let at = full.startsWith('/') ? 0 : full.indexOf('/'); at >= 0; at = full.indexOf('/', at + 1)) {
-      const folder = full.slice(0, at)
-      const support = roots.get(folder) ?? 0
-      if (support > votes) [best, votes, isDraw] = [folder, support, false]
-      else if (support === votes && support > 0) isDraw = true
-    }
-    const found = best === undefined || isDraw ? undefined : full.slice(best.length + 1)
-    // /usr/include/list.h beside a report full of /home/ci/app/...: one file name alone says too little.
-    if (found === undefined || !tree.has(found) || (votes < 2 && roots.size > 1 && !found.includes('/')))
-      return undefined
-    return found
-  }
-
-  return {
-    refusal,
-    resolve(paths) {
-      const roots = new Map<string, number>()
-      for (const path of tree === undefined ? [] : paths)
-        for (const folder of possibleRoots(path)) roots.set(folder, (roots.get(folder) ?? 0) + 1)
-      if (paths.every(({ latin1 }) => latin1 === undefined)) return paths.map((path) => resolveOne(path, roots))
-      const bytesNames = new Map<string, boolean>()
-      return paths.map((path) => {
-        const to = resolveOne(path, roots)
-        // A name of escaped bytes and the same characters as text are two files that no record could tell apart.
-        const isBytes = to.unresolved && path.latin1 !== undefined
-        const known = bytesNames.get(to.path)
-        if (known !== undefined && known !== isBytes) return undefined
-        bytesNames.set(to.path, isBytes)
-        return to
-      })
-    },
-  }
-}
-
-/** The absolute path in one spelling; undefined for a relative one. */
-function toFull(path: WrittenPath): string | undefined {
-  const slashed = toSlashes(path.latin1 ?? path.text)
-  return isAbsolute(slashed) ? normalize(slashed) : undefined
 }

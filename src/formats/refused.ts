@@ -9,6 +9,9 @@ export interface RefusedList {
   first: Refusal[]
 }
 
+/** Lists what could not be taken, for those who know the place. */
+export type Refuse = (reason: string) => void
+
 const kept = 20
 const longest = 120
 

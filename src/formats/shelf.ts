@@ -10,8 +10,8 @@ export interface Shelf {
   write(observed: Observed): number
   /** What was written last has the bytes of this. */
   isWritten(packed: Packed): boolean
-  /** Keeps what was written last. */
-  keep(below: Packed | undefined): Packed
+  /** Keeps what was written last, which is about so many things. */
+  keep(below: Packed | undefined, size: number): Packed
   free(packed: Packed): void
 }
 
@@ -20,6 +20,8 @@ export interface Packed {
   bytes: Uint8Array
   from: number
   to: number
+  /** Lines, blocks of branches, functions and the like in it. */
+  size: number
   below: Packed | undefined
 }
 
@@ -76,11 +78,11 @@ export function createShelf(kept: () => Iterable<Packed>): Shelf {
       for (let i = from; i < to; i += 1) if (bytes[i] !== written[start + i - from]) return false
       return true
     },
-    keep(below) {
+    keep(below, size) {
       keptBytes += end - start
-      if (large !== undefined) return { bytes: large.slice(0, end), from: 0, to: end, below }
+      if (large !== undefined) return { bytes: large.slice(0, end), from: 0, to: end, size, below }
       used = end
-      return { bytes: block, from: start, to: end, below }
+      return { bytes: block, from: start, to: end, size, below }
     },
     free({ from, to }) {
       keptBytes -= to - from

@@ -1,16 +1,19 @@
-import type { FileCoverage } from '../record/coverage.ts'
+import type { LineCoverage } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
-import { addBitsNear } from './bit-rows.ts'
+import type { UnitKind } from '../record/run.ts'
+import { unitKinds } from '../record/run.ts'
+import { addBitsNear, rowWidth } from './bit-rows.ts'
 import { addFunction, toFunctionName } from './function-set.ts'
-import { addPage, countLines, pageWidth, sortPages } from './line-pages.ts'
-import { clearObserved, createObserved, isEmpty, sortObserved } from './observed.ts'
-import type { Unpacked } from './packed.ts'
+import { addPage, pageWidth } from './line-pages.ts'
+import { clearObserved, createObserved, isEmpty, sizeOf, sortObserved, tooManyOf, waysBlock } from './observed.ts'
 import { maxPackedBytes, nothing, packInto, readPacked, unpackInto } from './packed.ts'
 import type { ResolvedPath, WrittenPath } from './paths.ts'
 import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
+import type { Scratch } from './scratch.ts'
 import type { Packed } from './shelf.ts'
 import { createShelf } from './shelf.ts'
+import { sortByPath, toCoverage } from './to-coverage.ts'
 
 /**
  * Gathers what a report observes, in any order and as often as it likes, and gives it back file by file. Memory grows with distinct
@@ -38,6 +41,13 @@ export interface Tally {
   branches(line: number, block: number, page: number, found: number, taken: number): void
   /** One way out of `line`. */
   branch(line: number, block: number, branch: number, taken: boolean): void
+  /**
+   * Ways through `line` that are no branches (its instructions, the blocks or regions on it), numbered from 32 * `page` on, one a bit: when one of them was
+   * not taken, an executed line is partial. They are counted nowhere.
+   */
+  ways(line: number, page: number, found: number, taken: number): void
+  /** Statements and the like: those called `name` from 32 * `page` on, one a bit. Only how many there are is told, and how many are covered. */
+  units(kind: UnitKind, name: number, page: number, found: number, covered: number): void
   /** A function, by any two 32-bit integers that name it; `called` is 1 or 0. */
   callable(a: number, b: number, called: number): void
   /** Forgets everything since `open`, also the file when it was new. Throws Problem('too_many_lines') all the same. */
@@ -45,12 +55,15 @@ export interface Tally {
   /** Ends the last section. Paths as written, in the order of their first appearance. Throws Problem('too_many_lines'). */
   written(): readonly WrittenPath[]
   /** After `written`: one entry a path, in ascending order of path (UTF-16 units). `resolved` answers `written()` one by one; undefined leaves a file out. */
-  files(resolved: readonly (ResolvedPath | undefined)[], definition: string): Iterable<FileCoverage>
+  files(resolved: readonly (ResolvedPath | undefined)[], definition: string): Iterable<LineCoverage>
 }
 
 export interface TallyLimits {
   maxFiles: number
+  /** Also of its blocks of branches, functions and so on, of each. */
   maxLinesPerFile: number
+  /** Of the whole report, all of these together: what memory grows with. */
+  maxLines: number
 }
 
 /** No source file is longer, and it is the greatest line that a 32-bit range field of a destination can hold. */
@@ -70,8 +83,12 @@ export function createTally(
   const observed = createObserved()
   let file = -1
   let isNew = false
-  /** A quarter more than all pages together, once those of one number are joined. */
-  const longest = 1.25 * pageWidth * limits.maxLinesPerFile
+  /** A quarter more than all of a file together, once what is told twice is joined. */
+  const longest = 1.25 * limits.maxLinesPerFile
+  /** The size of all that is kept. What several sections of a file tell may count for each of them, until they are joined. */
+  let size = 0
+  let written = 0
+  let joinAt = limits.maxLines
 
   function* allKept(): Generator<Packed> {
     for (const top of tops) for (let packed = top; packed !== undefined; packed = packed.below) yield packed
@@ -82,27 +99,59 @@ export function createTally(
     if (!isEmpty(observed)) {
       store(file)
       clearObserved(observed)
+      if (size > joinAt) limitReport()
     }
     file = -1
   }
 
+  // All of these limit at once: a section of 500 MB may have no end.
+
   function addLines(page: number, found: number, executed: number): void {
-    // At once: a section of 500 MB may have no end.
-    if (observed.lines.length > longest) limitLines(file)
+    if (observed.lines.length > longest * pageWidth) limitFile(file)
     addPage(observed.lines, page, found, executed)
   }
 
-  function addBranches(line: number, block: number, page: number, found: number, taken: number): void {
-    addBitsNear(observed.branches, line, block, page, found, taken)
+  function addRow(rows: Scratch, k1: number, k2: number, k3: number, found: number, on: number): void {
+    if (rows.length > longest * rowWidth) limitFile(file)
+    addBitsNear(rows, k1, k2, k3, found, on)
   }
 
-  function limitLines(of: number): void {
-    sortPages(observed.lines)
-    if (countLines(observed.lines) <= limits.maxLinesPerFile) return
+  function addBranches(line: number, block: number, page: number, found: number, taken: number): void {
+    // Names made from bytes may be any number: the one that is reserved stands for its neighbour.
+    addRow(observed.branches, line, block === waysBlock ? block + 1 : block, page, found, taken)
+  }
+
+  /** Sorts what was observed, and answers its size. */
+  function limitFile(of: number): number {
+    sortObserved(observed)
+    const all = sizeOf(observed)
+    const what = all > limits.maxLinesPerFile ? tooManyOf(observed, limits.maxLinesPerFile) : undefined
+    if (what === undefined) return all
     throw new Problem(
       'too_many_lines',
-      `a file has more than ${limits.maxLinesPerFile} lines: ${paths[of]?.text ?? ''}`,
+      `a file has more than ${limits.maxLinesPerFile} ${what}: ${paths[of]?.text ?? ''}`,
     )
+  }
+
+  /** Joining takes as long as reading all that is kept, so it is done when that has doubled: memory may be twice what is allowed. */
+  function limitReport(): void {
+    joinPiles()
+    if (size > limits.maxLines)
+      throw new Problem(
+        'too_many_lines',
+        `the report has more than ${limits.maxLines} lines, blocks of branches and functions`,
+      )
+    joinAt = Math.max(limits.maxLines, 2 * size)
+  }
+
+  function joinPiles(): void {
+    for (const of of piled) {
+      for (let top = tops[of]; top !== undefined; top = tops[of]) takeBack(of, top)
+      write(of)
+      keep(of, undefined)
+      clearObserved(observed)
+    }
+    piled.clear()
   }
 
   /** Packs what was observed, together with what is known of the file and not much longer. */
@@ -114,7 +163,7 @@ export function createTally(
       takeBack(of, top)
       length = write(of)
     }
-    tops[of] = shelf.keep(top)
+    keep(of, top)
     if (top === undefined) piled.delete(of)
     else piled.add(of)
   }
@@ -122,13 +171,19 @@ export function createTally(
   function takeBack(of: number, top: Packed): void {
     unpackInto(observed, top.bytes, top.from)
     tops[of] = top.below
+    size -= top.size
     shelf.free(top)
   }
 
   function write(of: number): number {
-    limitLines(of)
-    sortObserved(observed)
+    written = limitFile(of)
     return shelf.write(observed)
+  }
+
+  /** What was written last. */
+  function keep(of: number, below: Packed | undefined): void {
+    tops[of] = shelf.keep(below, written)
+    size += written
   }
 
   /** What is known of these files together. */
@@ -175,9 +230,15 @@ export function createTally(
       const bit = 1 << (branch & 31)
       addBranches(line, block, branch >>> 5, bit, taken ? bit : 0)
     },
-    callable: (a, b, called) => addFunction(observed.functions, toFunctionName(a, b), called),
+    ways: (line, page, found, taken) => addRow(observed.branches, line, waysBlock, page, found, taken),
+    units: (kind, name, page, found, covered) =>
+      addRow(observed.units, unitKinds.indexOf(kind), name, page, found, covered),
+    callable(a, b, called) {
+      if (observed.functions.length > longest) limitFile(file)
+      addFunction(observed.functions, toFunctionName(a, b), called)
+    },
     drop() {
-      limitLines(file)
+      limitFile(file)
       clearObserved(observed)
       file = -1
       if (!isNew) return
@@ -186,13 +247,7 @@ export function createTally(
     },
     written() {
       close()
-      for (const of of piled) {
-        for (let top = tops[of]; top !== undefined; top = tops[of]) takeBack(of, top)
-        write(of)
-        tops[of] = shelf.keep(undefined)
-        clearObserved(observed)
-      }
-      piled.clear()
+      limitReport()
       return paths
     },
     files(resolved, definition) {
@@ -216,22 +271,4 @@ export function createTally(
       }
     },
   }
-}
-
-/** Positions of those that are not undefined. */
-function sortByPath(resolved: readonly (ResolvedPath | undefined)[]): readonly number[] {
-  const order: number[] = []
-  for (let i = 0; i < resolved.length; i += 1) if (resolved[i] !== undefined) order.push(i)
-  const pathOf = (i: number): string => resolved[i]?.path ?? ''
-  return order.sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : pathOf(a) > pathOf(b) ? 1 : 0))
-}
-
-function toCoverage(to: ResolvedPath, known: Unpacked, definition: string): FileCoverage {
-  const { covered, partial, missed, branches, functions } = known
-  const file: FileCoverage = { path: to.path, metric: 'line', definition, covered, partial, missed }
-  if (to.blob !== undefined) file.blob = to.blob
-  if (to.unresolved) file.unresolved = true
-  if (branches.found > 0) file.branches = branches
-  if (functions.found > 0) file.functions = functions
-  return file
 }

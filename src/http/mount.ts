@@ -194,7 +194,8 @@ function parse<S extends z.ZodType>(shape: S, value: unknown, where: 'path' | 'q
 }
 
 function streamLimit(route: Route, { limits }: HttpSettings): number {
-  return route.name === 'putInventory' ? limits.inventory_bytes : limits.part_bytes
+  if (route.name === 'putInventory') return limits.inventory_bytes
+  return route.name === 'putLineMaps' ? limits.line_map_bytes : limits.part_bytes
 }
 
 function baseUrlOf(settings: HttpSettings, request: FastifyRequest): string {

@@ -19,7 +19,10 @@ export const contentPolicy = {
 }
 
 const parts: readonly [string, string][] = [
-  ['PUT /v1/runs/{run}', 'declare a run; then <code>/inventory</code>, <code>/parts?name=</code>, <code>/seal</code>'],
+  [
+    'PUT /v1/runs/{run}',
+    'declare a run; then <code>/inventory</code>, <code>/line-maps</code>, <code>/parts?name=</code>, <code>/seal</code>',
+  ],
   ['POST /v1/push', 'the same in one request'],
   ['GET /v1/feed/{unit|integration|changes|operations}', 'the records, for SIEMs that pull'],
   ['GET /v1/records/{id}', 'one record; <code>/proof</code> shows that it is in the log'],

@@ -1,12 +1,15 @@
 import type { Admission, Admitted } from '../admission/admission.ts'
-import { declareRun, pushRun, putInventory, putPart, sealRun } from '../api/run-routes.ts'
+import { declareRun, pushRun, putInventory, putLineMaps, putPart, sealRun } from '../api/run-routes.ts'
 import type { PartQuery, PushQuery } from '../api/queries.ts'
 import type { Declaration, SealRequest, Shard, TestTotals } from '../api/runs.ts'
 import { decodeBody } from './body.ts'
 import type { Call, Mount, Reply } from './mount.ts'
+import type { HttpLimits } from './settings.ts'
+
+type BodyLimits = Pick<HttpLimits, 'inventory_bytes' | 'line_map_bytes'>
 
 /** What CI sends. Everything is decided, and every refusal recorded, by admission; here requests become its calls. */
-export function mountRuns(mount: Mount, admission: Admission, limits: { inventory_bytes: number }): void {
+export function mountRuns(mount: Mount, admission: Admission, limits: BodyLimits): void {
   mount(declareRun, async ({ who, params, body, headers }) =>
     answer(await admission.declare(who, params.run, withTrace(body, headers['traceparent']))),
   )
@@ -14,6 +17,11 @@ export function mountRuns(mount: Mount, admission: Admission, limits: { inventor
   mount(putInventory, async ({ who, params, body, headers }) => {
     const decoded = decodeBody(body, headers['content-encoding'], limits.inventory_bytes)
     return answer(await admission.addInventory(who, params.run, decoded))
+  })
+
+  mount(putLineMaps, async ({ who, params, query, body, headers }) => {
+    const decoded = decodeBody(body, headers['content-encoding'], limits.line_map_bytes)
+    return answer(await admission.addLineMaps(who, params.run, query, decoded))
   })
 
   mount(putPart, async (call) => answer(await admission.addPart(call.who, call.params.run, toPart(call.query, call))))
@@ -47,13 +55,15 @@ function withTrace(declaration: Declaration, traceparent: unknown): Declaration 
 }
 
 function toPart(query: PartQuery | PushQuery, { headers, body }: Pick<Call<typeof putPart>, 'headers' | 'body'>) {
-  const { name, format, strip, root } = query
+  const { name, format, strip, root, section } = query
   const contentDigest = headers['content-digest']
   return {
     name,
     format,
+    contentType: headers['content-type'],
     strip,
     root,
+    section,
     shard: toShard(query),
     contentEncoding: headers['content-encoding'],
     contentDigest: typeof contentDigest === 'string' ? contentDigest : undefined,
@@ -77,7 +87,7 @@ function toShard(query: PartQuery | PushQuery): Shard | undefined {
 }
 
 function splitPush(query: PushQuery): { run: string; declaration: Declaration; seal: SealRequest } {
-  const { run, name: _name, format: _format, strip: _strip, root: _root, ...asserted } = query
+  const { run, name: _name, format: _format, section: _section, strip: _strip, root: _root, ...asserted } = query
   const { shard: _shard, shard_attempt: _attempt, shard_parts: _of, job: _job, parts, ...rest } = asserted
   const { outcome, tests, more, ...declared } = rest
   const declaration = { ...declared, ...more }

@@ -12,6 +12,8 @@ const limits = z.strictObject({
   part_bytes: bytes(2 * 1_073_741_824),
   /** An inventory, as sent and decoded. */
   inventory_bytes: bytes(268_435_456),
+  /** Line maps between two commits, as sent and decoded. */
+  line_map_bytes: bytes(67_108_864),
   header_bytes: bytes(16_384),
   connections: z.int().min(1).default(2_000),
   /** Bodies that are taken in at the same time; more are told to come back, before they send. */

@@ -2,12 +2,13 @@ import type { Database } from '../database/database.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { type Batch, type Head, type PlacedSubmission, edgeOf, startBatch } from './batch.ts'
+import { type Batch, type Head, type PlacedSubmission, type SuiteOnRef, edgeOf, startBatch } from './batch.ts'
 import { type Known, type Made, type Submission, decideGroup, viewOf } from './decide.ts'
 import type { Checkpoint, Publisher } from './publisher.ts'
 import { insertAppend } from './insert-append.ts'
 import { toAppendProblem } from './append-problem.ts'
 import { type Waiting, createAppendQueue } from './append-queue.ts'
+import { findLastCounting } from './seal-rows.ts'
 import * as store from './store.ts'
 import { createTurns } from './turns.ts'
 
@@ -188,6 +189,9 @@ export function createAppender(deps: AppenderDeps): Appender {
       return joined
     },
     payload: async (seq: number) => building.payload(seq) ?? (await deps.readPayload(seq)),
+    // What is newer than the head belongs to a head that makes this append lose the fence.
+    lastCounting: async (suite: SuiteOnRef) =>
+      building.lastCounting(suite) ?? (await findLastCounting(db, ledger, suite, building.base)),
   })
 
   const settle = (settled: Settled[]): void => {

@@ -34,10 +34,14 @@ export interface PlacedSubmission {
   firstTime: Micros
 }
 
-export interface SealRow {
+/** `ref` is empty where the run named none. */
+export interface SuiteOnRef {
   repository: string
   suite: string
   ref: string
+}
+
+export interface SealRow extends SuiteOnRef {
   seq: number
   admitted: boolean
   measure_digest: string
@@ -56,12 +60,16 @@ export interface Append {
 }
 
 export interface Batch {
+  /** Size of the ledger that this batch extends. */
+  base: number
   /** Seq and time of the next record. */
   next(): { seq: number; time: Micros }
   records(): number
   bytes(): number
   add(key: string, digest: Uint8Array, segments: readonly PackedSegment[]): PlacedSubmission
   addSeal(row: SealRow): void
+  /** Seq of this batch's own newest seal that counts of a suite on a ref. */
+  lastCounting(suite: SuiteOnRef): number | undefined
   /** Leaf hashes of this batch's own segments that reach into [from, to). */
   leafHashesBetween(from: number, to: number): { firstSeq: number; count: number; leafHashes: Uint8Array }[]
   /** Payload of one of this batch's own records. */
@@ -103,6 +111,7 @@ export function startBatch(head: Head, now: Micros): Batch {
   let records = 0
   let bytes = 0
   return {
+    base,
     next: () => ({ seq: base + records, time: firstTime + records }),
     records: () => records,
     bytes: () => bytes,
@@ -119,6 +128,9 @@ export function startBatch(head: Head, now: Micros): Batch {
       return placed
     },
     addSeal: (row) => seals.push(row),
+    lastCounting: ({ repository, suite, ref }) =>
+      seals.findLast((row) => row.admitted && row.repository === repository && row.suite === suite && row.ref === ref)
+        ?.seq,
     leafHashesBetween: (from, to) =>
       segments
         .filter((s) => s.firstSeq < to && s.firstSeq + s.segment.count > from)

@@ -1,7 +1,7 @@
 import { Problem, type ProblemCode } from '../record/problem.ts'
 import type { Micros } from '../record/record.ts'
 import type { PackedSegment } from './segments.ts'
-import type { SealRow } from './batch.ts'
+import type { SealRow, SuiteOnRef } from './batch.ts'
 
 /** Pure: what becomes of waiting submissions against the head that will be extended. */
 
@@ -29,6 +29,8 @@ export interface AtHead {
   leafHashes(from: number, to: number): Promise<Buffer>
   /** Payload of a record, recorded or earlier in this batch. */
   payload(seq: number): Promise<Buffer>
+  /** Seq of the newest seal that counts of a suite on a ref, recorded or earlier in this batch. */
+  lastCounting(suite: SuiteOnRef): Promise<number | undefined>
 }
 
 export interface Made {

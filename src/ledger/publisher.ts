@@ -62,7 +62,11 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   let publishedSize = -1
 
   const publish = async (checkpoint: Checkpoint): Promise<void> => {
-    const before = await store.publishCheckpoint(db, ledger, checkpoint.size, checkpoint.note)
+    tell(checkpoint, await store.publishCheckpoint(db, ledger, checkpoint.size, checkpoint.note))
+  }
+
+  /** `before`: the largest size that was published before this one; this one's own where it had been published already. */
+  const tell = (checkpoint: Checkpoint, before: number): void => {
     publishedSize = Math.max(publishedSize, before, checkpoint.size)
     for (const listener of listeners) listener(checkpoint)
     for (const waiter of waiters) {
@@ -139,7 +143,9 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       )
     }
     const newest = await store.newestCheckpoint(db, ledger)
-    if (head === undefined || newest?.size === size) return
+    if (head === undefined) return
+    // Another node's, published since somebody here looked for it and began to wait.
+    if (newest?.size === size) return tell(newest, newest.size)
     lastSigned = last
     const target = { size, root: head.root }
     if (!(await sign(target)) && !closing) await follow(target.size)
@@ -166,10 +172,16 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   /** Starts `work` unless something runs; whatever was offered meanwhile is signed afterwards. */
   const kick = (work: () => Promise<void>): Promise<void> =>
     (running ??= work()
-      .catch((error: unknown) => log.warn('checkpoint.delayed', { ledger, error: String(error) }))
+      .catch((error: unknown) => {
+        log.warn('checkpoint.delayed', { ledger, error: String(error) })
+        return sleep(200)
+      })
       .finally(() => {
         running = undefined
-        if (pending !== undefined && problem === undefined && !closing) void kick(run)
+        if (problem !== undefined || closing) return
+        if (pending !== undefined) void kick(run)
+        // Who came meanwhile and waits for more than was signed: records of another node, which nothing here was offered.
+        else if (waiters.size > 0) void kick(signNewest)
       }))
 
   return {

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdCompress, createZstdDecompress } from 'node:zlib'
 import { Problem } from '../record/problem.ts'
+import { createContent } from './content.ts'
 
 /** A report on disk: read twice, first to know it, then to send it, and never held whole. */
 
@@ -21,6 +22,8 @@ export interface Artifact {
   storedBytes: number
   /** Whether the text asked for occurs in the report. */
   mentions: boolean
+  /** By what the report carries the text of the sources; undefined where it does not, as most formats. */
+  embedsSource: string | undefined
 }
 
 /** Decompressing stops here: the service would not take it, and a small file can expand for hours. */
@@ -34,23 +37,28 @@ export async function readArtifact(file: string, needle: string): Promise<Artifa
   try {
     if (!(await stat(file)).isFile()) throw new Problem('request_invalid', `${file} is not a file`)
     const encoding = await findEncoding(file)
-    const stored = createMeter('')
-    const decoded = createMeter(needle)
+    const stored = createMeter()
+    const decoded = createMeter()
+    const content = createContent(needle)
+    const take = (chunk: Buffer): void => {
+      decoded.take(chunk)
+      content.take(chunk)
+    }
     const chunks = readChunks(file)
     if (encoding === 'identity') {
-      for await (const chunk of chunks) decoded.take(chunk)
-      return { file, encoding, ...describe(decoded, decoded) }
+      for await (const chunk of chunks) take(chunk)
+      return { file, encoding, ...describe(decoded, decoded), ...content.found() }
     }
     try {
       const decompress = encoding === 'gzip' ? createGunzip() : createZstdDecompress()
       await pipeline(chunks, stored.pass, decompress, async (report) => {
-        for await (const chunk of report as AsyncIterable<Buffer>) decoded.take(chunk)
+        for await (const chunk of report as AsyncIterable<Buffer>) take(chunk)
       })
-      return { file, encoding, ...describe(stored, decoded) }
+      return { file, encoding, ...describe(stored, decoded), ...content.found() }
     } catch {
-      const whole = createMeter('')
+      const whole = createMeter()
       for await (const chunk of readChunks(file)) whole.take(chunk)
-      return { file, encoding, ...describe(whole, whole) }
+      return { file, encoding, ...describe(whole, whole), ...createContent('').found() }
     }
   } catch (cause) {
     if (cause instanceof Problem) throw cause
@@ -84,7 +92,7 @@ export interface OpenBody {
  */
 export function openArtifact(artifact: Artifact, onBytes: (bytes: number) => void): OpenBody {
   const { file, encoding, storedSha256 } = artifact
-  const meter = createMeter('', onBytes)
+  const meter = createMeter(onBytes)
   const checked = async function* (): AsyncGenerator<Buffer> {
     yield* meter.pass(readChunks(file))
     if (meter.digest() !== storedSha256)
@@ -104,13 +112,12 @@ export function compress(chunks: AsyncIterable<Uint8Array>): Readable {
   return stream
 }
 
-function describe(stored: Meter, decoded: Meter): Omit<Artifact, 'file' | 'encoding'> {
+function describe(stored: Meter, decoded: Meter): Pick<Artifact, 'sha256' | 'storedSha256' | 'storedBytes'> {
   const sha256 = decoded.digest()
   return {
     sha256,
     storedSha256: stored === decoded ? sha256 : stored.digest(),
     storedBytes: stored.bytes(),
-    mentions: decoded.found(),
   }
 }
 
@@ -122,23 +129,15 @@ interface Meter {
   bytes(): number
   /** Once, at the end. */
   digest(): string
-  found(): boolean
 }
 
-function createMeter(needle: string, onBytes?: (bytes: number) => void): Meter {
+function createMeter(onBytes?: (bytes: number) => void): Meter {
   const hash = createHash('sha256')
-  const sought = Buffer.from(needle)
-  let tail: Buffer = Buffer.alloc(0) // what a needle that began in the last chunk may need
   let bytes = 0
-  let found = false
   const take = (chunk: Buffer): void => {
     hash.update(chunk)
     bytes += chunk.length
     if (bytes > maxDecodedBytes) throw new Error('the file expands beyond every limit')
-    if (sought.length > 0 && !found) {
-      found = chunk.includes(sought) || Buffer.concat([tail, chunk.subarray(0, sought.length)]).includes(sought)
-      tail = Buffer.concat([tail, chunk.subarray(-sought.length)]).subarray(-sought.length)
-    }
     onBytes?.(bytes)
   }
   return {
@@ -151,7 +150,6 @@ function createMeter(needle: string, onBytes?: (bytes: number) => void): Meter {
     },
     bytes: () => bytes,
     digest: () => hash.digest('hex'),
-    found: () => found,
   }
 }
 

@@ -42,6 +42,7 @@ export async function pushAtOnce(plan: Plan, client: Client, options: UploadOpti
     repeated: status === 200,
     declaration: answer.run,
     inventory: answer.run.missing.inventory ? await sendInventory(plan, client, options) : undefined,
+    lineMaps: [], // one request; the next push of the branch is asked for them
     parts: [answer.part],
     seal,
     waiting,

@@ -53,6 +53,7 @@ export interface ClientSettings {
 export const calls = {
   declareRun: ['PUT', '/v1/runs/{run}'],
   putInventory: ['PUT', '/v1/runs/{run}/inventory'],
+  putLineMaps: ['PUT', '/v1/runs/{run}/line-maps'],
   putPart: ['PUT', '/v1/runs/{run}/parts'],
   sealRun: ['PUT', '/v1/runs/{run}/seal'],
   pushRun: ['POST', '/v1/push'],

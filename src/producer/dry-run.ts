@@ -6,7 +6,7 @@ import { readDecoded } from './artifact.ts'
 /** What the service would make of a report, found out here with the same reader. */
 export async function describeFile(
   file: string,
-  options: Pick<ReportOptions, 'format' | 'strip' | 'root'>,
+  options: Pick<ReportOptions, 'format' | 'section' | 'strip' | 'root'>,
 ): Promise<Description> {
   try {
     return describeReport(await openReport(decoded(file), options))

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process'
+import { type ExecFileOptions, execFile, spawn } from 'node:child_process'
 import { basename } from 'node:path'
 import { Problem } from '../record/problem.ts'
 import { toRepository } from './run-identity.ts'
@@ -10,7 +10,7 @@ export interface CommitFacts {
   parents: string[]
   /** RFC 3339 UTC. */
   committedAt: string
-  /** First-parent ancestors, newest first, without the commit itself; shorter in a shallow clone. */
+  /** First-parent ancestors, newest first, without the commit itself; in a shallow clone up to the first one that is not in it. */
   firstParents: string[]
 }
 
@@ -32,7 +32,7 @@ const maxFirstParents = 256
 
 /** Undefined when `folder` is in no checkout. Throws `request_invalid` when git refuses, or when nothing was committed yet. */
 export async function findCheckout(folder: string): Promise<Checkout | undefined> {
-  const top = await git(folder, ['rev-parse', '--show-toplevel', '--show-prefix'])
+  const top = await runGit(folder, ['rev-parse', '--show-toplevel', '--show-prefix'])
   if (top.code !== 0) {
     if (/not a git repository|must be run in a work tree/.test(top.stderr) || top.code === 'ENOENT') return undefined
     throw refused(folder, top.stderr) // above all a checkout of another user: safe.directory
@@ -40,12 +40,12 @@ export async function findCheckout(folder: string): Promise<Checkout | undefined
   const [toplevel = folder, prefix = ''] = top.stdout.split('\n')
   // `cat-file` and not `rev-list --parents`: the latter hides the parents at the edge of a shallow clone.
   const [head, raw, ref, remote, line, changed] = await Promise.all([
-    git(toplevel, ['rev-parse', '--verify', 'HEAD^{commit}']),
-    git(toplevel, ['cat-file', 'commit', 'HEAD']),
-    git(toplevel, ['symbolic-ref', '-q', 'HEAD']),
+    runGit(toplevel, ['rev-parse', '--verify', 'HEAD^{commit}']),
+    runGit(toplevel, ['cat-file', 'commit', 'HEAD']),
+    runGit(toplevel, ['symbolic-ref', '-q', 'HEAD']),
     findRemote(toplevel),
-    git(toplevel, ['rev-list', '--first-parent', `--max-count=${maxFirstParents + 1}`, 'HEAD']),
-    git(toplevel, ['diff-index', '--quiet', 'HEAD', '--']),
+    runGit(toplevel, ['rev-list', '--first-parent', `--max-count=${maxFirstParents + 1}`, 'HEAD']),
+    runGit(toplevel, ['diff-index', '--quiet', 'HEAD', '--']),
   ])
   if (head.code !== 0 || raw.code !== 0) {
     throw new Problem(
@@ -61,7 +61,7 @@ export async function findCheckout(folder: string): Promise<Checkout | undefined
     ref: ref.code === 0 ? ref.stdout.trim() : undefined,
     repository: toRepository(remote ?? '') ?? `local/${toLocalName(toplevel)}`,
     ...readCommit(raw.stdout),
-    firstParents: line.stdout.split('\n').filter((id) => id !== '' && id !== commit),
+    firstParents: await toFirstParents(toplevel, commit, line.stdout),
     modified: changed.code === 1,
   }
 }
@@ -69,12 +69,11 @@ export async function findCheckout(folder: string): Promise<Checkout | undefined
 /** The same of a commit that is not checked out; undefined when the repository does not have it. */
 export async function findCommit(folder: string, commit: string): Promise<CommitFacts | undefined> {
   const [raw, line] = await Promise.all([
-    git(folder, ['cat-file', 'commit', commit]),
-    git(folder, ['rev-list', '--first-parent', `--max-count=${maxFirstParents + 1}`, commit]),
+    runGit(folder, ['cat-file', 'commit', commit]),
+    runGit(folder, ['rev-list', '--first-parent', `--max-count=${maxFirstParents + 1}`, commit]),
   ])
   if (raw.code !== 0) return undefined
-  const firstParents = line.stdout.split('\n').filter((id) => id !== '' && id !== commit)
-  return { ...readCommit(raw.stdout), firstParents }
+  return { ...readCommit(raw.stdout), firstParents: await toFirstParents(folder, commit, line.stdout) }
 }
 
 export interface TreeFile {
@@ -130,6 +129,19 @@ function readEntry(entry: Buffer): TreeFile | undefined {
   }
 }
 
+/** From what `rev-list --first-parent` listed. */
+async function toFirstParents(folder: string, commit: string, listed: string): Promise<string[]> {
+  const ancestors = listed.split('\n').filter((id) => id !== '' && id !== commit)
+  const edge = ancestors.length < maxFirstParents ? await findParent(folder, ancestors.at(-1) ?? commit) : undefined
+  return edge === undefined ? ancestors : [...ancestors, edge]
+}
+
+/** The first parent as the commit itself names it, also where a shallow clone ends and `rev-list` hides it. */
+async function findParent(folder: string, commit: string): Promise<string | undefined> {
+  const { code, stdout } = await runGit(folder, ['cat-file', 'commit', commit])
+  return code === 0 ? readCommit(stdout).parents[0] : undefined
+}
+
 function readCommit(raw: string): { parents: string[]; committedAt: string } {
   const [head = ''] = raw.split('\n\n', 1)
   const parents = [...head.matchAll(/^parent ([0-9a-f]+)$/gm)].map((match) => match[1] ?? '')
@@ -138,7 +150,7 @@ function readCommit(raw: string): { parents: string[]; committedAt: string } {
 }
 
 async function findRemote(folder: string): Promise<string | undefined> {
-  const { stdout } = await git(folder, ['config', '--get-regexp', '^remote\\..*\\.url$'])
+  const { stdout } = await runGit(folder, ['config', '--get-regexp', '^remote\\..*\\.url$'])
   const urls = stdout.split('\n').filter(Boolean)
   const line = urls.find((text) => text.startsWith('remote.origin.url ')) ?? urls[0]
   return line?.slice(line.indexOf(' ') + 1)
@@ -157,16 +169,30 @@ function refused(folder: string, stderr: string): Problem {
   )
 }
 
-interface Ended {
+export interface Ended {
   code: number | string
   stdout: string
   stderr: string
 }
 
-function git(folder: string, args: readonly string[]): Promise<Ended> {
+export type GitOptions = Pick<ExecFileOptions, 'env' | 'signal' | 'timeout'>
+
+/** Never rejects: how it ended is in the answer. */
+export function runGit(folder: string, args: readonly string[], options: GitOptions = {}): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile('git', args, { cwd: folder, maxBuffer: 1 << 24, encoding: 'utf8' }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : (error.code ?? error.signal ?? 'killed'), stdout, stderr })
-    })
+    execFile(
+      'git',
+      args,
+      { ...options, cwd: folder, maxBuffer: 1 << 24, encoding: 'utf8' },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : (error.code ?? error.signal ?? 'killed'), stdout, stderr })
+      },
+    )
   })
+}
+
+/** Whether `commit` contains `ancestor`; undefined when this checkout does not know, as shallow ones do not. */
+export async function isAncestor(folder: string, ancestor: string, commit: string): Promise<boolean | undefined> {
+  const { code } = await runGit(folder, ['merge-base', '--is-ancestor', ancestor, commit])
+  return code === 0 ? true : code === 1 ? false : undefined
 }

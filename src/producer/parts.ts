@@ -13,6 +13,7 @@ import type { PlannedPart } from './upload.ts'
 export interface PartOptions {
   part?: string
   format?: string
+  section?: string
   strip?: string
   root?: string
   outcome: NonNullable<SealRequest['outcome']>
@@ -41,7 +42,7 @@ export async function planParts(
     const artifact = await readArtifact(file, checkout === undefined ? '' : checkout.folder)
     // The folder of the checkout is told only where the report names it: it differs from machine to machine, and the part must not.
     const root = options.root ?? (artifact.mentions ? checkout?.folder : undefined)
-    const parameters = Object.entries({ format: options.format, strip: options.strip, root })
+    const parameters = Object.entries({ format: options.format, section: options.section, strip: options.strip, root })
     const given = Object.fromEntries(parameters.filter(([, value]) => value !== undefined))
     parts.push({ artifact, query: { name: `${names[index] ?? file}${suffix}`, ...given, ...brought } })
   }

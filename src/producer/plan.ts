@@ -23,6 +23,8 @@ export interface PushOptions extends DeclareOptions, PartOptions, SharingOptions
   repository?: string
   commit?: string
   configuration?: string[]
+  /** False with --no-fetch. */
+  fetch: boolean
 }
 
 export interface Place {
@@ -75,10 +77,11 @@ export async function planRun(patterns: readonly string[], options: PushOptions,
       now: place.now(),
     }),
     inventory: checkout && history && { kind: 'git', folder: checkout.folder, commit },
+    lineMaps: checkout && { folder: checkout.folder, env: place.env, fetch: options.fetch },
     parts,
     seal: sealOf(options, share, tests),
   }
-  return { plan, warnings: warn(options, ci, checkout, commit, history !== undefined) }
+  return { plan, warnings: [...warn(options, ci, checkout, commit, history !== undefined), ...warnOfSource(parts)] }
 }
 
 /** The totals that the options give; null when they give none. */
@@ -169,6 +172,13 @@ function warn(
       `${ci.provider} builds ${ci.commit.slice(0, 12)}, but ${short} is checked out and is what is recorded`,
     )
   return warnings
+}
+
+/** Artifacts go as they are: who takes care that source stays on the CI machine is told where it does not. */
+function warnOfSource(parts: readonly PlannedPart[]): string[] {
+  return parts.flatMap(({ artifact: { file, embedsSource } }) =>
+    embedsSource === undefined ? [] : [`${file} holds source text (${embedsSource}), and is kept as it is`],
+  )
 }
 
 /** One report: its own digest. Several: the digest of theirs, whatever order they were named in. */

@@ -81,6 +81,7 @@ export async function readSpool(folder: string): Promise<Plan> {
     run: stored.run,
     declaration: stored.declaration,
     inventory: artifact && { kind: 'file', artifact },
+    lineMaps: undefined, // nobody asked for any then; the next push of the branch brings what is missing
     parts,
     seal: stored.seal ?? undefined,
   }

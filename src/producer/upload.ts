@@ -5,6 +5,7 @@ import type {
   Declaration,
   DeclarationAnswer,
   InventoryAnswer,
+  LineMapsAnswer,
   PartReceipt,
   PushAnswer,
   SealReceipt,
@@ -13,11 +14,13 @@ import type {
 } from '../api/runs.ts'
 import { problems, Problem } from '../record/problem.ts'
 import { compress, openArtifact, type Artifact } from './artifact.ts'
+import type { Environment } from './ci-facts.ts'
 import { callOf, type Client, type Request } from './client.ts'
 import { readTree } from './git.ts'
+import { type SentMaps, sendLineMaps } from './send-line-maps.ts'
 
 /**
- * Sends a run: declaration, inventory where it is missing, parts, seal. Every step may be repeated with the same bytes: the service
+ * Sends a run: declaration, inventory and line maps where they are missing, parts, seal. Every step may be repeated with the same bytes: the service
  * answers with the first receipt. So whatever leaves the outcome open is simply sent again, until the time is up; this is the one place
  * of the client that retries.
  */
@@ -27,6 +30,8 @@ export interface Plan {
   declaration: Declaration
   /** Where the files of the commit are listed; undefined without a checkout. */
   inventory: { kind: 'git'; folder: string; commit: string } | { kind: 'file'; artifact: Artifact } | undefined
+  /** Where commits are compared; undefined without a checkout. */
+  lineMaps: { folder: string; env: Environment; fetch: boolean } | undefined
   parts: readonly PlannedPart[]
   /** Undefined: the run stays open for more parts. */
   seal: SealRequest | undefined
@@ -43,6 +48,7 @@ export interface Uploaded {
   repeated: boolean
   declaration: DeclarationAnswer
   inventory: InventoryAnswer | undefined
+  lineMaps: SentMaps[]
   parts: PartReceipt[]
   seal: SealReceipt | undefined
   /** The run has not ended: it waits for other pushes. */
@@ -61,6 +67,8 @@ export type Progress =
   | { kind: 'sending'; part: string; bytes: number; of: number }
   | { kind: 'recording'; part: string }
   | { kind: 'waiting'; reason: string; delayMs: number }
+  | { kind: 'comparing'; from: string; to: string }
+  | { kind: 'fetching'; commits: readonly string[]; remote: string }
 
 /** Throws the Problem that ended it: one that is final at once, one that may pass after the last retry. */
 export async function upload(plan: Plan, client: Client, options: UploadOptions): Promise<Uploaded> {
@@ -93,6 +101,19 @@ export async function upload(plan: Plan, client: Client, options: UploadOptions)
     inventory = answered.answer
     statuses.push(answered.status)
   }
+  const lineMaps = await sendLineMaps(declared.answer.missing.line_maps, plan.lineMaps, {
+    ...options,
+    async put(query, body) {
+      const { answer, status } = await put(shapes.lineMapsAnswer, () => ({
+        ...callOf('putLineMaps', run, query),
+        headers: bodyHeaders('application/x-ndjson', 'zstd'),
+        body,
+        idleMs: 600_000, // as a part: answered when all maps are recorded and signed
+      }))
+      statuses.push(status)
+      return answer
+    },
+  })
   const parts: PartReceipt[] = []
   for (const part of plan.parts) {
     const { answer, status } = await put(shapes.partReceipt, () => ({
@@ -117,6 +138,7 @@ export async function upload(plan: Plan, client: Client, options: UploadOptions)
     repeated: statuses.every((status) => status === 200),
     declaration: declared.answer,
     inventory,
+    lineMaps,
     parts,
     seal: ended,
     waiting,
@@ -163,7 +185,7 @@ interface Put<T> {
 
 /** Names of shapes in src/api/runs.ts with the type that each gives. */
 interface ShapeName<T> {
-  name: 'declarationAnswer' | 'inventoryAnswer' | 'partReceipt' | 'sealAnswer' | 'pushAnswer'
+  name: 'declarationAnswer' | 'inventoryAnswer' | 'lineMapsAnswer' | 'partReceipt' | 'sealAnswer' | 'pushAnswer'
   /** Never there: it carries the type. */
   type?: T
 }
@@ -171,12 +193,14 @@ interface ShapeName<T> {
 export const shapes: {
   declarationAnswer: ShapeName<DeclarationAnswer>
   inventoryAnswer: ShapeName<InventoryAnswer>
+  lineMapsAnswer: ShapeName<LineMapsAnswer>
   partReceipt: ShapeName<PartReceipt>
   sealAnswer: ShapeName<SealReceipt | SealWaiting>
   pushAnswer: ShapeName<PushAnswer>
 } = {
   declarationAnswer: { name: 'declarationAnswer' },
   inventoryAnswer: { name: 'inventoryAnswer' },
+  lineMapsAnswer: { name: 'lineMapsAnswer' },
   partReceipt: { name: 'partReceipt' },
   sealAnswer: { name: 'sealAnswer' },
   pushAnswer: { name: 'pushAnswer' },

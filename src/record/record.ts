@@ -21,6 +21,7 @@ export const recordKinds = [
   'part',
   'coverage',
   'linemap',
+  'comparison',
   'seal',
   'abandonment',
   'rejection',

@@ -1,5 +1,7 @@
+import type { MutatedLines, Mutants } from './mutants.ts'
 import { sha256Hex } from './sha256.ts'
 import { type LedgerName, type RecordKind, type TestType, maxPayloadBytes } from './record.ts'
+import { cutList } from './list-windows.ts'
 
 /** Payloads of what makes up a run, in the key order of their schemas. Absent is left out; `null` says that something is known to be missing. */
 
@@ -15,12 +17,24 @@ export interface Pair {
   covered: number
 }
 
+/** What some formats count beside lines, branches and functions, in the order in which records name them. */
+export const unitKinds = ['statements', 'regions', 'mcdc', 'calls'] as const
+export type UnitKind = (typeof unitKinds)[number]
+export const pairKinds = ['branches', 'functions', ...unitKinds] as const
+
 /** Sums over the files of a part, or over the parts of a run with one measure. */
-export interface Totals {
+export type Totals = LineTotals | MutationTotals
+
+/** What no file has is absent: then the report does not tell. */
+export interface LineTotals extends Partial<Record<(typeof pairKinds)[number], Pair | undefined>> {
   files: number
   lines: Lines
-  branches?: Pair | undefined
-  functions?: Pair | undefined
+}
+
+export interface MutationTotals {
+  files: number
+  mutated_lines: MutatedLines
+  mutants: Mutants
 }
 
 /** Who pushes, as it was verified: no names, no e-mail addresses. */
@@ -100,20 +114,8 @@ export function inventoryPayloads(
     maxPayloadBytes -
     encoder.encode(JSON.stringify({ schema: 'proofline.inventory.v1', kind: 'inventory', ledger, ...head })).length -
     80
-  const windows: [string, string][][] = []
-  let window: [string, string][] = []
-  let bytes = 0
-  for (const { path, blob } of files) {
-    const size = encoder.encode(JSON.stringify([path, blob])).length + 1
-    if (bytes + size > room && window.length > 0) {
-      windows.push(window)
-      window = []
-      bytes = 0
-    }
-    window.push([path, blob])
-    bytes += size
-  }
-  windows.push(window)
+  const pairs = files.map(({ path, blob }): [string, string] => [path, blob])
+  const windows = cutList(pairs, (pair) => encoder.encode(JSON.stringify(pair)).length + 1, room)
   return windows.map((entries, index) =>
     printPayload('inventory', ledger, { ...head, window: { index, of: windows.length }, files: entries }),
   )

@@ -23,6 +23,8 @@ export interface Metrics {
   parked(destination: string, ledger: string, count: number): void
   duplicatesConfirmed(destination: string, ledger: string, count: number): void
   windowSkipped(destination: string, ledger: string): void
+  /** Days until a certificate expires; `of` names destination and subject. */
+  certificate(of: string, days: number): void
   /** `route` is the pattern, never the path. */
   request(method: string, route: string, status: number, seconds: number): void
 }
@@ -59,6 +61,7 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
   const workers = new Map<string, WorkerState>()
   const doubts = new Map<string, { labels: Attributes; count: number; since: number | undefined }>()
   const parkings = new Map<string, { labels: Attributes; count: number }>()
+  const certificates = new Map<string, number>()
   let clock: () => Promise<number | undefined> = () => Promise.resolve(undefined)
 
   gauge('proofline_generation', 'Sum of the published ledger sizes; never falls', () => [
@@ -105,6 +108,9 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
   )
   gauge('proofline_parked_records', 'Records that wait for a person', () =>
     [...parkings.values()].map(({ labels, count }) => [count, labels]),
+  )
+  gauge('proofline_certificate_days', 'Until a certificate expires', () =>
+    [...certificates].map(([certificate, days]) => [days, { certificate }]),
   )
   if (meters.length > 0)
     gauge('proofline_event_loop_delay_seconds', 'Delay of the HTTP thread over the last minute', eventLoopDelays())
@@ -159,6 +165,7 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
     },
     duplicatesConfirmed: (destination, ledger, count) => countDuplicates(count, { destination, ledger }),
     windowSkipped: (destination, ledger) => countSkipped(1, { destination, ledger }),
+    certificate: (of, days) => void certificates.set(of, days),
     request: (method, route, status, seconds) => timeRequest(seconds, { method, route, status }),
   }
 }

@@ -8,6 +8,7 @@ import { sealSubmission } from '../../src/admission/submissions.ts'
 import { packSegment } from '../../src/ledger/segments.ts'
 import { ensurePartitions } from '../../src/storage.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
+import { noContract } from './no-contract.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { type TestNode, createMemorySigner, openNode } from '../support/ledger.ts'
 
@@ -47,7 +48,7 @@ const declare = async (name: string): Promise<string> => {
 const seal = async (run: string) => {
   const link = await node.book.link('r', 's', ':seal', 0)
   return node.book.appender.submit([
-    sealSubmission(await runs.getRun(ledger, run), { outcome: 'completed', tests }, link, async () => {}),
+    sealSubmission(await runs.getRun(ledger, run), { outcome: 'completed', tests }, link, async () => {}, noContract),
   ])
 }
 const slice = (run: string) =>

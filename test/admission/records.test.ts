@@ -8,6 +8,7 @@ import { runPayload } from '../../src/admission/run-record.ts'
 import { type PartSummary, keys } from '../../src/admission/run.ts'
 import { type RunFields, rejectionSubmission, sealSubmission } from '../../src/admission/submissions.ts'
 import type { Declaration } from '../../src/api/runs.ts'
+import { noContract } from './no-contract.ts'
 import { type AtHead, type Known, type Submission, viewOf } from '../../src/ledger/decide.ts'
 import { type ProblemCode, Problem } from '../../src/record/problem.ts'
 import { maxPayloadBytes } from '../../src/record/record.ts'
@@ -101,6 +102,11 @@ describe('runPayload', () => {
     expect(Buffer.from(list ?? []).toString()).toContain(first_parents[255])
   })
 
+  it('answers the fields that a run is judged by', () => {
+    const said = { stage: 'test', occurred_at: '2026-11-23T05:00:00Z', backfilled: true, late: true } as const
+    expect(runPayload('main/unit', run, { ...body, ...said }, undefined, by).fields).toMatchObject(said)
+  })
+
   it('refuses what does not fit without lists either', () => {
     const ci = { provider: 'x', ...Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`k${i}`, long])) }
     expect(thrown(() => runPayload('main/unit', run, { ...body, ci }, undefined, by))).toBe('record_too_large')
@@ -111,9 +117,11 @@ const summary: ParseSummary = {
   sha256: 'a'.repeat(64),
   bytes: 1_000,
   format: 'lcov',
+  metric: 'line',
   definition: 'lcov.da@1',
   tool: null,
   incomplete: null,
+  filesDigest: undefined,
   totals: { recomputed: { files: 2, lines: { found: 3, covered: 1, partial: 1, missed: 1 } }, declared: null },
   refused: { count: 0, first: [] },
   unresolved: { count: 0, first: [] },
@@ -197,6 +205,7 @@ const atHead = (entries: Record<string, { first: number; last?: number; payload?
     leafHashes: async (from, to) => Buffer.alloc(32 * (to - from), 7),
     payload: async (seq) =>
       Buffer.from(JSON.stringify(Object.values(entries).find(({ first }) => first === seq)?.payload)),
+    lastCounting: async () => undefined,
   }
 }
 const made = async ({ segments }: Submission, at: AtHead) => {
@@ -225,7 +234,7 @@ describe('sealSubmission', () => {
 
   it('sums up the run and binds its records', async () => {
     const { fields, seal } = await made(
-      sealSubmission(id, { outcome: 'completed', tests }, link, async () => {}),
+      sealSubmission(id, { outcome: 'completed', tests }, link, async () => {}, noContract),
       atHead(entries),
     )
     expect(fields).toMatchObject({
@@ -249,7 +258,7 @@ describe('sealSubmission', () => {
     )
     const kept: Uint8Array[] = []
     const { fields } = await made(
-      sealSubmission(id, { outcome: 'completed', tests }, link, async (list) => void kept.push(list)),
+      sealSubmission(id, { outcome: 'completed', tests }, link, async (list) => void kept.push(list), noContract),
       atHead({ ...entries, ...many }),
     )
     expect(jsonBytes(fields)).toBeLessThanOrEqual(maxPayloadBytes)
@@ -276,7 +285,7 @@ describe('sealSubmission over shards', () => {
       [keys.part(run, 'x#2')]: { first: 10, payload: of('2') },
       [keys.part(run, 'y#9')]: { first: 11, payload: of('9', { parts: 2 }) },
     }
-    const submission = sealSubmission(id, { parts: 3 }, link, async () => {}, earlierOf(3))
+    const submission = sealSubmission(id, { parts: 3 }, link, async () => {}, noContract, earlierOf(3))
     const { fields } = await made(submission, atHead(own))
     expect(fields).toMatchObject({
       outcome: 'completed',
@@ -297,7 +306,7 @@ describe('sealSubmission over shards', () => {
 
   it('keeps more parts of earlier attempts than a record holds in the artifact store', async () => {
     const kept: Uint8Array[] = []
-    const submission = sealSubmission(id, {}, link, async (list) => void kept.push(list), earlierOf(200))
+    const submission = sealSubmission(id, {}, link, async (list) => void kept.push(list), noContract, earlierOf(200))
     const { fields } = await made(submission, atHead({ [keys.run(run)]: { first: 3 } }))
     expect(jsonBytes(fields)).toBeLessThanOrEqual(maxPayloadBytes)
     expect(fields['earlier_digest']).toEqual({ count: 200, sha256: hash('sha256', kept[0] ?? '', 'hex') })

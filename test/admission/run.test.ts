@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Declaration } from '../../src/api/runs.ts'
 import { type Known, viewOf } from '../../src/ledger/decide.ts'
+import { noTotals } from '../../src/record/totals.ts'
 import {
   type PartSummary,
   decideEnd,
@@ -11,7 +12,6 @@ import {
   keys,
   openParts,
   partDigest,
-  reasonsAgainst,
   sealDigest,
   sliceRanges,
   totalsByMeasure,
@@ -189,22 +189,6 @@ const part = (more: Partial<PartSummary> = {}): PartSummary => ({
   ...more,
 })
 
-describe('reasonsAgainst', () => {
-  it('is empty only for a completed run with tests and whole parts', () => {
-    const tests = { total: 3, passed: 3, failed: 0, skipped: 0 }
-    expect(reasonsAgainst({ outcome: 'completed', tests }, [part()])).toEqual([])
-    expect(reasonsAgainst({ outcome: 'completed', tests: { ...tests, skipped: 3 } }, [part()])).toEqual(['no_tests'])
-    expect(reasonsAgainst({ outcome: 'aborted', tests: null }, [])).toEqual([
-      'outcome_aborted',
-      'tests_unknown',
-      'no_parts',
-    ])
-    expect(reasonsAgainst({ outcome: 'completed', tests }, [part(), part({ incomplete: 'cut' })])).toEqual([
-      'report_incomplete',
-    ])
-  })
-})
-
 describe('totalsByMeasure', () => {
   it('adds up parts of one measure and keeps the others apart', () => {
     const withBranches = part({
@@ -222,20 +206,42 @@ describe('totalsByMeasure', () => {
       {
         metric: 'line',
         definition: 'lcov.da@1',
+        parts: 2,
         files: 3,
         lines: { found: 7, covered: 5, partial: 1, missed: 1 },
         branches: { found: 2, covered: 1 },
-        functions: undefined,
       },
       {
         metric: 'line',
         definition: 'lcov.da@1',
         tool: { name: 'nyc' },
+        parts: 1,
         files: 1,
         lines: { found: 3, covered: 1, partial: 1, missed: 1 },
       },
     ])
     expect(totalsByMeasure([])).toEqual([])
+  })
+
+  it('says of how many parts they are sums, and sums what these declare only when all do', () => {
+    const declared = { lines: { found: 3, executed: 2 }, branches: { found: 4, covered: 1 } }
+    const declaring = part({ totals: { ...part().totals, declared } })
+    const linesOnly = part({ totals: { ...part().totals, declared: { lines: { found: 3, executed: 3 } } } })
+    expect(totalsByMeasure([declaring, declaring])).toMatchObject([
+      { parts: 2, files: 2, lines: { found: 6 }, declared: { lines: { found: 6, executed: 4 }, branches: { found: 8, covered: 2 } } },
+    ])
+    expect(totalsByMeasure([declaring, linesOnly])[0]?.declared).toEqual({ lines: { found: 6, executed: 5 } })
+    for (const parts of [[declaring, part(), declaring], [part(), declaring]])
+      expect(totalsByMeasure(parts)[0]).not.toHaveProperty('declared')
+  }) // oxfmt-ignore
+
+  it('keeps mutants apart from lines, also of one definition, and takes parts of before for lines', () => {
+    const { metric: _, ...before } = part()
+    const mutants = part({ metric: 'mutation', totals: { recomputed: noTotals('mutation'), declared: null } })
+    expect(totalsByMeasure([mutants, before, part({ metric: 'line' }), mutants])).toMatchObject([
+      { metric: 'line', parts: 2, lines: { found: 6 } },
+      { metric: 'mutation', parts: 2, mutants: { found: 0 } },
+    ])
   })
 
   it('does not depend on the order of parts', () => {

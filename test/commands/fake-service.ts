@@ -22,6 +22,8 @@ export interface FakeService {
   /** Every request seen, in order: `PUT /v1/runs/...`, with what it said. */
   requests: { line: string; headers: IncomingMessage['headers']; body: Buffer; atMs: number }[]
   records: Uint8Array[]
+  /** What the answer to a declaration names as missing, until it is sent. */
+  missingMaps: { from: string; to: string }[]
   /** What to do instead of answering, for the next requests whose line contains `match`. */
   failNext(match: string, failure: Failure, times?: number): void
   /** Appends a record by hand. */
@@ -39,6 +41,7 @@ export async function startFakeService(): Promise<FakeService> {
   const key = await createSigningKey(origin, 1, new Uint8Array(32).fill(7))
   const records: Uint8Array[] = []
   const requests: FakeService['requests'] = []
+  const missingMaps: FakeService['missingMaps'] = []
   const answered = new Map<string, { digest: string; answer: Record<string, unknown> }>()
   const failures: { match: string; failure: Failure }[] = []
 
@@ -79,7 +82,7 @@ export async function startFakeService(): Promise<FakeService> {
         run,
         ledger,
         ...add({ run, ...said }),
-        missing: { inventory: !answered.has('inventory'), line_maps: [] },
+        missing: { inventory: !answered.has('inventory'), line_maps: missingMaps },
       }),
       'run_conflict',
     )
@@ -91,6 +94,19 @@ export async function startFakeService(): Promise<FakeService> {
       async () => {
         const lines = body.toString().trim().split('\n')
         return { repository: 'r', commit: '0'.repeat(40), files: lines.length, records: null }
+      },
+      'internal',
+    )
+  const lineMaps = (query: URLSearchParams, body: Buffer) =>
+    once(
+      `line-maps:${query.toString()}`,
+      'first one wins',
+      async () => {
+        const [from, to] = [query.get('from'), query.get('to')]
+        const none = { count: 0, first: [] }
+        const mapped = body.toString().split('\n').filter(Boolean).length
+        const about = { repository: 'r', from, to, mapped, renamed: 0, unmapped: none, refused: none }
+        return { ...about, ...add({ kind: 'comparison' }) }
       },
       'internal',
     )
@@ -212,6 +228,7 @@ export async function startFakeService(): Promise<FakeService> {
     if (run !== '') {
       if (what === '') return declare(run, body)
       if (what === 'inventory') return inventory(body)
+      if (what === 'line-maps') return lineMaps(query, body)
       return what === 'parts' ? part(run, query, body) : seal(run, body)
     }
     const record = /^\/v1\/records\/([^/]+?)(\/proof)?$/.exec(path)
@@ -268,6 +285,7 @@ export async function startFakeService(): Promise<FakeService> {
     url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`,
     vkey: printVkey(key),
     requests,
+    missingMaps,
     records,
     failNext: (match, failure, times = 1) =>
       void failures.push(...Array.from({ length: times }, () => ({ match, failure }))),

@@ -576,3 +576,70 @@ describe('proofline seal', { timeout: 90_000 }, () => {
     expect(again.stdout).toMatch(/^already sealed/)
   })
 })
+
+describe('line maps', () => {
+  const twoCommits = (): { from: string; to: string } => {
+    const from = git(folder, 'rev-parse', 'HEAD')
+    write(folder, 'src/a.js', 'one\nmore\ntwo\n')
+    return { from, to: commit(folder, 'second') }
+  }
+
+  it('are sent after the inventory for the commits that the service names, and told in one line', async () => {
+    const { from, to } = twoCommits()
+    service.missingMaps.push({ from, to })
+    const { code, stderr } = await push(...unit, '--tests', '1,1,0,0')
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: `line maps: 1 files from ${from.slice(0, 12)} to ${to.slice(0, 12)}\n`,
+    })
+    expect(lines()[1]).toMatch(/inventory$/)
+    expect(lines()[2]).toContain(`/line-maps?from=${from}&to=${to}&definition=git.patience%401`)
+    const blobs = ['814f4a422927b82f5f8a43f8fab6d3839e3983f2', git(folder, 'rev-parse', 'HEAD:src/a.js')]
+    expect(service.requests[2]?.body.toString()).toBe(
+      `{"from":{"path":"src/a.js","blob":"${blobs[0]}"},"to":{"path":"src/a.js","blob":"${blobs[1]}"},"hunks":"-1,0+2,1"}\n`,
+    )
+  })
+
+  it('are tried again when the answer is lost, and stand in the JSON receipt', async () => {
+    const { from, to } = twoCommits()
+    service.missingMaps.push({ from, to })
+    service.failNext('line-maps', 'lose')
+    const { code, stdout } = await push(...unit, '--json', '--tests', '1,1,0,0')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ line_maps: [{ from, to, mapped: 1, seq: expect.any(Number) }] })
+    expect(lines().filter((line) => line.includes('line-maps'))).toHaveLength(2)
+  })
+
+  it('do not stop a push that git or the service gives none: it says why, pair by pair', async () => {
+    const { from, to } = twoCommits()
+    service.missingMaps.push({ from: 'f'.repeat(40), to }, { from, to })
+    service.failNext('line-maps', { status: 409, code: 'inventory_missing', detail: 'send it first' })
+    const { code, stderr, stdout } = await push(...unit, '--tests', '1,1,0,0')
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/^line maps: none from ffffffffffff to \w+: .*; the run is recorded all the same$/m)
+    expect(stderr).toContain(
+      `line maps: none from ${from.slice(0, 12)} to ${to.slice(0, 12)}: send it first [inventory_missing]`,
+    )
+    expect(stdout).toMatch(/^recorded: /)
+  })
+
+  it('are not asked of git where there is no checkout', async () => {
+    const { from, to } = twoCommits()
+    service.missingMaps.push({ from, to })
+    rmSync(join(folder, '.git'), { recursive: true })
+    const { code, stderr } = await push(...unit, '--commit', to, '--repository', 'r', '--tests', '1,1,0,0')
+    expect(code).toBe(0)
+    expect(stderr).not.toContain('line maps')
+    expect(lines().some((line) => line.includes('line-maps'))).toBe(false)
+  })
+
+  it('are the only thing of the source that leaves the machine; a report that embeds it is named', async () => {
+    const report = { 'src/a.js': { path: 'src/a.js', inputSourceMap: { sourcesContent: ['one'] } } }
+    write(folder, 'coverage/final.json', JSON.stringify(report))
+    const { stderr } = await push('coverage/final.json', '--test-type', 'unit', '--tests', '1,1,0,0')
+    expect(stderr).toContain(
+      'coverage/final.json holds source text (the source maps of an Istanbul report), and is kept as it is',
+    )
+    expect((await push(...unit, '--tests', '1,1,0,0')).stderr).not.toContain('source text')
+  })
+})

@@ -61,7 +61,7 @@ describe('proofline verify <receipt>', () => {
   it.each<[string, (document: ReceiptDocument) => void, RegExp]>([
     [
       'a receipt that says other than its record',
-      (d) => void (d.parts[0]!.totals.recomputed.lines.covered = 2),
+      (d) => void Object.assign(d.parts[0]!.totals.recomputed, { lines: { found: 2, covered: 2 } }),
       /the receipt and its record differ in totals/,
     ],
     [

@@ -164,13 +164,29 @@ export function destinationContract(start: () => Promise<Fixture>): void {
         .slice(1)
         .reduce((total, { bytes }) => total + Number.parseInt(sha256Hex(bytes).slice(0, 8), 16), 0)
       const range = { ledger: 'main/unit', first: 1, last: 5 } as const
-      expect(await destination.measure(range, 'sum', signal)).toEqual({
-        kind: 'sum',
-        count: 2,
-        checkSum: sum,
-        complete: true,
-      })
-      const ids = await destination.measure(range, 'ids', signal)
-      expect(ids.kind === 'ids' && [...ids.copies]).toEqual(records.slice(1).map(({ id }) => [id, 1]))
+      expect(await destination.sum(range, signal)).toEqual({ count: 2, checkSum: sum })
+      expect([...(await destination.ids(range, signal))]).toEqual(records.slice(1).map(({ id }) => [id, 1]))
+      expect([...(await destination.sumBlocks(range, signal))]).toEqual([[0, { count: 2, checkSum: sum }]])
+      expect(await destination.sum({ ...range, first: 100, last: 200 }, signal)).toEqual({ count: 0, checkSum: 0 })
+    }))
+
+  it('reads back what it stored, byte for byte', () =>
+    within(async ({ destination }) => {
+      await sendOnce(destination)
+      const absent = makeRecord(77)
+      expect(await destination.digests([...records, absent], signal)).toEqual(
+        new Map(records.map(({ id, bytes }) => [id, sha256Hex(bytes)])),
+      )
+    }))
+
+  it('measures nothing when it cannot be asked', () =>
+    within(async ({ destination, blind }) => {
+      await sendOnce(destination)
+      blind()
+      const range = { ledger: 'main/unit', first: 1, last: 5 } as const
+      await expect(destination.sum(range, signal)).rejects.toThrow()
+      await expect(destination.sumBlocks(range, signal)).rejects.toThrow()
+      await expect(destination.ids(range, signal)).rejects.toThrow()
+      await expect(destination.digests(records, signal)).rejects.toThrow()
     }))
 }

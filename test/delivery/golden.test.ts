@@ -4,8 +4,16 @@ import type { StoredRecord } from '../../src/ledger/read.ts'
 import type { AttemptId } from '../../src/delivery/destination.ts'
 import { renderElastic } from '../../src/delivery/elastic-render.ts'
 import { renderSplunk } from '../../src/delivery/splunk-render.ts'
-import { coveragePayloads, type FileCoverage, type RunContext } from '../../src/record/coverage.ts'
+import {
+  coveragePayloads,
+  type FileCoverage,
+  type LineCoverage,
+  type MutationCoverage,
+  type RunContext,
+} from '../../src/record/coverage.ts'
 import { encodeRecord, type LedgerName, parseTime, recordKinds } from '../../src/record/record.ts'
+import { mutantStatuses, toMutants } from '../../src/record/mutants.ts'
+import { pairKinds } from '../../src/record/run.ts'
 import { makeRecord } from './records.ts'
 import { referenceElastic, referenceSplunk } from './reference-render.ts'
 
@@ -39,17 +47,40 @@ const sets = fc
     return { covered: lines[0], partial: lines[1], missed: lines[2] }
   })
 const counts = fc.record({ found: fc.nat(), covered: fc.nat(300) })
-const file: fc.Arbitrary<FileCoverage> = fc
-  .tuple(name, maybe(hex(40)), maybe(counts), maybe(counts), sets, fc.constantFrom('lcov.da@1', 'cobertura.line@2'))
-  .map(([path, blob, branches, functions, lines, definition]) => ({
+const ofLines: fc.Arbitrary<LineCoverage> = fc
+  .tuple(
+    name,
+    maybe(hex(40)),
+    fc.array(maybe(counts), { minLength: 6, maxLength: 6 }),
+    sets,
+    fc.constantFrom('lcov.da@1', 'cobertura.line@2'),
+  ) // oxfmt-ignore
+  .map(([path, blob, pairs, lines, definition]) => ({
     path,
     metric: 'line',
     definition,
     ...lines,
     ...(blob === undefined ? {} : { blob }),
-    ...(branches === undefined ? {} : { branches }),
-    ...(functions === undefined ? {} : { functions }),
+    ...Object.fromEntries(pairKinds.map((kind, i) => [kind, pairs[i]]).filter(([, pair]) => pair !== undefined)),
   }))
+const ofMutants: fc.Arbitrary<MutationCoverage> = fc
+  .tuple(name, maybe(hex(40)), fc.array(fc.nat(9), { maxLength: mutantStatuses.length }), sets, sets)
+  .map(([path, blob, mutants, a, b]) => ({
+    path,
+    metric: 'mutation',
+    definition: 'pit.status@1',
+    mutants: toMutants(mutants),
+    detected: a.covered,
+    survived: b.covered,
+    uncovered: a.missed,
+    undecided: b.missed,
+    ...(blob === undefined ? {} : { blob }),
+  }))
+/** Both metrics among the records of one part do not occur, but nothing may go wrong if they did. */
+const file: fc.Arbitrary<FileCoverage> = fc.oneof(
+  { weight: 5, arbitrary: ofLines },
+  { weight: 1, arbitrary: ofMutants },
+)
 const context: fc.Arbitrary<RunContext> = fc
   .record({
     run: name,
@@ -108,18 +139,23 @@ const others = fc
     fc.record({
       kind: fc.constantFrom(...recordKinds),
       extra: fc.dictionary(
-        fc.constantFrom('a', 'url', 'by', 'tests', 'outcome', 'lines', 'ranges', 'ref', 'commit', 'path', 'totals', 'run', 'tool'), // oxfmt-ignore
+        fc.constantFrom('a', 'url', 'by', 'tests', 'outcome', 'lines', 'ranges', 'ref', 'commit', 'path', 'totals', 'run', 'tool', 'text', 'contract', 'unexplained_change'), // oxfmt-ignore
         json,
         { maxKeys: 5 },
       ),
+      repository: maybe(fc.constantFrom('*', 'r')),
       by: maybe(fc.record({ actor_id: json, subject: json })),
       tests: maybe(fc.record({ failed: fc.nat(2) })),
     }),
     { minLength: 1, maxLength: 8 },
   )
   .map((made) =>
-    made.map(({ kind, extra, by, tests }, seq) => {
-      const undefinable = { ...(by === undefined ? {} : { by }), ...(tests === undefined ? {} : { tests }) }
+    made.map(({ kind, extra, repository, by, tests }, seq) => {
+      const undefinable = {
+        ...(repository && { repository }),
+        ...(by === undefined ? {} : { by }),
+        ...(tests === undefined ? {} : { tests }),
+      }
       return makeRecord(seq, { kind, extra: { ...extra, ...undefinable } })
     }),
   )
@@ -156,6 +192,33 @@ describe('the renderers print the bytes of the reference', () => {
       { numRuns: 300 },
     )
     expect(records).toBeGreaterThan(2_000)
+  })
+
+  it('for lines whose mutants survived or were reached by no test, as ranges of their own', () => {
+    const run: RunContext = {
+      ledger: 'main/unit', run: 'r', repository: 'github.com/a/b', commit: 'ab'.repeat(20), suite: 's', test_type: 'unit', part: 'p',
+      artifact_sha256: 'cd'.repeat(32),
+    } // oxfmt-ignore
+    const one: MutationCoverage = {
+      path: 'p', metric: 'mutation', definition: 'pit.status@1', mutants: toMutants([3, 0, 2, 1]),
+      detected: [1, 9], survived: [4, 6, 9, 9], uncovered: [12, 12], undecided: [],
+    } // oxfmt-ignore
+    const [payload = new Uint8Array()] = coveragePayloads(one, run, 0)
+    const { body } = renderElastic({ publicHost, indexes: {} }, [stored(payload, 0, 'coverage', november)], attempt)
+    const { proofline } = JSON.parse(body.toString().split('\n')[1] ?? '') as { proofline: Record<string, unknown> }
+    expect(proofline).toMatchObject({
+      metric: 'mutation',
+      mutated_lines: { found: 10, detected: 9, survived: 4, uncovered: 1, undecided: 0 },
+      mutants: { found: 6, detected: 3, undetected: 3, killed: 3, timed_out: 0, survived: 2, no_coverage: 1 },
+      survived_lines: [
+        { gte: 4, lte: 6 },
+        { gte: 9, lte: 9 },
+      ],
+      uncovered_lines: [{ gte: 12, lte: 12 }],
+    })
+    // A search for missed lines, or a sum of lines, never meets a mutant.
+    for (const name of ['lines', 'missed_lines', 'partial_lines', 'branches'])
+      expect(proofline).not.toHaveProperty(name)
   })
 
   it('for every kind, with members of any form', () => {

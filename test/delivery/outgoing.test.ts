@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { inspect } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { isMetadataAddress } from '../../src/delivery/addresses.ts'
 import { createGate } from '../../src/delivery/gate.ts'
 import { createOutgoing } from '../../src/delivery/outgoing.ts'
@@ -8,7 +8,10 @@ import { destinationSettings } from '../../src/delivery/settings.ts'
 import { toSecret } from '../../src/delivery/secret.ts'
 import { listen } from '../support/http-fake.ts'
 
-const signal = AbortSignal.timeout(20_000)
+let signal: AbortSignal
+beforeEach(() => {
+  signal = AbortSignal.timeout(20_000)
+})
 const settings = {
   connections: 2,
   compression: 'none' as const,

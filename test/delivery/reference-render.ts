@@ -13,9 +13,10 @@ const actions: Record<string, [action: string, type: string]> = {
   run: ['run-declared', 'start'],
   seal: ['run-sealed', 'end'],
   abandonment: ['run-abandoned', 'end'],
+  contract: ['contract-registered', 'change'],
 }
 /** Members that stand elsewhere in the document, and those that come first under `proofline`. */
-const elsewhere = ['id', 'seq', 'recorded_at', 'schema', 'kind', 'ledger', 'commit', 'head_commit', 'ref', 'path', 'ranges', 'by', 'url'] // oxfmt-ignore
+const elsewhere = ['id', 'seq', 'recorded_at', 'schema', 'kind', 'ledger', 'commit', 'head_commit', 'ref', 'path', 'ranges', 'by', 'url', 'text'] // oxfmt-ignore
 const leading = ['test_type', 'run', 'part', 'ordinal', 'build', 'build_seq', 'suite', 'repository', 'blob']
 
 const isObject = (value: unknown): value is Fields =>
@@ -76,7 +77,7 @@ function documentOf(record: StoredRecord, publicHost: string): Fields {
     organization: { id: ledger.slice(0, ledger.indexOf('/')) },
     file: path === undefined ? undefined : { path },
     vcs:
-      repository === undefined
+      repository === undefined || repository === '*'
         ? undefined
         : some({
             repository: { url: { full: `https://${isString(repository) ? repository : ''}` } },
@@ -96,6 +97,7 @@ function documentOf(record: StoredRecord, publicHost: string): Fields {
     proofline: some({
       render: 1, ledger, block: Math.floor(seq / 65_536), check: checkOf(digest), kind, ...own,
       missed_lines: ranges(fields, 'missed'), partial_lines: ranges(fields, 'partial'),
+      survived_lines: ranges(fields, 'survived'), uncovered_lines: ranges(fields, 'uncovered'),
     }), // oxfmt-ignore
   }
 }

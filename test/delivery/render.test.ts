@@ -5,8 +5,9 @@ import type { AttemptId } from '../../src/delivery/destination.ts'
 import { renderElastic } from '../../src/delivery/elastic-render.ts'
 import { scanMembers } from '../../src/delivery/members.ts'
 import { printSeconds, renderSplunk } from '../../src/delivery/splunk-render.ts'
-import { checkOf, type RecordKind } from '../../src/record/record.ts'
+import { checkOf, encodeRecord, openRecord, type RecordKind } from '../../src/record/record.ts'
 import { sha256Hex } from '../../src/record/sha256.ts'
+import { comparisonPayload, lineMapPayloads } from '../../src/record/line-map.ts'
 import { makeRecord } from './records.ts'
 
 const attempt: AttemptId = {
@@ -113,6 +114,54 @@ describe('renderElastic', () => {
     })
   })
 
+  it('says what a seal was judged by and what changed, as fields of one type each', () => {
+    const judged = {
+      admitted: true,
+      reasons: [],
+      observed: ['stage_not_allowed'],
+      contract: 'cd'.repeat(32),
+      contract_version: 3,
+      production_digest: 'ef'.repeat(32),
+      unexplained_change: {
+        run: 'github.1.api.unit',
+        seq: 12,
+        count: 1,
+        changes: [{ what: 'found', measure: 'line lcov.da@1', from: '1480', to: '1312' }],
+      },
+    }
+    const one = makeRecord(9, { kind: 'seal', extra: judged })
+    expect(documentOf(one).source.proofline).toMatchObject(judged)
+    const { body, target } = renderSplunk(splunk, [one], attempt)
+    expect(target).toBe('proofline_unit proofline:seal')
+    expect((JSON.parse(body.toString()) as { event: unknown }).event).toMatchObject(judged)
+  })
+
+  it('prints a contract byte for byte, its text in the record only', () => {
+    const payload = {
+      schema: 'proofline.contract.v1', kind: 'contract', ledger: 'main/changes', repository: 'github.com/acme/payments', contract_version: 2,
+      contract: 'cd'.repeat(32), parent: 'ab'.repeat(32), mode: 'enforce', ref: 'refs/heads/main', commit: 'c'.repeat(40),
+      by: { method: 'token', subject: 'token:1' }, text_sha256: 'ef'.repeat(32), text: 'version: 1\n',
+    } as const // oxfmt-ignore
+    const place = { ledger: 'main/changes', seq: 7, recordedAt: Date.UTC(2026, 10, 23, 5) * 1000 } as const
+    const bytes = encodeRecord(Buffer.from(JSON.stringify(payload)), place)
+    const one = { ...place, kind: 'contract', id: openRecord(bytes).id, bytes } as const
+    const { action, line } = documentOf(one)
+    expect(action).toEqual({ create: { _index: 'proofline-changes-2026.11', _id: one.id } })
+    expect(line).toBe(
+      `{"@timestamp":"2026-11-23T05:00:00.000000Z","ecs":{"version":"9.3.0"},` +
+        `"event":{"kind":"event","module":"proofline","dataset":"proofline.contract","action":"contract-registered","type":["change"],"id":"${one.id}","sequence":7,` +
+        `"hash":"${sha256Hex(bytes)}","original":${JSON.stringify(Buffer.from(bytes).toString())}},` +
+        `"observer":{"vendor":"Proofline","product":"Proofline","name":"proofline.acme.example"},"organization":{"id":"main"},` +
+        `"vcs":{"repository":{"url":{"full":"https://github.com/acme/payments"}},"ref":{"head":{"name":"refs/heads/main","revision":"${'c'.repeat(40)}"}}},` +
+        `"user":{"name":"token:1"},"related":{"hash":["${'c'.repeat(40)}"]},` +
+        `"proofline":{"render":1,"ledger":"main/changes","block":0,"check":${checkOf(sha256Hex(bytes))},"kind":"contract","repository":"github.com/acme/payments",` +
+        `"contract_version":2,"contract":"${'cd'.repeat(32)}","parent":"${'ab'.repeat(32)}","mode":"enforce","text_sha256":"${'ef'.repeat(32)}"}}`,
+    )
+    const sent = renderSplunk(splunk, [one], { ...attempt, ledger: 'main/changes' })
+    expect(sent.target).toBe('proofline_changes proofline:contract')
+    expect(sent.body.toString()).toContain(`"event":${Buffer.from(bytes).toString()}}`)
+  })
+
   it('keeps the record bytes whatever a record holds, in both ways of taking it apart', () => {
     const kinds = fc.constantFrom<RecordKind>('coverage', 'part', 'rejection')
     const extras = fc.dictionary(
@@ -151,5 +200,92 @@ describe('scanMembers', () => {
         },
       ),
     )
+  })
+})
+
+describe('line maps and comparisons', () => {
+  const brought = {
+    ledger: 'main/unit' as const,
+    run: 'github.7351002.api.unit',
+    repository: 'github.com/acme/payments',
+    from: '3'.repeat(40),
+    to: '4'.repeat(40),
+  }
+  const storedAs = (kind: RecordKind, payload: Uint8Array) => {
+    const bytes = encodeRecord(payload, { ledger: 'main/unit', seq: 7, recordedAt: record.recordedAt })
+    const { id } = JSON.parse(Buffer.from(bytes).toString()) as { id: string }
+    return { ...record, kind, seq: 7, id, bytes }
+  }
+  const [payload = new Uint8Array()] = lineMapPayloads(
+    {
+      from: { path: 'old.ts', blob: 'a'.repeat(40) },
+      to: { path: 'src/"new".ts', blob: 'b'.repeat(40) },
+      hunks: [3, 1, 3, 2],
+    },
+    brought,
+  )
+  const map = storedAs('linemap', payload)
+  const compared = storedAs(
+    'comparison',
+    comparisonPayload(
+      {
+        definition: 'git.patience@1',
+        mapped: 1,
+        renames: [['old.ts', 'new.ts']],
+        unmapped: [{ path: 'x', reason: 'binary' }],
+        refused: [],
+        by: { method: 'token', subject: 'token:1' },
+      },
+      brought,
+    ).payload,
+  )
+  const document = (stored: typeof map): Record<string, unknown> =>
+    JSON.parse(renderElastic(elastic, [stored], attempt).body.toString().split('\n')[1] ?? '') as Record<
+      string,
+      unknown
+    >
+
+  it('have a source type of their own in Splunk, with the record bytes as event', () => {
+    for (const stored of [map, compared]) {
+      const { body, target } = renderSplunk(splunk, [stored], attempt)
+      expect(target).toBe(`proofline_unit proofline:${stored.kind}`)
+      expect(body.toString()).toContain(`"event":${Buffer.from(stored.bytes).toString()}}`)
+    }
+  })
+
+  it('are found in Elastic by the file and commit they lead to', () => {
+    expect(document(map)).toMatchObject({
+      event: { action: 'linemap-recorded', dataset: 'proofline.linemap', original: Buffer.from(map.bytes).toString() },
+      file: { path: 'src/"new".ts' },
+      vcs: { ref: { head: { revision: brought.to } } },
+    })
+    expect(document(map)['proofline']).toMatchObject({
+      kind: 'linemap',
+      run: brought.run,
+      blob: 'b'.repeat(40),
+      from: { commit: brought.from, path: 'old.ts', blob: 'a'.repeat(40) },
+      hunks: '-3,1+3,2',
+    })
+    expect(document(compared)).toMatchObject({ event: { action: 'comparison-recorded' }, user: { name: 'token:1' } })
+  })
+
+  it('give every field of Elastic one type, together with the other kinds: a strict mapping takes all of them', () => {
+    const part = {
+      refused: { count: 1, first: [{ where: 'line 1', reason: 'x' }] },
+      window: { index: 0, of: 2, from: 1, to: 9 },
+    }
+    const documents = [document(map), document(compared), document({ ...makeRecord(8, { extra: part }), kind: 'part' })]
+    const types = new Map<string, string>()
+    const walk = (name: string, value: unknown): void => {
+      if (Array.isArray(value)) return value.forEach((entry) => walk(name, entry))
+      const type = value !== null && typeof value === 'object' ? 'object' : typeof value
+      expect(types.get(name) ?? type, name).toBe(type)
+      types.set(name, type)
+      if (type === 'object') for (const [key, entry] of Object.entries(value as object)) walk(`${name}.${key}`, entry)
+    }
+    for (const { proofline } of documents as { proofline: object }[])
+      for (const [key, value] of Object.entries(proofline)) walk(key, value)
+    expect(types.get('from')).toBe('object')
+    expect(types.get('refused.first.where')).toBe('string')
   })
 })

@@ -39,6 +39,13 @@ describe('openReport', () => {
     ['report_unrecognized', '<?xml version="1.0"?><coverage/>'],
     ['report_unrecognized', '{"meta":{},"files":{}}'],
     ['report_unrecognized', '[]'],
+    ['report_unrecognized', '<!doctype html><title>502</title><br>'],
+    ['report_unrecognized', '<!DOCTYPE html>\n<html><body><br></body></html>'],
+    ['report_unrecognized', '<testsuites><testsuite/></testsuites>'],
+    ['report_invalid', '<!DOCTYPE coverage [<!ENTITY x "y">]><coverage><packages/></coverage>'],
+    ['report_invalid', '<coverage><packages>'],
+    ['report_invalid', '<coverage><packages/></coverage><coverage/>'],
+    ['report_invalid', '<?xml version="1.0" encoding="EBCDIC-X"?><coverage><packages/></coverage>'],
     ['report_unrecognized', '\u001f\u008b'],
     ['no_lines', '{"result":[{"scriptId":"1","url":"file:///a.js","functions":[]}]}'],
     [

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { JsonLimits } from '../../src/formats/json.ts'
-import { jsonLimits, parseJson, readMembers } from '../../src/formats/json.ts'
+import { jsonLimits, parseJson } from '../../src/formats/json.ts'
+import type { Choice } from '../../src/formats/json-walk.ts'
+import { walkJson } from '../../src/formats/json-walk.ts'
 import { inChunks } from './read.ts'
 
 interface Read {
@@ -11,15 +13,15 @@ interface Read {
 
 async function membersOf(text: string, chunkBytes = 5, limits: Partial<JsonLimits> = {}): Promise<Read[]> {
   const members: Read[] = []
-  for await (const { key, bytes } of readMembers(inChunks(new TextEncoder().encode(text), chunkBytes), {
-    ...jsonLimits,
-    ...limits,
-  }))
-    members.push({ key, value: parseJson(bytes, key) })
+  await walkJson(
+    inChunks(new TextEncoder().encode(text), chunkBytes),
+    { choose: () => 'take', take: (bytes, _, key) => members.push({ key, value: parseJson(bytes, key) }) },
+    { ...jsonLimits, ...limits },
+  )
   return members
 }
 
-describe('readMembers', () => {
+describe('walkJson', () => {
   it('reads any object as JSON.parse does, however it is cut', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -63,8 +65,13 @@ describe('readMembers', () => {
 
   it('refuses bytes that are not UTF-8 inside of it', async () => {
     const bytes = Uint8Array.from([...new TextEncoder().encode('{"a":"'), 0xe9, ...new TextEncoder().encode('"}')])
-    for await (const { key, bytes: value } of readMembers(inChunks(bytes, 3)))
-      expect(() => parseJson(value, key)).toThrow(expect.objectContaining({ code: 'report_invalid' }) as Error)
+    let taken = 0
+    const take = (value: Uint8Array): void => {
+      taken += 1
+      expect(() => parseJson(value, 'a')).toThrow(expect.objectContaining({ code: 'report_invalid' }) as Error)
+    }
+    await walkJson(inChunks(bytes, 3), { choose: () => 'take', take })
+    expect(taken).toBe(1)
   })
 
   it('finds a key that stands twice in the same object, at any depth, and not in two objects', async () => {
@@ -83,5 +90,50 @@ describe('readMembers', () => {
     await expect(membersOf(`{"${'x'.repeat(100)}":1}`, 10, { maxMemberBytes: 50 })).rejects.toMatchObject({
       code: 'report_invalid',
     })
+  })
+
+  it('walks into what is entered, hands over what is taken and passes over the rest, however it is cut', async () => {
+    const choices: Record<string, Choice> = { files: 'enter', big: 'skip', a: 'enter', b: 'enter', list: 'enter' }
+    const text = JSON.stringify({
+      big: { x: [1, '}]"\\'], y: { z: {} } },
+      files: { a: { lines: [1, 2], big: 'x"' }, b: 3 },
+      list: [{ lines: [] }, 7, []],
+      end: null,
+    })
+    for (const size of [1, 2, 7, 1_000]) {
+      const seen: string[] = []
+      await walkJson(inChunks(new TextEncoder().encode(text), size), {
+        choose: (depth, key) => (depth === 2 && key === '' ? 'enter' : (choices[key] ?? 'take')),
+        take: (bytes, depth, key) => seen.push(`${depth} ${key} ${new TextDecoder().decode(bytes)}`),
+        leave: (depth, key) => seen.push(`${depth} ${key} ends`),
+      })
+      expect(seen).toEqual([
+        '3 lines [1,2]',
+        '2 a ends',
+        '2 b 3',
+        '1 files ends',
+        '3 lines []',
+        '2  ends',
+        '2  7',
+        '2  ends',
+        '1 list ends',
+        '1 end null',
+      ])
+    }
+  })
+
+  it('holds nothing of what it passes over, and still finds a key twice, a depth and an early end there', async () => {
+    const walk = (text: string): Promise<void> =>
+      walkJson(
+        inChunks(new TextEncoder().encode(text), 100),
+        { choose: (_, key) => (key === 'in' ? 'enter' : 'skip'), take: () => undefined },
+        { maxMemberBytes: 10, maxDepth: 3 },
+      )
+    await expect(walk(`{"a":"${'x'.repeat(10_000)}"}`)).resolves.toBeUndefined()
+    await expect(walk('{"in":{"a":[[1]]}}')).resolves.toBeUndefined()
+    await expect(walk('{"in":{"a":[[[1]]]}}')).rejects.toMatchObject({ code: 'report_invalid' })
+    await expect(walk('{"in":{"a":1,"a":2}}')).rejects.toMatchObject({ code: 'duplicate_key' })
+    await expect(walk('{"in":{"a":[1}')).rejects.toMatchObject({ code: 'report_invalid' })
+    await expect(walk('{"in":[1,]}')).rejects.toMatchObject({ code: 'report_invalid' })
   })
 })

@@ -65,6 +65,25 @@ describe('LCOV', () => {
     ).toEqual(['a.c 1,3||2 - 1/2'])
   })
 
+  it('counts both senses of each MC/DC condition, once, and leaves excluded ones out', async () => {
+    const records = [
+      'DA:1,1',
+      'MCDC:1,2,t,1,0,a, b',
+      'MCDC:1,2,f,0,0,a, b',
+      'MCDC:1,2,t,4,1,b',
+      'MCDC:1,2,f,2,1,b',
+      'MCDC:1,2,f,2,1,b',
+      'MCDC:1,3,t,-,0,c',
+      'MCDC:1,U3,f,1,0,c',
+      'MCDC:0,3,t,1,0,c',
+      'MCDC:1,3,x,1,0,c',
+    ]
+    const result = await read(['SF:a.c', ...records, 'end_of_record', ''].join('\n'))
+    expect([...result.files][0]).toMatchObject({ mcdc: { found: 5, covered: 3 } })
+    expect(printFiles(result)).toEqual(['a.c 1|| - -'])
+    expect(result.refused.first.map(({ where }) => where)).toEqual(['line 10', 'line 11'])
+  })
+
   it('counts branches that have names with commas, marks of exceptions, and leaves excluded ones out', async () => {
     expect(
       await filesOf(

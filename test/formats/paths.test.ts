@@ -1,14 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { PathOptions } from '../../src/formats/paths.ts'
-import { createPathResolver, decodePath, toWrittenPath } from '../../src/formats/paths.ts'
+import { createPathResolver } from '../../src/formats/path-resolver.ts'
+import { decodePath, toWrittenPath } from '../../src/formats/paths.ts'
 import { printFiles, read, refusalOf } from './read.ts'
 
 /** Each path as it is resolved; "?" in front of those that are kept and flagged. */
 function resolve(paths: string[], options: PathOptions = {}): (string | undefined)[] {
   return createPathResolver(options)
     .resolve(paths.map(toWrittenPath))
-    .map((to) => to && (to.unresolved ? `?${to.path}` : to.path))
+    .map((to) => (typeof to === 'string' ? to : to.unresolved ? `?${to.path}` : to.path))
 }
 
 const refusal = (path: string, options: PathOptions = {}): string | undefined =>

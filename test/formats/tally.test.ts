@@ -3,6 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { toWrittenPath } from '../../src/formats/paths.ts'
 import type { Tally } from '../../src/formats/tally.ts'
 import { createTally, maxLine } from '../../src/formats/tally.ts'
+import type { LineCoverage } from '../../src/record/coverage.ts'
+import type { UnitKind } from '../../src/record/run.ts'
+import { unitKinds } from '../../src/record/run.ts'
 import { fromSorted } from '../../src/record/lines.ts'
 import { printFile } from './read.ts'
 
@@ -11,15 +14,17 @@ interface Section {
   lines: [line: number, executed: boolean][]
   branches: [line: number, block: number, branch: number, taken: boolean][]
   functions: [a: number, b: number, called: boolean][]
+  ways?: [line: number, way: number, taken: boolean][]
+  units?: [kind: UnitKind, name: number, number: number, covered: boolean][]
 }
 
-const create = (limits = { maxFiles: 100, maxLinesPerFile: 1_000_000 }): Tally =>
+const create = (limits = { maxFiles: 100, maxLinesPerFile: 1_000_000, maxLines: 10_000_000 }): Tally =>
   createTally(limits, () => undefined, { count: 0, first: [] })
 
 /** Its files by path. */
 const numbers = new WeakMap<Tally, Map<string, number>>()
 
-function observe(tally: Tally, { path, lines, branches, functions }: Section): void {
+function observe(tally: Tally, { path, lines, branches, functions, ways = [], units = [] }: Section): void {
   const known = numbers.get(tally) ?? new Map<string, number>()
   numbers.set(tally, known)
   const file = known.get(path)
@@ -28,25 +33,31 @@ function observe(tally: Tally, { path, lines, branches, functions }: Section): v
   for (const [line, executed] of lines) tally.line(line, executed)
   for (const [line, block, branch, taken] of branches) tally.branch(line, block, branch, taken)
   for (const [a, b, called] of functions) tally.callable(a, b, called ? 1 : 0)
+  for (const [line, way, taken] of ways) tally.ways(line, way >>> 5, 1 << way, taken ? 1 << way : 0)
+  for (const [kind, name, number, covered] of units)
+    tally.units(kind, name, number >>> 5, 1 << number, covered ? 1 << number : 0)
 }
+
+const print = (file: LineCoverage): string =>
+  [printFile(file), ...unitKinds.map((kind) => file[kind] && `${kind} ${file[kind].covered}/${file[kind].found}`)]
+    .filter((part) => part !== undefined)
+    .join(' ')
 
 /** Every file in one line, as `resolve` names them. */
 function filesOf(tally: Tally, resolve = (path: string): string => path): string[] {
   const resolved = tally.written().map(({ text }) => ({ path: resolve(text), unresolved: false, blob: undefined }))
   const files = tally.files(resolved, 'd')
   expect([...files]).toEqual([...files])
-  return [...files].map(printFile)
+  return [...files].map(print)
 }
 
 /** The same with a map entry for everything. */
 function modelOf(sections: readonly Section[], resolve = (path: string): string => path): string[] {
   const paths = [...new Set(sections.map(({ path }) => resolve(path)))].sort()
   return paths.map((path) => {
-    const [lines, branches, functions] = [
-      new Map<number, boolean>(),
-      new Map<string, boolean>(),
-      new Map<string, boolean>(),
-    ]
+    const lines = new Map<number, boolean>()
+    const [branches, functions, ways] = [new Map<string, boolean>(), new Map<string, boolean>(), new Map<string, boolean>()] // oxfmt-ignore
+    const units = new Map<UnitKind, Map<string, boolean>>(unitKinds.map((kind) => [kind, new Map()]))
     const or = <K>(map: Map<K, boolean>, key: K, value: boolean): unknown =>
       map.set(key, value || map.get(key) === true)
     for (const section of sections) {
@@ -54,8 +65,13 @@ function modelOf(sections: readonly Section[], resolve = (path: string): string 
       for (const [line, executed] of section.lines) or(lines, line, executed)
       for (const [line, block, branch, taken] of section.branches) or(branches, `${line} ${block} ${branch}`, taken)
       for (const [a, b, called] of section.functions) or(functions, `${a} ${b}`, called)
+      for (const [line, way, taken] of section.ways ?? []) or(ways, `${line} ${way}`, taken)
+      for (const [kind, unit, number, covered] of section.units ?? [])
+        or(units.get(kind) ?? new Map(), `${unit} ${number}`, covered)
     }
-    const untaken = new Set([...branches].filter(([, taken]) => !taken).map(([key]) => Number.parseInt(key, 10)))
+    const untaken = new Set(
+      [...branches, ...ways].filter(([, taken]) => !taken).map(([key]) => Number.parseInt(key, 10)),
+    )
     const stateOf = (line: number): string =>
       lines.get(line) !== true ? 'missed' : untaken.has(line) ? 'partial' : 'covered'
     const linesThatAre = (state: string): readonly number[] =>
@@ -64,7 +80,7 @@ function modelOf(sections: readonly Section[], resolve = (path: string): string 
       found: map.size,
       covered: [...map.values()].filter(Boolean).length,
     })
-    return printFile({
+    return print({
       path,
       metric: 'line',
       definition: 'd',
@@ -73,6 +89,7 @@ function modelOf(sections: readonly Section[], resolve = (path: string): string 
       missed: linesThatAre('missed'),
       ...(branches.size === 0 ? {} : { branches: pair(branches) }),
       ...(functions.size === 0 ? {} : { functions: pair(functions) }),
+      ...Object.fromEntries([...units].filter(([, all]) => all.size > 0).map(([kind, all]) => [kind, pair(all)])),
     })
   })
 }
@@ -94,6 +111,11 @@ const section: fc.Arbitrary<Section> = fc.record({
     size: 'max',
   }),
   functions: fc.array(fc.tuple(name, fc.integer({ min: 0, max: 3 }), fc.boolean()), { maxLength: 20, size: 'max' }),
+  ways: fc.array(fc.tuple(line, fc.integer({ min: 0, max: 70 }), fc.boolean()), { maxLength: 10, size: 'max' }),
+  units: fc.array(fc.tuple(fc.constantFrom(...unitKinds), name, fc.integer({ min: 0, max: 70 }), fc.boolean()), {
+    maxLength: 20,
+    size: 'max',
+  }),
 })
 const sections = fc.array(section, { minLength: 1, maxLength: 12, size: 'max' })
 
@@ -141,6 +163,17 @@ describe('a tally', () => {
     expect(filesOf(tally)).toEqual(['a 1,32-63|2|3 1/2 -'])
   })
 
+  it('makes a line partial by ways through it that are no branches, and does not count them', () => {
+    const tally = create()
+    tally.add(toWrittenPath('a'))
+    for (const line of [1, 2, 3]) tally.line(line, line < 3)
+    tally.ways(1, 0, 0b1, 0b1)
+    tally.ways(2, 0, 0b11, 0b01)
+    tally.ways(3, 0, 0b1, 0)
+    tally.branch(1, -0x8000_0000, 0, true)
+    expect(filesOf(tally)).toEqual(['a 1|2|3 1/1 -'])
+  })
+
   it('joins sections from large to small and small to large, for a megabyte and more', () => {
     const all: Section[] = []
     const random = createRandom(20_261_123)
@@ -172,8 +205,58 @@ describe('a tally', () => {
     expect(filesOf(tally)[0]).toMatch(/^a 1,3,5,7,9/)
   })
 
+  it('limits what a whole report tells exactly, also when most of it is told again and again', () => {
+    const limits = { maxFiles: 100, maxLinesPerFile: 1_000, maxLines: 100 }
+    const tooMany = expect.objectContaining({ code: 'too_many_lines' }) as Error
+    const filled = (): Tally => {
+      const tally = create(limits)
+      // 9 files of 10 lines and one of 8 with a branch and a function, in sections that say some of it again.
+      for (let round = 0; round < 50; round += 1)
+        for (let file = 0; file < 10; file += 1) {
+          const lines = scattered(file === 9 ? 8 : 10)
+          const own = file === 9 ? { branches: [[1, 0, 0, true]], functions: [[1, 1, true]] } : { branches: [], functions: [] } // oxfmt-ignore
+          observe(tally, { path: `f${file}`, lines: lines.slice(round % 7), ...own } as Section)
+        }
+      return tally
+    }
+    expect(filesOf(filled())).toHaveLength(10)
+    for (const more of [
+      { path: 'f0', lines: [[999, true]], branches: [], functions: [] },
+      { path: 'new', lines: [[1, false]], branches: [], functions: [] },
+      { path: 'f0', lines: [], branches: [[1, 7, 0, false]], functions: [] },
+      { path: 'f0', lines: [], branches: [], functions: [[9, 9, false]] },
+    ] as Section[]) {
+      const tally = filled()
+      expect(() => {
+        observe(tally, more)
+        tally.written()
+      }).toThrow(tooMany)
+    }
+  })
+
+  it('does not wait for the end of a report, or of a section, that has none', () => {
+    const tooMany = expect.objectContaining({ code: 'too_many_lines' }) as Error
+    const endless = (limits: Parameters<typeof create>[0], add: (tally: Tally, i: number) => void): void => {
+      const tally = create(limits)
+      tally.add(toWrittenPath('a'))
+      expect(() => {
+        for (let i = 1; i < 1_000_000; i += 1) add(tally, i)
+      }).toThrow(tooMany)
+    }
+    const ofFile = { maxFiles: 1_000_000, maxLinesPerFile: 1_000, maxLines: 10_000_000 }
+    endless(ofFile, (tally, i) => tally.line(i, true))
+    endless(ofFile, (tally, i) => tally.branch(1, i, 0, true))
+    endless(ofFile, (tally, i) => tally.ways(i, 0, 1, 1))
+    endless(ofFile, (tally, i) => tally.units('statements', i, 0, 1, 1))
+    endless(ofFile, (tally, i) => tally.callable(i, 0, 1))
+    endless({ ...ofFile, maxLines: 5_000 }, (tally, i) => {
+      tally.add(toWrittenPath(`f${i}`))
+      tally.line(1, true)
+    })
+  })
+
   it('counts lines exactly where it limits them, also those of a section that is dropped', () => {
-    const limits = { maxFiles: 10, maxLinesPerFile: 100 }
+    const limits = { maxFiles: 10, maxLinesPerFile: 100, maxLines: 10_000_000 }
     const tooMany = expect.objectContaining({ code: 'too_many_lines' }) as Error
     const twice = (tally: Tally): Tally => {
       for (let i = 0; i < 2; i += 1) observe(tally, { path: 'a', lines: scattered(100), branches: [], functions: [] })

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { scopes } from '../../src/access/principal.ts'
 import type { Route } from '../../src/api/route.ts'
 import { routes } from '../../src/api/routes.ts'
-import { type Served, artifactDigest, declaration, run, serve } from './serve.ts'
+import { type Served, aContract, artifactDigest, declaration, run, serve } from './serve.ts'
 
 /**
  * The access matrix: every route with every kind of credential. An example request is needed for each route, so a new route without one
@@ -11,6 +11,11 @@ import { type Served, artifactDigest, declaration, run, serve } from './serve.ts
 const examples: Record<string, { path: string; body?: string; status: number }> = {
   declareRun: { path: `/v1/runs/${run}`, body: JSON.stringify(declaration), status: 201 },
   putInventory: { path: `/v1/runs/${run}/inventory`, body: '{"path":"a","blob":"b"}\n', status: 201 },
+  putLineMaps: {
+    path: `/v1/runs/${run}/line-maps?from=${'a'.repeat(40)}&to=${'b'.repeat(40)}&definition=git.patience@1`,
+    body: '\n',
+    status: 201,
+  },
   putPart: { path: `/v1/runs/${run}/parts?name=lcov.info`, body: 'TN:\n', status: 201 },
   sealRun: { path: `/v1/runs/${run}/seal`, body: '{"outcome":"completed","tests":null}', status: 201 },
   pushRun: {
@@ -18,6 +23,14 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
     body: 'TN:\n',
     status: 201,
   },
+  putContract: {
+    path: '/v1/contracts',
+    body: JSON.stringify({ repository: aContract.repository, text: aContract.text, parent: 0 }),
+    status: 201,
+  },
+  listContracts: { path: `/v1/contracts?repository=${aContract.repository}`, status: 200 },
+  getContract: { path: `/v1/contracts/${aContract.contract}`, status: 200 },
+  diffContracts: { path: `/v1/contracts/${aContract.contract}/difference?to=${aContract.contract}`, status: 200 },
   readFeed: { path: '/v1/feed/unit?cursor=earliest', status: 200 },
   getRecord: { path: '/v1/records/ID', status: 200 },
   getProof: { path: '/v1/records/ID/proof', status: 200 },
@@ -28,6 +41,10 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   getStatus: { path: '/v1/status', status: 200 },
   listDestinations: { path: '/v1/destinations', status: 200 },
   listDeadLetters: { path: '/v1/dead-letters', status: 200 },
+  reconcileDestination: { path: '/v1/destinations/splunk/reconcile', status: 200 },
+  listReconciliations: { path: '/v1/reconciliations', status: 200 },
+  listAlerts: { path: '/v1/alerts', status: 200 },
+  acknowledgeAlert: { path: '/v1/alerts/disk_low:data/acknowledge', body: '{"reason":"on it"}', status: 200 },
   getHealth: { path: '/healthz', status: 200 },
   getReadiness: { path: '/readyz', status: 200 },
   getMetrics: { path: '/metrics', status: 200 },

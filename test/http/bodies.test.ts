@@ -245,17 +245,25 @@ describe('runs', () => {
   })
 })
 
-describe('an inventory', () => {
-  const path = `/v1/runs/${run}/inventory`
+describe.each([
+  ['an inventory', `/v1/runs/${run}/inventory`, 'inventory_bytes'],
+  [
+    'a body of line maps',
+    `/v1/runs/${run}/line-maps?from=${'a'.repeat(40)}&to=${'b'.repeat(40)}&definition=git.patience@1`,
+    'line_map_bytes',
+  ],
+])('%s', (_what, path, limit) => {
   const gathering = () => {
     const got: string[] = []
-    const addInventory = async (_who: unknown, _run: string, body: AsyncIterable<Uint8Array>) => {
+    const gather = async (body: AsyncIterable<Uint8Array>) => {
       const chunks: Uint8Array[] = []
       for await (const chunk of body) chunks.push(chunk)
       got.push(Buffer.concat(chunks).toString())
       return { created: true, answer: {} }
     }
-    return { got, admission: { addInventory: addInventory as never } }
+    const addInventory = (_who: unknown, _run: string, body: AsyncIterable<Uint8Array>) => gather(body)
+    const addLineMaps = (_who: unknown, _run: string, _query: unknown, body: AsyncIterable<Uint8Array>) => gather(body)
+    return { got, admission: { addInventory: addInventory as never, addLineMaps: addLineMaps as never } }
   }
   const text = '{"path":"a","blob":"b"}\n'.repeat(1_000)
 
@@ -280,7 +288,7 @@ describe('an inventory', () => {
 
   it('that is broken, cut or a bomb is refused', async () => {
     const { admission } = gathering()
-    const served = await start({ admission, limits: { inventory_bytes: 100_000 } })
+    const served = await start({ admission, limits: { [limit]: 100_000 } })
     const put = async (body: Uint8Array<ArrayBuffer>, encoding: string) =>
       (
         await served.fetch(path, { method: 'PUT', body, headers: { 'content-encoding': encoding }, token: 'push' })

@@ -1,15 +1,19 @@
 import { Readable } from 'node:stream'
 import { type Principal, type Scope, scopes } from '../../src/access/principal.ts'
 import type { Admission } from '../../src/admission/admission.ts'
+import type { RegisteredContract } from '../../src/admission/contracts.ts'
 import { createFeed } from '../../src/answers/feed.ts'
 import { createCursors } from '../../src/answers/position.ts'
+import { contractDigest, parseContract } from '../../src/contract/contract.ts'
 import type { Status } from '../../src/api/operations.ts'
+import { mountContracts } from '../../src/http/contracts.ts'
 import { mountFeed } from '../../src/http/feed.ts'
 import { mountLog } from '../../src/http/log.ts'
 import type { Use } from '../../src/http/mount.ts'
 import { mountOperations } from '../../src/http/operations.ts'
 import { mountPage } from '../../src/http/page.ts'
 import { mountRecords } from '../../src/http/records.ts'
+import { mountWatch } from '../../src/http/watch.ts'
 import { mountRuns } from '../../src/http/runs.ts'
 import { type HttpServer, createServer } from '../../src/http/server.ts'
 import { httpSettings } from '../../src/http/settings.ts'
@@ -41,6 +45,20 @@ export interface ServeOptions {
 }
 
 export const artifactDigest = 'ab'.repeat(32)
+
+const text = 'version: 1\nrefs: [refs/heads/main]\n'
+export const aContract: RegisteredContract = {
+  repository: 'github.com/acme/payments',
+  contract_version: 1,
+  contract: contractDigest(parseContract(text)),
+  parent: null,
+  by: { method: 'token', subject: 'token:push' },
+  id: 'main.changes-7-0123456789abcdef',
+  seq: 7,
+  recorded_at: '2026-11-23T05:00:00.000000Z',
+  text,
+  parsed: parseContract(text),
+}
 
 function principalOf(authorization: string | undefined): Principal | undefined {
   const [, name = '', repository] = /^Bearer ([a-z_]+)(?:@(.+))?$/.exec(authorization ?? '') ?? []
@@ -90,12 +108,25 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const admission = {
     declare: answer('declare'),
     addInventory: answer('addInventory'),
+    addLineMaps: answer('addLineMaps'),
     addPart: answer('addPart'),
     close: answer('close'),
     push: answer('push'),
     ...options.admission,
   } as unknown as Admission // the fakes answer less than the real shapes hold; the routes pass answers on as they are
   mountRuns(server.mount, admission, settings.limits)
+  mountContracts(server.mount, {
+    org: 'main',
+    ledger: 'main/changes',
+    contracts: {
+      contractAt: async () => ({ own: aContract, org: undefined, effective: aContract.parsed }),
+      list: async () => [aContract],
+      find: async () => aContract,
+      committedSeq: async () => aContract.seq,
+      withDigest: async (sha256) => (sha256 === aContract.contract ? [aContract] : []),
+    },
+    register: async () => ({ created: true, registered: aContract }),
+  })
 
   const cursors = createCursors(new Uint8Array(32).fill(3))
   mountFeed(server.mount, createFeed({ reader, cursors, earliest: async () => options.earliest ?? 0 }), cursors)
@@ -120,6 +151,13 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
       (async () => ({ version: '0', org: 'main', as_of: '', ledgers: [], followers: [], consumers: [] })),
     listDestinations: async () => [],
     listDeadLetters: async ({ limit }) => ({ dead_letters: [], next: String(limit) }),
+  })
+  const anAlert = { alert: 'disk_low:data', n: 2, code: 'disk_low', subject: 'data', state: 'acknowledged', detail: '', by: 'x', at: '' } as const // oxfmt-ignore
+  mountWatch(server.mount, {
+    reconcile: async () => [],
+    comparisons: async () => [],
+    alerts: async () => [anAlert],
+    acknowledge: async () => anAlert,
   })
   mountPage(server.mount, {
     org: 'main',

@@ -32,6 +32,15 @@ describe('readArtifact', () => {
     expect(await readArtifact(edge, '')).toMatchObject({ mentions: false })
   })
 
+  it('tells by what a report carries source text, wherever chunks are cut, and of nothing else', async () => {
+    const of = async (report: string) => (await readArtifact(write(folder, 'r', report), '')).embedsSource
+    const filler = 'x'.repeat((1 << 18) - 20)
+    expect(await of(`{"a":"${filler}","sourcesContent":["text"]}`)).toBe('the source maps of an Istanbul report')
+    expect(await of('\uFEFF {"files":{"a.js":{"source":"text","mutants":[]}}}')).toBe('a mutation testing report')
+    expect(await of('{"files":{"a.js":{"source":"text"}}}')).toBeUndefined()
+    expect(await of('SF:"sourcesContent"\n')).toBeUndefined()
+  })
+
   it('describes a broken gzip file by its stored bytes, so that it is sent and its refusal recorded', async () => {
     const cut = gzipSync(text).subarray(0, 100)
     const artifact = await readArtifact(write(folder, 'r', cut), '')

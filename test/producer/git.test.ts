@@ -49,7 +49,7 @@ describe('findCheckout', () => {
     })
   })
 
-  it('knows the parents in a shallow clone with a detached head', async () => {
+  it('knows the parents in a shallow clone with a detached head, also of the last commit that is in it', async () => {
     const folder = keep(makeCheckout())
     const first = git(folder, 'rev-parse', 'HEAD')
     const second = commit(folder, 'second')
@@ -59,7 +59,7 @@ describe('findCheckout', () => {
     expect(await findCheckout(shallow)).toMatchObject({
       commit: second,
       parents: [first],
-      firstParents: [],
+      firstParents: [first],
       ref: undefined,
     })
   })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { FileCoverage, RunContext } from '../../src/record/coverage.ts'
+import type { LineCoverage, RunContext } from '../../src/record/coverage.ts'
 import { coveragePayloads } from '../../src/record/coverage.ts'
 import type { LineRanges } from '../../src/record/lines.ts'
 import { countLines, fromSorted, parseLines, printLines, subtract, unite } from '../../src/record/lines.ts'
@@ -22,7 +22,7 @@ const run: RunContext = {
   artifact_sha256: 'a'.repeat(64),
 }
 
-const file: FileCoverage = {
+const file: LineCoverage = {
   path: 'src/refund.ts',
   blob: '9c1f0e5b7d2a4c6e8f1029384756afbecd012345',
   metric: 'line',
@@ -48,7 +48,7 @@ interface Printed {
 const parse = (payload: Uint8Array): Printed => JSON.parse(text(payload)) as Printed
 
 /** Every other line, in turn covered, partial and missed: the worst that a file can print. */
-function scattered(lines: number, first: number): FileCoverage {
+function scattered(lines: number, first: number): LineCoverage {
   const every = (rest: number): LineRanges =>
     fromSorted(
       Array.from({ length: lines }, (_, i) => i)
@@ -70,6 +70,17 @@ describe('coveragePayloads', () => {
         '"lines":{"found":22,"covered":15,"partial":2,"missed":5},"branches":{"found":8,"covered":6},"functions":{"found":3,"covered":3},' +
         `"artifact_sha256":"${'a'.repeat(64)}","ranges":{"covered":"1-5,9-17,20","partial":"21,45","missed":"6-8,18-19"}}`,
     )
+  })
+
+  it('prints what else a format counts behind the functions, in the order of the design, in the first window only', () => {
+    const units = { calls: { found: 9, covered: 1 }, regions: { found: 7, covered: 0 }, statements: { found: 5, covered: 4 }, mcdc: { found: 2, covered: 2 } } // oxfmt-ignore
+    expect(text(coveragePayloads({ ...file, ...units }, run, 0)[0])).toContain(
+      '"functions":{"found":3,"covered":3},"statements":{"found":5,"covered":4},"regions":{"found":7,"covered":0},' +
+        '"mcdc":{"found":2,"covered":2},"calls":{"found":9,"covered":1},"artifact_sha256"',
+    )
+    const windows = coveragePayloads({ ...scattered(3_000, 1), ...units }, run, 0).map(text)
+    expect(windows.map((window) => window.includes('"mcdc"'))).toEqual([true, ...windows.slice(1).map(() => false)])
+    expect(windows.length).toBeGreaterThan(1)
   })
 
   it('prints what JSON.stringify would, whatever the names and numbers', () => {

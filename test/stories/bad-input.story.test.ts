@@ -153,6 +153,8 @@ const summary = JSON.stringify({
     statements: { total: 1, covered: 1, skipped: 0, pct: 100 },
   },
 })
+const xxe =
+  '<!DOCTYPE coverage [<!ENTITY x SYSTEM "file:///etc/passwd">]><coverage><sources><source>&x;</source></sources></coverage>'
 const file = `{"path":"a.ts","statementMap":{"0":{"start":{"line":1,"column":0},"end":{"line":1,"column":9}}},"fnMap":{},"branchMap":{},"s":{"0":1},"f":{},"b":{}}`
 
 describe('a body that cannot be taken', () => {
@@ -197,6 +199,13 @@ describe('a body that cannot be taken', () => {
       () => `{"a.ts":${file.replace('"f":{}', '"f":{"0":1,"0":2}')}}`,
     ],
     ['is JSON that ends early', 'report_invalid', () => `{"a.ts":${file}`],
+    ['is XML that ends early', 'report_invalid', () => '<coverage><packages><package>'],
+    ['is XML with entities of its own', 'report_invalid', () => xxe],
+    [
+      'is JaCoCo without source files',
+      'no_lines',
+      () => '<report name="x"><package name="p"><class name="p/A"/></package></report>',
+    ],
     ['leaves the repository', 'path_invalid', () => 'SF:../../etc/passwd\nDA:1,1\nend_of_record\n'],
     ['has NUL in its only path', 'path_invalid', () => 'SF:src/a\0.ts\nDA:1,1\nend_of_record\n'],
   ])('which %s: %s', (_what, code, body, headers) => isRefusedBody(code, body, headers))
@@ -288,6 +297,38 @@ describe('a body that cannot be taken', () => {
       status: 201,
       body: { files: 3, refused: { count: 0 } },
     })
+  })
+})
+
+describe('a report in XML', () => {
+  const clover =
+    '<coverage generated="1" clover="4.5.2"><project><metrics statements="2" coveredstatements="1"/><file name="A.java" path="src/A.java">' +
+    '<line num="1" type="stmt" count="1"/><line num="2" type="stmt" count="0"/></file></project></coverage>'
+
+  it('has what its format counts beside lines in its records, receipt and seal', async () => {
+    const run = await declare(newRun())
+    const statements = { found: 2, covered: 1 }
+    expect(await putPart(run, clover)).toMatchObject({
+      status: 201,
+      body: { files: 1, totals: { recomputed: { statements }, declared: { statements } } },
+    })
+    expect(await seal(run)).toMatchObject({ status: 201, body: { admitted: true } })
+    const [record] = (await readLedger(service, 'unit', 'coverage')).filter((each) => each['run'] === run)
+    expect(record).toMatchObject({
+      path: 'src/A.java', definition: 'clover.statement@1', tool: { name: 'clover', version: '4.5.2' }, statements,
+      ranges: { covered: '1', partial: '', missed: '2' },
+    }) // oxfmt-ignore
+    const [sealed] = (await readLedger(service, 'unit', 'seal')).filter((each) => each['run'] === run)
+    expect(sealed?.['totals']).toMatchObject([{ definition: 'clover.statement@1', files: 1, statements }])
+  })
+
+  it('may say that there was nothing to measure', async () => {
+    const run = await declare(newRun())
+    const nothing = '<!DOCTYPE report PUBLIC "-//JACOCO//DTD Report 1.1//EN" "report.dtd"><report name="empty module"/>'
+    expect(await putPart(run, nothing)).toMatchObject({ status: 201, body: { files: 0, refused: { count: 0 } } })
+    expect(await putPart(run, nothing)).toMatchObject({ status: 200 })
+    expect(await kindsOf(run)).toEqual(['run', 'part'])
+    expect(await seal(run)).toMatchObject({ status: 201, body: { admitted: true } })
   })
 })
 

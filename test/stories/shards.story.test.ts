@@ -122,7 +122,7 @@ describe('a run that eight jobs push to at once', () => {
     )
     const flagged = await pushShard(1, env, '--flags', '--all')
     expect(flagged.stderr).toContain(
-      'github.100.api.unit was declared before with other content: configuration [run_conflict]',
+      'github.100.api.unit was declared before with other content: configuration (digest ',
     )
   })
 })

@@ -1,11 +1,11 @@
-import { type Totals } from '../../src/record/run.ts'
+import type { LineTotals } from '../../src/record/run.ts'
 
 /** A large LCOV report made while it is sent: files with lines, branches and functions, and a section of each file for every test name. */
 
 export interface BigReport {
   /** At least this long, in pieces of some 256 KB; the same bytes every time. */
   chunks(): Generator<Uint8Array>
-  totals: Totals
+  totals: LineTotals
 }
 
 export interface BigSettings {

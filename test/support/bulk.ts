@@ -44,6 +44,10 @@ export interface FakeBulk extends Pick<Failures, 'failNext'> {
   source(id: string): Record<string, unknown> | undefined
   /** The `event.hash` the document carries. */
   digest(id: string): string | undefined
+  /** Nothing that reads is answered. */
+  searchDown: boolean
+  /** Deletes a document, as an administrator would; false when it was not there. */
+  forget(id: string): boolean
   /** Plants a document, as a foreign writer would. */
   plant(index: string, id: string, source: string): void
   close(): Promise<void>
@@ -80,7 +84,9 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
       const doc = find(id)
       return doc === undefined ? undefined : hashOf(doc)
     },
+    forget: (id) => [...store.values()].some((docs) => docs.delete(id)),
     plant: (index, id, source) => void indexOf(index).set(id, Buffer.from(source)),
+    searchDown: false,
     close: () => listening.close(),
   } // oxfmt-ignore
 
@@ -95,6 +101,11 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
     const at = doc.indexOf(hashMark) + hashMark.length
     return at < hashMark.length ? '' : doc.toString('latin1', at, doc.indexOf(0x22, at))
   }
+
+  const originalOf = (doc: Buffer | string): unknown =>
+    typeof doc === 'string'
+      ? undefined
+      : (JSON.parse(doc.toString()) as { event?: { original?: unknown } }).event?.original
 
   /** Reads text after a mark, without parsing: a benchmark's receiver should not be what is measured. */
   function after(line: Buffer, mark: Buffer): string {
@@ -157,6 +168,8 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
       })
     }
     if (path === '/_bulk') return takeBulk(request, response)
+    if (fake.searchDown)
+      return sendJson(response, 503, { error: { type: 'no_shard_available_action_exception' }, status: 503 })
     const body = await readBody(request, 16 * 1024 * 1024)
     const question = JSON.parse(body.toString()) as Record<string, unknown>
     if (path === '/_mget') {
@@ -165,7 +178,7 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
         const doc = store.get(_index)?.get(_id)
         return doc === undefined
           ? { _index, _id, found: false }
-          : { _index, _id, found: true, _source: { event: { hash: hashOf(doc) } } }
+          : { _index, _id, found: true, _source: { event: { hash: hashOf(doc), original: originalOf(doc) } } }
       })
       return sendJson(response, 200, { docs })
     }
@@ -182,19 +195,24 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
         if (typeof doc === 'string') throw new Error('searching needs keep: bytes')
         const source = JSON.parse(doc.toString()) as {
           event: { sequence: number }
-          proofline: { ledger: string; check: number }
+          proofline: { ledger: string; check: number; block: number }
         }
         const { sequence } = source.event
         return source.proofline.ledger === ledger && sequence >= Number(gte) && sequence <= Number(lte)
-          ? [{ _index: index, _id: id, check: source.proofline.check }]
+          ? [{ _index: index, _id: id, check: source.proofline.check, block: source.proofline.block }]
           : []
       }),
     )
-    const sum = hits.reduce((total, { check }) => total + check, 0)
+    const sumOf = (some: typeof hits): number => some.reduce((total, { check }) => total + check, 0)
+    const buckets = [...Map.groupBy(hits, ({ block }) => block)].map(([key, members]) => ({
+      key,
+      doc_count: members.length,
+      check: { value: sumOf(members) },
+    }))
     const list = question['size'] === 0 ? [] : hits
     return {
       hits: { total: { value: hits.length, relation: 'eq' }, hits: list },
-      aggregations: { check: { value: sum } },
+      aggregations: { check: { value: sumOf(hits) }, blocks: { sum_other_doc_count: 0, buckets } },
     }
   }
 

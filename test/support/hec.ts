@@ -50,6 +50,8 @@ export interface FakeHec extends Pick<Failures, 'failNext'> {
   event(id: string): SplunkEvent | undefined
   /** SHA-256 of the event's bytes as they stood in the request, like sha256(_raw). */
   digest(id: string): string | undefined
+  /** Deletes an event, as an administrator would. */
+  forget(id: string): boolean
   tokenDisabled: boolean
   searchDown: boolean
   /** Searches answer as if a peer were missing. */
@@ -88,6 +90,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
       const raw = events.get(id)?.raw
       return raw === undefined ? undefined : hash('sha256', raw, 'hex')
     },
+    forget: (id) => events.delete(id),
     tokenDisabled: false, searchDown: false, peerMissing: false,
     async close() {
       await Promise.all([collector.close(), search.close()])

@@ -1,0 +1,23 @@
+import type { LineCoverage } from '../record/coverage.ts'
+import type { Unpacked } from './packed.ts'
+import type { ResolvedPath } from './paths.ts'
+
+/** Positions of those that are not undefined. */
+export function sortByPath(resolved: readonly (ResolvedPath | undefined)[]): readonly number[] {
+  const order: number[] = []
+  for (let i = 0; i < resolved.length; i += 1) if (resolved[i] !== undefined) order.push(i)
+  const pathOf = (i: number): string => resolved[i]?.path ?? ''
+  return order.sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : pathOf(a) > pathOf(b) ? 1 : 0))
+}
+
+/** What a record needs of one file. */
+export function toCoverage(to: ResolvedPath, known: Unpacked, definition: string): LineCoverage {
+  const { covered, partial, missed, branches, functions, units } = known
+  const file: LineCoverage = { path: to.path, metric: 'line', definition, covered, partial, missed }
+  if (to.blob !== undefined) file.blob = to.blob
+  if (to.unresolved) file.unresolved = true
+  if (branches.found > 0) file.branches = branches
+  if (functions.found > 0) file.functions = functions
+  for (const [kind, pair] of units) file[kind] = pair
+  return file
+}

@@ -1,0 +1,39 @@
+import { type Principal, may } from '../access/principal.ts'
+import { type AlertTold, type ReconciledTold, acknowledgeAlert, listAlerts, listReconciliations, reconcileDestination } from '../api/watch.ts' // oxfmt-ignore
+import { Problem } from '../record/problem.ts'
+import type { Mount } from './mount.ts'
+
+export interface WatchDeps {
+  reconcile: (destination: string, signal: AbortSignal) => Promise<ReconciledTold[]>
+  comparisons: () => Promise<ReconciledTold[]>
+  alerts: (query: { all: boolean; limit: number }) => Promise<AlertTold[]>
+  acknowledge: (alert: string, reason: string, by: string) => Promise<AlertTold>
+}
+
+/** Watching is about all repositories, so a credential that is bound to some sees none of it. */
+export function mountWatch(mount: Mount, deps: WatchDeps): void {
+  const demandWhole = (who: Principal, scope: 'operate' | 'audit'): void => {
+    if (may(who, 'operate', {}) || may(who, scope, {})) return
+    throw new Problem('forbidden', 'this credential is bound to repositories')
+  }
+
+  mount(reconcileDestination, async ({ who, params, signal }) => {
+    demandWhole(who, 'operate')
+    return { body: { reconciliations: await deps.reconcile(params.name, signal) } }
+  })
+
+  mount(listReconciliations, async ({ who }) => {
+    demandWhole(who, 'audit')
+    return { body: { reconciliations: await deps.comparisons() } }
+  })
+
+  mount(listAlerts, async ({ who, query }) => {
+    demandWhole(who, 'audit')
+    return { body: { alerts: await deps.alerts({ all: query.all === 'true', limit: query.limit }) } }
+  })
+
+  mount(acknowledgeAlert, async ({ who, params, body }) => {
+    demandWhole(who, 'operate')
+    return { body: await deps.acknowledge(params.alert, body.reason, who.id) }
+  })
+}

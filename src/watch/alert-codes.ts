@@ -1,0 +1,26 @@
+/**
+ * Everything that is ever told as an alert: a closed table. `transient`: opens only when it persists over two windows in a row. Each has a
+ * playbook, docs/playbooks/<code>.md, which says what it means, what to look at and what to do.
+ */
+export const alertCodes = {
+  destination_blocked: { severity: 'high', owner: 'siem', transient: true },
+  destination_late: { severity: 'high', owner: 'siem', transient: true },
+  in_doubt_old: { severity: 'medium', owner: 'siem', transient: true },
+  dead_letters: { severity: 'high', owner: 'siem', transient: false },
+  reconciliation_missing: { severity: 'critical', owner: 'siem', transient: true },
+  reconciliation_duplicated: { severity: 'high', owner: 'siem', transient: true },
+  reconciliation_altered: { severity: 'critical', owner: 'security', transient: false },
+  reconciliation_foreign: { severity: 'critical', owner: 'security', transient: true },
+  recording_stopped: { severity: 'critical', owner: 'operator', transient: false },
+  checkpoint_stale: { severity: 'high', owner: 'operator', transient: true },
+  rollback_detected: { severity: 'critical', owner: 'security', transient: false },
+  clock_step: { severity: 'high', owner: 'operator', transient: true },
+  certificate_expiring: { severity: 'medium', owner: 'operator', transient: false },
+  disk_low: { severity: 'high', owner: 'operator', transient: true },
+  partition_missing: { severity: 'high', owner: 'operator', transient: false },
+} as const satisfies Record<
+  string,
+  { severity: 'low' | 'medium' | 'high' | 'critical'; owner: string; transient: boolean }
+>
+
+export type AlertCode = keyof typeof alertCodes

@@ -1,0 +1,62 @@
+import { type AlertCode, alertCodes } from './alert-codes.ts'
+
+/** Which alerts open and close. Pure: the state of before, what is found now, and the state of after. */
+
+/** Something that is wrong now. `subject` says of what, and with the code it is the alert: `splunk main/unit`. */
+export interface Finding {
+  code: AlertCode
+  subject: string
+  detail: string
+}
+
+/** An alert as it stands. */
+export interface Alert extends Finding {
+  state: 'opened' | 'acknowledged' | 'closed'
+  at: number
+}
+
+export interface AlertState {
+  /** Alerts that are opened or acknowledged, by their name. */
+  open: ReadonlyMap<string, Alert>
+  /** Transient findings, and in how many windows in a row each was seen. */
+  seen: ReadonlyMap<string, number>
+}
+
+export interface AlertStep {
+  alert: string
+  to: 'opened' | 'closed'
+  finding: Finding
+}
+
+/** What can be transient opens when it was found so many windows in a row. */
+const windowsToOpen = 2
+
+export const alertName = ({ code, subject }: Pick<Finding, 'code' | 'subject'>): string => `${code}:${subject}`
+
+/**
+ * One window. `unknown` names codes that could not be looked at now: their alerts stay as they are, since nobody knows. The detail of an
+ * alert is that of its opening; it is not told again when only the detail changes.
+ */
+export function stepAlerts(
+  before: AlertState,
+  findings: readonly Finding[],
+  unknown: ReadonlySet<AlertCode> = new Set(),
+): { state: { seen: Map<string, number> }; steps: AlertStep[] } {
+  const steps: AlertStep[] = []
+  const seen = new Map<string, number>()
+  const found = new Map(findings.map((finding) => [alertName(finding), finding]))
+  for (const [alert, finding] of found) {
+    if (before.open.has(alert)) continue
+    const windows = (before.seen.get(alert) ?? 0) + 1
+    if (!alertCodes[finding.code].transient || windows >= windowsToOpen) steps.push({ alert, to: 'opened', finding })
+    else seen.set(alert, windows)
+  }
+  for (const [alert, windows] of before.seen) {
+    const code = alert.slice(0, alert.indexOf(':')) as AlertCode // it was made by alertName
+    if (!found.has(alert) && unknown.has(code)) seen.set(alert, windows)
+  }
+  for (const [alert, { code, subject, detail }] of before.open) {
+    if (!found.has(alert) && !unknown.has(code)) steps.push({ alert, to: 'closed', finding: { code, subject, detail } })
+  }
+  return { state: { seen }, steps }
+}

@@ -1,0 +1,83 @@
+import type { Finding } from './alerts.ts'
+import type { Reconciled } from './run-reconciliation.ts'
+
+/** What is wrong, from what the service knows of itself. Pure; times in microseconds. */
+
+export interface Known {
+  now: number
+  ledgers: readonly {
+    ledger: string
+    recorded: number
+    published: number
+    stopped: { code: string; detail: string } | null
+  }[]
+  lanes: readonly LaneKnown[]
+  comparisons: readonly Pick<
+    Reconciled,
+    'destination' | 'ledger' | 'verdict' | 'missing' | 'duplicated' | 'altered' | 'foreign'
+  >[]
+  certificates: readonly { subject: string; expiresAt: number }[]
+  disks: readonly { path: string; freeBytes: number; totalBytes: number }[]
+  partitionsAhead: number
+  limits: { inDoubtMs: number; certificateDays: number; diskFree: number }
+}
+
+export interface LaneKnown {
+  destination: string
+  ledger: string
+  state: 'running' | 'paused' | 'blocked'
+  reason: string | undefined
+  detail: string
+  inDoubt: number
+  inDoubtSince: number | null
+  parked: number
+  /** recorded_at of the oldest published record that is not there; null when all is. */
+  oldestUnsent: number | null
+  freshnessMs: number
+}
+
+const dayMicros = 86_400_000_000
+const fewestPartitionsAhead = 2
+
+export function findProblems(known: Known): Finding[] {
+  const findings: Finding[] = []
+  const add = (code: Finding['code'], subject: string, detail: string): void => void findings.push({ code, subject, detail }) // oxfmt-ignore
+  const since = (at: number): string => `${Math.round((known.now - at) / 60_000_000)} min`
+
+  for (const { ledger, recorded, published, stopped } of known.ledgers) {
+    if (stopped?.code === 'rollback_detected') add('rollback_detected', ledger, stopped.detail)
+    else if (stopped?.code === 'clock_step') add('clock_step', ledger, stopped.detail)
+    else if (stopped !== null) add('recording_stopped', ledger, `${stopped.code}: ${stopped.detail}`)
+    else if (recorded > published) add('checkpoint_stale', ledger, `${recorded - published} records are not signed`)
+  }
+  for (const lane of known.lanes) {
+    const subject = `${lane.destination} ${lane.ledger}`
+    if (lane.state === 'blocked') add('destination_blocked', subject, `${lane.reason ?? ''}: ${lane.detail}`)
+    // What an operator paused is late by his own word; what is blocked is told as that.
+    if (
+      lane.state === 'running' &&
+      lane.oldestUnsent !== null &&
+      known.now - lane.oldestUnsent > lane.freshnessMs * 1000
+    )
+      add('destination_late', subject, `the oldest record that is not there is ${since(lane.oldestUnsent)} old`)
+    if (lane.inDoubtSince !== null && known.now - lane.inDoubtSince > known.limits.inDoubtMs * 1000)
+      add('in_doubt_old', subject, `${lane.inDoubt} records, the oldest for ${since(lane.inDoubtSince)}`)
+    if (lane.parked > 0) add('dead_letters', subject, `${lane.parked} records wait for a decision`)
+  }
+  for (const { destination, ledger, missing, duplicated, altered, foreign } of known.comparisons) {
+    const subject = `${destination} ${ledger}`
+    if (missing > 0) add('reconciliation_missing', subject, `${missing} records`)
+    if (duplicated > 0) add('reconciliation_duplicated', subject, `${duplicated} records`)
+    if (altered > 0) add('reconciliation_altered', subject, `${altered} records`)
+    if (foreign > 0) add('reconciliation_foreign', subject, `${foreign} ids`)
+  }
+  for (const { subject, expiresAt } of known.certificates) {
+    const days = Math.floor((expiresAt - known.now) / dayMicros)
+    if (days < known.limits.certificateDays) add('certificate_expiring', subject, days < 0 ? 'has expired' : `${days} days left`) // oxfmt-ignore
+  }
+  for (const { path, freeBytes, totalBytes } of known.disks) {
+    if (freeBytes < totalBytes * known.limits.diskFree) add('disk_low', path, `${Math.floor(freeBytes / 1_048_576)} MiB of ${Math.floor(totalBytes / 1_048_576)} are free`) // oxfmt-ignore
+  }
+  if (known.partitionsAhead < fewestPartitionsAhead) add('partition_missing', 'segments', `${known.partitionsAhead} months ahead`) // oxfmt-ignore
+  return findings
+}

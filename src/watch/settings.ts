@@ -1,0 +1,31 @@
+import { z } from 'zod'
+
+/** How closely the service watches itself and its destinations. Times in milliseconds. */
+export const watchSettings = z.strictObject({
+  heartbeat_every_ms: z.int().min(1_000).max(3_600_000).default(300_000),
+  reconcile_every_ms: z.int().min(10_000).max(86_400_000).default(900_000),
+  reconcile_sample: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(50)
+    .describe('records of each ledger read back and hashed, each time'),
+  alerts_every_ms: z
+    .int()
+    .min(1_000)
+    .max(3_600_000)
+    .default(60_000)
+    .describe('a window: what can be transient opens after two'),
+  in_doubt_ms: z.int().min(0).default(3_600_000),
+  certificate_days: z.int().min(0).default(21),
+  disk_free: z.number().min(0).max(1).default(0.1).describe('of the volume of the data folder'),
+  webhook: z
+    .strictObject({
+      url: z.url({ protocol: /^https?$/ }),
+      token_file: z.string().optional().describe('sent as a bearer token'),
+      ca_file: z.string().optional(),
+      allow_metadata_addresses: z.boolean().default(false),
+    })
+    .optional(),
+})
+export type WatchSettings = z.output<typeof watchSettings>

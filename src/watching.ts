@@ -1,0 +1,137 @@
+import { X509Certificate } from 'node:crypto'
+import { readFile, statfs } from 'node:fs/promises'
+import type { Config } from './config.ts'
+import type { Database } from './database/database.ts'
+import { runWorker } from './database/worker.ts'
+import { type Deliveries, selectOf } from './deliveries.ts'
+import { deliveryStatus } from './delivery/status.ts'
+import type { Book } from './ledger/book.ts'
+import type { LedgerReader } from './ledger/read.ts'
+import { Problem } from './record/problem.ts'
+import { type LedgerName, printTime } from './record/record.ts'
+import type { Logger } from './telemetry/logger.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+import type { AlertCode } from './watch/alert-codes.ts'
+import { listAlerts, openAlerts } from './watch/alert-store.ts'
+import { listComparisons } from './watch/comparison-store.ts'
+import { findProblems, type LaneKnown } from './watch/findings.ts'
+import { runHeartbeat } from './watch/heartbeat.ts'
+import { type AlertEvent, runAlerts, takeStep } from './watch/run-alerts.ts'
+import { type Reconciled, reconcileDestination, runReconciliation } from './watch/run-reconciliation.ts'
+import type { LedgersStatus } from './watch/status.ts'
+import { openWebhook } from './watch/webhook.ts'
+
+/** Watching as the service does it: heartbeats, comparisons with every destination, alerts; each in one process at a time. */
+export interface Watching {
+  /** Compares now. Throws Problem not_found for a name that is none. */
+  reconcile(destination: string, signal: AbortSignal): Promise<Reconciled[]>
+  /** What the last comparisons found. */
+  comparisons(): Promise<Reconciled[]>
+  alerts(query: { all: boolean; limit: number }): Promise<AlertTold[]>
+  /** Somebody has seen it. Throws Problem not_found for an alert that is not open. */
+  acknowledge(alert: string, reason: string, by: string): Promise<AlertEvent>
+  /** After the signal aborted: resolves when every worker ended. */
+  ended(): Promise<void>
+}
+
+export type AlertTold = Omit<AlertEvent, 'severity' | 'owner' | 'playbook'>
+
+export interface WatchingDeps {
+  config: Config
+  db: Database
+  reader: LedgerReader
+  ledgers: readonly LedgerName[]
+  operations: Book
+  deliveries: Deliveries
+  readLedgers: () => Promise<LedgersStatus>
+  log: Logger
+  metrics: Metrics
+  signal: AbortSignal
+}
+
+export async function startWatching(deps: WatchingDeps): Promise<Watching> {
+  const { config, db, reader, ledgers, operations, deliveries, log, metrics, signal } = deps
+  const { watch } = config
+  const now = (): Date => new Date()
+  const workers: Promise<void>[] = []
+  const work = (name: string, run: (ending: AbortSignal) => Promise<void>): void =>
+    void workers.push(runWorker(name, run, { db, log, metrics, signal }))
+
+  work('heartbeat', (ending) =>
+    runHeartbeat({ db, reader, ledgers, operations, now }, watch.heartbeat_every_ms, ending),
+  )
+
+  const reconciliationOf = (name: string) => {
+    const found = deliveries.destinations.get(name)
+    if (found === undefined) throw new Problem('not_found', `there is no destination ${name}`)
+    const selects = (ledger: LedgerName) => selectOf(found.settings, ledger) ?? {}
+    return { ...found, name, db, reader, operations, now, log, selects, sample: watch.reconcile_sample }
+  }
+  for (const name of deliveries.destinations.keys())
+    work(`reconciliation ${name}`, (ending) =>
+      runReconciliation(reconciliationOf(name), watch.reconcile_every_ms, ending),
+    )
+
+  const webhook = watch.webhook === undefined ? undefined : await openWebhook(watch.webhook, signal)
+  const alerting = { db, operations, now, log, ...(webhook === undefined ? {} : { tell: webhook.tell }) }
+  const comparisons = async (): Promise<Reconciled[]> => {
+    const wanted = (await listComparisons(db)).filter(({ destination }) => deliveries.destinations.has(destination))
+    return wanted.map(({ result }) => result as Reconciled) // keepComparison wrote it
+  }
+
+  async function look() {
+    const unknown = new Set<AlertCode>()
+    const at = now().getTime() * 1000
+    const status = await deps.readLedgers()
+    const lanes: LaneKnown[] = []
+    for (const lane of await deliveryStatus(db, now())) {
+      const settings = deliveries.destinations.get(lane.destination)?.settings
+      if (settings === undefined) continue // configured no more: nobody waits for it
+      const published = status.ledgers.find(({ ledger }) => ledger === lane.ledger)?.published ?? 0
+      const next =
+        lane.sentTo < published ? await reader.readBatch(lane.ledger, lane.sentTo, { maxRecords: 1 }) : undefined
+      lanes.push({ ...lane, oldestUnsent: next?.records[0]?.recordedAt ?? null, freshnessMs: settings.freshness_ms })
+    }
+    const certificates = [...deliveries.destinations].flatMap(([name, { destination }]) =>
+      destination.certificates().map(({ subject, expiresAt }) => ({ subject: `${name} ${subject}`, expiresAt })),
+    )
+    certificates.push(...(await ownCertificate(config)))
+    for (const { subject, expiresAt } of certificates) metrics.certificate(subject, (expiresAt - at) / 86_400_000_000)
+    const { bavail, blocks, bsize } = await statfs(config.data_dir)
+    const disks = [{ path: config.data_dir, freeBytes: bavail * bsize, totalBytes: blocks * bsize }]
+    const limits = { inDoubtMs: watch.in_doubt_ms, certificateDays: watch.certificate_days, diskFree: watch.disk_free }
+    const { ledgers: all, partitions_ahead: partitionsAhead } = status
+    const compared = await comparisons()
+    return { findings: findProblems({ now: at, ledgers: all, lanes, comparisons: compared, certificates, disks, partitionsAhead, limits }), unknown } // oxfmt-ignore
+  }
+  work('alerts', (ending) => runAlerts({ ...alerting, look }, watch.alerts_every_ms, ending))
+
+  return {
+    reconcile: (name, ending) => reconcileDestination(reconciliationOf(name), now().getTime(), ending),
+    comparisons,
+    async alerts({ all, limit }) {
+      return (await listAlerts(db, operations.ledger, all, limit)).map(({ at, ...row }) => ({
+        ...row,
+        at: printTime(at),
+      }))
+    },
+    async acknowledge(alert, reason, by) {
+      const row = (await openAlerts(db, operations.ledger)).find((open) => open.alert === alert)
+      const told =
+        row === undefined ? undefined : await takeStep(alerting, alert, 'acknowledged', { ...row, detail: reason }, by)
+      if (told === undefined) throw new Problem('not_found', `there is no alert ${alert} that waits for somebody`)
+      return told
+    },
+    async ended() {
+      await Promise.all(workers)
+      await webhook?.close()
+    },
+  }
+}
+
+/** Of our own server, where it has one. */
+async function ownCertificate({ http }: Config): Promise<{ subject: string; expiresAt: number }[]> {
+  if (http.tls === undefined) return []
+  const { subject, validTo } = new X509Certificate(await readFile(http.tls.certificate_file))
+  return [{ subject: `http ${subject.replaceAll('\n', ' ')}`, expiresAt: Date.parse(validTo) * 1000 }]
+}

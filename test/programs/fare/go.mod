@@ -1,0 +1,3 @@
+module example.com/acme/fare
+
+go 1.22

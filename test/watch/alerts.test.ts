@@ -1,0 +1,117 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { existsSync, readFileSync } from 'node:fs'
+import { type AlertCode, alertCodes } from '../../src/watch/alert-codes.ts'
+import { type Alert, alertName, type Finding, stepAlerts } from '../../src/watch/alerts.ts'
+import { findProblems, type Known } from '../../src/watch/findings.ts'
+
+const late: Finding = { code: 'destination_late', subject: 'splunk main/unit', detail: '20 min' }
+const letters: Finding = { code: 'dead_letters', subject: 'splunk main/unit', detail: '3 records' }
+
+/** Windows one after another, as the worker goes through them. Answers what happened in each. */
+function run(windows: readonly (readonly Finding[])[], unknown: readonly ReadonlySet<AlertCode>[] = []): string[][] {
+  const open = new Map<string, Alert>()
+  let seen: ReadonlyMap<string, number> = new Map()
+  return windows.map((findings, i) => {
+    const { state, steps } = stepAlerts({ open, seen }, findings, unknown[i])
+    seen = state.seen
+    for (const { alert, to, finding } of steps) {
+      if (to === 'closed') open.delete(alert)
+      else open.set(alert, { ...finding, state: 'opened', at: i })
+    }
+    return steps.map(({ alert, to }) => `${to} ${alert}`)
+  })
+}
+
+describe('stepAlerts', () => {
+  it('opens what is transient in the second window in a row, and the rest at once', () => {
+    expect(run([[late], [late], [late]])).toEqual([[], [`opened ${alertName(late)}`], []])
+    expect(run([[late], [], [late], [late]])).toEqual([[], [], [], [`opened ${alertName(late)}`]])
+    expect(run([[letters]])).toEqual([[`opened ${alertName(letters)}`]])
+  })
+
+  it('closes what is found no more, and opens it anew like the first time', () => {
+    const [opened, closed] = [`opened ${alertName(late)}`, `closed ${alertName(late)}`]
+    expect(run([[late], [late], [], [late], [late]])).toEqual([[], [opened], [closed], [], [opened]])
+  })
+
+  it('neither opens, closes nor forgets what could not be looked at', () => {
+    const blind = new Set<AlertCode>(['destination_late'])
+    const nobody = new Set<AlertCode>()
+    const windows = [[late], [], [late], [], []]
+    expect(run(windows, [nobody, blind, nobody, blind, nobody])).toEqual([[], [], [`opened ${alertName(late)}`], [], [`closed ${alertName(late)}`]]) // oxfmt-ignore
+  })
+
+  it('opens and closes each alert by turns, whatever is found', () => {
+    const finding = fc.record({ code: fc.constantFrom(...(Object.keys(alertCodes) as AlertCode[])), subject: fc.constantFrom('a', 'b'), detail: fc.string() }) // oxfmt-ignore
+    fc.assert(
+      fc.property(fc.array(fc.array(finding, { maxLength: 8 }), { maxLength: 12 }), (windows) => {
+        const last = new Map<string, string>()
+        for (const step of run(windows).flat()) {
+          const [to = '', alert = ''] = step.split(' ', 2)
+          expect(to).toBe(last.get(alert) === 'opened' ? 'closed' : 'opened')
+          last.set(alert, to)
+        }
+      }),
+    )
+  })
+})
+
+const day = 86_400_000_000
+const now = 2_000_000 * day
+const ledger: Known['ledgers'][number] = { ledger: 'main/unit', recorded: 9, published: 9, stopped: null }
+const lane: Known['lanes'][number] = { destination: 'siem', ledger: 'main/unit', state: 'running', reason: undefined, detail: '', inDoubt: 0, inDoubtSince: null, parked: 0, oldestUnsent: null, freshnessMs: 900_000 } // oxfmt-ignore
+const comparison: Known['comparisons'][number] = { destination: 'siem', ledger: 'main/unit', verdict: 'same', missing: 0, duplicated: 0, altered: 0, foreign: 0 } // oxfmt-ignore
+const well: Known = {
+  now,
+  ledgers: [ledger],
+  lanes: [lane],
+  comparisons: [comparison],
+  certificates: [{ subject: 'siem', expiresAt: now + 22 * day }],
+  disks: [{ path: 'data', freeBytes: 11, totalBytes: 100 }],
+  partitionsAhead: 2,
+  limits: { inDoubtMs: 3_600_000, certificateDays: 21, diskFree: 0.1 },
+}
+const codes = (known: Partial<Known>): string[] => findProblems({ ...well, ...known }).map(({ code }) => code)
+const ofLane = (extra: Partial<Known['lanes'][number]>): string[] => codes({ lanes: [{ ...lane, ...extra }] })
+
+describe('findProblems', () => {
+  it('finds nothing where nothing is wrong', () => {
+    expect(findProblems(well)).toEqual([])
+  })
+
+  it.each([
+    ['a stopped ledger', () => codes({ ledgers: [{ ...ledger, stopped: { code: 'signer_not_current', detail: '' } }] }), 'recording_stopped'], // oxfmt-ignore
+    ['a database that is older than what was signed', () => codes({ ledgers: [{ ...ledger, stopped: { code: 'rollback_detected', detail: '' } }] }), 'rollback_detected'], // oxfmt-ignore
+    ['clocks that disagree', () => codes({ ledgers: [{ ...ledger, stopped: { code: 'clock_step', detail: '' } }] }), 'clock_step'], // oxfmt-ignore
+    ['records without a signature', () => codes({ ledgers: [{ ...ledger, recorded: 10 }] }), 'checkpoint_stale'],
+    ['a blocked destination', () => ofLane({ state: 'blocked', reason: 'credentials' }), 'destination_blocked'],
+    ['a destination that lags', () => ofLane({ oldestUnsent: now - 901_000_000 }), 'destination_late'],
+    ['an old doubt', () => ofLane({ inDoubt: 1, inDoubtSince: now - 3_601_000_000 }), 'in_doubt_old'],
+    ['parked records', () => ofLane({ parked: 1 }), 'dead_letters'],
+    ['missing records', () => codes({ comparisons: [{ ...comparison, missing: 1 }] }), 'reconciliation_missing'],
+    ['copies', () => codes({ comparisons: [{ ...comparison, duplicated: 1 }] }), 'reconciliation_duplicated'],
+    ['altered records', () => codes({ comparisons: [{ ...comparison, altered: 1 }] }), 'reconciliation_altered'],
+    ['foreign records', () => codes({ comparisons: [{ ...comparison, foreign: 1 }] }), 'reconciliation_foreign'],
+    ['a certificate', () => codes({ certificates: [{ subject: 's', expiresAt: now + 20 * day }] }), 'certificate_expiring'], // oxfmt-ignore
+    ['a full disk', () => codes({ disks: [{ path: 'data', freeBytes: 9, totalBytes: 100 }] }), 'disk_low'],
+    ['partitions that nobody made', () => codes({ partitionsAhead: 1 }), 'partition_missing'],
+  ])('tells %s', (_, find, code) => {
+    expect(find()).toEqual([code])
+  })
+
+  it('leaves alone what an operator paused, and what is blocked is not late besides', () => {
+    expect(ofLane({ state: 'paused', oldestUnsent: 0 })).toEqual([])
+    expect(ofLane({ state: 'blocked', oldestUnsent: 0 })).toEqual(['destination_blocked'])
+  })
+})
+
+describe('every alert', () => {
+  it.each(Object.keys(alertCodes))('%s has a playbook that says what it means and what to do', (code) => {
+    const file = new URL(`../../docs/playbooks/${code}.md`, import.meta.url)
+    expect(existsSync(file)).toBe(true)
+    const text = readFileSync(file, 'utf8')
+    expect(text.startsWith(`# ${code}\n`)).toBe(true)
+    for (const heading of ['## What it means', '## Look at', '## Do']) expect(text).toContain(`\n${heading}\n`)
+  })
+})
