@@ -91,11 +91,11 @@ function explainPart(problem: Problem, offered: Offered, stands: Standing | unde
 }
 
 const twoJobs =
-  'Two jobs that send reports of one path: give each --shard NAME and all --parts N, or each a --part NAME, or a run of its own: --run NAME. What is recorded stays.'
+  'Two jobs that send reports of one path: give each --shard NAME and all --parts N, or each another --suite or --part NAME; what one job made anew goes under another run: --run NAME.'
 
 function printDeclared({ run, declared }: Offered, stands: Standing | undefined): (digests: string) => string {
   const names = stands === undefined || declared === undefined ? [] : differingMembers(stands.fields, declared)
-  const todo = 'All jobs of a run declare it alike; another attempt is another run: --run NAME.'
+  const todo = 'All jobs of a run declare it alike; what is to differ is another --suite, or another run: --run NAME.'
   return (digests) =>
     `${run} was declared before with other content: ${names.length === 0 ? digests : `${names.join(', ')} (${digests})`}. ${todo}`
 }

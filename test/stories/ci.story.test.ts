@@ -143,6 +143,7 @@ describe('an old report', () => {
       ref: 'refs/heads/main',
       occurred_at: '2025-01-02T03:04:05Z',
     })
+    expect(await recordOf(run, 'seal')).toMatchObject({ admitted: false, reasons: ['backfilled'] })
   })
 })
 

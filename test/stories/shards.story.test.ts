@@ -104,7 +104,7 @@ describe('a run that eight jobs push to at once', () => {
     )
     expect(other.code).toBe(1)
     expect(other.stderr).toMatch(
-      /^proofline: part coverage\/lcov\.info#3 of github\.100\.api\.unit was recorded at \S+ by the job test from other bytes: [0-9a-f]{12}, these are [0-9a-f]{12} \[part_conflict\]\n {2}where two jobs send reports of one path, give each --shard NAME and all --parts N/,
+      /^proofline: coverage\/lcov\.info#3 of github\.100\.api\.unit was recorded at \S+ by the job test from other bytes: those of sha256 [0-9a-f]{64}, not of [0-9a-f]{64}\. Two jobs that send reports of one path: give each --shard NAME and all --parts N.* \[part_conflict\]\n$/,
     )
     expect((await recordsOf(run, 'rejection'))[0]).toMatchObject({
       reason: 'part_conflict',
