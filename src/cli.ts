@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
+import { addPushCommands } from './commands/push-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 
@@ -48,16 +49,6 @@ const list = (text: string, before: string[] | undefined): string[] => [
 const each = (text: string, before: string[] | undefined): string[] => [...(before ?? []), text]
 
 const json = (): Option => new Option('--json', 'answer in JSON, for machines')
-const testType = (): Option =>
-  new Option('--test-type <type>', 'which ledger: the two are kept apart').choices(['unit', 'integration'])
-const suite = (): Option => new Option('--suite <name>', 'name of the test suite').default('default')
-const outcome = (): Option =>
-  new Option('--outcome <outcome>', 'how the tests ended')
-    .choices(['completed', 'failed', 'aborted'])
-    .default('completed')
-const junit = (): Option =>
-  new Option('--junit <glob>', 'count the tests in JUnit XML files; may be repeated').argParser(each)
-const tests = (): Option => new Option('--tests <total,passed,failed,skipped>', 'the test totals themselves')
 const configuration = (command: Command): Command =>
   command
     .option('--config <file>', 'configuration file, default proofline.yaml where there is one')
@@ -88,63 +79,7 @@ configuration(program.command('signer').description('run the signer that several
     run(options, async (terminal, signal) => (await import('./commands/serve.ts')).signer(options, terminal, signal)),
   )
 
-program
-  .command('push')
-  .description('record coverage reports: declare the run, send inventory, line maps and parts, seal it')
-  .argument('[files...]', 'coverage reports; gzip and zstd are taken as they are')
-  .addOption(testType())
-  .addOption(suite())
-  .option('--run <name>', 'name of the run where CI gives none or several are needed; suite and test type are added')
-  .option('--build <name>', 'the build that these tests belong to')
-  .option('--part <name>', 'name of the part; default the path of the file')
-  .addOption(junit())
-  .addOption(tests())
-  .addOption(outcome())
-  .option('--repository <name>', 'for example github.com/acme/payments')
-  .option('--commit <id>', 'the commit that was tested')
-  .option('--ref <ref>', 'for example refs/heads/main')
-  .option('--stage <name>', 'stage of the pipeline')
-  .option('--environment <name>', 'environment that the tests ran against')
-  .option('--format <name>', 'format of the reports, only where it cannot be told from them')
-  .option('--section <name>', "which suite of a report that has several (SimpleCov), or '*' for all of them together")
-  .option('--strip <prefix>', 'prefix to take off every path in the reports')
-  .option('--root <folder>', 'folder of the checkout as the reports name it')
-  .option('--no-fetch', 'never fetch commits that line maps need and a shallow clone lacks')
-  .option('--no-seal', 'leave the run open for more parts; end it with `proofline seal`')
-  .option('--receipt <file>', 'write the receipt with its proofs, for `proofline verify`')
-  .option('--dry-run', 'tell what would be recorded, without a service')
-  .addOption(
-    new Option('--on-unavailable <what>', 'when the service cannot be reached')
-      .choices(['fail', 'spool', 'warn'])
-      .default('fail'),
-  )
-  .option('--spool <folder>', 'where --on-unavailable spool keeps runs')
-  .option('--drain <folder>', 'send the runs that were spooled there')
-  .option(
-    '--retry-for <seconds>',
-    'how long to try again while the service is unavailable; default 60, or 5 for one on this machine',
-    number,
-  )
-  .addOption(json())
-  .action((files: string[], options) =>
-    run(options, async (terminal, signal) =>
-      (await import('./commands/push.ts')).push(files, options, terminal, signal),
-    ),
-  )
-
-program
-  .command('seal')
-  .description('end a run that was pushed with --no-seal')
-  .requiredOption('--run <name>', 'name or id of the run')
-  .addOption(testType().makeOptionMandatory())
-  .addOption(suite())
-  .addOption(junit())
-  .addOption(tests())
-  .addOption(outcome())
-  .addOption(json())
-  .action((options) =>
-    run(options, async (terminal, signal) => (await import('./commands/push.ts')).seal(options, terminal, signal)),
-  )
+addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
 

@@ -72,7 +72,7 @@ export function abandonmentSubmission(id: RunFields, ageMs: number): Submission 
     firstWins: true,
     conflict: 'internal',
     async segments(at: AtHead) {
-      const { parts, records, root } = await readRunAtHead(at)
+      const { parts, records, root } = await readRunAtHead(id.run, at)
       const open = openParts(id.run, at.run)
       const payload = printPayload('abandonment', id.ledger, {
         run: id.run,

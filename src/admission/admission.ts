@@ -9,6 +9,7 @@ import type {
   PushAnswer,
   SealReceipt,
   SealRequest,
+  SealWaiting,
 } from '../api/runs.ts'
 import type { Recorded } from '../ledger/appender.ts'
 import type { Book } from '../ledger/book.ts'
@@ -18,6 +19,7 @@ import { packSegment } from '../ledger/segments.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, printTime, toLedgerName } from '../record/record.ts'
 import { printPayload } from '../record/run.ts'
+import { createClosing } from './closing.ts'
 import type { Judge } from './judge.ts'
 import { type LineMaps, lineMapsAnswer } from './line-maps.ts'
 import type { PartRequest, Parts } from './parts.ts'
@@ -28,7 +30,7 @@ import { runPayload } from './run-record.ts'
 import { declarationDigest, digestOf, keys, sealDigest } from './run.ts'
 import type { RunsStore } from './runs-store.ts'
 import { takeInventory } from './take-inventory.ts'
-import { type Offered, type RunFields, byOf, sealSubmission } from './submissions.ts'
+import { type Offered, type RunFields, byOf } from './submissions.ts'
 
 /**
  * Decides what enters. Every method is safe to repeat: the same content again gives the first answer, other content under the same name
@@ -44,7 +46,8 @@ export interface Admission {
     body: AsyncIterable<Uint8Array>,
   ): Promise<Admitted<LineMapsAnswer>>
   addPart(who: Principal, run: string, part: PartRequest): Promise<Admitted<PartReceipt>>
-  close(who: Principal, run: string, body: SealRequest): Promise<Admitted<SealReceipt>>
+  /** Waits for shards where the seal asks for more than there are: nothing is recorded then, and asking again is safe. */
+  close(who: Principal, run: string, body: SealRequest): Promise<Admitted<SealReceipt | SealWaiting>>
   push(
     who: Principal,
     run: string,
@@ -72,7 +75,7 @@ export interface AdmissionDeps {
 }
 
 export function createAdmission(deps: AdmissionDeps): Admission {
-  const { bookOf, reader, runs, parts, lineMaps, judge, recordingRefusals } = deps
+  const { bookOf, reader, runs, parts, lineMaps, recordingRefusals } = deps
 
   const ledgerOf = (run: string): LedgerName => toLedgerName(`${deps.org}/${run.slice(run.lastIndexOf('.') + 1)}`)
 
@@ -124,14 +127,16 @@ export function createAdmission(deps: AdmissionDeps): Admission {
   const runSubmission = async (
     who: Principal,
     run: string,
+    offered: Offered,
     body: Declaration,
   ): Promise<{ fields: RunFields; submission: Submission }> => {
     demand(who, body.repository)
-    const ledger = ledgerOf(run)
+    const { ledger } = offered
     if (!run.endsWith(`.${body.test_type}`))
       throw new Problem('test_type_mismatch', `${run} does not end in .${body.test_type}`)
     const build_seq = await buildSeq(body)
     const { fields, payload, list } = runPayload(ledger, run, body, build_seq, byOf(who))
+    offered.declared = JSON.parse(Buffer.from(payload).toString()) as Record<string, unknown> // just printed
     if (list !== undefined) await parts.keepList(list)
     const link = await bookOf(ledger).link(body.repository, body.suite, ':run', 0)
     return {
@@ -164,14 +169,18 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     }
   }
 
-  const sealOf = async (fields: RunFields, body: SealRequest): Promise<Submission> =>
-    sealSubmission(
-      fields,
-      body,
-      await bookOf(fields.ledger).link(fields.repository, fields.suite, ':seal', 0),
-      parts.keepList,
-      judge.judge,
-    )
+  const closing = createClosing({ bookOf, runs, keepList: parts.keepList, judge: deps.judge })
+
+  const sealed = async (ledger: LedgerName, recorded: Recorded): Promise<Admitted<SealReceipt>> => ({
+    created: !recorded.repeated,
+    answer: sealReceipt(await firstRecord(ledger, recorded), recorded.checkpoint),
+  })
+
+  const closeRun = async (fields: RunFields, body: SealRequest): Promise<Admitted<SealReceipt | SealWaiting>> => {
+    const prepared = await closing.prepare(fields, body)
+    if ('waiting' in prepared) return { created: false, answer: prepared.waiting }
+    return sealed(fields.ledger, only(await bookOf(fields.ledger).appender.submit([prepared.seal])))
+  }
 
   return {
     async declare(who, run, body) {
@@ -179,7 +188,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const sha256 = declarationDigest(body).toString('hex')
       const offered: Offered = { ledger, run, repository: body.repository, commit: body.commit, sha256, by: byOf(who) }
       return recordingRefusals(offered, async () => {
-        const { submission } = await runSubmission(who, run, body)
+        const { submission } = await runSubmission(who, run, offered, body)
         const recorded = only(await bookOf(ledger).appender.submit([submission]))
         return { created: !recorded.repeated, answer: await declarationAnswer(ledger, run, body, recorded) }
       })
@@ -228,13 +237,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const ledger = ledgerOf(run)
       const offered: Offered = { ledger, run, sha256: sealDigest(body).toString('hex'), by: byOf(who) }
       return recordingRefusals(offered, async () => {
-        const fields = await declared(who, run, offered)
-        await judge.prepare(fields)
-        const recorded = only(await bookOf(ledger).appender.submit([await sealOf(fields, body)]))
-        return {
-          created: !recorded.repeated,
-          answer: sealReceipt(await firstRecord(ledger, recorded), recorded.checkpoint),
-        }
+        return closeRun(await declared(who, run, offered), body)
       })
     },
 
@@ -249,19 +252,22 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         by: byOf(who),
       }
       return recordingRefusals(offered, async () => {
-        const { fields, submission } = await runSubmission(who, run, declaration)
+        const { fields, submission } = await runSubmission(who, run, offered, declaration)
         const ofPart = await parts.prepare(fields, part, offered)
-        await judge.prepare(fields)
-        const recorded = await bookOf(ledger).appender.submit([submission, ...ofPart, await sealOf(fields, seal)])
-        const [ofRun, recordedPart, sealed] = [recorded[0], recorded.at(-2), recorded.at(-1)]
-        if (ofRun === undefined || recordedPart === undefined || sealed === undefined)
-          throw new Error('the appender answered too little')
+        const { appender } = bookOf(ledger)
+        // One of several pushes: what it brings is recorded first, since only then whoever comes last sees all of it.
+        const alone = seal.parts === undefined ? await closing.prepare(fields, seal) : undefined
+        const sealing = alone !== undefined && 'seal' in alone ? [alone.seal] : []
+        const recorded = await appender.submit([submission, ...ofPart, ...sealing])
+        const [ofRun, recordedPart, end] = [recorded[0], recorded[ofPart.length], recorded[ofPart.length + 1]]
+        if (ofRun === undefined || recordedPart === undefined) throw new Error('the appender answered too little')
+        const ended = end === undefined ? await closeRun(fields, seal) : await sealed(ledger, end)
         return {
-          created: !sealed.repeated,
+          created: ended.created || !recordedPart.repeated,
           answer: {
             run: await declarationAnswer(ledger, run, declaration, ofRun),
             part: partReceipt(await firstRecord(ledger, recordedPart), recordedPart.checkpoint),
-            seal: sealReceipt(await firstRecord(ledger, sealed), sealed.checkpoint),
+            seal: ended.answer,
           },
         }
       })

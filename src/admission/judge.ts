@@ -26,6 +26,8 @@ export interface Judge {
 export interface HowItEnded {
   outcome: 'completed' | 'failed' | 'aborted'
   tests: TestTotals | null
+  /** Parts of a shard are missing, and nothing stands in for it. */
+  shardsIncomplete: boolean
 }
 
 export interface Judgement extends Standing {
@@ -44,10 +46,10 @@ export interface JudgeDeps {
 
 export function createJudge({ contracts, production }: JudgeDeps): Judge {
   return {
-    async judge(run, { outcome, tests }, parts, totals, at) {
+    async judge(run, how, parts, totals, at) {
       const { own, org, effective } = await contracts.contractAt(run.repository)
       const facts = { ...run, method: run.by.method, configuration: run.configuration_digest }
-      const ending = { kind: 'seal', outcome, tests, parts, atMs: at.time / 1000 } as const
+      const ending = { kind: 'seal', ...how, parts, atMs: at.time / 1000 } as const
       const found = effective === undefined ? undefined : await production.digestOf(run, effective)
       const production_digest = found ?? (effective?.production === undefined ? digestOfParts(parts) : undefined)
       const { repository, suite, ref = '' } = run

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { shard } from '../api/runs.ts'
 import { type LedgerName, isLedgerName } from '../record/record.ts'
 
 /**
@@ -18,6 +19,7 @@ const openPart = z.object({
     strip: z.string().optional(),
     root: z.string().optional(),
     section: z.string().optional(),
+    shard: shard.optional(),
   }),
 })
 export type OpenPart = z.infer<typeof openPart>

@@ -33,6 +33,7 @@ export function partPayload(
   { id, part, parameters, summary }: PartName,
   ranges: readonly Range[],
 ): { payload: Uint8Array; list: Uint8Array | undefined } {
+  const { shard, ...reading } = parameters
   const [first, last] = [ranges[0]?.[0], ranges.at(-1)?.[1]]
   const count = ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0)
   const fields = {
@@ -45,7 +46,8 @@ export function partPayload(
     metric: summary.metric,
     definition: summary.definition,
     tool: summary.tool,
-    parameters,
+    parameters: reading,
+    shard,
     incomplete: summary.incomplete,
     files: summary.totals.recomputed.files,
     files_digest: summary.filesDigest,

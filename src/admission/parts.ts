@@ -219,11 +219,12 @@ export function createParts(deps: PartsDeps): Parts {
   }
 }
 
-const parametersOf = ({ format, contentType, strip, root, section }: PartRequest): PartParameters => ({
+const parametersOf = ({ format, contentType, strip, root, section, shard }: PartRequest): PartParameters => ({
   format: toFormat(format, contentType),
   strip,
   root,
   section,
+  shard,
 })
 
 /** The part can never be recorded with this content: a run that ended takes no more, and other bytes never will be these. */

@@ -48,12 +48,15 @@ export function runPayload(
         client: body.client,
         traceparent: body.traceparent,
         occurred_at: body.occurred_at,
+        backfilled: body.backfilled,
+        late: body.late,
       })
     } catch {
       return undefined
     }
   }
-  const { repository, repository_id, commit, ref, build, suite, test_type, url, stage, occurred_at } = body
+  const { repository, repository_id, commit, ref, build, suite, test_type, url } = body
+  const { stage, occurred_at, backfilled, late } = body
   const fields: RunFields = {
     ledger,
     run,
@@ -69,6 +72,8 @@ export function runPayload(
     configuration_digest,
     stage,
     occurred_at,
+    backfilled,
+    late,
     by,
   }
   const configuration =

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Declaration, SealRequest } from '../api/runs.ts'
+import type { Declaration, SealRequest, Shard, TestTotals } from '../api/runs.ts'
 import type { Declared } from '../formats/reading.ts'
 import type { RunView } from '../ledger/decide.ts'
 import type { LineMap } from '../record/line-map.ts'
@@ -30,7 +30,14 @@ export function digestOf(asserted: unknown): Buffer {
 
 /** What a declaration asserts: without what differs between two tries of one job (DESIGN.md section 4). */
 export function declarationDigest(body: Declaration): Buffer {
-  const { occurred_at: _at, traceparent: _trace, first_parents: _parents, client: _client, ...asserted } = body
+  const {
+    occurred_at: _at,
+    traceparent: _trace,
+    first_parents: _parents,
+    client: _client,
+    late: _late,
+    ...asserted
+  } = body
   return digestOf(Object.fromEntries(Object.entries(asserted).toSorted(([a], [b]) => (a < b ? -1 : 1))))
 }
 
@@ -40,15 +47,22 @@ export interface PartParameters {
   root?: string | undefined
   /** Which of several suites in the report. */
   section?: string | undefined
+  shard?: Shard | undefined
 }
 
-/** What a part asserts: the decoded body and the parameters that change its meaning. */
-export function partDigest(artifactSha256: string, { format, strip, root, section }: PartParameters): Buffer {
-  return digestOf({ artifactSha256, format, strip, root, section })
+/** What a part asserts: the decoded body and the parameters that change its meaning. Which job brought it is told, not asserted. */
+export function partDigest(artifactSha256: string, { format, strip, root, section, shard }: PartParameters): Buffer {
+  const ofShard = shard && [shard.name, shard.attempt ?? 1, shard.parts, shard.outcome, toNumbers(shard.tests)]
+  return digestOf({ artifactSha256, format, strip, root, section, shard: ofShard })
 }
 
-export function sealDigest({ outcome, tests }: SealRequest): Buffer {
-  return digestOf({ outcome, tests: tests === null ? null : [tests.total, tests.passed, tests.failed, tests.skipped] })
+/** What is absent from the request is no part of the digest: several pushes of one run then ask for the same seal. */
+export function sealDigest({ outcome, tests, parts, earlier }: SealRequest): Buffer {
+  return digestOf({ outcome, tests: tests === undefined ? undefined : toNumbers(tests), parts, earlier })
+}
+
+function toNumbers(tests: TestTotals | null): number[] | null {
+  return tests === null ? null : [tests.total, tests.passed, tests.failed, tests.skipped]
 }
 
 /** Parts and slices need a declared run that has not ended; a slice or part under a name that holds other content is a conflict. */
@@ -141,6 +155,8 @@ export interface PartSummary {
   definition: string
   tool: { name: string; version?: string | undefined } | null
   incomplete: string | null
+  artifact_sha256?: string
+  shard?: Shard | undefined
   /** Digest over path and blob of the files it measured; absent without an inventory. */
   files_digest?: string | undefined
   totals: { recomputed: Totals; declared: Declared | null }

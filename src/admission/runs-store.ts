@@ -5,7 +5,8 @@ import { Problem } from '../record/problem.ts'
 import { type LedgerName, type TestType, toLedgerName } from '../record/record.ts'
 import { readInventoryPayloads } from './inventories.ts'
 import type { RunFields } from './submissions.ts'
-import { keys } from './run.ts'
+import { type PartSummary, keys } from './run.ts'
+import type { RecordedPart } from './shards.ts'
 
 /** What admission reads back: declared runs and inventories. Both are immutable, so what was read once is kept. */
 export interface RunsStore {
@@ -17,6 +18,8 @@ export interface RunsStore {
    */
   findInventory(run: RunFields, part: string): Promise<Uint8Array[] | undefined>
   hasInventory(ledger: LedgerName, repository: string, commit: string): Promise<boolean>
+  /** The record that ended the run, where one did, and its parts, in order of their names. */
+  stateOf(ledger: LedgerName, run: string): Promise<{ end: Record<string, unknown> | undefined; parts: RecordedPart[] }>
   /** Payload bytes of the inventory records of a commit; undefined for none. */
   inventoryOf(ledger: LedgerName, repository: string, commit: string): Promise<Uint8Array[] | undefined>
   /** Whether a part of this name was recorded, with whatever content. */
@@ -31,6 +34,9 @@ const maxInventories = 4
 export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore {
   const runs = new Map<string, RunFields>()
   const inventories = new Map<string, Uint8Array[]>()
+
+  const fieldsAt = async (ledger: LedgerName, seq: number): Promise<Record<string, unknown>> =>
+    JSON.parse((await reader.payload(ledger, seq)).toString()) as Record<string, unknown> // our own record
 
   const readInventory = async (ledger: LedgerName, found: SubmissionRow): Promise<Uint8Array[]> => {
     const name = `${ledger} ${found.key}`
@@ -70,6 +76,20 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
     hasInventory: async (ledger, repository, commit) =>
       (await findOne(ledger, keys.inventory(repository, commit))) !== undefined,
     hasPart: async (ledger, run, part) => (await findOne(ledger, keys.part(run, part))) !== undefined,
+    async stateOf(ledger, run) {
+      const endKey = keys.end(run)
+      const rows = await findSubmissions(db, ledger, [endKey], [run])
+      const parts: RecordedPart[] = []
+      let end: Record<string, unknown> | undefined
+      const prefix = keys.part(run, '')
+      for (const { key, firstSeq: seq } of rows.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
+        if (key === endKey) end = await fieldsAt(ledger, seq)
+        if (!key.startsWith(prefix)) continue
+        const summary = (await fieldsAt(ledger, seq)) as unknown as PartSummary // written by partSubmission
+        parts.push({ run, part: key.slice(prefix.length), seq, summary })
+      }
+      return { end, parts }
+    },
     isRecorded: async (ledger, run, part, digest) =>
       (await findOne(ledger, keys.part(run, part)))?.digest.equals(digest) === true,
   }
@@ -105,6 +125,7 @@ function toRunFields(ledger: LedgerName, run: string, fields: Record<string, unk
     stage: text('stage'),
     occurred_at: text('occurred_at'),
     backfilled: fields['backfilled'] === true,
+    late: fields['late'] === true,
     by: fields['by'] as RunFields['by'], // written by declare in this form
   }
 }

@@ -9,6 +9,7 @@ import { type By, type RunIdentity, printPayload } from '../record/run.ts'
 import { fitList, fitText, jsonBytes } from './fit-list.ts'
 import { readRunAtHead } from './run-at-head.ts'
 import type { Judge, Judgement } from './judge.ts'
+import { type RecordedPart, countingShards } from './shards.ts'
 import { decideEnd, keys, sealDigest, totalsByMeasure } from './run.ts'
 
 /** What admission hands to the appender beside parts: the record that ends a run, and rejections. */
@@ -21,20 +22,26 @@ export interface RunFields extends RunIdentity {
   stage?: string | undefined
   /** What the client claims. */
   occurred_at?: string | undefined
+  /** Pushed from an old artifact; kept by the client and sent later: neither is on time. */
   backfilled?: boolean | undefined
+  late?: boolean | undefined
 }
 
 /** The most bytes of what changed, in the seal; there are few things that can. */
 const maxChangesBytes = 900
 const maxTextBytes = 120
 
-/** The `seal` record: sums up the parts and binds the run's records by the Merkle root over their leaf hashes in seq order. */
+/**
+ * The `seal` record: sums up the parts that count and binds the run's own records by the Merkle root over their leaf hashes in seq order.
+ * `earlier` are the parts of earlier attempts, newest first; the record names those that count.
+ */
 export function sealSubmission(
   id: RunFields,
   request: SealRequest,
   link: ChainLink,
   keepList: (list: Uint8Array) => Promise<void>,
   judge: Judge['judge'],
+  earlier: readonly RecordedPart[][] = [],
 ): Submission {
   return {
     key: keys.end(id.run),
@@ -43,9 +50,15 @@ export function sealSubmission(
     conflict: 'seal_conflict',
     decide: decideEnd(id.run),
     async segments(at: AtHead) {
-      const { parts, records, root } = await readRunAtHead(at)
+      const { parts: own, records, root } = await readRunAtHead(id.run, at)
+      const counting = countingShards(own, earlier)
+      const { outcome = counting.outcome, tests = counting.tests } = request
+      const counted = counting.shards.flatMap(({ parts }) => parts)
+      const parts = counted.map(({ summary }) => summary)
       const totals = totalsByMeasure(parts)
-      const judged = await judge(id, request, parts, totals, at)
+      const ending = { outcome, tests, shardsIncomplete: counting.incomplete.length > 0 }
+      const judged = await judge(id, ending, parts, totals, at)
+      const chosen = await chosenParts(id.run, counted, counting.leftOut, keepList)
       const { repository, commit, ref, build, build_seq, suite, test_type } = id
       const fields = {
         run: id.run,
@@ -60,9 +73,12 @@ export function sealSubmission(
         admitted: judged.counts,
         reasons: judged.reasons,
         ...(judged.observed.length === 0 ? {} : { observed: judged.observed }),
-        outcome: request.outcome,
-        tests: request.tests,
+        outcome,
+        tests,
         parts: parts.length,
+        ...(own.some(({ summary }) => summary.shard !== undefined) || earlier.length > 0
+          ? { shards: counting.shards.length, ...chosen }
+          : {}),
         records,
         by: id.by,
         contract: judged.contract,
@@ -95,6 +111,28 @@ export function sealSubmission(
   }
 }
 
+/** Bytes of JSON for the parts of earlier attempts, and for own parts that do not count; more of them are an artifact. */
+const maxEarlierBytes = 1_200
+const maxLeftOutBytes = 400
+
+/** Own parts count unless they are named here; parts of earlier attempts only where they are. */
+async function chosenParts(
+  run: string,
+  counted: readonly RecordedPart[],
+  leftOut: readonly string[],
+  keepList: (list: Uint8Array) => Promise<void>,
+): Promise<Record<string, unknown>> {
+  const entries = counted
+    .filter((one) => one.run !== run)
+    .map(({ run: of, part, seq, summary }) => ({ run: of, part, seq, artifact_sha256: summary.artifact_sha256 }))
+  const [stood, left] = [fitList(entries, maxEarlierBytes), fitList(leftOut, maxLeftOutBytes)]
+  for (const list of [stood.list, left.list]) if (list !== undefined) await keepList(list)
+  return {
+    ...(entries.length === 0 ? {} : { earlier: stood.shown, earlier_digest: stood.digest }),
+    ...(leftOut.length === 0 ? {} : { left_out: left.shown, left_out_digest: left.digest }),
+  }
+}
+
 function printUnexplained({ run, seq, changes }: NonNullable<Judgement['unexplained']>): object {
   const short = (text: string | null): string | null => (text === null ? null : fitText(text, maxTextBytes))
   const cut = changes.map((change) => ({ ...change, from: short(change.from), to: short(change.to) }))
@@ -112,6 +150,8 @@ export interface Offered {
   sha256?: string | undefined
   /** What stands under the name already. */
   first?: { sha256: string; seq: number } | undefined
+  /** The run record that a declaration would make: tells what differs from the one that stands. */
+  declared?: Readonly<Record<string, unknown>> | undefined
   by: By
 }
 

@@ -6,13 +6,13 @@ import {
   inventoryAnswer,
   lineMapsAnswer,
   lineMapsQuery,
-  partQuery,
   partReceipt,
   pushAnswer,
-  pushQuery,
   sealReceipt,
   sealRequest,
+  sealWaiting,
 } from './runs.ts'
+import { partQuery, pushQuery } from './queries.ts'
 import { runId } from './shapes.ts'
 
 /** Declare a run, its inventory, its parts, its seal; or all of it in one push. */
@@ -160,8 +160,19 @@ export const sealRun = route({
   params: z.strictObject({ run: runId }),
   query: nothing,
   body: { kind: 'json', schema: sealRequest },
-  answers: twice(sealReceipt),
-  problems: ['run_unknown', 'seal_conflict', 'part_open', 'media_type_unsupported', 'body_too_large', ...stopped],
+  answers: [
+    ...twice(sealReceipt),
+    { status: 202, what: 'Not ended: shards that `parts` asks for are missing', content: json(sealWaiting) },
+  ],
+  problems: [
+    'run_unknown',
+    'seal_conflict',
+    'part_open',
+    'attempt_mismatch',
+    'media_type_unsupported',
+    'body_too_large',
+    ...stopped,
+  ],
 })
 
 export const pushRun = route({

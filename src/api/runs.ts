@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { counts, declaredTotals, lineCounts, metric, mutationCounts } from './counts.ts'
 import {
   checkpoint,
   commit,
@@ -42,9 +43,17 @@ export const declaration = z
     stage: text.optional(),
     ci: ci.refine((value) => Object.keys(value).length <= 24, 'at most 24 members').optional(),
     client: z.strictObject({ name: text, version: text }).optional(),
-    configuration: z.array(z.strictObject({ path, sha256 })).max(32).optional(),
+    configuration: z.array(z.strictObject({ path, sha256 })).max(1_024).optional(),
     flags: z.array(text).max(32).optional(),
     contract: text.optional(),
+    backfilled: z
+      .literal(true)
+      .optional()
+      .describe('pushed from an old artifact, long after its tests ran: never on time'),
+    late: z
+      .literal(true)
+      .optional()
+      .describe('kept by the client while the service could not be reached, and sent later'),
     traceparent: text.optional(),
     occurred_at: instant.optional().describe('what the client claims; never used for order'),
   })
@@ -102,44 +111,30 @@ export const lineMapsAnswer = z
   .meta({ id: 'LineMapsAnswer' })
 export type LineMapsAnswer = z.infer<typeof lineMapsAnswer>
 
-const pair = z.object({ found: count, covered: count })
-
-/** Declared totals may lack what the format does not say; recomputed ones have partial and missed always. */
-const lineCounts = z.object({
-  files: count.optional(),
-  lines: z.object({ found: count, covered: count, partial: count.optional(), missed: count.optional() }),
-  branches: pair.optional(),
-  functions: pair.optional(),
-  statements: pair.optional(),
-  regions: pair.optional(),
-  mcdc: pair.optional(),
-  calls: pair.optional(),
-})
-/** Of metric `mutation`: never added to lines. */
-const mutationCounts = z.object({
-  files: count,
-  mutated_lines: z.object({ found: count, detected: count, survived: count, uncovered: count, undecided: count }),
-  mutants: z
-    .object({ found: count, detected: count, undetected: count })
-    .catchall(count)
-    .describe('also by status, in the words of the tools'),
-})
-export const counts = z.union([lineCounts, mutationCounts]).meta({ id: 'Counts' })
-export type Counts = z.infer<typeof counts>
-export type LineCounts = z.infer<typeof lineCounts>
-const metric = z.enum(['line', 'mutation'])
-
-/** As the report says itself; what it does not say is absent. `executed` is covered and partial lines together. */
-export const declaredTotals = z.object({
-  lines: z.object({ found: count, executed: count }).optional(),
-  branches: pair.optional(),
-  statements: pair.optional(),
-  excluded: count.optional().describe("lines that the tool's configuration left out"),
-})
-export type DeclaredTotals = z.infer<typeof declaredTotals>
-
 /** Stands beside a list that its record had no room for: the list is then the first entries, the whole an artifact (JSON lines). */
 const digested = z.object({ count, sha256 })
+
+export const outcome = z.enum(['completed', 'failed', 'aborted'])
+export const testTotals = z
+  .strictObject({ total: count, passed: count, failed: count, skipped: count })
+  .meta({ id: 'TestTotals' })
+export type TestTotals = z.infer<typeof testTotals>
+
+/** What one of several pushes brings to a run; the same in each of its parts, so that the seal can sum up what no client knows alone. */
+export const shard = z
+  .object({
+    name: text,
+    attempt: count
+      .min(1)
+      .optional()
+      .describe('of the job, where the run has no attempts; the highest complete one counts'),
+    parts: count.min(1).describe('how many parts this push has: with fewer of them it is not complete'),
+    job: text.optional(),
+    outcome,
+    tests: testTotals.nullable().describe('null: unknown'),
+  })
+  .meta({ id: 'Shard' })
+export type Shard = z.infer<typeof shard>
 
 const tool = z.object({ name: text, version: text.optional() }).nullable()
 
@@ -163,6 +158,7 @@ export const partReceipt = z
     metric: metric.optional().describe('absent in parts recorded before there was another than line'),
     definition: z.string(),
     tool,
+    shard: shard.optional(),
     incomplete: z.string().nullable().describe('why the report cannot count, for example lines-only data of a format'),
     files: count,
     records: span.nullable(),
@@ -178,13 +174,20 @@ export const partReceipt = z
   .meta({ id: 'PartReceipt' })
 export type PartReceipt = z.infer<typeof partReceipt>
 
-export const outcome = z.enum(['completed', 'failed', 'aborted'])
-export const testTotals = z
-  .strictObject({ total: count, passed: count, failed: count, skipped: count })
-  .meta({ id: 'TestTotals' })
-export type TestTotals = z.infer<typeof testTotals>
-
-export const sealRequest = z.strictObject({ outcome, tests: testTotals.nullable() })
+export const sealRequest = z.strictObject({
+  outcome: outcome.optional().describe('absent: the worst of what the shards brought'),
+  tests: testTotals.nullable().optional().describe('null: unknown; absent: the sum of what the shards brought'),
+  parts: count
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe('how many shards the run must have; while there are fewer it stays open, and the answer is 202'),
+  earlier: z
+    .array(runId)
+    .max(64)
+    .optional()
+    .describe('earlier attempts, newest first: their parts count for the shards that this one did not run again'),
+})
 export type SealRequest = z.infer<typeof sealRequest>
 
 /** What changed since the last run of the suite that counts, which no change of the software explains. */
@@ -217,7 +220,18 @@ export const sealReceipt = z
     observed: z.array(z.string()).optional().describe('what a contract in mode observe has against it'),
     outcome,
     tests: testTotals.nullable(),
-    parts: count,
+    parts: count.describe('that count, those of earlier attempts among them'),
+    shards: count.optional(),
+    earlier: z
+      .array(z.object({ run: runId, part: path, seq, artifact_sha256: sha256 }))
+      .optional()
+      .describe('parts of earlier attempts that count'),
+    earlier_digest: digested.optional(),
+    left_out: z
+      .array(path)
+      .optional()
+      .describe('own parts that do not count: of an older attempt of a shard, or of one that is not complete'),
+    left_out_digest: digested.optional(),
     records: span.nullable(),
     root: z.string().describe("Merkle root over the run's leaf hashes, hex"),
     contract: sha256.optional().describe('the contract that it was judged by'),
@@ -232,42 +246,25 @@ export const sealReceipt = z
   .meta({ id: 'SealReceipt' })
 export type SealReceipt = z.infer<typeof sealReceipt>
 
-export const pushAnswer = z.object({ run: declarationAnswer, part: partReceipt, seal: sealReceipt })
-export type PushAnswer = z.infer<typeof pushAnswer>
+/** The run has not ended: shards are missing that the seal asked for. Nothing was recorded; the same seal again later is safe. */
+export const sealWaiting = z
+  .object({
+    run: runId,
+    ledger: ledgerName,
+    expected: count,
+    arrived: count,
+    shards: z.array(text).describe('names of those that are complete; at most 1,000'),
+    incomplete: z.array(text).describe('names of those of which parts are missing; at most 1,000'),
+    unknown: z.array(runId).describe('earlier attempts that were never declared'),
+  })
+  .meta({ id: 'SealWaiting' })
+export type SealWaiting = z.infer<typeof sealWaiting>
 
-const partFields = {
-  name: path.describe('name of the part within the run, usually the path of the report'),
-  format: text.optional().describe('only where the content could be of several formats'),
-  section: text
-    .optional()
-    .describe('which suite of a report that has several (SimpleCov), or * for all of them together'),
-  strip: path.optional().describe('prefix taken off every path in the report'),
-  root: path
-    .optional()
-    .describe('absolute folder of the checkout as the report names it: taken off the front of its paths'),
-}
+export const sealAnswer = z.union([sealReceipt, sealWaiting])
 
-const testsText = z
-  .string()
-  .regex(/^\d{1,9},\d{1,9},\d{1,9},\d{1,9}$/, 'total,passed,failed,skipped')
-  .optional()
-
-export const partQuery = z.strictObject(partFields)
-export type PartQuery = z.infer<typeof partQuery>
-
-export const pushQuery = z.strictObject({
-  run: runId,
-  ...partFields,
-  ...declaration.omit({
-    parents: true,
-    first_parents: true,
-    ci: true,
-    client: true,
-    configuration: true,
-    flags: true,
-    traceparent: true,
-  }).shape,
-  outcome: outcome.default('completed'),
-  tests: testsText.describe('total,passed,failed,skipped; without it the run is recorded but not admitted'),
+export const pushAnswer = z.object({
+  run: declarationAnswer,
+  part: partReceipt,
+  seal: sealAnswer.describe('waiting while `parts` was given and shards are missing'),
 })
-export type PushQuery = z.infer<typeof pushQuery>
+export type PushAnswer = z.infer<typeof pushAnswer>

@@ -1,5 +1,6 @@
-import { resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { describeFile } from '../producer/dry-run.ts'
+import { expandFiles } from '../producer/files.ts'
 import { printTable, type ExitCode, type Terminal } from './terminal.ts'
 
 /** `push --dry-run`: one object a file with --json, one line a file without; no service is asked. 1 when one would be refused, 3 when incomplete. */
@@ -10,8 +11,10 @@ export async function dryRun(
 ): Promise<ExitCode> {
   const rows: string[][] = []
   let [refused, incomplete] = [false, false]
-  for (const file of files) {
-    const description = await describeFile(resolve(file), options)
+  const cwd = process.cwd()
+  for (const path of await expandFiles(files, cwd)) {
+    const file = files.find((given) => resolve(cwd, given) === path) ?? relative(cwd, path) // as it was named
+    const description = await describeFile(path, options)
     const { verdict, reason, format, files: count, lines, mutants } = description
     refused ||= verdict === 'refuse'
     incomplete ||= verdict === 'incomplete'

@@ -1,4 +1,5 @@
-import type { Counts, LineCounts, PartReceipt, SealReceipt } from '../api/runs.ts'
+import type { Counts, LineCounts } from '../api/counts.ts'
+import type { PartReceipt, SealReceipt } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
 import { pairKinds } from '../record/run.ts'
 import type { Client } from '../producer/client.ts'
@@ -17,6 +18,8 @@ export interface ReceiptDocument {
   line_maps: Uploaded['lineMaps']
   parts: PartReceipt[]
   seal: SealReceipt | null
+  /** The run has not ended: it waits for other pushes. */
+  waiting: Uploaded['waiting'] | null
   /** The `part` and `seal` records with their tlog-proofs; empty when this token may not read them. */
   evidence: Evidence[]
 }
@@ -44,7 +47,7 @@ export async function collectEvidence(
     missing = error.message
     return []
   })
-  const { run, declaration, inventory, lineMaps, parts, seal, repeated } = uploaded
+  const { run, declaration, inventory, lineMaps, parts, seal, waiting, repeated } = uploaded
   const document: ReceiptDocument = {
     schema: 'proofline.receipts.v1',
     run,
@@ -55,6 +58,7 @@ export async function collectEvidence(
     line_maps: lineMaps,
     parts,
     seal: seal ?? null,
+    waiting: waiting ?? null,
     evidence,
   }
   return { document, missing }
@@ -70,13 +74,14 @@ async function fetchEvidence(id: string, client: Client, signal: AbortSignal): P
 }
 
 /** The receipt for people. The same run and bytes give the same text, but for its first line. */
-export function printReceipt({ run, repeated, declaration, inventory, parts, seal }: Uploaded): string {
+export function printReceipt({ run, repeated, declaration, inventory, parts, seal, waiting }: Uploaded): string {
   const sent =
     inventory === undefined ? '' : `, with the ${inventory.files} files of commit ${inventory.commit.slice(0, 12)}`
   const heading = `${repeated ? 'already recorded' : 'recorded'}: ${run} in ${declaration.ledger}${sent}`
   const rows: string[][] = []
   for (const part of parts) rows.push(...partRows(part))
   if (seal !== undefined) rows.push(...sealRows(seal))
+  if (waiting !== undefined) rows.push(['waiting', printWaiting(waiting)])
   const checkpoint = seal?.checkpoint ?? parts.at(-1)?.checkpoint
   if (checkpoint !== undefined) rows.push(['checkpoint', checkpoint.split('\n').slice(0, 3).join(' ')])
   return `${oneLine(heading)}\n${printTable(rows.map((row) => row.map(printCell)))}`
@@ -147,10 +152,35 @@ function sealRows(seal: SealReceipt): string[][] {
   return [
     ['seal', `seq ${seal.seq}, ${seal.outcome}, ${counted}`],
     ['  recorded_at', seal.recorded_at],
+    ...chosenRows(seal),
     ['  admitted', seal.admitted ? 'yes' : `no: ${seal.reasons.join(', ')}`],
     ...judgementRows(seal),
     ['  root', seal.root],
   ]
+}
+
+function printWaiting({ expected, arrived, shards }: NonNullable<Uploaded['waiting']>): string {
+  return `${arrived} of ${expected} shards are there${shards.length === 0 ? '' : `: ${printList(shards)}`}`
+}
+
+/** Which parts count, where that is not simply all of the run. */
+function chosenRows({ parts, shards, earlier = [], left_out = [] }: SealReceipt): string[][] {
+  const rows: string[][] = shards === undefined ? [] : [['  shards', `${shards}, of ${parts} parts`]]
+  if (earlier.length > 0) rows.push(['  earlier', printList(earlier.map(({ run, part }) => `${part} of ${run}`))])
+  if (left_out.length > 0) rows.push(['  left out', printList(left_out)])
+  return rows
+}
+
+/** The same as lines of text. */
+export function sealNotes(seal: SealReceipt): string {
+  return chosenRows(seal)
+    .filter(([name]) => name !== '  shards')
+    .map(([name = '', text = '']) => `${oneLine(name)}: ${oneLine(text)}\n`)
+    .join('')
+}
+
+export function printList(names: readonly string[]): string {
+  return names.length <= 12 ? names.join(', ') : `${names.slice(0, 12).join(', ')} and ${names.length - 12} more`
 }
 
 /** What the contract has to say, and what changed since the last run that counts. */

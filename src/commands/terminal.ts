@@ -136,16 +136,16 @@ function toProblem(error: unknown): Problem {
   return new Problem('internal', detail, { cause: error })
 }
 
+/** Conflicts over a run, a part or a seal are not here: the service says itself what to do, in its answer and on record. */
 const advice: Partial<Record<ProblemCode, string>> = {
   unauthenticated: 'set PROOFLINE_TOKEN to a valid token; an operator makes one with: proofline token create',
   forbidden: 'the token lacks the scope or the repository: ask an operator for another one (proofline token create)',
-  run_conflict: 'a run is declared once: give a new attempt another name with --run',
-  part_conflict: 'what is recorded stays: push other bytes under another --run, or as another part with --part',
+  attempt_mismatch: 'name attempts of the same tests of the same commit with --earlier, or none',
   contract_conflict:
     'see what stands with: proofline contract show; when yours is to follow it all the same, say --parent with its version',
   ref_not_tracked: 'register it in the CI of the protected branch, or let an operator do it',
-  run_sealed: 'a sealed run takes no more parts: push under another --run',
-  seal_conflict: 'a run ends once, with its first outcome and test totals: push again under another name with --run',
+  run_sealed:
+    'a run that several jobs push to ends with the last of them where each says --parts N (or --no-seal, and `proofline seal` at the end); a new attempt goes under another --run',
   start_required:
     'say --after -1 for everything from the start, --since TIME, or --cursor; with --cursor-file it goes on where it stopped',
   report_ambiguous: 'name the format with --format',

@@ -22,7 +22,13 @@ export interface PartFacts {
   tool: { name: string; version?: string | undefined } | null
   incomplete: string | null
   /** Without `lines` where other things than lines were measured. */
-  totals: { recomputed: { files: number; lines?: { found: number; covered: number; partial: number } } }
+  totals: {
+    recomputed: {
+      files: number
+      lines?: { found: number; covered: number; partial: number }
+      mutants?: { found: number }
+    }
+  }
 }
 
 export interface TestCounts {
@@ -37,6 +43,8 @@ export type Ending =
       outcome: 'completed' | 'failed' | 'aborted'
       tests: TestCounts | null
       parts: readonly PartFacts[]
+      /** Parts of a shard are missing, and nothing stands in for it. */
+      shardsIncomplete: boolean
       /** When it is recorded, in milliseconds since 1970. */
       atMs: number
     }
@@ -66,17 +74,25 @@ function basicReasonsAgainst(run: RunFacts, ending: Ending): BasicReason[] {
   if (ending === undefined) reasons.push('unsealed')
   else if (ending.kind === 'abandonment') reasons.push('abandoned')
   else {
-    const { outcome, tests, parts } = ending
+    const { outcome, tests, parts, shardsIncomplete } = ending
     if (outcome !== 'completed') reasons.push(`outcome_${outcome}`)
     if (tests === null) reasons.push('tests_unknown')
     else if (tests.total - tests.skipped <= 0) reasons.push('no_tests')
     if (parts.length === 0) reasons.push('no_parts')
+    if (shardsIncomplete) reasons.push('shard_incomplete')
     if (parts.some(({ incomplete }) => incomplete !== null)) reasons.push('report_incomplete')
+    if (parts.length > 0 && parts.every(isEmpty)) reasons.push('nothing_measured')
     if (isBaseline(parts)) reasons.push('baseline')
   }
   if (!verified.has(run.method)) reasons.push('identity_unverified')
   if (run.backfilled === true) reasons.push('backfilled')
   return reasons
+}
+
+/** A report that holds nothing is a report all the same: a package without statements, a filter that left out too much. */
+function isEmpty({ totals }: PartFacts): boolean {
+  const { lines, mutants } = totals.recomputed
+  return (lines?.found ?? 0) === 0 && (mutants?.found ?? 0) === 0
 }
 
 /** Lines, and none of them executed: what `lcov --capture --initial` writes. Beside a part with executed lines it is a part like others. */

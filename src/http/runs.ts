@@ -1,6 +1,7 @@
 import type { Admission, Admitted } from '../admission/admission.ts'
 import { declareRun, pushRun, putInventory, putLineMaps, putPart, sealRun } from '../api/run-routes.ts'
-import type { Declaration, PartQuery, PushQuery, SealRequest, TestTotals } from '../api/runs.ts'
+import type { PartQuery, PushQuery } from '../api/queries.ts'
+import type { Declaration, SealRequest, Shard, TestTotals } from '../api/runs.ts'
 import { decodeBody } from './body.ts'
 import type { Call, Mount, Reply } from './mount.ts'
 import type { HttpLimits } from './settings.ts'
@@ -25,7 +26,10 @@ export function mountRuns(mount: Mount, admission: Admission, limits: BodyLimits
 
   mount(putPart, async (call) => answer(await admission.addPart(call.who, call.params.run, toPart(call.query, call))))
 
-  mount(sealRun, async ({ who, params, body }) => answer(await admission.close(who, params.run, body)))
+  mount(sealRun, async ({ who, params, body }) => {
+    const closed = await admission.close(who, params.run, body)
+    return 'expected' in closed.answer ? { status: 202, body: closed.answer } : answer(closed)
+  })
 
   mount(pushRun, async (call) => {
     const { run, declaration, seal } = splitPush(call.query)
@@ -50,7 +54,7 @@ function withTrace(declaration: Declaration, traceparent: unknown): Declaration 
     : declaration
 }
 
-function toPart(query: PartQuery, { headers, body }: Pick<Call<typeof putPart>, 'headers' | 'body'>) {
+function toPart(query: PartQuery | PushQuery, { headers, body }: Pick<Call<typeof putPart>, 'headers' | 'body'>) {
   const { name, format, strip, root, section } = query
   const contentDigest = headers['content-digest']
   const contentLength = headers['content-length']
@@ -61,6 +65,7 @@ function toPart(query: PartQuery, { headers, body }: Pick<Call<typeof putPart>, 
     strip,
     root,
     section,
+    shard: toShard(query),
     contentEncoding: headers['content-encoding'],
     contentDigest: typeof contentDigest === 'string' ? contentDigest : undefined,
     contentLength: contentLength === undefined ? undefined : Number(contentLength), // checked by Node's parser
@@ -68,19 +73,28 @@ function toPart(query: PartQuery, { headers, body }: Pick<Call<typeof putPart>, 
   }
 }
 
+/** What the part says of its shard. A push that ends its run by itself has none: its seal says it all. */
+function toShard(query: PartQuery | PushQuery): Shard | undefined {
+  const { name, shard, shard_attempt: attempt, shard_parts, job, outcome, tests } = query
+  const alone = 'run' in query && query.parts === undefined
+  if (alone || [shard, attempt, shard_parts, job, outcome, tests].every((said) => said === undefined)) return undefined
+  return {
+    name: shard ?? name,
+    ...(attempt === undefined ? {} : { attempt }),
+    parts: shard_parts ?? 1,
+    ...(job === undefined ? {} : { job }),
+    outcome: outcome ?? 'completed',
+    tests: tests === undefined ? null : toTotals(tests),
+  }
+}
+
 function splitPush(query: PushQuery): { run: string; declaration: Declaration; seal: SealRequest } {
-  const {
-    run,
-    name: _name,
-    format: _format,
-    strip: _strip,
-    root: _root,
-    section: _section,
-    outcome,
-    tests,
-    ...declaration
-  } = query
-  return { run, declaration, seal: { outcome, tests: tests === undefined ? null : toTotals(tests) } }
+  const { run, name: _name, format: _format, section: _section, strip: _strip, root: _root, ...asserted } = query
+  const { shard: _shard, shard_attempt: _attempt, shard_parts: _of, job: _job, parts, ...rest } = asserted
+  const { outcome, tests, more, ...declared } = rest
+  const declaration = { ...declared, ...more }
+  const alone = { outcome, tests: tests === undefined ? null : toTotals(tests) }
+  return { run, declaration, seal: parts === undefined ? alone : { parts } }
 }
 
 /** `total,passed,failed,skipped`; the shape was checked. */

@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { Readable } from 'node:stream'
 import { problems, Problem, type ProblemCode } from '../record/problem.ts'
 import type { runRoutes } from '../api/run-routes.ts'
-import type { Environment } from './ci.ts'
+import type { Environment } from './ci-facts.ts'
 
 /**
  * HTTP to the service: sends once, never repeats, never follows a redirect (it would carry the token elsewhere). node:http and not
@@ -56,7 +56,8 @@ export const calls = {
   putLineMaps: ['PUT', '/v1/runs/{run}/line-maps'],
   putPart: ['PUT', '/v1/runs/{run}/parts'],
   sealRun: ['PUT', '/v1/runs/{run}/seal'],
-} as const satisfies Partial<Record<(typeof runRoutes)[number]['name'], readonly ['PUT', string]>>
+  pushRun: ['POST', '/v1/push'],
+} as const satisfies Partial<Record<(typeof runRoutes)[number]['name'], readonly ['PUT' | 'POST', string]>>
 
 /** Method and path of a route with its run and query filled in. */
 export function callOf(name: keyof typeof calls, run: string, query: Query = {}): Pick<Request, 'method' | 'path'> {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { printHunks } from '../record/hunks.ts'
-import type { Environment } from './ci.ts'
+import type { Environment } from './ci-facts.ts'
 import { type Ended, runGit } from './git.ts'
 import { type FileDiff, parseDiff } from './line-maps.ts'
 

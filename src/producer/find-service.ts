@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Problem } from '../record/problem.ts'
-import type { Environment } from './ci.ts'
+import type { Environment } from './ci-facts.ts'
 
 /** Where the service is and what to show it: the environment, else what a `serve` on this machine left behind. */
 
@@ -23,8 +23,9 @@ const defaultUrl = 'http://127.0.0.1:7357'
  * that is named and cannot be read.
  */
 export async function findService(env: Environment, cwd: string): Promise<Service> {
-  const givenUrl = env['PROOFLINE_URL']?.replace(/\/+$/, '')
-  const givenToken = env['PROOFLINE_TOKEN'] ?? (await readGivenFile(env['PROOFLINE_TOKEN_FILE']))
+  // A CI system sets the variable of a secret that it does not give to the empty string.
+  const givenUrl = notEmpty(env['PROOFLINE_URL'])?.replace(/\/+$/, '')
+  const givenToken = notEmpty(env['PROOFLINE_TOKEN']) ?? (await readGivenFile(notEmpty(env['PROOFLINE_TOKEN_FILE'])))
   if (givenUrl !== undefined && givenToken !== undefined)
     return { url: givenUrl, token: givenToken.trim(), local: false }
   const left = (await readNote(localNote(env))) ?? (await readDataFolder(env, cwd))
@@ -54,6 +55,8 @@ interface Left {
   /** Its data folder. */
   folder?: string | undefined
 }
+
+const notEmpty = (text: string | undefined): string | undefined => (text === '' ? undefined : text)
 
 /** `{"url","token_file"}`; undefined when it is not there or not of that form. */
 async function readNote(file: string): Promise<Left | undefined> {

@@ -5,7 +5,16 @@ import { toRepository } from './run-identity.ts'
 
 /** What the checkout says, asked of the `git` program: it alone reads every kind of repository. Nothing is written to it. */
 
-export interface Checkout {
+/** What a commit says of itself. */
+export interface CommitFacts {
+  parents: string[]
+  /** RFC 3339 UTC. */
+  committedAt: string
+  /** First-parent ancestors, newest first, without the commit itself; in a shallow clone up to the first one that is not in it. */
+  firstParents: string[]
+}
+
+export interface Checkout extends CommitFacts {
   /** Absolute path of the work tree's top. */
   folder: string
   /** Where the asking folder lies in it, with `/` at the end; empty at the top. */
@@ -15,11 +24,6 @@ export interface Checkout {
   ref: string | undefined
   /** `github.com/acme/payments`, or `local/<folder>` without a remote. */
   repository: string
-  parents: string[]
-  /** RFC 3339 UTC. */
-  committedAt: string
-  /** First-parent ancestors, newest first, without the commit itself; in a shallow clone up to the first one that is not in it. */
-  firstParents: string[]
   /** Whether tracked files differ from the commit: the lines measured then may not be the lines recorded. */
   modified: boolean
 }
@@ -50,8 +54,6 @@ export async function findCheckout(folder: string): Promise<Checkout | undefined
     )
   }
   const commit = head.stdout.trim()
-  const ancestors = line.stdout.split('\n').filter((id) => id !== '' && id !== commit)
-  const edge = ancestors.length < maxFirstParents ? await findParent(toplevel, ancestors.at(-1) ?? commit) : undefined
   return {
     folder: toplevel,
     prefix,
@@ -59,9 +61,19 @@ export async function findCheckout(folder: string): Promise<Checkout | undefined
     ref: ref.code === 0 ? ref.stdout.trim() : undefined,
     repository: toRepository(remote ?? '') ?? `local/${toLocalName(toplevel)}`,
     ...readCommit(raw.stdout),
-    firstParents: edge === undefined ? ancestors : [...ancestors, edge],
+    firstParents: await toFirstParents(toplevel, commit, line.stdout),
     modified: changed.code === 1,
   }
+}
+
+/** The same of a commit that is not checked out; undefined when the repository does not have it. */
+export async function findCommit(folder: string, commit: string): Promise<CommitFacts | undefined> {
+  const [raw, line] = await Promise.all([
+    runGit(folder, ['cat-file', 'commit', commit]),
+    runGit(folder, ['rev-list', '--first-parent', `--max-count=${maxFirstParents + 1}`, commit]),
+  ])
+  if (raw.code !== 0) return undefined
+  return { ...readCommit(raw.stdout), firstParents: await toFirstParents(folder, commit, line.stdout) }
 }
 
 export interface TreeFile {
@@ -115,6 +127,13 @@ function readEntry(entry: Buffer): TreeFile | undefined {
   } catch {
     return undefined
   }
+}
+
+/** From what `rev-list --first-parent` listed. */
+async function toFirstParents(folder: string, commit: string, listed: string): Promise<string[]> {
+  const ancestors = listed.split('\n').filter((id) => id !== '' && id !== commit)
+  const edge = ancestors.length < maxFirstParents ? await findParent(folder, ancestors.at(-1) ?? commit) : undefined
+  return edge === undefined ? ancestors : [...ancestors, edge]
 }
 
 /** The first parent as the commit itself names it, also where a shallow clone ends and `rev-list` hides it. */

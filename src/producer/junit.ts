@@ -1,9 +1,8 @@
 import { createReadStream } from 'node:fs'
-import { glob, stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { SaxesParser } from 'saxes'
 import type { TestTotals } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
+import { expandFiles } from './files.ts'
 
 /** Test totals for the seal. Test cases are counted; the totals that a report claims for itself are often wrong after reruns. */
 
@@ -31,15 +30,7 @@ export function parseTests(text: string): TestTotals {
  */
 export async function readJunit(patterns: readonly string[], cwd: string): Promise<TestTotals> {
   const totals: TestTotals = { total: 0, passed: 0, failed: 0, skipped: 0 }
-  for (const pattern of patterns) {
-    const files = new Set<string>()
-    for await (const name of glob(pattern, { cwd })) {
-      const file = resolve(cwd, name)
-      if ((await stat(file)).isFile()) files.add(file)
-    }
-    if (files.size === 0) throw new Problem('request_invalid', `--junit ${pattern} matches no file in ${cwd}`)
-    for (const file of files) await countCases(file, totals)
-  }
+  for (const file of await expandFiles(patterns, cwd, '--junit ')) await countCases(file, totals)
   return totals
 }
 

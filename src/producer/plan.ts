@@ -1,37 +1,28 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { relative, resolve } from 'node:path'
-import type { Declaration, SealRequest } from '../api/runs.ts'
-import type { TestType } from '../record/record.ts'
+import { createHash } from 'node:crypto'
+import type { SealRequest, TestTotals } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
-import { readArtifact, type Artifact } from './artifact.ts'
-import { ciRunName, readCi, type Ci, type Environment } from './ci.ts'
-import { readConfiguration } from './configuration.ts'
-import { findCheckout, type Checkout } from './git.ts'
-import { localRunName, printRunId, toPartName } from './run-identity.ts'
+import type { TestType } from '../record/record.ts'
+import type { Artifact } from './artifact.ts'
+import type { Ci, Environment } from './ci-facts.ts'
+import { ciRunName, readCi } from './ci.ts'
+import { readConfiguration, readGivenConfiguration } from './configuration.ts'
+import { type DeclareOptions, declare } from './declare.ts'
+import { expandFiles } from './files.ts'
+import { findCheckout, findCommit, type Checkout } from './git.ts'
+import { type PartOptions, planParts } from './parts.ts'
+import { localRunName, printRunId } from './run-identity.ts'
+import { type Share, type SharingOptions, readShare } from './sharing.ts'
 import type { Plan, PlannedPart } from './upload.ts'
 
 /** What will be sent for `push`: what the user said, else what CI says, else what the checkout says. */
 
-export interface PushOptions {
-  testType: TestType
-  suite: string
+export interface PushOptions extends DeclareOptions, PartOptions, SharingOptions {
   run?: string
-  build?: string
-  part?: string
   junit?: string[]
   tests?: string
-  outcome: SealRequest['outcome']
   repository?: string
   commit?: string
-  ref?: string
-  format?: string
-  section?: string
-  strip?: string
-  root?: string
-  stage?: string
-  environment?: string
-  /** False with --no-seal. */
-  seal: boolean
+  configuration?: string[]
   /** False with --no-fetch. */
   fetch: boolean
 }
@@ -52,35 +43,52 @@ export interface Planned {
 }
 
 /** Reads files, checkout and environment; sends nothing. Throws `request_invalid` for what cannot be made a run. */
-export async function planRun(files: readonly string[], options: PushOptions, place: Place): Promise<Planned> {
-  const ci = readCi(place.env, place.event)
-  const [checkout, tests] = await Promise.all([findCheckout(place.cwd), readTests(options, place.cwd)])
+export async function planRun(patterns: readonly string[], options: PushOptions, place: Place): Promise<Planned> {
+  const { cwd } = place
+  assertBackfill(options)
+  const around = readCi(place.env, place.event)
+  const ci = options.backfill === true ? undefined : around
+  const share = readShare(options, ci)
+  const [checkout, tests] = await Promise.all([findCheckout(cwd), readTests(options, cwd)])
   const commit = options.commit ?? checkout?.commit ?? ci?.commit
-  const repository = options.repository ?? ci?.repository ?? checkout?.repository
+  const repository = options.repository ?? around?.repository ?? checkout?.repository
   if (commit === undefined)
     throw new Problem('request_invalid', 'no commit is known here: run this in a git checkout, or say --commit')
   if (repository === undefined)
     throw new Problem('request_invalid', 'no repository is known here: run this in a git checkout, or say --repository')
   if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(commit))
     throw new Problem('request_invalid', `--commit takes a full commit id of 40 or 64 hex digits, not ${commit}`)
-  const parts = await planParts(files, options, place.cwd, checkout)
-  const name = options.run ?? (ci === undefined ? localRunName(commit, digestOf(parts)) : ciRunName(ci))
+  const files = await expandFiles(patterns, cwd)
+  const parts = await planParts(files, options, { cwd, checkout, share, tests })
+  const history = checkout?.commit === commit ? checkout : checkout && (await findCommit(checkout.folder, commit))
   const plan: Plan = {
-    run: toRunId(name, options),
-    declaration: await declare({ options, ci, checkout, commit, repository, place }),
-    inventory: checkout && { kind: 'git', folder: checkout.folder, commit },
+    run: toRunId(options.run ?? runName(ci, share, options, commit, parts), options),
+    declaration: declare({
+      options,
+      ci,
+      repository,
+      repositoryId: repository === around?.repository ? around.repositoryId : undefined,
+      commit,
+      history,
+      checkoutRef: checkout?.ref,
+      configuration: await configurationOf(checkout, ci, options, cwd),
+      shared: share !== undefined,
+      version: place.version,
+      now: place.now(),
+    }),
+    inventory: checkout && history && { kind: 'git', folder: checkout.folder, commit },
     lineMaps: checkout && { folder: checkout.folder, env: place.env, fetch: options.fetch },
     parts,
-    seal: options.seal ? { outcome: options.outcome, tests } : undefined,
+    seal: sealOf(options, share, tests),
   }
-  return { plan, warnings: [...warn(options, ci, checkout, commit), ...warnOfSource(parts)] }
+  return { plan, warnings: [...warn(options, ci, checkout, commit, history !== undefined), ...warnOfSource(parts)] }
 }
 
 /** The totals that the options give; null when they give none. */
 export async function readTests(
   options: Pick<PushOptions, 'junit' | 'tests'>,
   cwd: string,
-): Promise<SealRequest['tests']> {
+): Promise<TestTotals | null> {
   if (options.tests !== undefined && options.junit !== undefined)
     throw new Problem('request_invalid', 'say either --junit or --tests: they could differ')
   if (options.tests === undefined && options.junit === undefined) return null
@@ -88,7 +96,7 @@ export async function readTests(
   return options.tests === undefined ? readJunit(options.junit ?? [], cwd) : parseTests(options.tests)
 }
 
-export function toRunId(name: string, { suite, testType }: Pick<PushOptions, 'suite' | 'testType'>): string {
+export function toRunId(name: string, { suite, testType }: { suite: string; testType: TestType }): string {
   try {
     return printRunId({ name, suite, testType })
   } catch (cause) {
@@ -96,100 +104,73 @@ export function toRunId(name: string, { suite, testType }: Pick<PushOptions, 'su
   }
 }
 
-async function planParts(
-  files: readonly string[],
-  options: PushOptions,
-  cwd: string,
+function assertBackfill({ backfill, commit, occurredAt }: PushOptions): void {
+  if (backfill === true && commit === undefined)
+    throw new Problem('request_invalid', '--backfill needs --commit: an old report says nothing of what it measured')
+  if (backfill !== true && occurredAt !== undefined)
+    throw new Problem('request_invalid', '--occurred-at goes with --backfill: every other push happens now')
+}
+
+/** Several pushes must name the run alike; what each of them sends is no name for that. */
+function runName(
+  ci: Ci | undefined,
+  share: Share | undefined,
+  { backfill }: PushOptions,
+  commit: string,
+  parts: readonly PlannedPart[],
+): string {
+  if (ci !== undefined) return ciRunName(ci, share !== undefined)
+  if (share?.total !== undefined)
+    throw new Problem(
+      'request_invalid',
+      'no CI system is recognized here: name the run that the pushes make up with --run',
+    )
+  const local = localRunName(commit, digestOf(parts))
+  return backfill === true ? local.replace(/^local\./, 'backfill.') : local
+}
+
+function sealOf(
+  { outcome, seal }: PushOptions,
+  share: Share | undefined,
+  tests: TestTotals | null,
+): SealRequest | undefined {
+  if (!seal) return undefined
+  return share?.total === undefined ? { outcome, tests } : { parts: share.total }
+}
+
+/** The work tree is configured as the commit only where the commit is built: in CI. */
+function configurationOf(
   checkout: Checkout | undefined,
-): Promise<PlannedPart[]> {
-  if (options.part !== undefined && files.length !== 1)
-    throw new Problem('request_invalid', '--part names one file; push the others by themselves')
-  const parts: PlannedPart[] = []
-  const names = new Map<string, string>()
-  for (const file of files) {
-    const path = resolve(cwd, file)
-    const artifact = await readArtifact(path, checkout === undefined ? '' : checkout.folder)
-    const name = options.part ?? toPartName(relative(checkout?.folder ?? cwd, path))
-    const other = names.get(name)
-    if (other !== undefined)
-      throw new Problem(
-        'request_invalid',
-        `${other} and ${file} would both be part ${name}: push one of them with --part`,
-      )
-    names.set(name, file)
-    // The folder of the checkout is told only where the report names it: it differs from machine to machine, and the part must not.
-    const root = options.root ?? (artifact.mentions ? checkout?.folder : undefined)
-    parts.push({
-      artifact,
-      query: { name, ...defined({ format: options.format, section: options.section, strip: options.strip, root }) },
-    })
-  }
-  return parts
+  ci: Ci | undefined,
+  { configuration = [] }: PushOptions,
+  cwd: string,
+): ReturnType<typeof readConfiguration> {
+  return ci === undefined || checkout === undefined
+    ? readGivenConfiguration(checkout?.folder ?? cwd, cwd, configuration)
+    : readConfiguration(checkout.folder, cwd, configuration)
 }
 
-interface Facts {
-  options: PushOptions
-  ci: Ci | undefined
-  checkout: Checkout | undefined
-  commit: string
-  repository: string
-  place: Place
-}
-
-async function declare({ options, ci, checkout, commit, repository, place }: Facts): Promise<Declaration> {
-  const here = checkout?.commit === commit ? checkout : undefined // what the checkout says of another commit is not asked
-  // Outside CI the work tree may change between two pushes of the same bytes; that must not make another run of them.
-  const configured = ci !== undefined && checkout !== undefined ? await readConfiguration(checkout.folder) : undefined
-  return {
-    repository,
-    test_type: options.testType,
-    suite: options.suite,
-    commit,
-    ...defined({
-      repository_id: ci?.repositoryId,
-      head_commit: ci?.headCommit === commit ? undefined : ci?.headCommit,
-      ref: options.ref ?? ci?.ref ?? checkout?.ref,
-      change: ci?.change,
-      parents: here?.parents,
-      committed_at: here?.committedAt,
-      first_parents: here?.firstParents,
-      build: options.build ?? ci?.build,
-      url: ci?.url,
-      environment: options.environment,
-      stage: options.stage,
-      ci: ci && {
-        provider: ci.provider,
-        pipeline: ci.pipeline,
-        ...defined({ job: ci.job, attempt: ci.attempt, actor_id: ci.actorId }),
-      },
-      configuration: configured?.files,
-      contract: configured?.contract,
-      traceparent: ci?.traceparent ?? newTraceparent(),
-    }),
-    client: { name: 'proofline', version: place.version },
-    occurred_at: place.now().toISOString(),
-  }
-}
-
-/** W3C trace context of a push that no CI job gave one: its requests, and the deliveries that follow, are one trace. */
-function newTraceparent(): string {
-  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
-}
-
-function warn(options: PushOptions, ci: Ci | undefined, checkout: Checkout | undefined, commit: string): string[] {
+function warn(
+  options: PushOptions,
+  ci: Ci | undefined,
+  checkout: Checkout | undefined,
+  commit: string,
+  known: boolean,
+): string[] {
   const warnings: string[] = []
+  const short = commit.slice(0, 12)
   if (checkout === undefined)
     warnings.push('no git checkout here: the files of the commit are not sent, so paths cannot be checked against it')
-  if (checkout?.modified === true && ci === undefined && checkout.commit === commit) {
+  else if (!known)
     warnings.push(
-      `tracked files differ from commit ${commit.slice(0, 12)}: line numbers are recorded as of that commit`,
+      `commit ${short} is not in this checkout: its files are not sent, so paths cannot be checked against it`,
     )
-  }
-  if (ci?.commit !== undefined && options.commit === undefined && ci.commit !== commit && ci.headCommit !== commit) {
+  if (checkout?.modified === true && ci === undefined && checkout.commit === commit)
+    warnings.push(`tracked files differ from commit ${short}: line numbers are recorded as of that commit`)
+  if (ci?.commit !== undefined && options.commit === undefined && ci.commit !== commit && ci.headCommit !== commit)
     warnings.push(
-      `${ci.provider} builds ${ci.commit.slice(0, 12)}, but ${commit.slice(0, 12)} is checked out and is what is recorded`,
+      `${ci.provider} builds ${ci.commit.slice(0, 12)}, but ${short} is checked out and is what is recorded`,
     )
-  }
   return warnings
 }
 
@@ -207,11 +188,4 @@ function digestOf(parts: readonly PlannedPart[]): string {
   return only !== undefined && digests.length === 1
     ? only
     : createHash('sha256').update(digests.join('\n')).digest('hex')
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
-
-/** Without the members that are undefined. */
-function defined<T extends object>(value: T): Defined<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Defined<T> // just filtered
 }

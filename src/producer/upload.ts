@@ -1,18 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Readable } from 'node:stream'
+import type { PartQuery } from '../api/queries.ts'
 import type {
   Declaration,
   DeclarationAnswer,
   InventoryAnswer,
   LineMapsAnswer,
-  PartQuery,
   PartReceipt,
+  PushAnswer,
   SealReceipt,
   SealRequest,
+  SealWaiting,
 } from '../api/runs.ts'
 import { problems, Problem } from '../record/problem.ts'
 import { compress, openArtifact, type Artifact } from './artifact.ts'
-import type { Environment } from './ci.ts'
+import type { Environment } from './ci-facts.ts'
 import { callOf, type Client, type Request } from './client.ts'
 import { readTree } from './git.ts'
 import { type SentMaps, sendLineMaps } from './send-line-maps.ts'
@@ -49,6 +51,8 @@ export interface Uploaded {
   lineMaps: SentMaps[]
   parts: PartReceipt[]
   seal: SealReceipt | undefined
+  /** The run has not ended: it waits for other pushes. */
+  waiting: SealWaiting | undefined
 }
 
 export interface UploadOptions {
@@ -126,8 +130,9 @@ export async function upload(plan: Plan, client: Client, options: UploadOptions)
     parts.push(answer)
     statuses.push(status)
   }
-  const seal = plan.seal && (await put(shapes.sealReceipt, () => ({ ...callOf('sealRun', run), ...json(plan.seal) })))
-  if (seal !== undefined) statuses.push(seal.status)
+  const seal = plan.seal && (await put(shapes.sealAnswer, () => ({ ...callOf('sealRun', run), ...json(plan.seal) })))
+  const [ended, waiting] = splitSeal(seal?.answer)
+  if (seal !== undefined && waiting === undefined) statuses.push(seal.status)
   return {
     run,
     repeated: statuses.every((status) => status === 200),
@@ -135,8 +140,16 @@ export async function upload(plan: Plan, client: Client, options: UploadOptions)
     inventory,
     lineMaps,
     parts,
-    seal: seal?.answer,
+    seal: ended,
+    waiting,
   }
+}
+
+/** Sealed, or waiting for other pushes. */
+export function splitSeal(
+  answer: SealReceipt | SealWaiting | undefined,
+): [SealReceipt | undefined, SealWaiting | undefined] {
+  return answer !== undefined && 'expected' in answer ? [undefined, answer] : [answer, undefined]
 }
 
 /** Whether the same bytes may well be taken later: exit code 4 of the table of problems. */
@@ -146,7 +159,7 @@ export function mayPass(error: unknown): error is Problem {
 
 const longestDelayMs = 15_000
 
-async function retried<T>(
+export async function retried<T>(
   once: () => Promise<T>,
   until: number,
   { signal, firstDelayMs, onProgress }: UploadOptions,
@@ -172,26 +185,28 @@ interface Put<T> {
 
 /** Names of shapes in src/api/runs.ts with the type that each gives. */
 interface ShapeName<T> {
-  name: 'declarationAnswer' | 'inventoryAnswer' | 'lineMapsAnswer' | 'partReceipt' | 'sealReceipt'
+  name: 'declarationAnswer' | 'inventoryAnswer' | 'lineMapsAnswer' | 'partReceipt' | 'sealAnswer' | 'pushAnswer'
   /** Never there: it carries the type. */
   type?: T
 }
 
-const shapes: {
+export const shapes: {
   declarationAnswer: ShapeName<DeclarationAnswer>
   inventoryAnswer: ShapeName<InventoryAnswer>
   lineMapsAnswer: ShapeName<LineMapsAnswer>
   partReceipt: ShapeName<PartReceipt>
-  sealReceipt: ShapeName<SealReceipt>
+  sealAnswer: ShapeName<SealReceipt | SealWaiting>
+  pushAnswer: ShapeName<PushAnswer>
 } = {
   declarationAnswer: { name: 'declarationAnswer' },
   inventoryAnswer: { name: 'inventoryAnswer' },
   lineMapsAnswer: { name: 'lineMapsAnswer' },
   partReceipt: { name: 'partReceipt' },
-  sealReceipt: { name: 'sealReceipt' },
+  sealAnswer: { name: 'sealAnswer' },
+  pushAnswer: { name: 'pushAnswer' },
 }
 
-async function putOnce<T>(client: Client, shape: ShapeName<T>, request: Request): Promise<Put<T>> {
+export async function putOnce<T>(client: Client, shape: ShapeName<T>, request: Request): Promise<Put<T>> {
   const { status, bytes } = await client.send(request)
   const api = await import('../api/runs.ts') // loads zod, 100 ms: not before the first request is under way
   try {
@@ -207,11 +222,11 @@ async function putOnce<T>(client: Client, shape: ShapeName<T>, request: Request)
   }
 }
 
-function json(value: unknown): Pick<Request, 'headers' | 'body'> {
+export function json(value: unknown): Pick<Request, 'headers' | 'body'> {
   return { headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(value)) }
 }
 
-function openPart(
+export function openPart(
   { artifact, query }: PlannedPart,
   onProgress: UploadOptions['onProgress'],
 ): Pick<Request, 'headers' | 'body'> {
@@ -222,7 +237,7 @@ function openPart(
   return { headers: bodyHeaders('application/octet-stream', encoding, contentDigest), body: stream }
 }
 
-function openInventory(source: NonNullable<Plan['inventory']>): Pick<Request, 'headers' | 'body'> {
+export function openInventory(source: NonNullable<Plan['inventory']>): Pick<Request, 'headers' | 'body'> {
   const type = 'application/x-ndjson'
   if (source.kind === 'git')
     return { headers: bodyHeaders(type, 'zstd'), body: inventoryBody(source.folder, source.commit) }

@@ -31,6 +31,11 @@ export const problems = {
   expansion_limit: { status: 413, exit: 1, title: 'The body expands beyond the limit' },
   media_type_unsupported: { status: 415, exit: 2, title: 'This content type or encoding is not taken' },
   test_type_mismatch: { status: 422, exit: 2, title: 'The run id and the test type disagree' },
+  attempt_mismatch: {
+    status: 422,
+    exit: 1,
+    title: 'The earlier attempt is of another repository, commit, suite or test type',
+  },
   report_empty: { status: 422, exit: 1, title: 'The report holds no coverage' },
   report_unrecognized: { status: 422, exit: 1, title: 'The body is no coverage report that is known here' },
   report_ambiguous: { status: 422, exit: 2, title: 'The report can be read in several ways: name one' },

@@ -131,7 +131,7 @@ describe('a conflict', () => {
       first: { sha256: a, seq: recorded?.firstSeq },
     })
     const { problem: same } = await refused(part(a, 'lcov'), { part: 'p', sha256: a })
-    expect(same.message).toMatch(/the same bytes.*another format, strip or root/)
+    expect(same.message).toMatch(/the same bytes.*another format, section, strip or root/)
   })
 
   it('of two ends names both digests', async () => {

@@ -5,7 +5,7 @@ import { fitList, fitText, jsonBytes } from '../../src/admission/fit-list.ts'
 import type { ParseSummary } from '../../src/admission/messages.ts'
 import { type PartName, partPayload, partSubmission } from '../../src/admission/part-record.ts'
 import { runPayload } from '../../src/admission/run-record.ts'
-import { keys } from '../../src/admission/run.ts'
+import { type PartSummary, keys } from '../../src/admission/run.ts'
 import { type RunFields, rejectionSubmission, sealSubmission } from '../../src/admission/submissions.ts'
 import type { Declaration } from '../../src/api/runs.ts'
 import { noContract } from './no-contract.ts'
@@ -100,6 +100,11 @@ describe('runPayload', () => {
     expect(held.first.length).toBeGreaterThan(50)
     expect(held.first).toEqual(first_parents.slice(0, held.first.length))
     expect(Buffer.from(list ?? []).toString()).toContain(first_parents[255])
+  })
+
+  it('answers the fields that a run is judged by', () => {
+    const said = { stage: 'test', occurred_at: '2026-11-23T05:00:00Z', backfilled: true, late: true } as const
+    expect(runPayload('main/unit', run, { ...body, ...said }, undefined, by).fields).toMatchObject(said)
   })
 
   it('refuses what does not fit without lists either', () => {
@@ -259,6 +264,52 @@ describe('sealSubmission', () => {
     expect(jsonBytes(fields)).toBeLessThanOrEqual(maxPayloadBytes)
     expect(fields['totals_digest']).toEqual({ count: 41, sha256: hash('sha256', kept[0] ?? '', 'hex') })
     expect((fields['totals'] as unknown[]).length).toBeGreaterThan(3)
+  })
+})
+
+describe('sealSubmission over shards', () => {
+  const of = (name: string, more: object = {}) =>
+    recordedPart({ shard: { name, parts: 1, outcome: 'completed', tests, ...more }, artifact_sha256: name })
+  const earlierOf = (count: number) => [
+    Array.from({ length: count }, (_, i) => ({
+      run: 'local.a~1.api.unit',
+      part: `x#${i}`,
+      seq: 50 + i,
+      summary: of(String(i)) as PartSummary,
+    })),
+  ]
+
+  it('sums up what each brings, and names the parts of earlier attempts that count', async () => {
+    const own = {
+      [keys.run(run)]: { first: 3 },
+      [keys.part(run, 'x#2')]: { first: 10, payload: of('2') },
+      [keys.part(run, 'y#9')]: { first: 11, payload: of('9', { parts: 2 }) },
+    }
+    const submission = sealSubmission(id, { parts: 3 }, link, async () => {}, noContract, earlierOf(3))
+    const { fields } = await made(submission, atHead(own))
+    expect(fields).toMatchObject({
+      outcome: 'completed',
+      tests: { total: 3, passed: 3, failed: 0, skipped: 0 },
+      parts: 3,
+      shards: 3,
+      earlier: [
+        { run: 'local.a~1.api.unit', part: 'x#0', seq: 50, artifact_sha256: '0' },
+        { run: 'local.a~1.api.unit', part: 'x#1', seq: 51, artifact_sha256: '1' },
+      ],
+      left_out: ['y#9'],
+      admitted: false,
+      reasons: ['shard_incomplete'],
+      records: { first: 3, last: 11, count: 3 },
+      totals: [{ files: 6 }],
+    })
+  })
+
+  it('keeps more parts of earlier attempts than a record holds in the artifact store', async () => {
+    const kept: Uint8Array[] = []
+    const submission = sealSubmission(id, {}, link, async (list) => void kept.push(list), noContract, earlierOf(200))
+    const { fields } = await made(submission, atHead({ [keys.run(run)]: { first: 3 } }))
+    expect(jsonBytes(fields)).toBeLessThanOrEqual(maxPayloadBytes)
+    expect(fields['earlier_digest']).toEqual({ count: 200, sha256: hash('sha256', kept[0] ?? '', 'hex') })
   })
 })
 

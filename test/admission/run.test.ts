@@ -44,6 +44,7 @@ describe('declarationDigest', () => {
       traceparent: 't',
       first_parents: ['b'],
       client: { name: 'c', version: '1' },
+      late: true,
     } as const
     expect(declarationDigest({ ...again, first_parents: [...again.first_parents] })).toEqual(declarationDigest(body))
   })
@@ -59,6 +60,7 @@ describe('declarationDigest', () => {
       { flags: ['x'] },
       { parents: [] },
       { ci: { provider: 'x' } },
+      { backfilled: true },
     ]
     const digests = [{}, ...others].map((more) => declarationDigest({ ...body, ...more }).toString('hex'))
     expect(new Set(digests).size).toBe(digests.length)
@@ -66,6 +68,14 @@ describe('declarationDigest', () => {
 })
 
 describe('partDigest and sealDigest', () => {
+  const tests = { total: 3, passed: 2, failed: 1, skipped: 0 }
+
+  it('do not ask which job it was that pushed', () => {
+    const shard = { name: '1', parts: 1, outcome: 'completed', tests } as const
+    expect(partDigest('a', { shard: { ...shard, job: 'x' } })).toEqual(partDigest('a', { shard }))
+    expect(partDigest('a', { shard: { ...shard, attempt: 1 } })).toEqual(partDigest('a', { shard }))
+  })
+
   it('tell apart what changes the meaning', () => {
     const parts = [
       partDigest('a', {}),
@@ -73,14 +83,21 @@ describe('partDigest and sealDigest', () => {
       partDigest('a', { format: 'lcov' }),
       partDigest('a', { strip: 'x' }),
       partDigest('a', { root: 'x' }),
+      ...[{}, { name: '2' }, { attempt: 2 }, { parts: 2 }, { outcome: 'failed' as const }, { tests: null }].map(
+        (more) => partDigest('a', { shard: { name: '1', parts: 1, outcome: 'completed', tests, ...more } }),
+      ),
     ]
     expect(new Set(parts.map((one) => one.toString('hex'))).size).toBe(parts.length)
-    const tests = { total: 3, passed: 2, failed: 1, skipped: 0 }
     const seals = [
       sealDigest({ outcome: 'completed', tests: null }),
       sealDigest({ outcome: 'failed', tests: null }),
       sealDigest({ outcome: 'completed', tests }),
       sealDigest({ outcome: 'completed', tests: { ...tests, skipped: 1 } }),
+      sealDigest({ outcome: 'completed' }),
+      sealDigest({}),
+      sealDigest({ parts: 8 }),
+      sealDigest({ parts: 7 }),
+      sealDigest({ parts: 8, earlier: ['a.b.unit'] }),
     ]
     expect(new Set(seals.map((one) => one.toString('hex'))).size).toBe(seals.length)
   })

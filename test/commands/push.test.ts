@@ -22,9 +22,10 @@ afterEach(async () => {
 const push = (...args: string[]): Promise<Ran> =>
   runProgram(folder, ['push', ...args], { PROOFLINE_URL: service.url, PROOFLINE_TOKEN: 'secret-token' })
 const unit = ['coverage/lcov.info', '--test-type', 'unit']
+const circle = { CIRCLECI: 'true', CIRCLE_WORKFLOW_ID: 'wf-1', CIRCLE_JOB: 'unit' }
 const lines = (): string[] => service.requests.map(({ line }) => line)
 
-describe('proofline push', () => {
+describe('proofline push', { timeout: 90_000 }, () => {
   it('declares, sends the inventory, sends the part, seals, and prints the receipt', async () => {
     const head = commit(folder, 'second')
     const { code, stdout, stderr } = await push(...unit, '--tests', '3,2,1,0')
@@ -89,14 +90,13 @@ describe('proofline push', () => {
     expect(service.records).toHaveLength(4)
   })
 
-  it('refuses other bytes in the same part of the same run with exit code 1 and what to do', async () => {
+  it('refuses other bytes in the same part of the same run with exit code 1 and the words of the service', async () => {
     await push(...unit, '--run', 'nightly', '--no-seal')
     write(folder, 'coverage/lcov.info', lcov.replace('DA:2,0', 'DA:2,1'))
     const { code, stderr } = await push(...unit, '--run', 'nightly', '--no-seal')
     expect(code).toBe(1)
     expect(stderr).toBe(
-      'proofline: part:nightly.default.unit/coverage/lcov.info was recorded before with other content [part_conflict]\n' +
-        '  what is recorded stays: push other bytes under another --run, or as another part with --part\n',
+      'proofline: part:nightly.default.unit/coverage/lcov.info was recorded before with other content [part_conflict]\n',
     )
   })
 
@@ -178,7 +178,7 @@ describe('proofline push', () => {
 
   it('spools the run where the service is unavailable, and drains it later without the checkout', async () => {
     service.failNext('PUT', 'drop', 1)
-    const away = await push(...unit, '--retry-for', '0', '--on-unavailable', 'spool', '--spool', '../spool')
+    const away = await push(...unit, '--retry-for', '0', '--spool', '../spool')
     expect(away.code).toBe(0)
     expect(away.stdout).toMatch(/^spooled local\.\S+ to /)
     expect(service.records).toHaveLength(0)
@@ -189,11 +189,183 @@ describe('proofline push', () => {
     expect(drained.code).toBe(0)
     expect(drained.stdout).toMatch(/^recorded: local\./)
     expect(readdirSync(join(folder, '../spool'))).toEqual([])
+    const said = declaration.parse(
+      JSON.parse(service.requests.find(({ line }) => line.startsWith('PUT /v1/runs/'))!.body.toString()),
+    )
+    expect(said).toMatchObject({ late: true, occurred_at: expect.stringMatching(/^20/) as string })
     expect(service.requests.find(({ line }) => line.includes('/parts'))!.body.toString()).toBe(lcov)
     expect(service.requests.find(({ line }) => line.includes('/inventory'))!.body.toString()).toContain('src/a.js')
     const again = await push(...unit)
     expect(again.stdout).toMatch(/^already recorded/)
     rmSync(join(elsewhere, '..'), { recursive: true })
+  })
+
+  it('takes patterns, each file once, and tells files of one name outside the checkout apart', async () => {
+    write(folder, 'packages/a/lcov.info', lcov)
+    write(folder, 'packages/b/lcov.info', lcov)
+    const [x, y] = [write(folder, '../out/x/cov.info', lcov), write(folder, '../out/y/cov.info', lcov)]
+    const { code } = await push('packages/*/lcov.info', 'packages/a/lcov.info', x, y, '--test-type', 'unit')
+    expect(code).toBe(0)
+    const parts = lines().flatMap((line) => /parts\?name=(.*)$/.exec(line)?.[1] ?? [])
+    expect(parts.map(decodeURIComponent)).toEqual([
+      'packages/a/lcov.info',
+      'packages/b/lcov.info',
+      'x/cov.info',
+      'y/cov.info',
+    ])
+  })
+
+  it('is one shard of a run that several push to, and says what it waits for', async () => {
+    const shard = (name: string, ...more: string[]) =>
+      push(...unit, '--run', 'nightly', '--parts', '2', '--shard', name, '--tests', '3,2,1,0', ...more)
+    const first = await shard('a', '--outcome', 'failed')
+    expect(first.code).toBe(0)
+    expect(first.stdout).toMatch(/^waiting {8}1 of 2 shards are there: a$/m)
+    expect(first.stderr).toBe(
+      'note: the run ends with its last shard. Where only failed jobs are run again, end it after them with `proofline seal --parts N`: the others count from the earlier attempt\n',
+    )
+    const query = new URL(
+      lines()
+        .find((line) => line.includes('/parts'))!
+        .slice(4),
+      service.url,
+    ).searchParams
+    expect(Object.fromEntries(query)).toEqual({
+      name: 'coverage/lcov.info#a',
+      shard: 'a',
+      shard_parts: '1',
+      outcome: 'failed',
+      tests: '3,2,1,0',
+    })
+    const second = await shard('b')
+    expect(second.stdout).toMatch(/^seal {11}seq \d+, completed/m)
+    const [one, two] = service.requests.filter(({ line }) => line.endsWith('/seal')).map(({ body }) => body.toString())
+    expect([one, two]).toEqual(['{"parts":2}', '{"parts":2}'])
+    const declared = service.requests.filter(({ line }) => line.endsWith('unit')).map(({ body }) => String(body))
+    expect(new Set(declared.map((text) => text.replace(/"(?:traceparent|occurred_at)":"[^"]*"/g, ''))).size).toBe(1)
+  })
+
+  it('says how to give the test totals of a shard', async () => {
+    const { stderr } = await push(...unit, '--run', 'nightly', '--parts', '2', '--shard', 'a')
+    expect(stderr).toContain('this push brought no test totals: without those of every shard the run does not count')
+    expect(stderr).toContain('--tests total,passed,failed,skipped, or to `proofline seal`')
+  })
+
+  it('finds its place among parallel jobs by itself', async () => {
+    const env = { CIRCLECI: 'true', CIRCLE_WORKFLOW_ID: 'wf-1', CIRCLE_JOB: 'unit', CIRCLE_NODE_TOTAL: '2' }
+    const leg = (index: string) =>
+      runProgram(folder, ['push', ...unit, '--tests', '1,1,0,0'], {
+        ...env,
+        CIRCLE_NODE_INDEX: index,
+        PROOFLINE_URL: service.url,
+      })
+    expect((await leg('0')).stdout).toContain('1 of 2 shards are there: 1')
+    expect((await leg('1')).stdout).toContain('completed')
+    expect(lines().filter((line) => line.includes('/parts'))).toEqual([
+      'PUT /v1/runs/circleci.wf-1.default.unit/parts?name=coverage%2Flcov.info%231&shard=1&shard_parts=1&job=unit&outcome=completed&tests=1%2C1%2C0%2C0',
+      'PUT /v1/runs/circleci.wf-1.default.unit/parts?name=coverage%2Flcov.info%232&shard=2&shard_parts=1&job=unit&outcome=completed&tests=1%2C1%2C0%2C0',
+    ])
+    expect(JSON.parse(service.requests[0]!.body.toString())).toMatchObject({
+      ci: { provider: 'circleci', pipeline: 'wf-1' },
+    })
+  })
+
+  it('marks an old report as what it is: of a commit that is named, with no word of the job that sends it', async () => {
+    const [old] = [git(folder, 'rev-parse', 'HEAD'), commit(folder, 'second')]
+    write(folder, '.nycrc', '{}')
+    const { code, stderr } = await runProgram(
+      folder,
+      ['push', ...unit, '--backfill', '--commit', old, '--occurred-at', '2025-01-02T03:04:05Z', '--build', 'old-1'],
+      {
+        GITHUB_ACTIONS: 'true',
+        GITHUB_RUN_ID: '1',
+        GITHUB_REPOSITORY: 'acme/payments',
+        GITHUB_REPOSITORY_ID: '99',
+        GITHUB_REF: 'refs/heads/main',
+        GITHUB_SHA: 'b'.repeat(40),
+        PROOFLINE_URL: service.url,
+      },
+    )
+    expect({ code, stderr: stderr.replace(/^note: without test totals.*\n/, '') }).toEqual({ code: 0, stderr: '' })
+    expect(lines()[0]).toBe(`PUT /v1/runs/backfill.${old.slice(0, 12)}-${sha256(lcov).slice(0, 12)}.default.unit`)
+    const said = declaration.parse(JSON.parse(service.requests[0]!.body.toString()))
+    expect(said).toMatchObject({
+      backfilled: true,
+      commit: old,
+      build: 'old-1',
+      parents: [],
+      occurred_at: '2025-01-02T03:04:05Z',
+      repository_id: '99',
+    })
+    for (const name of ['ref', 'ci', 'url', 'configuration', 'head_commit']) expect(said).not.toHaveProperty(name)
+    expect(lines()[1]).toMatch(/inventory$/)
+  })
+
+  it('sends no inventory of a commit that the checkout does not have, and says so', async () => {
+    const { code, stderr } = await push(...unit, '--backfill', '--commit', 'd'.repeat(40))
+    expect(code).toBe(0)
+    expect(stderr).toContain('note: commit dddddddddddd is not in this checkout: its files are not sent')
+    expect(lines().some((line) => line.endsWith('/inventory'))).toBe(false)
+  })
+
+  it('records what decides what is measured, in CI by itself, elsewhere what is named', async () => {
+    write(folder, '.nycrc', '{}')
+    write(folder, 'cov.ini', 'x')
+    const options = [...unit, '--configuration', 'cov.ini', '--flags', '--branch', '--flags', '--all src']
+    const said = () => declaration.parse(JSON.parse(service.requests.at(-4)?.body.toString() ?? '{}'))
+    await push(...options)
+    expect(said()).toMatchObject({
+      configuration: [{ path: 'cov.ini', sha256: sha256('x') }],
+      flags: ['--branch', '--all src'],
+    })
+    await runProgram(folder, ['push', ...options], { ...circle, PROOFLINE_URL: service.url })
+    const inCi = declaration.parse(JSON.parse(service.requests.at(-3)?.body.toString() ?? '{}'))
+    expect(inCi.configuration?.map(({ path }) => path)).toEqual(['.nycrc', 'cov.ini'])
+  })
+
+  it('records nothing for a pull request from a fork, says so, lets the service count it, and ends with 0', async () => {
+    const event = write(
+      folder,
+      '../event.json',
+      JSON.stringify({
+        pull_request: {
+          number: 1,
+          head: { sha: 'a'.repeat(40), repo: { full_name: 'eve/p' } },
+          base: { repo: { full_name: 'acme/p' } },
+        },
+      }),
+    )
+    const env = {
+      GITHUB_ACTIONS: 'true',
+      GITHUB_RUN_ID: '7',
+      GITHUB_EVENT_NAME: 'pull_request',
+      GITHUB_EVENT_PATH: event,
+      GITHUB_REPOSITORY: 'acme/p',
+      PROOFLINE_TOKEN: '',
+    }
+    service.failNext('PUT', { status: 401, code: 'unauthenticated', detail: 'send a token' })
+    const { code, stdout, stderr } = await runProgram(folder, ['push', ...unit, '--json'], {
+      ...env,
+      PROOFLINE_URL: service.url,
+    })
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toEqual({ run: 'github.7.default.unit', recorded: false, reason: 'fork', counted: true })
+    expect(stderr).toContain(
+      'note: this is a pull request from a fork: github gives it no token, so github.7.default.unit is recorded nowhere (the service has counted the attempt)\n',
+    )
+    expect(service.records).toHaveLength(0)
+    expect(service.requests.map(({ line, body }) => [line, body.toString()])).toEqual([
+      ['PUT /v1/runs/github.7.default.unit', '{}'],
+    ])
+    const away = await runProgram(folder, ['push', ...unit], { ...env, PROOFLINE_URL: 'http://127.0.0.1:9' })
+    expect(away.code).toBe(0)
+    expect(away.stderr).toContain('(the service was not reached, so nobody has counted it)')
+    const trusted = await runProgram(folder, ['push', ...unit], {
+      ...env,
+      PROOFLINE_TOKEN: 'x',
+      PROOFLINE_URL: service.url,
+    })
+    expect(trusted.stdout).toMatch(/^recorded: /)
   })
 
   it('goes on with a warning when told to', async () => {
@@ -255,12 +427,21 @@ describe('proofline push', () => {
   })
 
   it.each([
-    [['nothing.info', '--test-type', 'unit'], /cannot read .*nothing\.info: ENOENT/],
+    [['nothing.info', '--test-type', 'unit'], /nothing\.info is no file in/],
     [['coverage/lcov.info'], /say --test-type unit or --test-type integration/],
     [[...unit, '--tests', '1,2,3,4'], /are not 1/],
     [[...unit, '--junit', 'no/*.xml'], /matches no file/],
     [[...unit, '--commit', 'abc'], /40 or 64 hex digits/],
-    [['coverage/lcov.info', './coverage/lcov.info', '--test-type', 'unit'], /both be part coverage\/lcov\.info/],
+    [['coverage/*.xml', '--test-type', 'unit'], /coverage\/\*\.xml matches no file/],
+    [['coverage', '--test-type', 'unit'], /coverage is no file/],
+    [[...unit, '--backfill'], /--backfill needs --commit/],
+    [[...unit, '--occurred-at', '2026-01-01T00:00:00Z'], /--occurred-at goes with --backfill/],
+    [[...unit, '--parts', '0'], /a whole number from 1/],
+    [[...unit, '--parts', '3'], /no CI system is recognized here: name the run/],
+    [[...unit, '--shard', 'a'], /say with --parts how many/],
+    [[...unit, '--parts', '3', '--no-seal'], /--no-seal to end it yourself/],
+    [[...unit, '--on-unavailable', 'spool'], /needs --spool DIR/],
+    [[...unit, '--configuration', 'no.ini'], /--configuration no\.ini is no file/],
     [[], /name the coverage reports/],
     [[...unit, '--outcome', 'green'], /Allowed choices/],
   ])('is a usage error: %j', async (args, said) => {
@@ -323,7 +504,7 @@ describe('proofline push', () => {
   })
 })
 
-describe('proofline push --dry-run', () => {
+describe('proofline push --dry-run', { timeout: 90_000 }, () => {
   it('prints one object a file, without a service', async () => {
     write(folder, 'a.info.gz', gzipSync(lcov))
     write(folder, 'b.txt', 'hello')
@@ -349,7 +530,38 @@ describe('proofline push --dry-run', () => {
   })
 })
 
-describe('proofline seal', () => {
+describe('proofline seal', { timeout: 90_000 }, () => {
+  it('ends with 3 while shards are missing, and names what is there', async () => {
+    await push(...unit, '--run', 'nightly', '--no-seal', '--shard', 'a')
+    const { code, stdout, stderr } = await runProgram(
+      folder,
+      ['seal', '--run', 'nightly', '--test-type', 'unit', '--parts', '2'],
+      { PROOFLINE_URL: service.url },
+    )
+    expect({ code, stdout }).toEqual({
+      code: 3,
+      stdout: 'not sealed: nightly.default.unit: 1 of 2 shards are there\n',
+    })
+    expect(stderr).toMatch(/^ {2}there: a\n {2}push the missing ones, or end the run with what is there/)
+  })
+
+  it('names the earlier attempts that CI knows of', async () => {
+    const env = { GITHUB_ACTIONS: 'true', GITHUB_RUN_ID: '7', GITHUB_RUN_ATTEMPT: '3', GITHUB_REPOSITORY: 'a/p' }
+    const args = ['--test-type', 'unit', '--parts', '2']
+    const sealing = () => runProgram(folder, ['seal', ...args], { ...env, PROOFLINE_URL: service.url })
+    expect((await sealing()).code).toBe(3)
+    const bodies = service.requests.filter(({ line }) => line === 'PUT /v1/runs/github.7~3.default.unit/seal')
+    expect(bodies.map(({ body }): unknown => JSON.parse(body.toString()))).toEqual([
+      { parts: 2, earlier: ['github.7~2.default.unit', 'github.7.default.unit'] },
+    ])
+  })
+
+  it('is a usage error outside CI without a name', async () => {
+    const { code, stderr } = await runProgram(folder, ['seal', '--test-type', 'unit'], { PROOFLINE_URL: service.url })
+    expect(code).toBe(2)
+    expect(stderr).toContain('say with --run which run ends')
+  })
+
   it('ends a run that was left open, once', async () => {
     await push(...unit, '--run', 'nightly', '--no-seal')
     expect(lines().some((line) => line.endsWith('/seal'))).toBe(false)

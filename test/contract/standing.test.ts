@@ -18,7 +18,14 @@ const part: PartFacts = {
   totals: { recomputed: { files: 1, lines: { found: 10, covered: 5, partial: 1 } } },
 }
 const tests = { total: 3, passed: 3, failed: 0, skipped: 0 }
-const seal = { kind: 'seal', outcome: 'completed', tests, parts: [part], atMs: Date.UTC(2026, 10, 23) } as const
+const seal = {
+  kind: 'seal',
+  outcome: 'completed',
+  tests,
+  parts: [part],
+  shardsIncomplete: false,
+  atMs: Date.UTC(2026, 10, 23),
+} as const
 const contract = (more = '') =>
   parseContract(`version: 1\nlate: 24h\nconfiguration: ${'ab'.repeat(32)}\nsuites:
   - { name: api, test_type: unit, stage: [test, nightly], tool: nyc@17, definition: lcov.da@1 }
@@ -27,7 +34,7 @@ const lines = (found: number, covered: number, partial = 0): PartFacts => ({
   ...part,
   totals: { recomputed: { files: 1, lines: { found, covered, partial } } },
 })
-const mutants: PartFacts = { ...part, totals: { recomputed: { files: 1 } } }
+const mutants = (found: number): PartFacts => ({ ...part, totals: { recomputed: { files: 1, mutants: { found } } } })
 
 describe('standing', () => {
   it.each<[string, Partial<RunFacts>, Ending, string[]]>([
@@ -37,10 +44,13 @@ describe('standing', () => {
     ['no test', {}, { ...seal, tests: { ...tests, total: 0 } }, ['no_tests']],
     ['skipped tests only', {}, { ...seal, tests: { ...tests, skipped: 3 } }, ['no_tests']],
     ['no part', {}, { ...seal, parts: [] }, ['no_parts']],
+    ['a shard in pieces', {}, { ...seal, shardsIncomplete: true }, ['shard_incomplete']],
     ['a broken part', {}, { ...seal, parts: [part, { ...part, incomplete: 'cut' }] }, ['report_incomplete']],
     ['a baseline', {}, { ...seal, parts: [lines(10, 0), lines(5, 0)] }, ['baseline']],
     ['a baseline beside a report', {}, { ...seal, parts: [lines(10, 0), lines(10, 0, 1)] }, []],
-    ['mutants only', {}, { ...seal, parts: [mutants] }, []],
+    ['mutants only', {}, { ...seal, parts: [mutants(3)] }, []],
+    ['reports that hold nothing', {}, { ...seal, parts: [lines(0, 0), mutants(0)] }, ['nothing_measured']],
+    ['a report that holds nothing beside another', {}, { ...seal, parts: [lines(0, 0), lines(3, 1)] }, []],
     ['an abandoned run', {}, { kind: 'abandonment' }, ['abandoned']],
     ['an open run', {}, undefined, ['unsealed']],
     ['nobody known', { method: 'anonymous' }, seal, ['identity_unverified']],
@@ -136,6 +146,7 @@ describe('standing', () => {
         outcome: fc.constantFrom('completed' as const, 'failed' as const, 'aborted' as const),
         tests: fc.option(fc.record({ total: count, skipped: count })),
         parts,
+        shardsIncomplete: fc.boolean(),
         atMs: fc.constant(seal.atMs),
       }),
     )

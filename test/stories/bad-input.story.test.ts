@@ -603,7 +603,9 @@ describe('proofline push', () => {
     expect((await pushFile('a.info', lcov, 'cli.twice')).code).toBe(0)
     const finished = await pushFile('a.info', anLcov(2), 'cli.twice')
     expect(finished.code).toBe(1)
-    expect(finished.stderr).toMatch(/\[part_conflict\]\n {2}what is recorded stays/)
+    expect(finished.stderr).toMatch(
+      /was recorded at \S+ from other bytes: .*--part NAME.*--run NAME\. \[part_conflict\]\n$/,
+    )
   })
 })
 

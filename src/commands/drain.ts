@@ -1,0 +1,34 @@
+import { problems, Problem } from '../record/problem.ts'
+import { listSpool, readSpool, removeSpool } from '../producer/spool.ts'
+import { mayPass, upload, type UploadOptions } from '../producer/upload.ts'
+import { connect } from './connect.ts'
+import { printReceipt } from './receipt.ts'
+import type { ExitCode, Terminal } from './terminal.ts'
+
+/**
+ * `push --drain`: sends every spooled run with the time at which it happened, flagged late. One that is refused stays where it is and does
+ * not stop the others; an unreachable service does.
+ */
+export async function drain(folder: string, terminal: Terminal, options: UploadOptions): Promise<ExitCode> {
+  const spooled = await listSpool(folder)
+  if (spooled.length === 0) terminal.say(`nothing is spooled in ${folder}`)
+  const client = await connect()
+  let worst: ExitCode = 0
+  try {
+    for (const one of spooled) {
+      try {
+        const plan = await readSpool(one)
+        const uploaded = await upload({ ...plan, declaration: { ...plan.declaration, late: true } }, client, options)
+        await removeSpool(one)
+        terminal.print({ run: plan.run, repeated: uploaded.repeated, drained: one }, () => printReceipt(uploaded))
+      } catch (error) {
+        if (mayPass(error) || !(error instanceof Problem)) throw error
+        terminal.say(`${one} stays: ${error.message} [${error.code}]`)
+        worst = problems[error.code].exit
+      }
+    }
+  } finally {
+    client.close()
+  }
+  return worst
+}

@@ -1,0 +1,83 @@
+import { readEnvironment, readCi, ciRunName, earlierRunNames } from '../producer/ci.ts'
+import { callOf } from '../producer/client.ts'
+import { readTests, toRunId, type PushOptions } from '../producer/plan.ts'
+import { json, putOnce, retried, shapes, splitSeal } from '../producer/upload.ts'
+import type { SealReceipt, SealRequest, SealWaiting } from '../api/runs.ts'
+import { Problem } from '../record/problem.ts'
+import { connect } from './connect.ts'
+import { printList, sealNotes } from './receipt.ts'
+import type { ExitCode, Terminal } from './terminal.ts'
+import { uploading } from './uploading.ts'
+
+/** `proofline seal`: ends a run that several jobs pushed to, or one that was pushed with --no-seal. */
+
+export interface SealCommand extends Pick<PushOptions, 'suite' | 'junit' | 'tests' | 'parts'> {
+  testType: PushOptions['testType']
+  run?: string
+  outcome?: NonNullable<SealRequest['outcome']>
+  /** Names of earlier attempts; with CI they are found. */
+  earlier?: string[]
+  retryFor?: number
+}
+
+/** 0 when the run has ended, 3 while shards are missing. */
+export async function seal(options: SealCommand, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
+  const { env, event } = readEnvironment()
+  const ci = readCi(env, event)
+  const name = options.run ?? (ci && ciRunName(ci, true))
+  if (name === undefined)
+    throw new Problem('request_invalid', 'say with --run which run ends: no CI system is recognized here')
+  const run = toRunId(name, options)
+  const tests = await readTests(options, process.cwd())
+  const attempts = options.earlier ?? (options.run === undefined && ci !== undefined ? earlierRunNames(ci) : [])
+  const request: SealRequest = {
+    ...(options.outcome === undefined ? {} : { outcome: options.outcome }),
+    ...(tests === null ? {} : { tests }),
+    ...(options.parts === undefined ? {} : { parts: options.parts }),
+    ...(attempts.length === 0 ? {} : { earlier: attempts.map((attempt) => toRunId(attempt, options)) }),
+  }
+  const client = await connect()
+  try {
+    const means = uploading(options, terminal, signal)
+    const { status, answer } = await retried(
+      () => putOnce(client, shapes.sealAnswer, { ...callOf('sealRun', run), ...json(request), signal }),
+      performance.now() + means.retryForMs,
+      means,
+    )
+    const [sealed, waiting] = splitSeal(answer)
+    if (waiting !== undefined) return sayWaiting(waiting, terminal)
+    if (sealed !== undefined) report(sealed, status === 200, terminal)
+    return 0
+  } finally {
+    client.close()
+  }
+}
+
+function report(sealed: SealReceipt, repeated: boolean, terminal: Terminal): void {
+  const heading = `${repeated ? 'already sealed' : 'sealed'}: ${sealed.run} in ${sealed.ledger}\n`
+  terminal.print({ repeated, ...sealed }, () => {
+    const { seq, recorded_at, outcome, parts, shards, tests, admitted, reasons } = sealed
+    const of = shards === undefined ? '' : ` of ${shards} shards`
+    const counted = tests === null ? '' : `, ${tests.total} tests`
+    return `${heading}seq ${seq} at ${recorded_at}, ${outcome}, ${parts} parts${of}${counted}\n${sealNotes(sealed)}admitted: ${admitted ? 'yes' : `no: ${reasons.join(', ')}`}\n`
+  })
+  if (sealed.tests === null)
+    terminal.say(
+      "note: without test totals the run is on record but does not count, and it has ended: give them with each push, or here, with --junit 'path/to/*.xml' or --tests total,passed,failed,skipped",
+    )
+}
+
+function sayWaiting(waiting: SealWaiting, terminal: Terminal): ExitCode {
+  const { run, expected, arrived, shards, incomplete, unknown } = waiting
+  terminal.print(
+    { sealed: false, ...waiting },
+    () => `not sealed: ${run}: ${arrived} of ${expected} shards are there\n`,
+  )
+  if (shards.length > 0) terminal.say(`  there: ${printList(shards)}`)
+  if (incomplete.length > 0) terminal.say(`  of these parts are missing: ${printList(incomplete)}`)
+  if (unknown.length > 0) terminal.say(`  earlier attempts that were never declared: ${printList(unknown)}`)
+  terminal.say(
+    '  push the missing ones, or end the run with what is there, without --parts: --outcome aborted says that it is not whole',
+  )
+  return 3
+}
