@@ -1,3 +1,4 @@
+import { hashText, mix } from './fingerprint.ts'
 import { isLine } from './json-numbers.ts'
 import { toObject } from './json.ts'
 import { maxLine } from './tally.ts'
@@ -17,13 +18,16 @@ export interface ProducerEvent {
 
 export interface FileEvent {
   event: 'file'
-  path: string
+  /** In UTF-8. */
+  path: Uint8Array
+  /** First and last line of each range. */
   covered: number[]
   partial: number[]
   missed: number[]
-  /** By line: how often each way out of it was taken. */
-  branches: Readonly<Record<string, readonly number[]>>
-  functions: Readonly<Record<string, number>>
+  /** Four integers for up to 32 ways out of a line: the line, the first way / 32, the ways that there are, one a bit, and those taken among them. */
+  branches: number[]
+  /** Three integers for each: two that name it, and 1 when it was called, else 0. */
+  functions: number[]
 }
 
 export interface EndEvent {
@@ -38,6 +42,11 @@ export const eventsSchema = 'proofline.events.v1'
 export class EventError extends Error {
   override readonly name = 'EventError'
 }
+
+/** Out of one line. */
+export const maxWays = 65_536
+
+const encoder = new TextEncoder()
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -75,17 +84,30 @@ function toProducer({ schema, tool, rule }: Fields): ProducerEvent {
 function toFile(fields: Fields): FileEvent {
   const { path } = fields
   if (typeof path !== 'string' || path === '') throw new EventError('"path" is not a text')
+  if (!path.isWellFormed()) throw new EventError('"path" is not valid Unicode')
   const covered = toRanges('covered', fields['covered'])
   const partial = toRanges('partial', fields['partial'])
   const missed = toRanges('missed', fields['missed'])
-  const twice = common(covered, missed) ?? common(covered, partial) ?? common(partial, missed)
+  const event: FileEvent = { event: 'file', path: encoder.encode(path), covered, partial, missed, branches: [], functions: [] } // oxfmt-ignore
+  const twice = twiceIn(event)
   if (twice !== undefined) throw new EventError(`line ${twice} is in two of "covered", "partial" and "missed"`)
+  // Of JSON, so that all their keys are their own.
   const branches = objectOf('branches', fields['branches'])
-  for (const line in branches) checkWays(line, branches[line])
+  for (const line in branches) addWays(event.branches, line, branches[line])
   const functions = objectOf('functions', fields['functions'])
-  for (const name in functions) toCount('functions', functions[name])
-  // Checked above.
-  return { event: 'file', path, covered, partial, missed, branches, functions } as FileEvent
+  for (const name in functions)
+    addFunction(event.functions, hashText(name), name.length, toCount('functions', functions[name]) > 0)
+  return event
+}
+
+/** `hash` and `length` of its name. */
+export function addFunction(functions: number[], hash: number, length: number, isCalled: boolean): void {
+  functions.push(hash, mix(hash, length, 0, 0), isCalled ? 1 : 0)
+}
+
+/** A line that is in two of the three sets, where none may be. */
+export function twiceIn({ covered, partial, missed }: FileEvent): number | undefined {
+  return common(covered, missed) ?? common(covered, partial) ?? common(partial, missed)
 }
 
 /** "1-5,9,12-14", ascending; touching ranges may be written apart. Absent is none. */
@@ -144,12 +166,18 @@ function objectOf(name: string, value: unknown): Fields {
   return object
 }
 
-function checkWays(line: string, counts: unknown): void {
-  if (numberAt(line, 0) === 0 || numberEnd < line.length)
+function addWays(branches: number[], line: string, counts: unknown): void {
+  const number = numberAt(line, 0)
+  if (number === 0 || numberEnd < line.length)
     throw new EventError(`"branches" has ${show(line)}, which is no line from 1 to ${maxLine}`)
-  if (!Array.isArray(counts) || counts.length === 0 || counts.length > 65_536)
+  if (!Array.isArray(counts) || counts.length === 0 || counts.length > maxWays)
     throw new EventError(`"branches" of line ${line} is not a list of counts, one for each way`)
-  for (const count of counts as unknown[]) toCount('branches', count)
+  for (let way = 0; way < counts.length; way += 1) {
+    if ((way & 31) === 0) branches.push(number, way >>> 5, 0, 0)
+    const [bit, last] = [1 << (way & 31), branches.length - 1]
+    branches[last - 1] = (branches[last - 1] as number) | bit // just pushed, as is the next
+    if (toCount('branches', counts[way]) > 0) branches[last] = (branches[last] as number) | bit
+  }
 }
 
 function toCount(name: string, value: unknown): number {

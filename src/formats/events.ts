@@ -1,12 +1,13 @@
+import { maxPathBytes } from '../record/coverage.ts'
 import { Problem } from '../record/problem.ts'
 import { join } from './detect.ts'
 import type { EndEvent, FileEvent, ProducerEvent } from './event.ts'
 import { EventError, toEvent } from './event.ts'
-import { hashText, mix } from './fingerprint.ts'
 import { parseJson } from './json.ts'
 import { createLineRun } from './line-run.ts'
-import { createOpenedFiles } from './opened-files.ts'
-import { toWrittenPath } from './paths.ts'
+import { createPathIndex } from './path-index.ts'
+import { decodePath } from './paths.ts'
+import { readPlainFile } from './plain-event.ts'
 import type { Reading } from './reading.ts'
 import type { RefusedList } from './refused.ts'
 import { refuse } from './refused.ts'
@@ -37,10 +38,13 @@ export async function readEvents(
   for await (const chunk of chunks) {
     let from = 0
     for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, from)) {
-      const part = chunk.subarray(from, at)
-      stream.line(held.length === 0 ? part : join([...held, part]))
-      held = []
-      heldBytes = 0
+      if (held.length === 0) stream.line(chunk, from, at)
+      else {
+        const whole = join([...held, chunk.subarray(from, at)])
+        held = []
+        heldBytes = 0
+        stream.line(whole, 0, whole.length)
+      }
       from = at + 1
     }
     if (from === chunk.length) continue
@@ -51,43 +55,66 @@ export async function readEvents(
   return stream.end(join(held))
 }
 
+function isBlank(bytes: Uint8Array, from: number, to: number): boolean {
+  let at = from
+  while (at < to && (bytes[at] === 0x20 || bytes[at] === 0x0d || bytes[at] === 0x09)) at += 1
+  return at === to
+}
+
 function createStream(
   tally: Tally,
   refused: RefusedList,
-): { line(bytes: Uint8Array): void; end(rest: Uint8Array): Reading } {
+): { line(bytes: Uint8Array, from: number, to: number): void; end(rest: Uint8Array): Reading } {
   const run = createLineRun(tally)
-  const opened = createOpenedFiles(tally)
+  const paths = createPathIndex()
+  /** By the number of its path: the file, or -1 when the path is refused. */
+  const fileOf: number[] = []
   let producer: ProducerEvent | undefined
   let end: EndEvent | undefined
   let [lineNumber, files, mistakes] = [0, 0, 0]
   const told: string[] = []
 
+  function open(path: Uint8Array): boolean {
+    const number = paths.find(path, 0, path.length)
+    const file = number < 0 ? add(path) : (fileOf[number] as number) // one for each number
+    if (number >= 0 && file >= 0) tally.open(file)
+    return file >= 0
+  }
+
+  function add(path: Uint8Array): number {
+    const file = tally.add(decodePath(path))
+    // What is longer is no path but a source (data:). Should it come again, it is joined with its like at the end.
+    if (path.length <= maxPathBytes) {
+      paths.add(path, 0, path.length)
+      fileOf.push(file)
+    }
+    return file
+  }
+
+  function takeRanges(ranges: readonly number[], executed: boolean): void {
+    for (let i = 0; i < ranges.length; i += 2) run.range(ranges[i] as number, ranges[i + 1] as number, executed) // pairs
+  }
+
   function takeFile(event: FileEvent): void {
-    if (!opened.open(event.path, () => toWrittenPath(event.path))) return
-    for (const [ranges, executed] of [
-      [event.covered, true],
-      [event.partial, true],
-      [event.missed, false],
-    ] as const)
-      for (let i = 0; i < ranges.length; i += 2) run.range(ranges[i] as number, ranges[i + 1] as number, executed) // pairs
+    if (!open(event.path)) return
+    takeRanges(event.covered, true)
+    takeRanges(event.partial, true)
+    takeRanges(event.missed, false)
     run.flush()
     // One way that was taken and one that was not, which the producer does not name.
     for (let i = 0; i < event.partial.length; i += 2)
       for (let line = event.partial[i] as number; line <= (event.partial[i + 1] as number); line += 1)
         tally.ways(line, 0, 3, 1)
-    // Of JSON, so that all their keys are their own.
-    for (const line in event.branches) {
-      const counts = event.branches[line] ?? []
-      for (let way = 0; way < counts.length; way += 1) tally.branch(Number(line), 0, way, (counts[way] ?? 0) > 0)
-    }
-    for (const name in event.functions) {
-      const hash = hashText(name)
-      tally.callable(hash, mix(hash, name.length, 0, 0), (event.functions[name] ?? 0) > 0 ? 1 : 0)
-    }
+    // Four integers each, and three.
+    const { branches, functions } = event
+    for (let i = 0; i < branches.length; i += 4)
+      tally.branches(branches[i] as number, 0, branches[i + 1] as number, branches[i + 2] as number, branches[i + 3] as number) // oxfmt-ignore
+    for (let i = 0; i < functions.length; i += 3)
+      tally.callable(functions[i] as number, functions[i + 1] as number, functions[i + 2] as number)
   }
 
-  function take(bytes: Uint8Array): void {
-    const event = toEvent(parseJson(bytes, `line ${lineNumber}`))
+  function take(bytes: Uint8Array, from: number, to: number): void {
+    const event = readPlainFile(bytes, from, to) ?? toEvent(parseJson(bytes.subarray(from, to), `line ${lineNumber}`))
     if (end !== undefined) throw new EventError('an event behind the end event')
     if (event.event === 'producer') {
       if (producer !== undefined) throw new EventError('a second producer event')
@@ -104,11 +131,11 @@ function createStream(
     }
   }
 
-  function line(bytes: Uint8Array): void {
+  function line(bytes: Uint8Array, from: number, to: number): void {
     lineNumber += 1
-    if (bytes.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09)) return
+    if (isBlank(bytes, from, to)) return
     try {
-      take(bytes)
+      take(bytes, from, to)
     } catch (error) {
       const isTold =
         error instanceof EventError ||
@@ -123,7 +150,7 @@ function createStream(
   return {
     line,
     end(rest) {
-      if (rest.length > 0) line(rest)
+      if (rest.length > 0) line(rest, 0, rest.length)
       if (mistakes > 0) {
         const more = mistakes > told.length ? `; and ${mistakes - told.length} more` : ''
         throw new Problem(

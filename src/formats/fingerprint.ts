@@ -31,6 +31,13 @@ export function hashText(text: string): number {
   return h
 }
 
+/** The same of ASCII. */
+export function hashAscii(bytes: Uint8Array, from: number, to: number): number {
+  let h = to - from
+  for (let i = from; i < to; i += 1) h = (Math.imul(h, 31) + (bytes[i] as number)) | 0 // i < to <= length
+  return h
+}
+
 /** 32 bits of a few integers. */
 export function mix(a: number, b: number, c: number, d: number): number {
   let h = Math.imul(a ^ 0x1b873593, 0x9e3779b1)

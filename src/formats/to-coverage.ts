@@ -5,9 +5,12 @@ import type { ResolvedPath } from './paths.ts'
 /** Positions of those that are not undefined. */
 export function sortByPath(resolved: readonly (ResolvedPath | undefined)[]): readonly number[] {
   const order: number[] = []
+  const paths = resolved.map((to) => to?.path ?? '')
   for (let i = 0; i < resolved.length; i += 1) if (resolved[i] !== undefined) order.push(i)
-  const pathOf = (i: number): string => resolved[i]?.path ?? ''
-  return order.sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : pathOf(a) > pathOf(b) ? 1 : 0))
+  return order.sort((a, b) => {
+    const [one, other] = [paths[a] as string, paths[b] as string] // both are positions
+    return one < other ? -1 : one > other ? 1 : 0
+  })
 }
 
 /** What a record needs of one file. */
