@@ -39,14 +39,13 @@ export function readPlainFile(bytes: Uint8Array, from: number, to: number): File
   let seen = 0
   let at = from
   do {
-    const next = at + 1
+    const next = behindSpace(bytes, at + 1)
     const member = memberAt(bytes, next)
     const bit = 1 << member
     if (member < 0 || (seen & bit) !== 0) return undefined
     seen |= bit
     at = behindSpace(bytes, next + (names[member] as Uint8Array).length)
     at = readMember(bytes, at, member, event)
-    if (bytes[at] === comma && bytes[at + 1] === space) at += 1
   } while (bytes[at] === comma)
   const end = bytes[to - 1] === carriageReturn ? to - 1 : to
   if (bytes[at] !== closeBrace || at + 1 !== end || (seen & eventAndPath) !== eventAndPath) return undefined

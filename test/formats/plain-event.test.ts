@@ -1,15 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { CoverageEvent } from '../../src/formats/event.ts'
 import { toEvent } from '../../src/formats/event.ts'
 import { parseJson } from '../../src/formats/json.ts'
 import { readPlainFile } from '../../src/formats/plain-event.ts'
 
 const encoder = new TextEncoder()
-const readPlain = (text: string): unknown => {
+const readPlain = (text: string): CoverageEvent | undefined => {
   const bytes = encoder.encode(`\n${text}\n`)
-  return readPlainFile(bytes, 1, bytes.length - 1)
+  const event = readPlainFile(bytes, 1, bytes.length - 1)
+  return event && inOrder(event)
 }
-const readStrictly = (text: string): unknown => toEvent(parseJson(encoder.encode(text), 'a line'))
+const readStrictly = (text: string): CoverageEvent => inOrder(toEvent(parseJson(encoder.encode(text), 'a line')))
+/** JavaScript puts names that are numbers first; functions have no order. */
+function inOrder(event: CoverageEvent): CoverageEvent {
+  return event.event === 'file' ? { ...event, functions: event.functions.toSorted((a, b) => a - b) } : event
+}
 
 const everything = {
   event: 'file',
