@@ -11,8 +11,8 @@ import { maxLine } from './tally.ts'
  * Each function below answers the place behind what it reads, or -1 when it is not of this form. Nothing reads on behind a line feed, which ends a line,
  * nor behind the end of `bytes`, where a byte is `undefined` and equal to nothing: hence `as number`.
  */
-const [quote, backslash, comma, colon, minus, space, zero, carriageReturn] = [
-  0x22, 0x5c, 0x2c, 0x3a, 0x2d, 0x20, 0x30, 0x0d,
+const [quote, backslash, comma, colon, minus, space, zero, nine, carriageReturn] = [
+  0x22, 0x5c, 0x2c, 0x3a, 0x2d, 0x20, 0x30, 0x39, 0x0d,
 ]
 const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d]
 
@@ -104,29 +104,37 @@ function endOfText(bytes: Uint8Array, from: number): number {
 function readRanges(bytes: Uint8Array, from: number, ranges: number[]): number {
   if (bytes[from] !== quote) return -1
   if (bytes[from + 1] === quote) return from + 2
-  let [before, first, value] = [0, 0, 0]
+  let [start, before] = [0, 0]
   for (let at = from + 1; ; at += 1) {
-    const c = bytes[at] as number
-    const digit = c - zero
-    if (digit >= 0 && digit <= 9) {
-      value = value * 10 + digit
-      // A leading zero.
-      if (value === 0) return -1
-    } else if (c === minus && first === 0) {
-      first = value
-      if (value === 0) return -1
-      value = 0
-    } else if (c === comma || c === quote) {
-      if (first === 0) first = value
-      if (first <= before || value < first || value > maxLine) return -1
-      if (first === before + 1 && before > 0) ranges[ranges.length - 1] = value
-      else ranges.push(first, value)
-      if (c === quote) return at + 1
-      before = value
-      first = 0
-      value = 0
-    } else return -1
+    const first = lineAt(bytes, at)
+    at = lineEnd
+    let last = first
+    if (bytes[at] === minus) {
+      last = lineAt(bytes, at + 1)
+      at = lineEnd
+    }
+    if (first <= before || last < first || last > maxLine) return -1
+    // Until a line is left out it is one range.
+    if (first > before + 1 || before === 0) {
+      if (before > 0) ranges.push(start, before)
+      start = first
+    }
+    before = last
+    if (bytes[at] === comma) continue
+    ranges.push(start, before)
+    return bytes[at] === quote ? at + 1 : -1
   }
+}
+
+/** Behind the line that `lineAt` read last. */
+let lineEnd = 0
+/** The whole number from `at` on; 0 when there is none, or one with a leading 0. */
+function lineAt(bytes: Uint8Array, from: number): number {
+  let [at, line] = [from, 0]
+  if (bytes[at] === zero) return 0
+  for (let c = bytes[at] as number; c >= zero && c <= nine; c = bytes[(at += 1)] as number) line = line * 10 + c - zero
+  lineEnd = at
+  return line
 }
 
 /** {"12":[3,0]}, the lines ascending, so that none is there twice. */
@@ -137,11 +145,8 @@ function readBranches(bytes: Uint8Array, from: number, branches: number[]): numb
   for (let at = from; ;) {
     at += 1
     if (bytes[at] !== quote) return -1
-    let line = 0
-    for (let d = (bytes[(at += 1)] as number) - zero; d >= 0 && d <= 9; d = (bytes[(at += 1)] as number) - zero) {
-      line = line * 10 + d
-      if (line === 0) return -1
-    }
+    const line = lineAt(bytes, at + 1)
+    at = lineEnd
     if (line <= before || line > maxLine || bytes[at] !== quote || bytes[at + 1] !== colon) return -1
     before = line
     at = readWays(bytes, behindSpace(bytes, at + 2), line, branches)
