@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { compileCache } from '../support/compile-cache.ts'
 
 /** Runs the program as a process in a folder of its own, with nothing of this machine's environment but where programs lie. */
 
@@ -19,7 +20,7 @@ export function runProgram(cwd: string, args: readonly string[], env: Record<str
     const home = join(cwd, '..', 'home')
     const child = spawn(process.execPath, [program, ...args], {
       cwd,
-      env: { PATH: process.env['PATH'] ?? '', HOME: home, ...env },
+      env: { PATH: process.env['PATH'] ?? '', HOME: home, ...compileCache, ...env },
     })
     let [stdout, stderr] = ['', '']
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))

@@ -322,13 +322,13 @@ describe('a report in XML', () => {
     expect(sealed?.['totals']).toMatchObject([{ definition: 'clover.statement@1', files: 1, statements }])
   })
 
-  it('may say that there was nothing to measure', async () => {
+  it('may say that there was nothing to measure, and does not count', async () => {
     const run = await declare(newRun())
     const nothing = '<!DOCTYPE report PUBLIC "-//JACOCO//DTD Report 1.1//EN" "report.dtd"><report name="empty module"/>'
     expect(await putPart(run, nothing)).toMatchObject({ status: 201, body: { files: 0, refused: { count: 0 } } })
     expect(await putPart(run, nothing)).toMatchObject({ status: 200 })
     expect(await kindsOf(run)).toEqual(['run', 'part'])
-    expect(await seal(run)).toMatchObject({ status: 201, body: { admitted: true } })
+    expect(await seal(run)).toMatchObject({ status: 201, body: { admitted: false, reasons: ['nothing_measured'] } })
   })
 })
 

@@ -189,7 +189,7 @@ describe('on the embedded database', () => {
         stdio: 'ignore',
       })
       const ended = endOf(child)
-      for (let tries = 0; tries < 400 && !existsSync(join(fresh.path, 'postgres', 'data', 'postmaster.pid')); tries++)
+      for (let tries = 0; tries < 2_400 && !existsSync(join(fresh.path, 'postgres', 'data', 'postmaster.pid')); tries++)
         await sleep(25)
       const pid = await postmaster(fresh)
       child.kill('SIGINT')

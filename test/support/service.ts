@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { compileCache } from './compile-cache.ts'
 
 /** The real program in a process of its own, as a user starts it. */
 export const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -34,6 +35,7 @@ export function cleanEnvironment(dataDir: string, more: Record<string, string> =
     PATH: process.env['PATH'] ?? '',
     HOME: dataDir,
     XDG_STATE_HOME: join(dataDir, 'state'),
+    ...compileCache,
     ...more,
   }
   return env
