@@ -59,6 +59,7 @@ describe('coverage events', () => {
     ['a rule without version', [{ ...producer, rule: 'acme' }], /line 1: "rule" is not a name and version/],
     ['a tool without name', [{ ...producer, tool: {} }], /line 1: "tool" is not/],
     ['no path', [producer, file('', {})], /line 2: "path" is not a text/],
+    ['a path that is no Unicode', [producer, file('\ud800', {})], /line 2: "path" is not valid Unicode/],
     ['lines that fall', [producer, file('a', { covered: '5,3' })], /line 2: "covered" .*: "3" after 5/],
     ['a line 0', [producer, file('a', { missed: '0-3' })], /line 2: "missed" .*: "0-3" after 0/],
     ['a line too far', [producer, file('a', { covered: '2147483648' })], /line 2: "covered"/],
@@ -85,6 +86,17 @@ describe('coverage events', () => {
     expect(reason).toMatch(
       /^report_invalid: 2 of 5 lines are no coverage events: line 2: .*; line 4: not a JSON object$/,
     )
+  })
+
+  it('are of one file however its name and its members are printed', async () => {
+    const lines = [
+      '{"event":"file","path":"src/a.c","covered":"1","functions":{"f":0}}',
+      '{"path":"src\\/a.c","event":"file","missed":"2","functions":{"\\u0066":1}}',
+      '  {"event":"file","path":"src/é.c","covered":"3"}',
+      '{"event": "file", "path": "src/\\u00e9.c", "missed": "4"}',
+    ]
+    const result = await read(`${stream(producer)}${lines.join('\r\n')}\r\n${stream({ event: 'end', files: 4 })}`)
+    expect(printFiles(result)).toEqual(['src/a.c 1||2 - 1/1', 'src/é.c 3||4 - -'])
   })
 
   it('are known by what they say, not by a name', async () => {
