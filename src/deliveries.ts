@@ -8,11 +8,12 @@ import type { DeliveryMetrics } from './delivery/metrics.ts'
 import { openDestination } from './delivery/open-destination.ts'
 import { type Operator, createOperator } from './delivery/operate.ts'
 import type { DestinationSettings } from './delivery/settings.ts'
+import { selectOf } from './delivery/select.ts'
 import { traced } from './delivery/traced.ts'
-import { countDeadLetters, deliveryStatus, listDeadLetters } from './delivery/status.ts'
+import { type DeadLetterPlace, countDeadLetters, deliveryStatus, listDeadLetters } from './delivery/status.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import { Problem } from './record/problem.ts'
-import { type LedgerName, type Micros, ledgerKindOf, printTime } from './record/record.ts'
+import { type LedgerName, type Micros, isLedgerName, printTime } from './record/record.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
@@ -131,11 +132,19 @@ export async function startDeliveries({
           })), // from LedgerName above
       )
     },
-    async deadLetters({ destination, limit }) {
-      const letters = await listDeadLetters(db, { limit, ...(destination === undefined ? {} : { destination }) })
+    async deadLetters({ destination, after, limit }) {
+      if (destination !== undefined && !destinations.has(destination))
+        throw new Problem('not_found', `there is no destination ${destination}`)
+      const letters = await listDeadLetters(db, {
+        limit: limit + 1,
+        ...(destination === undefined ? {} : { destination }),
+        ...(after === undefined ? {} : { after: parsePlace(after) }),
+      })
+      const page = letters.slice(0, limit)
+      const last = letters.length > limit ? page.at(-1) : undefined
       return {
-        dead_letters: letters.map(({ at, ...letter }) => ({ ...letter, since: printTime(at) })),
-        next: null,
+        dead_letters: page.map(({ at, ...letter }) => ({ ...letter, since: printTime(at) })),
+        next: last === undefined ? null : printPlace(last),
       }
     },
     async ended() {
@@ -144,14 +153,14 @@ export async function startDeliveries({
   }
 }
 
-/** What of a ledger goes to a destination; undefined for nothing. Heartbeats go everywhere, also where `operations` is not wanted. */
-export function selectOf(
-  { select }: DestinationSettings,
-  ledger: LedgerName,
-): DestinationSettings['select'] | undefined {
-  const kind = ledgerKindOf(ledger)
-  if (select.ledgers === undefined || select.ledgers.includes(kind)) return select
-  return kind === 'operations' ? { kinds: ['heartbeat'] } : undefined
+const printPlace = ({ at, ledger, seq, try: n, destination }: DeadLetterPlace): string =>
+  `${at}.${ledger}.${seq}.${n}.${destination}`
+
+function parsePlace(text: string): DeadLetterPlace {
+  const [, at, ledger = '', seq, n, destination = ''] =
+    /^(\d{1,16})\.([a-z0-9-]+\/[a-z]+)\.(\d{1,16})\.(\d{1,9})\.([a-z0-9_-]+)$/.exec(text) ?? []
+  if (!isLedgerName(ledger)) throw new Problem('request_invalid', 'after is not the next of a page of this list')
+  return { at: Number(at), ledger, seq: Number(seq), try: Number(n), destination }
 }
 
 /** Delivery's reports on the named instruments. */

@@ -228,11 +228,13 @@ export async function startService(config: Config, version: string): Promise<Ser
       operator: deliveries.operator,
       recordCommand: createCommandRecorder(operations),
     })
-    mountWatch(server.mount, watching)
+    mountWatch(server.mount, { ...watching, recordCommand: createCommandRecorder(operations) })
     mountPage(server.mount, {
       org: config.org,
       version,
-      isReady: async () => (await readBooks()).ledgers.every(({ stopped }) => stopped === null),
+      isReady: async () =>
+        (await readBooks()).ledgers.every(({ stopped }) => stopped === null) &&
+        [...books.values()].every(({ publisher }) => !publisher.isDelayed()),
       printMetrics: () => telemetry.prometheus(),
     })
     metrics.setClock(async () => (await readBooks()).emitted_at / 1e6)

@@ -3,7 +3,8 @@ import { readFile, statfs } from 'node:fs/promises'
 import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
-import { type Deliveries, selectOf } from './deliveries.ts'
+import type { Deliveries } from './deliveries.ts'
+import { selectOf } from './delivery/select.ts'
 import { deliveryStatus } from './delivery/status.ts'
 import type { Book } from './ledger/book.ts'
 import type { LedgerReader } from './ledger/read.ts'
@@ -16,7 +17,7 @@ import { listAlerts, openAlerts } from './watch/alert-store.ts'
 import { listComparisons } from './watch/comparison-store.ts'
 import { findProblems, type LaneKnown } from './watch/findings.ts'
 import { runHeartbeat } from './watch/heartbeat.ts'
-import { type AlertEvent, runAlerts, takeStep } from './watch/run-alerts.ts'
+import { type AlertEvent, runAlerts, takeStep, toEvent } from './watch/run-alerts.ts'
 import { type Reconciled, reconcileDestination, runReconciliation } from './watch/run-reconciliation.ts'
 import type { LedgersStatus } from './watch/status.ts'
 import { openWebhook } from './watch/webhook.ts'
@@ -96,12 +97,19 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
       destination.certificates().map(({ subject, expiresAt }) => ({ subject: `${name} ${subject}`, expiresAt })),
     )
     certificates.push(...(await ownCertificate(config)))
+    for (const { destination, ledger, state, parked } of lanes) {
+      metrics.destination(destination, ledger, state)
+      metrics.parked(destination, ledger, parked)
+    }
     for (const { subject, expiresAt } of certificates) metrics.certificate(subject, (expiresAt - at) / 86_400_000_000)
     const { bavail, blocks, bsize } = await statfs(config.data_dir)
     const disks = [{ path: config.data_dir, freeBytes: bavail * bsize, totalBytes: blocks * bsize }]
     const limits = { inDoubtMs: watch.in_doubt_ms, certificateDays: watch.certificate_days, diskFree: watch.disk_free }
     const { ledgers: all, partitions_ahead: partitionsAhead } = status
     const compared = await comparisons()
+    for (const { destination, ledger, at: comparedAt, ...counts } of compared)
+      metrics.compared(destination, ledger, Date.parse(comparedAt), counts)
+    metrics.alerts((await openAlerts(db, operations.ledger)).length)
     return { findings: findProblems({ now: at, ledgers: all, lanes, comparisons: compared, certificates, disks, partitionsAhead, limits }), unknown } // oxfmt-ignore
   }
   work('alerts', (ending) => runAlerts({ ...alerting, look }, watch.alerts_every_ms, ending))
@@ -117,10 +125,10 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     },
     async acknowledge(alert, reason, by) {
       const row = (await openAlerts(db, operations.ledger)).find((open) => open.alert === alert)
-      const told =
-        row === undefined ? undefined : await takeStep(alerting, alert, 'acknowledged', { ...row, detail: reason }, by)
-      if (told === undefined) throw new Problem('not_found', `there is no alert ${alert} that waits for somebody`)
-      return told
+      if (row === undefined) throw new Problem('not_found', `no alert ${alert} is open`)
+      // What is wrong stays in sight beside who takes care of it.
+      const told = await takeStep(alerting, alert, 'acknowledged', { ...row, detail: `${row.detail} (${reason})` }, by)
+      return told ?? toEvent(row) // somebody was faster
     },
     async ended() {
       await Promise.all(workers)

@@ -98,7 +98,13 @@ export function createFeed(deps: FeedDeps): Feed {
         { extra },
       )
     }
-    if (from !== undefined) return { from, binding, fixed: true }
+    if (from !== undefined) {
+      // Who begins there would pass over whatever is recorded until then, and never hear of it.
+      const size = (await reader.published(ledger))?.size ?? 0
+      if (from > size)
+        throw new Problem('request_invalid', `the start lies at ${from}, beyond the ${size} records that are published`)
+      return { from, binding, fixed: true }
+    }
     if (since === undefined) {
       throw new Problem(
         'start_required',

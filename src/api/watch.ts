@@ -39,7 +39,7 @@ export const alertList = z.object({ alerts: z.array(alert) })
 
 const json = (schema: z.ZodType) => ({ 'application/json': schema })
 const reader = { method: 'GET', scope: ['operate', 'audit'], open: 'never', records: 'no', params: nothing, body: noBody } as const // oxfmt-ignore
-const command = { method: 'POST', scope: ['operate'], open: 'never', records: 'before', query: nothing } as const
+const command = { method: 'POST', scope: ['operate'], open: 'never', records: 'no', query: nothing } as const
 export const reconciliationList = z.object({ reconciliations: z.array(reconciled) })
 
 export const reconcileDestination = route({

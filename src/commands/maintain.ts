@@ -175,13 +175,16 @@ export async function verifyDatabase(
         const own = keys.filter((key) => key.name === origin)
         results.push(await auditDatabase({ db, reader, ledger, origin, vkeys: own, signal }))
       }
+      if (results.length === 0)
+        throw new Problem('request_invalid', `--ledger names none of the ledgers ${ledgers.join(', ')}`)
       const clean = results.every(({ differences, signed, size }) => differences.length === 0 && signed === size)
       terminal.print({ verified: clean, ledgers: results }, () =>
         results
           .map(({ ledger, size, signed, differenceCount, differences }) => {
             const first = differences[0]
+            if (first === undefined && signed === size) return `ok      ${ledger}: ${size} records, signed to ${signed}`
             if (first === undefined)
-              return `${signed === size ? 'ok     ' : 'UNSIGNED'} ${ledger}: ${size} records, signed to ${signed}`
+              return `UNSIGNED ${ledger}: ${size} records, ${signed < 0 ? 'and no checkpoint by a key that is known here' : `signed to ${signed}`}`
             return `DIFFERS ${ledger}: ${differenceCount} differences; first at ${first.seq}: expected ${first.expected}, found ${first.found}`
           })
           .join('\n'),

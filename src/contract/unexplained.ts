@@ -4,6 +4,8 @@ export interface MeasuredTotals {
   metric: string
   definition: string
   tool?: { name: string; version?: string | undefined } | undefined
+  /** Of so many parts they are the sum: files that two shards load count twice, so another number of parts is another sum. */
+  parts?: number
   /** Absent where other things than lines were measured. */
   lines?: { found: number; covered: number; partial: number }
 }
@@ -33,6 +35,8 @@ export function unexplainedChanges(before: Measured, now: Measured): Unexplained
   for (const metric of sortedUnique([...before.totals, ...now.totals].map((one) => one.metric))) {
     const ofMetric = ({ totals }: Measured) => totals.filter((one) => one.metric === metric)
     const [earlier, later] = [ofMetric(before), ofMetric(now)]
+    // A push of mutants in the suite of lines says nothing about these.
+    if (earlier.length === 0 || later.length === 0) continue
     add(changes, 'tool', metric, listOf(earlier.map(printTool)), listOf(later.map(printTool)))
     add(
       changes,
@@ -51,9 +55,10 @@ export function unexplainedChanges(before: Measured, now: Measured): Unexplained
 function figureChanges(before: readonly MeasuredTotals[], now: readonly MeasuredTotals[]): UnexplainedChange[] {
   const changes: UnexplainedChange[] = []
   const [earlier, later] = [sumUp(before), sumUp(now)]
-  for (const [measure, { found, executed }] of later) {
+  for (const [measure, { found, executed, parts }] of later) {
     const known = earlier.get(measure)
     if (known === undefined) continue // another definition, which stands there already
+    if (known.parts !== parts) continue
     if (known.found !== found) add(changes, 'found', measure, String(known.found), String(found))
     if (Math.abs(executed - known.executed) > executedTolerance * known.executed)
       add(changes, 'executed', measure, String(known.executed), String(executed))
@@ -61,14 +66,21 @@ function figureChanges(before: readonly MeasuredTotals[], now: readonly Measured
   return changes
 }
 
+interface Sums {
+  found: number
+  executed: number
+  parts: number
+}
+
 /** Over the tools of one definition: another tool is a change of its own. */
-function sumUp(totals: readonly MeasuredTotals[]): Map<string, { found: number; executed: number }> {
-  const sums = new Map<string, { found: number; executed: number }>()
-  for (const { metric, definition, lines } of totals) {
+function sumUp(totals: readonly MeasuredTotals[]): Map<string, Sums> {
+  const sums = new Map<string, Sums>()
+  for (const { metric, definition, lines, parts: own = 1 } of totals) {
     if (lines === undefined) continue
     const measure = `${metric} ${definition}`
-    const { found, executed } = sums.get(measure) ?? { found: 0, executed: 0 }
-    sums.set(measure, { found: found + lines.found, executed: executed + lines.covered + lines.partial })
+    const { found, executed, parts } = sums.get(measure) ?? { found: 0, executed: 0, parts: 0 }
+    const more = { found: found + lines.found, executed: executed + lines.covered + lines.partial, parts: parts + own }
+    sums.set(measure, more)
   }
   return sums
 }

@@ -1,5 +1,6 @@
 import { hash, randomUUID } from 'node:crypto'
-import { toLedgerName, ledgerKinds } from '../record/record.ts'
+import { toLedgerName } from '../record/record.ts'
+import { ledgersOf } from './select.ts'
 import type { CheckDeps } from './check-elastic.ts'
 import type { Answer } from './destination.ts'
 import type { Outgoing } from './outgoing.ts'
@@ -27,8 +28,8 @@ export async function checkSplunk(steps: Steps, deps: SplunkCheck): Promise<void
   )
   if (!isKnown) return
   await steps.run('acknowledgement', async () => ackVerdict(deps))
-  const { select, indexes } = deps.settings
-  const kinds = select.ledgers ?? ledgerKinds
+  const { indexes } = deps.settings
+  const kinds = ledgersOf(deps.settings)
   for (const index of new Set(
     kinds.map((kind) => splunkIndex({ publicHost: '', indexes, eventForm: 'object' }, toLedgerName(`main/${kind}`))),
   )) {

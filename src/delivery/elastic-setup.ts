@@ -1,4 +1,4 @@
-import { ledgerKinds } from '../record/record.ts'
+import { ledgersOf } from './select.ts'
 import { mappings } from './elastic-mapping.ts'
 import type { ElasticSettings } from './settings.ts'
 
@@ -16,8 +16,9 @@ export const pipelineName = 'proofline-ingested'
 export const policyName = 'proofline'
 
 /** Base names of the ledgers that go there, one template and one alias each. */
-export function basesOf({ select, indexes }: ElasticSettings): string[] {
-  return (select.ledgers ?? ledgerKinds).map((kind) => indexes[kind] ?? `proofline-${kind}`)
+export function basesOf(settings: ElasticSettings): string[] {
+  const { indexes } = settings
+  return ledgersOf(settings).map((kind) => indexes[kind] ?? `proofline-${kind}`)
 }
 
 export function setupRequests(settings: ElasticSettings, flavour: Flavour): SetupRequest[] {

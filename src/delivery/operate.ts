@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ledgersOf } from './select.ts'
 import type { Queryable } from '../database/database.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, ledgerKindOf } from '../record/record.ts'
@@ -42,8 +43,8 @@ export function createOperator({ db, destinations, ledgers, publicHost, now }: O
     settingsOf,
 
     async hold(name, paused, reason, byWhom) {
-      const { select } = settingsOf(name)
-      const own = ledgers.filter((ledger) => select.ledgers?.includes(ledgerKindOf(ledger)) ?? true)
+      const kinds = ledgersOf(settingsOf(name))
+      const own = ledgers.filter((ledger) => kinds.includes(ledgerKindOf(ledger)))
       const changed = await insertPauses(db, name, own, { at: now().getTime() * 1000, paused, reason, byWhom })
       return changed.length > 0
     },

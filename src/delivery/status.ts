@@ -76,11 +76,15 @@ export interface DeadLetter {
   answer: unknown
 }
 
+/** Where a page begins: behind this one. */
+export type DeadLetterPlace = Pick<DeadLetter, 'at' | 'ledger' | 'seq' | 'try' | 'destination'>
+
 /** What is parked and has not left the list, oldest first. */
 export async function listDeadLetters(
   db: Queryable,
-  filter: { destination?: string; limit?: number } = {},
+  filter: { destination?: string; limit?: number; after?: DeadLetterPlace } = {},
 ): Promise<DeadLetter[]> {
+  const { after } = filter
   const { rows } = await db.query<DeadLetter>({
     name: 'list_dead_letters',
     text: `select p.ledger, p.destination, p.seq, p.try, p.id, p.kind, p.reason, p.at,
@@ -88,8 +92,9 @@ export async function listDeadLetters(
                 and o.first_seq = p.first_seq and o.try = p.try and o.answer is not null order by o.step desc limit 1) as answer
            from parked p where ($1::text is null or p.destination = $1) and not exists (
              select from parked_ends e where e.ledger = p.ledger and e.destination = p.destination and e.seq = p.seq and e.try = p.try)
-           order by p.at, p.ledger, p.seq limit $2`,
-    values: [filter.destination ?? null, filter.limit ?? 1_000],
+             and ($3::bigint is null or (p.at, p.ledger, p.seq, p.try, p.destination) > ($3::bigint, $4::text, $5::bigint, $6::integer, $7::text))
+           order by p.at, p.ledger, p.seq, p.try, p.destination limit $2`,
+    values: [filter.destination ?? null, filter.limit ?? 1_000, after?.at ?? null, after?.ledger ?? null, after?.seq ?? null, after?.try ?? null, after?.destination ?? null], // oxfmt-ignore
   })
   return rows
 }

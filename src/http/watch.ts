@@ -1,9 +1,11 @@
 import { type Principal, may } from '../access/principal.ts'
 import { type AlertTold, type ReconciledTold, acknowledgeAlert, listAlerts, listReconciliations, reconcileDestination } from '../api/watch.ts' // oxfmt-ignore
+import type { RecordCommand } from '../watch/commands.ts'
 import { Problem } from '../record/problem.ts'
 import type { Mount } from './mount.ts'
 
 export interface WatchDeps {
+  recordCommand: RecordCommand
   reconcile: (destination: string, signal: AbortSignal) => Promise<ReconciledTold[]>
   comparisons: () => Promise<ReconciledTold[]>
   alerts: (query: { all: boolean; limit: number }) => Promise<AlertTold[]>
@@ -19,6 +21,7 @@ export function mountWatch(mount: Mount, deps: WatchDeps): void {
 
   mount(reconcileDestination, async ({ who, params, signal }) => {
     demandWhole(who, 'operate')
+    await deps.recordCommand({ who, command: 'destination.reconcile', target: params.name })
     return { body: { reconciliations: await deps.reconcile(params.name, signal) } }
   })
 

@@ -27,6 +27,8 @@ export interface Publisher {
   catchUp(): Promise<void>
   /** Why nothing is signed and therefore nothing may be recorded. */
   stopped(): Problem | undefined
+  /** Several signatures in a row did not come about: the signer, or the database, is away. */
+  isDelayed(): boolean
   /** Called with each new checkpoint of this process. */
   onPublished(listener: (checkpoint: Checkpoint) => void): void
   close(): Promise<void>
@@ -47,6 +49,12 @@ interface Target {
 }
 
 const pollMs = 25
+/** Pauses after a signature that did not come about; the last one goes on. */
+const pausesMs = [200, 500, 1_000, 2_000, 5_000] as const
+/** After so many it is no passing trouble. */
+const failuresToTell = 3
+/** So long an answer waits for its signature: then the caller is told to come again, and the records stay where they are. */
+const patienceMs = 20_000
 /** So long another node has to publish a head that it signed, before this one does it. */
 const othersMs = 500
 
@@ -60,6 +68,9 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   let running: Promise<void> | undefined
   let closing = false
   let publishedSize = -1
+  let failures = 0
+
+  const pause = (): Promise<void> => sleep(pausesMs[Math.min(failures++, pausesMs.length - 1)] ?? 0)
 
   const publish = async (checkpoint: Checkpoint): Promise<void> => {
     tell(checkpoint, await store.publishCheckpoint(db, ledger, checkpoint.size, checkpoint.note))
@@ -67,6 +78,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
 
   /** `before`: the largest size that was published before this one; this one's own where it had been published already. */
   const tell = (checkpoint: Checkpoint, before: number): void => {
+    failures = 0
     publishedSize = Math.max(publishedSize, before, checkpoint.size)
     for (const listener of listeners) listener(checkpoint)
     for (const waiter of waiters) {
@@ -162,9 +174,21 @@ export function createPublisher(deps: PublisherDeps): Publisher {
         lastSigned = undefined
         pending ??= target
         if (closing) return
-        await sleep(200)
+        await pause()
       }
     }
+  }
+
+  /** Rejects with `unavailable` when nothing is signed for too long: the same submission, repeated, finds its records and waits again. */
+  const wait = (size: number): Promise<Checkpoint> => {
+    const { promise, resolve, reject } = Promise.withResolvers<Checkpoint>()
+    const waiter = { size, resolve, reject }
+    const timer = setTimeout(() => {
+      waiters.delete(waiter)
+      reject(new Problem('unavailable', `${ledger} is recorded to ${size} records and not signed; repeating is safe`))
+    }, patienceMs).unref()
+    waiters.add(waiter)
+    return promise.finally(() => clearTimeout(timer))
   }
 
   const idle = (): boolean => pending === undefined && running === undefined
@@ -174,7 +198,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     (running ??= work()
       .catch((error: unknown) => {
         log.warn('checkpoint.delayed', { ledger, error: String(error) })
-        return sleep(200)
+        return pause()
       })
       .finally(() => {
         running = undefined
@@ -194,7 +218,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       // A repeat names the checkpoint that its first receipt named: the smallest that covers it.
       const stored = size <= publishedSize || idle() ? await store.checkpointCovering(db, ledger, size) : undefined
       if (stored !== undefined) return stored
-      const found = new Promise<Checkpoint>((resolve, reject) => waiters.add({ size, resolve, reject }))
+      const found = wait(size)
       if (idle()) void kick(signNewest) // recorded, but a crash came before the signature
       return found
     },
@@ -203,6 +227,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       await kick(signNewest)
     },
     stopped: () => problem,
+    isDelayed: () => failures >= failuresToTell,
     onPublished: (listener) => void listeners.push(listener),
     async close() {
       closing = true

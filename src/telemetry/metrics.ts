@@ -23,11 +23,19 @@ export interface Metrics {
   parked(destination: string, ledger: string, count: number): void
   duplicatesConfirmed(destination: string, ledger: string, count: number): void
   windowSkipped(destination: string, ledger: string): void
+  destination(destination: string, ledger: string, state: string): void
+  /** What the newest comparison found, and when in milliseconds since 1970. */
+  compared(destination: string, ledger: string, at: number, counts: DifferenceCounts): void
+  /** Alerts that are open. */
+  alerts(count: number): void
   /** Days until a certificate expires; `of` names destination and subject. */
   certificate(of: string, days: number): void
   /** `route` is the pattern, never the path. */
   request(method: string, route: string, status: number, seconds: number): void
 }
+
+const differenceKinds = ['missing', 'duplicated', 'altered', 'foreign'] as const
+type DifferenceCounts = Readonly<Record<(typeof differenceKinds)[number], number>>
 
 const secondsBuckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60]
 const delayBuckets = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400]
@@ -62,6 +70,9 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
   const doubts = new Map<string, { labels: Attributes; count: number; since: number | undefined }>()
   const parkings = new Map<string, { labels: Attributes; count: number }>()
   const certificates = new Map<string, number>()
+  const states = new Map<string, Attributes>()
+  const comparisons = new Map<string, { labels: Attributes; at: number; counts: DifferenceCounts }>()
+  let openAlerts: number | undefined
   let clock: () => Promise<number | undefined> = () => Promise.resolve(undefined)
 
   gauge('proofline_generation', 'Sum of the published ledger sizes; never falls', () => [
@@ -109,6 +120,18 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
   gauge('proofline_parked_records', 'Records that wait for a person', () =>
     [...parkings.values()].map(({ labels, count }) => [count, labels]),
   )
+  gauge('proofline_destination_state', '1 for the state that a destination is in', () =>
+    [...states.values()].map((labels) => [1, labels]),
+  )
+  gauge('proofline_differences', 'Records that differ at a destination, by the newest comparison', () =>
+    [...comparisons.values()].flatMap(({ labels, counts }) =>
+      differenceKinds.map((kind): readonly [number, Attributes] => [counts[kind], { ...labels, kind }]),
+    ),
+  )
+  gauge('proofline_comparison_age_seconds', 'Since a destination was compared', () =>
+    [...comparisons.values()].map(({ labels, at }) => [(now().getTime() - at) / 1_000, labels]),
+  )
+  gauge('proofline_alerts_open', 'Alerts that are opened or acknowledged', () => [[openAlerts, {}]])
   gauge('proofline_certificate_days', 'Until a certificate expires', () =>
     [...certificates].map(([certificate, days]) => [days, { certificate }]),
   )
@@ -165,6 +188,12 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
     },
     duplicatesConfirmed: (destination, ledger, count) => countDuplicates(count, { destination, ledger }),
     windowSkipped: (destination, ledger) => countSkipped(1, { destination, ledger }),
+    destination: (destination, ledger, state) =>
+      void states.set(`${destination} ${ledger}`, { destination, ledger, state }),
+    compared(destination, ledger, at, counts) {
+      comparisons.set(`${destination} ${ledger}`, { labels: { destination, ledger }, at, counts })
+    },
+    alerts: (count) => void (openAlerts = count),
     certificate: (of, days) => void certificates.set(of, days),
     request: (method, route, status, seconds) => timeRequest(seconds, { method, route, status }),
   }

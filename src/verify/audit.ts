@@ -49,7 +49,7 @@ export interface AuditResult {
   checked: number
   /** Largest size at which an expected root was met. */
   proved: number
-  /** Largest size covered by a checkpoint that was validly signed and met. */
+  /** Largest size covered by a checkpoint that was validly signed and met; -1 for none: also an empty log has one. */
   signed: number
   /** In order of seq; at most `maxDifferences`. */
   differences: Difference[]
@@ -94,7 +94,7 @@ export function createAudit(options: AuditOptions): Audit {
   let checked = 0
   let foldable = true
   let proved = start.size
-  let signed = 0
+  let signed = -1
   let boundary = Infinity // the next size whose root is expected
 
   const meetRoots = (): void => {

@@ -7,6 +7,8 @@ export interface Finding {
   code: AlertCode
   subject: string
   detail: string
+  /** When it was looked at last, where that is not now: the same look found again says nothing new. */
+  lookedAt?: string
 }
 
 /** An alert as it stands. */
@@ -18,8 +20,13 @@ export interface Alert extends Finding {
 export interface AlertState {
   /** Alerts that are opened or acknowledged, by their name. */
   open: ReadonlyMap<string, Alert>
-  /** Transient findings, and in how many windows in a row each was seen. */
-  seen: ReadonlyMap<string, number>
+  /** Transient findings, in how many windows in a row each was seen, and by which look last. */
+  seen: ReadonlyMap<string, Seen>
+}
+
+export interface Seen {
+  windows: number
+  lookedAt: string | undefined
 }
 
 export interface AlertStep {
@@ -41,15 +48,17 @@ export function stepAlerts(
   before: AlertState,
   findings: readonly Finding[],
   unknown: ReadonlySet<AlertCode> = new Set(),
-): { state: { seen: Map<string, number> }; steps: AlertStep[] } {
+): { state: { seen: Map<string, Seen> }; steps: AlertStep[] } {
   const steps: AlertStep[] = []
-  const seen = new Map<string, number>()
+  const seen = new Map<string, Seen>()
   const found = new Map(findings.map((finding) => [alertName(finding), finding]))
   for (const [alert, finding] of found) {
     if (before.open.has(alert)) continue
-    const windows = (before.seen.get(alert) ?? 0) + 1
+    const { windows: earlier, lookedAt } = before.seen.get(alert) ?? { windows: 0, lookedAt: undefined }
+    const isNew = finding.lookedAt === undefined || finding.lookedAt !== lookedAt
+    const windows = earlier + (isNew ? 1 : 0)
     if (!alertCodes[finding.code].transient || windows >= windowsToOpen) steps.push({ alert, to: 'opened', finding })
-    else seen.set(alert, windows)
+    else seen.set(alert, { windows, lookedAt: finding.lookedAt })
   }
   for (const [alert, windows] of before.seen) {
     const code = alert.slice(0, alert.indexOf(':')) as AlertCode // it was made by alertName

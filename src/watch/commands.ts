@@ -6,7 +6,13 @@ import { printPayload } from '../record/run.ts'
 /** What an operator tells the service to do, on record in `operations` before it is done. */
 export interface Command {
   who: { id: string; method: string }
-  command: 'destination.setup' | 'destination.check' | 'destination.pause' | 'destination.resume'
+  command:
+    | 'destination.setup'
+    | 'destination.check'
+    | 'destination.pause'
+    | 'destination.resume'
+    | 'destination.reconcile'
+    | 'alert.acknowledge'
   target: string
   reason?: string | undefined
 }

@@ -14,7 +14,7 @@ export interface Known {
   lanes: readonly LaneKnown[]
   comparisons: readonly Pick<
     Reconciled,
-    'destination' | 'ledger' | 'verdict' | 'missing' | 'duplicated' | 'altered' | 'foreign'
+    'destination' | 'ledger' | 'at' | 'verdict' | 'missing' | 'duplicated' | 'altered' | 'foreign'
   >[]
   certificates: readonly { subject: string; expiresAt: number }[]
   disks: readonly { path: string; freeBytes: number; totalBytes: number }[]
@@ -41,7 +41,8 @@ const fewestPartitionsAhead = 2
 
 export function findProblems(known: Known): Finding[] {
   const findings: Finding[] = []
-  const add = (code: Finding['code'], subject: string, detail: string): void => void findings.push({ code, subject, detail }) // oxfmt-ignore
+  const add = (code: Finding['code'], subject: string, detail: string, lookedAt?: string): void =>
+    void findings.push({ code, subject, detail, ...(lookedAt === undefined ? {} : { lookedAt }) })
   const since = (at: number): string => `${Math.round((known.now - at) / 60_000_000)} min`
 
   for (const { ledger, recorded, published, stopped } of known.ledgers) {
@@ -64,12 +65,12 @@ export function findProblems(known: Known): Finding[] {
       add('in_doubt_old', subject, `${lane.inDoubt} records, the oldest for ${since(lane.inDoubtSince)}`)
     if (lane.parked > 0) add('dead_letters', subject, `${lane.parked} records wait for a decision`)
   }
-  for (const { destination, ledger, missing, duplicated, altered, foreign } of known.comparisons) {
+  for (const { destination, ledger, at, missing, duplicated, altered, foreign } of known.comparisons) {
     const subject = `${destination} ${ledger}`
-    if (missing > 0) add('reconciliation_missing', subject, `${missing} records`)
-    if (duplicated > 0) add('reconciliation_duplicated', subject, `${duplicated} records`)
-    if (altered > 0) add('reconciliation_altered', subject, `${altered} records`)
-    if (foreign > 0) add('reconciliation_foreign', subject, `${foreign} ids`)
+    if (missing > 0) add('reconciliation_missing', subject, `${missing} records`, at)
+    if (duplicated > 0) add('reconciliation_duplicated', subject, `${duplicated} records`, at)
+    if (altered > 0) add('reconciliation_altered', subject, `${altered} records`, at)
+    if (foreign > 0) add('reconciliation_foreign', subject, `${foreign} ids`, at)
   }
   for (const { subject, expiresAt } of known.certificates) {
     const days = Math.floor((expiresAt - known.now) / dayMicros)

@@ -32,6 +32,7 @@ export interface Findings {
   differences: DifferenceRow[]
   /** Parked records that turned out to be there; they left the list. */
   found: number
+  /** Seqs that were read back and hashed. */
   sampled: readonly number[]
 }
 
@@ -66,7 +67,7 @@ export async function reconcile(
     counts: { missing: 0, duplicated: 0, altered: 0, foreign: 0 },
     differences: [],
     found: 0,
-    sampled: sample,
+    sampled: [],
   }
   const add = (kind: DifferenceKind, id: string, seq: number, detail: string): void => {
     findings.counts[kind]++
@@ -116,8 +117,9 @@ export async function reconcile(
       findings.checkSum += own.checkSum
       await narrow(spanOf(block, whole), own, theirs.get(block) ?? nothing)
     }
-    for (const { id, seq, found } of await readBack(deps, lane, sample, signal))
-      add('altered', id, seq, `its bytes hash to ${found}`)
+    const read = await readBack(deps, lane, sample, signal)
+    findings.sampled = read.seqs
+    for (const { id, seq, found } of read.altered) add('altered', id, seq, `its bytes hash to ${found}`)
   }
   return findings
 }
@@ -136,7 +138,8 @@ async function readBack(
   { ledger }: Lane,
   seqs: readonly number[],
   signal: AbortSignal,
-): Promise<{ id: string; seq: number; found: string }[]> {
+): Promise<{ seqs: number[]; altered: { id: string; seq: number; found: string }[] }> {
+  const read: number[] = []
   const altered: { id: string; seq: number; found: string }[] = []
   for (let at = 0; at < seqs.length; at += readAtOnce) {
     const wanted = seqs.slice(at, at + readAtOnce)
@@ -145,10 +148,12 @@ async function readBack(
     const digests = await destination.digests(records, signal)
     for (const { id, seq, bytes } of records) {
       const found = digests.get(id)
-      if (found !== undefined && found !== hash('sha256', bytes, 'hex')) altered.push({ id, seq, found })
+      if (found === undefined) continue
+      read.push(seq)
+      if (found !== hash('sha256', bytes, 'hex')) altered.push({ id, seq, found })
     }
   }
-  return altered
+  return { seqs: read, altered }
 }
 
 /** The seqs that this round reads back: a rotating sample, and what was found altered before. */

@@ -7,8 +7,8 @@ import { printTime } from '../record/record.ts'
 import { printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type AlertCode, alertCodes } from './alert-codes.ts'
-import { insertAlert, openAlerts } from './alert-store.ts'
-import { type Alert, type Finding, stepAlerts } from './alerts.ts'
+import { type AlertRow, insertAlert, openAlerts } from './alert-store.ts'
+import { type Alert, type AlertState, type Finding, stepAlerts } from './alerts.ts'
 
 /** Looks every window, opens and closes alerts, puts each on record and tells a webhook. */
 
@@ -39,7 +39,9 @@ export interface AlertEvent {
 
 /** For one process at a time, until the signal aborts. */
 export async function runAlerts(deps: AlertsDeps, windowMs: number, signal: AbortSignal): Promise<void> {
-  let seen: ReadonlyMap<string, number> = new Map()
+  let seen: AlertState['seen'] = new Map()
+  // What was stored and not put on record, by a crash or a stopped ledger: the key lets what is there already be the same record.
+  for (const row of (await openAlerts(deps.db, deps.operations.ledger)).toReversed()) putOnRecord(deps, toEvent(row))
   while (!signal.aborted) {
     const { findings, unknown } = await deps.look()
     const open = new Map((await openAlerts(deps.db, deps.operations.ledger)).map((row) => [row.alert, row]))
@@ -51,8 +53,8 @@ export async function runAlerts(deps: AlertsDeps, windowMs: number, signal: Abor
 }
 
 /**
- * One thing that happens to an alert: row, record, webhook, in this order. A crash after the row leaves an alert that stands and is not on
- * record; the next start of the service does not repeat it, and the row is what is asked. Undefined when it had happened already.
+ * One thing that happens to an alert: its row, and from there on by themselves the record and the webhook. Neither is waited for: that
+ * nothing is signed, or that a webhook hangs, may be what has to be told. Undefined when it had happened already.
  */
 export async function takeStep(
   deps: Omit<AlertsDeps, 'look'>,
@@ -61,18 +63,29 @@ export async function takeStep(
   { code, subject, detail }: Finding,
   by: string,
 ): Promise<AlertEvent | undefined> {
-  const { db, operations, now, log } = deps
+  const { db, operations, now, log, tell } = deps
   const at = now().getTime() * 1000
   const row = { alert, code, subject, state, detail: detail.slice(0, 512), by, at }
   const n = await insertAlert(db, operations.ledger, row)
   if (n === undefined) return undefined
-  const { severity, owner } = alertCodes[code]
-  const event: AlertEvent = { ...row, n, severity, owner, playbook: `docs/playbooks/${code}.md`, at: printTime(at) }
-  const level = state === 'opened' ? 'error' : 'info'
-  log[level](`alert.${state}`, { alert, severity, detail: row.detail })
-  const key = `alert:${alert}/${n}`
-  const payload = printPayload('alert', operations.ledger, { ...event, at: undefined, noticed_at: event.at })
-  await operations.appender
+  const event = toEvent({ ...row, n })
+  log[state === 'opened' ? 'error' : 'info'](`alert.${state}`, { alert, severity: event.severity, detail: row.detail })
+  tell?.(event).catch((error: unknown) => log.error('alert.untold', { alert, error: String(error) }))
+  putOnRecord(deps, event)
+  return event
+}
+
+/** As it is told. */
+export function toEvent({ at, ...row }: Omit<AlertRow, 'at'> & { at: number }): AlertEvent {
+  const { severity, owner } = alertCodes[row.code]
+  const { alert, n, code, subject, state, detail, by } = row
+  return { alert, n, code, subject, state, severity, owner, playbook: `docs/playbooks/${code}.md`, detail, by, at: printTime(at) } // oxfmt-ignore
+}
+
+function putOnRecord({ operations, log }: Pick<AlertsDeps, 'operations' | 'log'>, { at, ...event }: AlertEvent): void {
+  const key = `alert:${event.alert}/${event.n}`
+  const payload = printPayload('alert', operations.ledger, { ...event, noticed_at: at })
+  operations.appender
     .submit([
       {
         key,
@@ -82,7 +95,5 @@ export async function takeStep(
         segments: [packSegment('alert', [payload])],
       },
     ]) // oxfmt-ignore
-    .catch((error: unknown) => log.error('alert.unrecorded', { alert, error: String(error) })) // recording may be what is wrong
-  await deps.tell?.(event).catch((error: unknown) => log.error('alert.untold', { alert, error: String(error) }))
-  return event
+    .catch((error: unknown) => log.error('alert.unrecorded', { alert: event.alert, error: String(error) }))
 }

@@ -90,12 +90,14 @@ describe('a feed', () => {
     })
   })
 
-  it('stays where it is when asked for what is not there yet', async () => {
+  it('refuses a start beyond the end, which would pass over what comes until then', async () => {
     const { reader, feed } = setUp()
     reader.add(3)
-    const page = await read(feed, ask({ after: 40 }))
-    expect(page).toMatchObject({ records: [], next: 41, short: { hasMore: false, published: 3 } })
-    expect((await read(setUp().feed, ask({ after: 2 }))).short).toMatchObject({ published: 0, hasMore: false })
+    await expect(feed.resolve(ask({ after: 3 }))).rejects.toMatchObject({ code: 'request_invalid' })
+    const page = await read(feed, ask({ after: 2 }))
+    expect(page).toMatchObject({ records: [], next: 3, short: { hasMore: false, published: 3 } })
+    // As after a database was put back to an older state: the consumer has more than there is.
+    await expect(setUp().feed.resolve(ask({ after: 2 }))).rejects.toMatchObject({ code: 'request_invalid' })
   })
 
   it('answers 410 with the earliest position when the past is gone, and never skips silently', async () => {

@@ -37,8 +37,11 @@ describe('unexplainedChanges', () => {
     [
       'another metric beside it',
       { ...before, totals: [...before.totals, { metric: 'mutation', definition: 'pit@1' }] },
-      ['tool', 'definition'],
+      [],
     ],
+    ['only another metric', { ...before, totals: [{ metric: 'mutation', definition: 'pit@1' }] }, []],
+    ['other sums of more parts', { ...before, totals: [total(2_000, 1_600, 0, { parts: 2 })] }, []],
+    ['other sums of as many parts', { ...before, totals: [total(999, 790, 10, { parts: 1 })] }, ['found']],
   ])('sees %s', (_name, now, what) => {
     expect(whatOf(now)).toEqual(what)
   })

@@ -42,7 +42,7 @@ async function bulk(options: Parameters<typeof startFakeBulk>[0] = {}) {
   closers.push(fake.close)
   return fake
 }
-const oneLedger = { select: { ledgers: ['unit'] } }
+const oneLedger = { select: { ledgers: ['operations'] } }
 
 describe('checking a Splunk', () => {
   it('goes from the name to a canary that is found again, byte for byte, in every index', async () => {
@@ -81,7 +81,7 @@ describe('checking a Splunk', () => {
       splunkSettings(await hec({ useAck: true, ackAfterMs: 200 }), { proof: 'ack', ...oneLedger }),
       5_000,
     )
-    expect(on.at(-1)).toMatch(/^ok proofline_unit: canary: acknowledged after \d+ ms, found/)
+    expect(on.at(-1)).toMatch(/^ok proofline_operations: canary: acknowledged after \d+ ms, found/)
     const off = await check(splunkSettings(await hec(), { proof: 'ack', ...oneLedger }), 200)
     expect(off).toContainEqual(
       expect.stringMatching(/^failed acknowledgement: HTTP 400, code 14 .*switch acknowledgement on/),
@@ -90,7 +90,7 @@ describe('checking a Splunk', () => {
       splunkSettings(await hec({ useAck: true, ackAfterMs: Infinity }), { proof: 'ack', ...oneLedger }),
       200,
     )
-    expect(late.at(-1)).toMatch(/^failed proofline_unit: canary: accepted, and not acknowledged/)
+    expect(late.at(-1)).toMatch(/^failed proofline_operations: canary: accepted, and not acknowledged/)
   })
 
   it('stops at a token that is wrong or disabled', async () => {
@@ -131,7 +131,7 @@ describe('checking an Elastic', () => {
     const fake = await bulk()
     const settings = elasticSettings(fake, oneLedger)
     expect(await check(settings)).toContainEqual(
-      expect.stringMatching(/^failed proofline-unit: template: .*destinations setup/),
+      expect.stringMatching(/^failed proofline-operations: template: .*destinations setup/),
     )
     const operator = createOperator({
       db: noDatabase,
@@ -143,13 +143,13 @@ describe('checking an Elastic', () => {
     await operator.setUp('siem', async () => {}, signal)
     const steps = await check(settings)
     expect(steps.map((line) => line.split(' ')[0])).toEqual(Array(6).fill('ok'))
-    expect(steps.at(-1)).toMatch(/^ok proofline-unit: canary: made once, read back whole, found after \d+ ms$/)
+    expect(steps.at(-1)).toMatch(/^ok proofline-operations: canary: made once, read back whole, found after \d+ ms$/)
   })
 
   it('refuses a data stream, and writes nothing to it', async () => {
-    const fake = await bulk({ cluster: { dataStreams: ['proofline-unit'] } })
+    const fake = await bulk({ cluster: { dataStreams: ['proofline-operations'] } })
     expect((await check(elasticSettings(fake, oneLedger))).at(-1)).toMatch(
-      /^failed proofline-unit: target: proofline-unit is a data stream/,
+      /^failed proofline-operations: target: proofline-operations is a data stream/,
     )
     expect(fake.documents()).toEqual([])
   })
@@ -171,7 +171,7 @@ describe('checking an Elastic', () => {
     const stored = { create: { _index: 'elsewhere', _id: 'x', status: 201, result: 'created' } }
     const rerouting = await bulk()
     rerouting.answerNext(200, { errors: false, items: [stored] })
-    expect((await check(elasticSettings(rerouting, oneLedger))).at(-1)).toMatch(/^failed .*not made in proofline-unit-/)
+    expect((await check(elasticSettings(rerouting, oneLedger))).at(-1)).toMatch(/^failed .*not made in proofline-operations-/)
   })
 })
 

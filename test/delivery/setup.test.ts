@@ -58,6 +58,7 @@ describe('setting up Elasticsearch', () => {
     expect([...fake.cluster.put.keys()]).toEqual([
       '/_ingest/pipeline/proofline-ingested',
       '/_index_template/acme-coverage',
+      '/_index_template/proofline-operations', // heartbeats go there whatever is selected
     ])
     expect(notes).toEqual(['nothing is ever deleted: give `keeps` for a lifecycle that deletes'])
   })

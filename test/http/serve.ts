@@ -169,6 +169,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   })
   const anAlert = { alert: 'disk_low:data', n: 2, code: 'disk_low', subject: 'data', state: 'acknowledged', detail: '', by: 'x', at: '' } as const // oxfmt-ignore
   mountWatch(server.mount, {
+    recordCommand: async (command) => void commands.push(command),
     reconcile: async () => [],
     comparisons: async () => [],
     alerts: async () => [anAlert],

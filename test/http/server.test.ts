@@ -260,7 +260,7 @@ describe('stopping', () => {
     await sleep(50)
     const began = performance.now()
     await served.close()
-    expect(performance.now() - began).toBeLessThan(2_000)
+    expect(performance.now() - began).toBeLessThan(20_000) // and not the 30 s that were asked for
     expect(await (await poll).json()).toMatchObject({ records: [] })
   })
 

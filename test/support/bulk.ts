@@ -211,11 +211,13 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
         if (typeof doc === 'string') throw new Error('searching needs keep: bytes')
         const source = JSON.parse(doc.toString()) as {
           event: { sequence: number }
-          proofline: { ledger: string; check: number; block: number }
+          proofline?: { ledger: string; check: number; block: number }
         }
+        const { proofline } = source // a canary has none
+        if (proofline === undefined) return []
         const { sequence } = source.event
-        return source.proofline.ledger === ledger && sequence >= Number(gte) && sequence <= Number(lte)
-          ? [{ _index: index, _id: id, check: source.proofline.check, block: source.proofline.block }]
+        return proofline.ledger === ledger && sequence >= Number(gte) && sequence <= Number(lte)
+          ? [{ _index: index, _id: id, check: proofline.check, block: proofline.block }]
           : []
       }),
     )

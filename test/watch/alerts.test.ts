@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { existsSync, readFileSync } from 'node:fs'
 import { type AlertCode, alertCodes } from '../../src/watch/alert-codes.ts'
-import { type Alert, alertName, type Finding, stepAlerts } from '../../src/watch/alerts.ts'
+import { type Alert, type AlertState, alertName, type Finding, stepAlerts } from '../../src/watch/alerts.ts'
 import { findProblems, type Known } from '../../src/watch/findings.ts'
 
 const late: Finding = { code: 'destination_late', subject: 'splunk main/unit', detail: '20 min' }
@@ -11,7 +11,7 @@ const letters: Finding = { code: 'dead_letters', subject: 'splunk main/unit', de
 /** Windows one after another, as the worker goes through them. Answers what happened in each. */
 function run(windows: readonly (readonly Finding[])[], unknown: readonly ReadonlySet<AlertCode>[] = []): string[][] {
   const open = new Map<string, Alert>()
-  let seen: ReadonlyMap<string, number> = new Map()
+  let seen: AlertState['seen'] = new Map()
   return windows.map((findings, i) => {
     const { state, steps } = stepAlerts({ open, seen }, findings, unknown[i])
     seen = state.seen
@@ -33,6 +33,13 @@ describe('stepAlerts', () => {
   it('closes what is found no more, and opens it anew like the first time', () => {
     const [opened, closed] = [`opened ${alertName(late)}`, `closed ${alertName(late)}`]
     expect(run([[late], [late], [], [late], [late]])).toEqual([[], [opened], [closed], [], [opened]])
+  })
+
+  it('counts a look once, however often its result is found', () => {
+    const by = (lookedAt: string): Finding => ({ ...late, code: 'reconciliation_missing', lookedAt })
+    const name = alertName(by(''))
+    expect(run([[by('1')], [by('1')], [by('1')], [by('2')]])).toEqual([[], [], [], [`opened ${name}`]])
+    expect(run([[by('1')], [], [by('2')], [by('2')], [by('3')]])).toEqual([[], [], [], [], [`opened ${name}`]])
   })
 
   it('neither opens, closes nor forgets what could not be looked at', () => {
@@ -61,7 +68,8 @@ const day = 86_400_000_000
 const now = 2_000_000 * day
 const ledger: Known['ledgers'][number] = { ledger: 'main/unit', recorded: 9, published: 9, stopped: null }
 const lane: Known['lanes'][number] = { destination: 'siem', ledger: 'main/unit', state: 'running', reason: undefined, detail: '', inDoubt: 0, inDoubtSince: null, parked: 0, oldestUnsent: null, freshnessMs: 900_000 } // oxfmt-ignore
-const comparison: Known['comparisons'][number] = { destination: 'siem', ledger: 'main/unit', verdict: 'same', missing: 0, duplicated: 0, altered: 0, foreign: 0 } // oxfmt-ignore
+const comparison: Known['comparisons'][number] = {
+  at: '', destination: 'siem', ledger: 'main/unit', verdict: 'same', missing: 0, duplicated: 0, altered: 0, foreign: 0 } // oxfmt-ignore
 const well: Known = {
   now,
   ledgers: [ledger],

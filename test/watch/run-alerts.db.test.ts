@@ -81,6 +81,7 @@ describe('runAlerts', () => {
     await again
     expect(receiver.received.map(({ body }) => `${body.n} ${body.state}`)).toEqual(['1 opened', '1 opened', '2 acknowledged', '3 closed']) // oxfmt-ignore
     expect(receiver.received[0]?.body).toMatchObject({ code: 'dead_letters', detail: '3 records', playbook: 'docs/playbooks/dead_letters.md' }) // oxfmt-ignore
+    await eventually(async () => (await onRecord('alert')).length === 3)
     expect((await onRecord('alert')).map(({ n, state, by }) => `${String(n)} ${String(state)} ${String(by)}`)).toEqual(['1 opened proofline', '2 acknowledged ada', '3 closed proofline']) // oxfmt-ignore
     expect(await openAlerts(database.db, 'main/operations')).toEqual([])
     expect(await listAlerts(database.db, 'main/operations', true, 10)).toMatchObject([{ state: 'closed', n: 3 }])
