@@ -41,6 +41,8 @@ export interface PublisherDeps {
   tree: Tree
   node: string
   log: Logger
+  /** So long an answer waits for its signature; default 20,000. Then the caller is told to come again, and the records stay where they are. */
+  patienceMs?: number
 }
 
 interface Target {
@@ -53,13 +55,11 @@ const pollMs = 25
 const pausesMs = [200, 500, 1_000, 2_000, 5_000] as const
 /** After so many it is no passing trouble. */
 const failuresToTell = 3
-/** So long an answer waits for its signature: then the caller is told to come again, and the records stay where they are. */
-const patienceMs = 20_000
 /** So long another node has to publish a head that it signed, before this one does it. */
 const othersMs = 500
 
 export function createPublisher(deps: PublisherDeps): Publisher {
-  const { ledger, db, signer, tree, log } = deps
+  const { ledger, db, signer, tree, log, patienceMs = 20_000 } = deps
   const waiters = new Set<{ size: number; resolve: (c: Checkpoint) => void; reject: (e: unknown) => void }>()
   const listeners: ((checkpoint: Checkpoint) => void)[] = []
   let pending: Target | undefined

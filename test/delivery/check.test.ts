@@ -171,7 +171,9 @@ describe('checking an Elastic', () => {
     const stored = { create: { _index: 'elsewhere', _id: 'x', status: 201, result: 'created' } }
     const rerouting = await bulk()
     rerouting.answerNext(200, { errors: false, items: [stored] })
-    expect((await check(elasticSettings(rerouting, oneLedger))).at(-1)).toMatch(/^failed .*not made in proofline-operations-/)
+    expect((await check(elasticSettings(rerouting, oneLedger))).at(-1)).toMatch(
+      /^failed .*not made in proofline-operations-/,
+    )
   })
 })
 

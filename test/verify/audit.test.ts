@@ -70,6 +70,16 @@ const heads = (audit: Audit): void => [100, 700, 1_500].forEach((size) => audit.
 const kinds = ({ differences }: AuditResult): [string, number, number][] =>
   differences.map(({ kind, seq, through }) => [kind, seq, through])
 
+describe('a log without a checkpoint', () => {
+  it('is signed to nowhere, also when it is empty: that is what an emptied database looks like', async () => {
+    const audit = createAudit({ ledger, origin, vkeys: [key] })
+    expect(audit.finish()).toMatchObject({ size: 0, signed: -1, differences: [] })
+    const signed = createAudit({ ledger, origin, vkeys: [key] })
+    await signed.expectCheckpoint(await noteAt(0))
+    expect(signed.finish()).toMatchObject({ size: 0, signed: 0, differences: [] })
+  })
+})
+
 describe('an audit of a whole ledger', () => {
   it('finds nothing where there is nothing, and proves up to the last head', async () => {
     const audit = createAudit({ ledger, origin, vkeys: [key] })
