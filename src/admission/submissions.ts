@@ -9,7 +9,7 @@ import { type By, type RunIdentity, printPayload } from '../record/run.ts'
 import { fitList, fitText, jsonBytes } from './fit-list.ts'
 import { readRunAtHead } from './run-at-head.ts'
 import type { Judge, Judgement } from './judge.ts'
-import { type RecordedPart, countingShards } from './shards.ts'
+import { type RecordedPart, countingShards, outcomeOf } from './shards.ts'
 import { decideEnd, keys, sealDigest, totalsByMeasure } from './run.ts'
 
 /** What admission hands to the appender beside parts: the record that ends a run, and rejections. */
@@ -52,7 +52,8 @@ export function sealSubmission(
     async segments(at: AtHead) {
       const { parts: own, records, root } = await readRunAtHead(id.run, at)
       const counting = countingShards(own, earlier)
-      const { outcome = counting.outcome, tests = counting.tests } = request
+      const { tests = counting.tests } = request
+      const outcome = request.outcome ?? outcomeOf(counting, request.tests)
       const counted = counting.shards.flatMap(({ parts }) => parts)
       const parts = counted.map(({ summary }) => summary)
       const totals = totalsByMeasure(parts)

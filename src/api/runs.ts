@@ -175,7 +175,9 @@ export const partReceipt = z
 export type PartReceipt = z.infer<typeof partReceipt>
 
 export const sealRequest = z.strictObject({
-  outcome: outcome.optional().describe('absent: the worst of what the shards brought'),
+  outcome: outcome
+    .optional()
+    .describe('absent: the worst of what the shards brought, and failed where `tests` has any that failed'),
   tests: testTotals.nullable().optional().describe('null: unknown; absent: the sum of what the shards brought'),
   parts: count
     .min(1)

@@ -1,5 +1,6 @@
 import { readEnvironment, readCi, ciRunName, earlierRunNames } from '../producer/ci.ts'
 import { callOf } from '../producer/client.ts'
+import { warnOfFailed } from '../producer/outcome.ts'
 import { readTests, toRunId, type PushOptions } from '../producer/plan.ts'
 import { json, putOnce, retried, shapes, splitSeal } from '../producer/upload.ts'
 import type { SealReceipt, SealRequest, SealWaiting } from '../api/runs.ts'
@@ -36,6 +37,7 @@ export async function seal(options: SealCommand, terminal: Terminal, signal: Abo
     ...(options.parts === undefined ? {} : { parts: options.parts }),
     ...(attempts.length === 0 ? {} : { earlier: attempts.map((attempt) => toRunId(attempt, options)) }),
   }
+  for (const warning of warnOfFailed(options.outcome, tests)) terminal.say(`note: ${warning}`)
   const client = await connect()
   try {
     const means = uploading(options, terminal, signal)

@@ -203,7 +203,7 @@ describe('deploy/ci/action.yml', () => {
       Object.entries(step.env ?? {}).map(([name, value]) => {
         const input = /^\$\{\{ inputs\.([\w-]+) \}\}$/.exec(value)?.[1] ?? ''
         const fallback = action.inputs[input]?.default ?? ''
-        return [name, given[input] ?? (fallback.startsWith('${{') ? 'completed' : fallback)]
+        return [name, given[input] ?? (fallback.startsWith('${{') ? '' : fallback)]
       }),
     )
   const github = {
