@@ -189,6 +189,12 @@ export const sealRequest = z.strictObject({
     .max(64)
     .optional()
     .describe('earlier attempts, newest first: their parts count for the shards that this one did not run again'),
+  earlier_found: z
+    .literal(true)
+    .optional()
+    .describe(
+      'the names of earlier attempts were worked out by the client: one that was never declared is passed over',
+    ),
 })
 export type SealRequest = z.infer<typeof sealRequest>
 

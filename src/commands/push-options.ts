@@ -87,12 +87,14 @@ export function addPushCommands(program: Command, run: Run, number: (text: strin
     .addOption(parts('how many shards it must have; exit 3 while there are fewer'))
     .option(
       '--earlier <run>',
-      'an earlier attempt whose parts count for shards that were not run again; default what CI says',
+      'name or id of an earlier attempt whose parts count for shards that were not run again; default what CI says',
       each,
     )
     .addOption(junit())
     .addOption(tests())
-    .addOption(outcome('how the tests ended; default the worst of its shards, and failed where totals given here say so'))
+    .addOption(
+      outcome('how the tests ended; default the worst of its shards, and failed where totals given here say so'),
+    )
     .addOption(retryFor(number))
     .option('--json', 'answer in JSON, for machines')
     .action((options) =>

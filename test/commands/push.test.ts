@@ -572,8 +572,29 @@ describe('proofline seal', { timeout: 90_000 }, () => {
     expect((await sealing()).code).toBe(3)
     const bodies = service.requests.filter(({ line }) => line === 'PUT /v1/runs/github.7~3.default.unit/seal')
     expect(bodies.map(({ body }): unknown => JSON.parse(body.toString()))).toEqual([
-      { parts: 2, earlier: ['github.7~2.default.unit', 'github.7.default.unit'] },
+      { parts: 2, earlier: ['github.7~2.default.unit', 'github.7.default.unit'], earlier_found: true },
     ])
+  })
+
+  it('takes earlier attempts by name, and by id as it is', async () => {
+    await push(...unit, '--run', 's2', '--no-seal')
+    const earlier = ['s1', 's1.default.unit', 'other~2.api.unit'].flatMap((name) => ['--earlier', name])
+    const args = ['seal', '--run', 's2', '--test-type', 'unit', ...earlier]
+    expect((await runProgram(folder, args, { PROOFLINE_URL: service.url })).code).toBe(0)
+    expect(JSON.parse(service.requests.at(-1)!.body.toString())).toEqual({
+      earlier: ['s1.default.unit', 's1.default.unit', 'other~2.api.unit'],
+    })
+  })
+
+  it('says failed of totals with a failure that it is given', async () => {
+    await push(...unit, '--run', 's2', '--no-seal')
+    const args = ['seal', '--run', 's2', '--test-type', 'unit', '--tests', '2,1,1,0']
+    const sealing = (...more: string[]) => runProgram(folder, [...args, ...more], { PROOFLINE_URL: service.url })
+    expect((await sealing()).stderr).toMatch(/^note: 1 of 2 tests failed, so the outcome is failed.*\n$/)
+    // What the shards say may be worse: the service decides.
+    expect(JSON.parse(service.requests.at(-1)!.body.toString())).not.toHaveProperty('outcome')
+    expect((await sealing('--outcome', 'completed')).stderr).not.toContain('tests failed')
+    expect(JSON.parse(service.requests.at(-1)!.body.toString())).toMatchObject({ outcome: 'completed' })
   })
 
   it('is a usage error outside CI without a name', async () => {
