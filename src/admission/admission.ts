@@ -176,9 +176,14 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     answer: sealReceipt(await firstRecord(ledger, recorded), recorded.checkpoint),
   })
 
-  const closeRun = async (fields: RunFields, body: SealRequest): Promise<Admitted<SealReceipt | SealWaiting>> => {
+  const closeRun = async (
+    fields: RunFields,
+    body: SealRequest,
+    offered: Offered,
+  ): Promise<Admitted<SealReceipt | SealWaiting>> => {
     const prepared = await closing.prepare(fields, body)
     if ('waiting' in prepared) return { created: false, answer: prepared.waiting }
+    offered.lacks = prepared.lacks
     return sealed(fields.ledger, only(await bookOf(fields.ledger).appender.submit([prepared.seal])))
   }
 
@@ -237,7 +242,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const ledger = ledgerOf(run)
       const offered: Offered = { ledger, run, sha256: sealDigest(body).toString('hex'), by: byOf(who) }
       return recordingRefusals(offered, async () => {
-        return closeRun(await declared(who, run, offered), body)
+        return closeRun(await declared(who, run, offered), body, offered)
       })
     },
 
@@ -261,7 +266,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         const recorded = await appender.submit([submission, ...ofPart, ...sealing])
         const [ofRun, recordedPart, end] = [recorded[0], recorded[ofPart.length], recorded[ofPart.length + 1]]
         if (ofRun === undefined || recordedPart === undefined) throw new Error('the appender answered too little')
-        const ended = end === undefined ? await closeRun(fields, seal) : await sealed(ledger, end)
+        const ended = end === undefined ? await closeRun(fields, seal, offered) : await sealed(ledger, end)
         return {
           created: ended.created || !recordedPart.repeated,
           answer: {

@@ -5,7 +5,8 @@ import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { Judge } from './judge.ts'
 import type { RunsStore } from './runs-store.ts'
-import { type RecordedPart, countingShards } from './shards.ts'
+import { whatSealLacks } from './sealed.ts'
+import { type Counting, type RecordedPart, countingShards } from './shards.ts'
 import { type RunFields, sealSubmission } from './submissions.ts'
 
 /** What comes before a seal: are all shards there, and which earlier attempts may stand in for some. */
@@ -14,7 +15,13 @@ export interface Closing {
    * The seal, or what it waits for. Safe for any number of pushes at once: each asks after its own parts are committed, so whichever
    * commits last sees all of them; a shard that is complete stays so. Throws Problem('attempt_mismatch').
    */
-  prepare(run: RunFields, request: SealRequest): Promise<{ seal: Submission } | { waiting: SealWaiting }>
+  prepare(run: RunFields, request: SealRequest): Promise<Prepared | { waiting: SealWaiting }>
+}
+
+export interface Prepared {
+  seal: Submission
+  /** What a seal that stands already has otherwise than this one, beside outcome and totals. */
+  lacks: readonly string[]
 }
 
 export interface ClosingDeps {
@@ -50,35 +57,58 @@ export function createClosing({ bookOf, runs, keepList, judge }: ClosingDeps): C
 
   return {
     async prepare(run, request) {
-      const { parts: expected, earlier = [], outcome, tests } = request
+      const { parts: expected, earlier = [], earlier_found: guessed } = request
       const { found, unknown } = await readEarlier(run, earlier)
+      const asserts = request.outcome !== undefined || request.tests !== undefined
+      let lacks: string[] = []
       let satisfied = false
-      if (expected !== undefined) {
+      // A seal that says all by itself needs no look at what is there.
+      if (!asserts || expected !== undefined || earlier.length > 0) {
         const { end, parts } = await runs.stateOf(run.ledger, run.run)
-        const { shards, incomplete } = countingShards(parts, found)
-        if (end === undefined && shards.length < expected) {
-          const names = shards.map(({ name }) => name).slice(0, maxNames)
-          return {
-            waiting: {
-              run: run.run,
-              ledger: run.ledger,
-              expected,
-              arrived: shards.length,
-              shards: names,
-              incomplete: incomplete.slice(0, maxNames),
-              unknown,
-            },
-          }
+        const counting = countingShards(parts, end === undefined ? found : recordedBefore(end.seq, found))
+        if (expected !== undefined && end === undefined && counting.shards.length < expected)
+          return { waiting: waitingFor(run, expected, counting, unknown) }
+        if (end?.fields['kind'] === 'seal') {
+          lacks = whatSealLacks(run.run, end.fields, request, counting)
+          // Whoever says neither outcome nor totals is content with any seal that has what is asked for, also one that another push made.
+          satisfied = !asserts && lacks.length === 0
         }
-        // Whoever asks only that so many shards be there is content with any seal that has them, also one that an earlier attempt completed.
-        satisfied = outcome === undefined && tests === undefined && Number(end?.['shards'] ?? 0) >= expected
       }
+      if (unknown.length > 0 && guessed !== true)
+        throw new Problem(
+          'attempt_mismatch',
+          `no earlier attempt of ${run.run}: ${unknown.join(', ')} was never declared in ${run.ledger}`,
+        )
       await judge.prepare(run)
       const link = await bookOf(run.ledger).link(run.repository, run.suite, ':seal', 0)
-      return { seal: { ...sealSubmission(run, request, link, keepList, judge.judge, found), firstWins: satisfied } }
+      return {
+        seal: { ...sealSubmission(run, request, link, keepList, judge.judge, found), firstWins: satisfied },
+        lacks,
+      }
     },
   }
 }
+
+function waitingFor(
+  { run, ledger }: RunFields,
+  expected: number,
+  { shards, incomplete }: Counting,
+  unknown: string[],
+): SealWaiting {
+  return {
+    run,
+    ledger,
+    expected,
+    arrived: shards.length,
+    shards: shards.map(({ name }) => name).slice(0, maxNames),
+    incomplete: incomplete.slice(0, maxNames),
+    unknown,
+  }
+}
+
+/** As the seal found them: an earlier attempt may have been pushed to since. */
+const recordedBefore = (seq: number, attempts: readonly RecordedPart[][]): RecordedPart[][] =>
+  attempts.map((parts) => parts.filter((part) => part.seq < seq))
 
 /** Attempts are of the same tests of the same code. A repository that was renamed in between is known by its id. */
 function whatDiffers(run: RunFields, other: RunFields): string | undefined {

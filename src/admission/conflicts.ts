@@ -118,8 +118,8 @@ function printEnded(offered: Offered, stands: Standing | undefined): (digests: s
     return (digests) => `${offered.run} was ended before with another outcome or other test totals: ${digests}. ${todo}`
   if (stands.fields['kind'] === 'abandonment')
     return (digests) => `${printAbandoned(offered, stands)}: ${digests}. ${todo}`
-  return (digests) =>
-    `${offered.run} ended at ${stands.recordedAt} with other content: ${printEnd(stands.fields)} (${digests}). ${todo}`
+  const what = [...(offered.lacks ?? []), printEnd(stands.fields)].join('; ')
+  return (digests) => `${offered.run} ended at ${stands.recordedAt} with other content: ${what} (${digests}). ${todo}`
 }
 
 function printSealed(offered: Offered, stands: Standing): string {

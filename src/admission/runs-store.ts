@@ -19,13 +19,19 @@ export interface RunsStore {
   findInventory(run: RunFields, part: string): Promise<Uint8Array[] | undefined>
   hasInventory(ledger: LedgerName, repository: string, commit: string): Promise<boolean>
   /** The record that ended the run, where one did, and its parts, in order of their names. */
-  stateOf(ledger: LedgerName, run: string): Promise<{ end: Record<string, unknown> | undefined; parts: RecordedPart[] }>
+  stateOf(ledger: LedgerName, run: string): Promise<{ end: RunEnd | undefined; parts: RecordedPart[] }>
   /** Payload bytes of the inventory records of a commit; undefined for none. */
   inventoryOf(ledger: LedgerName, repository: string, commit: string): Promise<Uint8Array[] | undefined>
   /** Whether a part of this name was recorded, with whatever content. */
   hasPart(ledger: LedgerName, run: string, part: string): Promise<boolean>
   /** Whether this part was recorded with exactly this digest. */
   isRecorded(ledger: LedgerName, run: string, part: string, digest: Buffer): Promise<boolean>
+}
+
+/** A seal, or an abandonment. */
+export interface RunEnd {
+  seq: number
+  fields: Record<string, unknown>
 }
 
 const maxRuns = 1_000
@@ -80,10 +86,10 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
       const endKey = keys.end(run)
       const rows = await findSubmissions(db, ledger, [endKey], [run])
       const parts: RecordedPart[] = []
-      let end: Record<string, unknown> | undefined
+      let end: RunEnd | undefined
       const prefix = keys.part(run, '')
       for (const { key, firstSeq: seq } of rows.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
-        if (key === endKey) end = await fieldsAt(ledger, seq)
+        if (key === endKey) end = { seq, fields: await fieldsAt(ledger, seq) }
         if (!key.startsWith(prefix)) continue
         const summary = (await fieldsAt(ledger, seq)) as unknown as PartSummary // written by partSubmission
         parts.push({ run, part: key.slice(prefix.length), seq, summary })

@@ -87,6 +87,11 @@ function toShard(name: string, parts: RecordedPart[]): ShardState {
   }
 }
 
+/** Of a seal that says none: the worst of the shards; test totals that it brings itself count with them. */
+export function outcomeOf({ outcome }: Counting, brought: TestTotals | null | undefined): Shard['outcome'] {
+  return outcome === 'completed' && (brought?.failed ?? 0) > 0 ? 'failed' : outcome
+}
+
 function worstOf(outcomes: readonly { outcome: Shard['outcome'] }[]): Shard['outcome'] {
   const found = new Set(outcomes.map(({ outcome }) => outcome))
   return found.has('aborted') ? 'aborted' : found.has('failed') ? 'failed' : 'completed'

@@ -6,10 +6,10 @@ import { type ChainLink, packSegment } from '../ledger/segments.ts'
 import type { Problem } from '../record/problem.ts'
 import { type LedgerName, maxPayloadBytes } from '../record/record.ts'
 import { type By, type RunIdentity, printPayload } from '../record/run.ts'
-import { fitList, fitText, jsonBytes } from './fit-list.ts'
+import { type Fitted, fitList, fitText, jsonBytes } from './fit-list.ts'
 import { readRunAtHead } from './run-at-head.ts'
 import type { Judge, Judgement } from './judge.ts'
-import { type RecordedPart, countingShards } from './shards.ts'
+import { type Counting, type RecordedPart, countingShards, outcomeOf } from './shards.ts'
 import { decideEnd, keys, sealDigest, totalsByMeasure } from './run.ts'
 
 /** What admission hands to the appender beside parts: the record that ends a run, and rejections. */
@@ -52,13 +52,14 @@ export function sealSubmission(
     async segments(at: AtHead) {
       const { parts: own, records, root } = await readRunAtHead(id.run, at)
       const counting = countingShards(own, earlier)
-      const { outcome = counting.outcome, tests = counting.tests } = request
+      const { tests = counting.tests } = request
+      const outcome = request.outcome ?? outcomeOf(counting, request.tests)
       const counted = counting.shards.flatMap(({ parts }) => parts)
       const parts = counted.map(({ summary }) => summary)
       const totals = totalsByMeasure(parts)
       const ending = { outcome, tests, shardsIncomplete: counting.incomplete.length > 0 }
       const judged = await judge(id, ending, parts, totals, at)
-      const chosen = await chosenParts(id.run, counted, counting.leftOut, keepList)
+      const chosen = await chosenParts(id.run, counting, keepList)
       const { repository, commit, ref, build, build_seq, suite, test_type } = id
       const fields = {
         run: id.run,
@@ -115,20 +116,28 @@ export function sealSubmission(
 const maxEarlierBytes = 1_200
 const maxLeftOutBytes = 400
 
+/** Parts of earlier attempts that count, as the seal of the run names them. */
+export function fitEarlier(run: string, { shards }: Counting): Fitted<object & { run: string }> {
+  const entries = shards
+    .flatMap(({ parts }) => parts)
+    .filter((one) => one.run !== run)
+    .map(({ run: of, part, seq, summary }) => ({ run: of, part, seq, artifact_sha256: summary.artifact_sha256 }))
+  return fitList(entries, maxEarlierBytes)
+}
+
 /** Own parts count unless they are named here; parts of earlier attempts only where they are. */
 async function chosenParts(
   run: string,
-  counted: readonly RecordedPart[],
-  leftOut: readonly string[],
+  counting: Counting,
   keepList: (list: Uint8Array) => Promise<void>,
 ): Promise<Record<string, unknown>> {
-  const entries = counted
-    .filter((one) => one.run !== run)
-    .map(({ run: of, part, seq, summary }) => ({ run: of, part, seq, artifact_sha256: summary.artifact_sha256 }))
-  const [stood, left] = [fitList(entries, maxEarlierBytes), fitList(leftOut, maxLeftOutBytes)]
+  const { leftOut } = counting
+  const [stood, left] = [fitEarlier(run, counting), fitList(leftOut, maxLeftOutBytes)]
   for (const list of [stood.list, left.list]) if (list !== undefined) await keepList(list)
   return {
-    ...(entries.length === 0 ? {} : { earlier: stood.shown, earlier_digest: stood.digest }),
+    ...(stood.shown.length === 0 && stood.digest === undefined
+      ? {}
+      : { earlier: stood.shown, earlier_digest: stood.digest }),
     ...(leftOut.length === 0 ? {} : { left_out: left.shown, left_out_digest: left.digest }),
   }
 }
@@ -150,6 +159,8 @@ export interface Offered {
   sha256?: string | undefined
   /** What stands under the name already. */
   first?: { sha256: string; seq: number } | undefined
+  /** What the seal that stands has otherwise than the one that is offered, beside outcome and totals. */
+  lacks?: readonly string[] | undefined
   /** The run record that a declaration would make: tells what differs from the one that stands. */
   declared?: Readonly<Record<string, unknown>> | undefined
   by: By

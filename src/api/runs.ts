@@ -175,7 +175,9 @@ export const partReceipt = z
 export type PartReceipt = z.infer<typeof partReceipt>
 
 export const sealRequest = z.strictObject({
-  outcome: outcome.optional().describe('absent: the worst of what the shards brought'),
+  outcome: outcome
+    .optional()
+    .describe('absent: the worst of what the shards brought, and failed where `tests` has any that failed'),
   tests: testTotals.nullable().optional().describe('null: unknown; absent: the sum of what the shards brought'),
   parts: count
     .min(1)
@@ -187,6 +189,12 @@ export const sealRequest = z.strictObject({
     .max(64)
     .optional()
     .describe('earlier attempts, newest first: their parts count for the shards that this one did not run again'),
+  earlier_found: z
+    .literal(true)
+    .optional()
+    .describe(
+      'the names of earlier attempts were worked out by the client: one that was never declared is passed over',
+    ),
 })
 export type SealRequest = z.infer<typeof sealRequest>
 

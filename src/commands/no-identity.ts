@@ -11,7 +11,7 @@ import { version } from './version.ts'
  */
 const words = { fork: 'a pull request from a fork', dependabot: 'a pull request of Dependabot' }
 
-/** Exit 0 when this job has no credential and cannot have one; undefined when the push goes ahead. */
+/** Exit 0 when this job has no credential and cannot have one; undefined when the push or seal goes ahead. */
 export async function withoutIdentity(
   ci: Ci | undefined,
   run: string,

@@ -12,10 +12,8 @@ const each = (text: string, before: string[] | undefined): string[] => [...(befo
 const testType = (): Option =>
   new Option('--test-type <type>', 'which ledger: the two are kept apart').choices(['unit', 'integration'])
 const suite = (): Option => new Option('--suite <name>', 'name of the test suite').default('default')
-const outcome = (): Option =>
-  new Option('--outcome <outcome>', 'how the tests ended')
-    .choices(['completed', 'failed', 'aborted'])
-    .default('completed')
+const outcome = (what: string): Option =>
+  new Option('--outcome <outcome>', what).choices(['completed', 'failed', 'aborted'])
 const junit = (): Option =>
   new Option('--junit <glob>', 'count the tests in JUnit XML files; may be repeated').argParser(each)
 const tests = (): Option => new Option('--tests <total,passed,failed,skipped>', 'the test totals themselves')
@@ -44,7 +42,7 @@ export function addPushCommands(program: Command, run: Run, number: (text: strin
     .option('--shard <name>', 'which of them this is, where CI does not tell; stands behind the path as path#shard')
     .addOption(junit())
     .addOption(tests())
-    .addOption(outcome())
+    .addOption(outcome('how the tests ended; default failed where the test totals say so, else completed'))
     .option('--repository <name>', 'for example github.com/acme/payments')
     .option('--commit <id>', 'the commit that was tested')
     .option('--ref <ref>', 'for example refs/heads/main')
@@ -89,12 +87,14 @@ export function addPushCommands(program: Command, run: Run, number: (text: strin
     .addOption(parts('how many shards it must have; exit 3 while there are fewer'))
     .option(
       '--earlier <run>',
-      'an earlier attempt whose parts count for shards that were not run again; default what CI says',
+      'name or id of an earlier attempt whose parts count for shards that were not run again; default what CI says',
       each,
     )
     .addOption(junit())
     .addOption(tests())
-    .addOption(outcome().default(undefined, 'the worst of its shards'))
+    .addOption(
+      outcome('how the tests ended; default the worst of its shards, and failed where totals given here say so'),
+    )
     .addOption(retryFor(number))
     .option('--json', 'answer in JSON, for machines')
     .action((options) =>

@@ -1,10 +1,14 @@
 import { readEnvironment, readCi, ciRunName, earlierRunNames } from '../producer/ci.ts'
+import type { Ci } from '../producer/ci-facts.ts'
 import { callOf } from '../producer/client.ts'
+import { warnOfFailed } from '../producer/outcome.ts'
 import { readTests, toRunId, type PushOptions } from '../producer/plan.ts'
+import { isRunId } from '../producer/run-identity.ts'
 import { json, putOnce, retried, shapes, splitSeal } from '../producer/upload.ts'
 import type { SealReceipt, SealRequest, SealWaiting } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
 import { connect } from './connect.ts'
+import { withoutIdentity } from './no-identity.ts'
 import { printList, sealNotes } from './receipt.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 import { uploading } from './uploading.ts'
@@ -15,7 +19,7 @@ export interface SealCommand extends Pick<PushOptions, 'suite' | 'junit' | 'test
   testType: PushOptions['testType']
   run?: string
   outcome?: NonNullable<SealRequest['outcome']>
-  /** Names of earlier attempts; with CI they are found. */
+  /** Names or ids of earlier attempts; with CI they are found. */
   earlier?: string[]
   retryFor?: number
 }
@@ -29,13 +33,15 @@ export async function seal(options: SealCommand, terminal: Terminal, signal: Abo
     throw new Problem('request_invalid', 'say with --run which run ends: no CI system is recognized here')
   const run = toRunId(name, options)
   const tests = await readTests(options, process.cwd())
-  const attempts = options.earlier ?? (options.run === undefined && ci !== undefined ? earlierRunNames(ci) : [])
   const request: SealRequest = {
     ...(options.outcome === undefined ? {} : { outcome: options.outcome }),
     ...(tests === null ? {} : { tests }),
     ...(options.parts === undefined ? {} : { parts: options.parts }),
-    ...(attempts.length === 0 ? {} : { earlier: attempts.map((attempt) => toRunId(attempt, options)) }),
+    ...earlierOf(options, ci),
   }
+  const refused = await withoutIdentity(ci, run, env, terminal)
+  if (refused !== undefined) return refused
+  for (const warning of warnOfFailed(options.outcome, tests)) terminal.say(`note: ${warning}`)
   const client = await connect()
   try {
     const means = uploading(options, terminal, signal)
@@ -51,6 +57,14 @@ export async function seal(options: SealCommand, terminal: Terminal, signal: Abo
   } finally {
     client.close()
   }
+}
+
+/** What CI says of earlier attempts is worked out: one that died before it declared anything is no mistake. */
+function earlierOf(options: SealCommand, ci: Ci | undefined): Pick<SealRequest, 'earlier' | 'earlier_found'> {
+  const { earlier, run } = options
+  if (earlier !== undefined) return { earlier: earlier.map((name) => (isRunId(name) ? name : toRunId(name, options))) }
+  const names = run === undefined && ci !== undefined ? earlierRunNames(ci) : []
+  return names.length === 0 ? {} : { earlier: names.map((name) => toRunId(name, options)), earlier_found: true }
 }
 
 function report(sealed: SealReceipt, repeated: boolean, terminal: Terminal): void {

@@ -1,9 +1,10 @@
 import { relative } from 'node:path'
 import type { PartQuery } from '../api/queries.ts'
-import type { SealRequest, TestTotals } from '../api/runs.ts'
+import type { TestTotals } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
 import { readArtifact } from './artifact.ts'
 import type { Checkout } from './git.ts'
+import type { Outcome } from './outcome.ts'
 import { toPartName } from './run-identity.ts'
 import type { Share } from './sharing.ts'
 import type { PlannedPart } from './upload.ts'
@@ -16,13 +17,13 @@ export interface PartOptions {
   section?: string
   strip?: string
   root?: string
-  outcome: NonNullable<SealRequest['outcome']>
 }
 
 export interface PartsPlace {
   cwd: string
   checkout: Checkout | undefined
   share: Share | undefined
+  outcome: Outcome
   tests: TestTotals | null
 }
 
@@ -30,13 +31,13 @@ export interface PartsPlace {
 export async function planParts(
   files: readonly string[],
   options: PartOptions,
-  { cwd, checkout, share, tests }: PartsPlace,
+  { cwd, checkout, share, outcome, tests }: PartsPlace,
 ): Promise<PlannedPart[]> {
   if (options.part !== undefined && files.length !== 1)
     throw new Problem('request_invalid', '--part names one file; push the others by themselves')
   const names = options.part === undefined ? nameParts(files, checkout?.folder ?? cwd) : [options.part]
   const suffix = options.part === undefined ? (share?.suffix ?? '') : ''
-  const brought = share && shardQuery(share, files.length, options.outcome, tests, names[0] ?? '')
+  const brought = share && shardQuery(share, files.length, outcome, tests, names[0] ?? '')
   const parts: PlannedPart[] = []
   for (const [index, file] of files.entries()) {
     const artifact = await readArtifact(file, checkout === undefined ? '' : checkout.folder)
@@ -53,7 +54,7 @@ export async function planParts(
 function shardQuery(
   { name, attempt, job }: Share,
   parts: number,
-  outcome: PartOptions['outcome'],
+  outcome: Outcome,
   tests: TestTotals | null,
   first: string,
 ): Partial<PartQuery> {

@@ -9,6 +9,7 @@ import { readConfiguration, readGivenConfiguration } from './configuration.ts'
 import { type DeclareOptions, declare } from './declare.ts'
 import { expandFiles } from './files.ts'
 import { findCheckout, findCommit, type Checkout } from './git.ts'
+import { type Outcome, outcomeOf, warnOfFailed } from './outcome.ts'
 import { type PartOptions, planParts } from './parts.ts'
 import { localRunName, printRunId } from './run-identity.ts'
 import { type Share, type SharingOptions, readShare } from './sharing.ts'
@@ -20,6 +21,8 @@ export interface PushOptions extends DeclareOptions, PartOptions, SharingOptions
   run?: string
   junit?: string[]
   tests?: string
+  /** Absent: what the test totals say. */
+  outcome?: Outcome
   repository?: string
   commit?: string
   configuration?: string[]
@@ -59,7 +62,8 @@ export async function planRun(patterns: readonly string[], options: PushOptions,
   if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(commit))
     throw new Problem('request_invalid', `--commit takes a full commit id of 40 or 64 hex digits, not ${commit}`)
   const files = await expandFiles(patterns, cwd)
-  const parts = await planParts(files, options, { cwd, checkout, share, tests })
+  const outcome = outcomeOf(options.outcome, tests)
+  const parts = await planParts(files, options, { cwd, checkout, share, outcome, tests })
   const history = checkout?.commit === commit ? checkout : checkout && (await findCommit(checkout.folder, commit))
   const plan: Plan = {
     run: toRunId(options.run ?? runName(ci, share, options, commit, parts), options),
@@ -79,9 +83,14 @@ export async function planRun(patterns: readonly string[], options: PushOptions,
     inventory: checkout && history && { kind: 'git', folder: checkout.folder, commit },
     lineMaps: checkout && { folder: checkout.folder, env: place.env, fetch: options.fetch },
     parts,
-    seal: sealOf(options, share, tests),
+    seal: options.seal ? sealOf(share, outcome, tests) : undefined,
   }
-  return { plan, warnings: [...warn(options, ci, checkout, commit, history !== undefined), ...warnOfSource(parts)] }
+  const warnings = [
+    ...warn(options, ci, checkout, commit, history !== undefined),
+    ...warnOfSource(parts),
+    ...warnOfFailed(options.outcome, tests),
+  ]
+  return { plan, warnings }
 }
 
 /** The totals that the options give; null when they give none. */
@@ -129,12 +138,7 @@ function runName(
   return backfill === true ? local.replace(/^local\./, 'backfill.') : local
 }
 
-function sealOf(
-  { outcome, seal }: PushOptions,
-  share: Share | undefined,
-  tests: TestTotals | null,
-): SealRequest | undefined {
-  if (!seal) return undefined
+function sealOf(share: Share | undefined, outcome: Outcome, tests: TestTotals | null): SealRequest {
   return share?.total === undefined ? { outcome, tests } : { parts: share.total }
 }
 

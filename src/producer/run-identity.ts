@@ -34,6 +34,11 @@ export function printRunId({ name, suite, testType }: RunName): string {
   return id
 }
 
+/** Whether this is the id of a run already, of whichever suite: name, suite and test type. */
+export function isRunId(text: string): boolean {
+  return text.length <= maxRunId && /^[A-Za-z0-9._~-]+\.[A-Za-z0-9._-]+\.(?:unit|integration)$/.test(text)
+}
+
 /** The name of a run outside CI: the same bytes at the same commit are the same run, whoever pushes them and however often. */
 export function localRunName(commit: string, partsSha256: string): string {
   return `local.${commit.slice(0, 12)}-${partsSha256.slice(0, 12)}`

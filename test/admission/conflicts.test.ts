@@ -52,6 +52,12 @@ describe('explainConflict', () => {
     ],
     [
       'seal_conflict',
+      { kind: 'seal', outcome: 'failed', tests: null },
+      { lacks: ['3 shards, not the 5 that are asked for'] },
+      `${run} ended at ${recordedAt} with other content: 3 shards, not the 5 that are asked for; failed, test totals unknown (${digests}). `,
+    ],
+    [
+      'seal_conflict',
       { kind: 'abandonment' },
       {},
       `${run} was abandoned at ${recordedAt}, since nobody ended it in time: ${digests}. `,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type RecordedPart, countingShards } from '../../src/admission/shards.ts'
+import { type RecordedPart, countingShards, outcomeOf } from '../../src/admission/shards.ts'
 import type { Shard } from '../../src/api/runs.ts'
 
 const totals = { recomputed: { files: 1, lines: { found: 3, covered: 1, partial: 1, missed: 1 } }, declared: null }
@@ -52,6 +52,16 @@ describe('countingShards', () => {
     [['failed', 'aborted'], 'aborted'],
   ] as const)('ends as the worst shard did: %j', (outcomes, worst) => {
     expect(countingShards(outcomes.map((outcome, i) => part(`p${i}`, { outcome }))).outcome).toBe(worst)
+  })
+
+  it.each([
+    ['completed', tests(3, 1), 'failed'],
+    ['completed', tests(3), 'completed'],
+    ['completed', undefined, 'completed'],
+    ['completed', null, 'completed'],
+    ['aborted', tests(3, 1), 'aborted'],
+  ] as const)('ends %s shards with the totals of the seal, %j, as %s', (outcome, brought, ended) => {
+    expect(outcomeOf(countingShards([part('p', { outcome })]), brought)).toBe(ended)
   })
 
   it('leaves a shard out of which parts are missing, and names it', () => {

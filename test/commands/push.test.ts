@@ -28,7 +28,7 @@ const lines = (): string[] => service.requests.map(({ line }) => line)
 describe('proofline push', { timeout: 90_000 }, () => {
   it('declares, sends the inventory, sends the part, seals, and prints the receipt', async () => {
     const head = commit(folder, 'second')
-    const { code, stdout, stderr } = await push(...unit, '--tests', '3,2,1,0')
+    const { code, stdout, stderr } = await push(...unit, '--tests', '3,2,0,1')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const id = `local.${head.slice(0, 12)}-${sha256(lcov).slice(0, 12)}.default.unit`
     expect(lines()).toEqual([
@@ -52,7 +52,7 @@ describe('proofline push', { timeout: 90_000 }, () => {
         '  recomputed   2 lines: 1 executed, 1 missed',
         '  declared     2 lines: 2 executed (differs)',
         '  unresolved   1: /else/where.js',
-        'seal           seq 3, completed, 3 tests: 2 passed, 1 failed, 0 skipped',
+        'seal           seq 3, completed, 3 tests: 2 passed, 0 failed, 1 skipped',
         '  recorded_at  2026-11-23T05:00:00.000003Z',
         '  admitted     yes',
         '  root         <hash>',
@@ -98,6 +98,24 @@ describe('proofline push', { timeout: 90_000 }, () => {
     expect(stderr).toBe(
       'proofline: part:nightly.default.unit/coverage/lcov.info was recorded before with other content [part_conflict]\n',
     )
+  })
+
+  it('says failed of a run in which tests failed, in one line, unless the user says otherwise', async () => {
+    const sealOf = (run: string): unknown =>
+      JSON.parse(service.requests.find(({ line }) => line === `PUT /v1/runs/${run}.default.unit/seal`)!.body.toString())
+    const tests = { total: 3, passed: 2, failed: 1, skipped: 0 }
+    const failed = await push(...unit, '--run', 'a', '--tests', '3,2,1,0')
+    expect(failed).toMatchObject({
+      code: 0,
+      stderr:
+        'note: 1 of 3 tests failed, so the outcome is failed and the run does not count: where it ended well all the same, say --outcome completed\n',
+    })
+    expect(sealOf('a')).toEqual({ outcome: 'failed', tests })
+    const said = await push(...unit, '--run', 'b', '--tests', '3,2,1,0', '--outcome', 'completed')
+    expect({ code: said.code, stderr: said.stderr }).toEqual({ code: 0, stderr: '' })
+    expect(sealOf('b')).toEqual({ outcome: 'completed', tests })
+    await push(...unit, '--run', 'c', '--tests', '3,2,0,1')
+    expect(sealOf('c')).toMatchObject({ outcome: 'completed' })
   })
 
   it('says how to give the test totals when there are none', async () => {
@@ -218,10 +236,11 @@ describe('proofline push', { timeout: 90_000 }, () => {
   it('is one shard of a run that several push to, and says what it waits for', async () => {
     const shard = (name: string, ...more: string[]) =>
       push(...unit, '--run', 'nightly', '--parts', '2', '--shard', name, '--tests', '3,2,1,0', ...more)
-    const first = await shard('a', '--outcome', 'failed')
+    const first = await shard('a')
     expect(first.code).toBe(0)
     expect(first.stdout).toMatch(/^waiting {8}1 of 2 shards are there: a$/m)
-    expect(first.stderr).toBe(
+    expect(first.stderr).toMatch(/^note: 1 of 3 tests failed, so the outcome is failed/)
+    expect(first.stderr.replace(/^note: 1 of 3.*\n/, '')).toBe(
       'note: the run ends with its last shard. Where only failed jobs are run again, end it after them with `proofline seal --parts N`: the others count from the earlier attempt\n',
     )
     const query = new URL(
@@ -237,7 +256,8 @@ describe('proofline push', { timeout: 90_000 }, () => {
       outcome: 'failed',
       tests: '3,2,1,0',
     })
-    const second = await shard('b')
+    const second = await shard('b', '--outcome', 'completed')
+    expect(lines().find((line) => line.includes('%23b'))).toContain('&outcome=completed&tests=3%2C2%2C1%2C0')
     expect(second.stdout).toMatch(/^seal {11}seq \d+, completed/m)
     const [one, two] = service.requests.filter(({ line }) => line.endsWith('/seal')).map(({ body }) => body.toString())
     expect([one, two]).toEqual(['{"parts":2}', '{"parts":2}'])
@@ -552,8 +572,29 @@ describe('proofline seal', { timeout: 90_000 }, () => {
     expect((await sealing()).code).toBe(3)
     const bodies = service.requests.filter(({ line }) => line === 'PUT /v1/runs/github.7~3.default.unit/seal')
     expect(bodies.map(({ body }): unknown => JSON.parse(body.toString()))).toEqual([
-      { parts: 2, earlier: ['github.7~2.default.unit', 'github.7.default.unit'] },
+      { parts: 2, earlier: ['github.7~2.default.unit', 'github.7.default.unit'], earlier_found: true },
     ])
+  })
+
+  it('takes earlier attempts by name, and by id as it is', async () => {
+    await push(...unit, '--run', 's2', '--no-seal')
+    const earlier = ['s1', 's1.default.unit', 'other~2.api.unit'].flatMap((name) => ['--earlier', name])
+    const args = ['seal', '--run', 's2', '--test-type', 'unit', ...earlier]
+    expect((await runProgram(folder, args, { PROOFLINE_URL: service.url })).code).toBe(0)
+    expect(JSON.parse(service.requests.at(-1)!.body.toString())).toEqual({
+      earlier: ['s1.default.unit', 's1.default.unit', 'other~2.api.unit'],
+    })
+  })
+
+  it('says failed of totals with a failure that it is given', async () => {
+    await push(...unit, '--run', 's2', '--no-seal')
+    const args = ['seal', '--run', 's2', '--test-type', 'unit', '--tests', '2,1,1,0']
+    const sealing = (...more: string[]) => runProgram(folder, [...args, ...more], { PROOFLINE_URL: service.url })
+    expect((await sealing()).stderr).toMatch(/^note: 1 of 2 tests failed, so the outcome is failed.*\n$/)
+    // What the shards say may be worse: the service decides.
+    expect(JSON.parse(service.requests.at(-1)!.body.toString())).not.toHaveProperty('outcome')
+    expect((await sealing('--outcome', 'completed')).stderr).not.toContain('tests failed')
+    expect(JSON.parse(service.requests.at(-1)!.body.toString())).toMatchObject({ outcome: 'completed' })
   })
 
   it('is a usage error outside CI without a name', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { runId } from '../../src/api/shapes.ts'
-import { localRunName, printRunId, toPartName, toRepository } from '../../src/producer/run-identity.ts'
+import { isRunId, localRunName, printRunId, toPartName, toRepository } from '../../src/producer/run-identity.ts'
 
 describe('toRepository', () => {
   it.each([
@@ -19,6 +19,21 @@ describe('toRepository', () => {
     ['file:///srv/git/payments', undefined],
     ['', undefined],
   ])('%s is %s', (remote, repository) => expect(toRepository(remote)).toBe(repository))
+})
+
+describe('isRunId', () => {
+  it.each([
+    ['s1.default.unit', true],
+    ['github.7~2.api.integration', true],
+    ['github.7~2', false],
+    ['nightly', false],
+    ['nightly.unit', false],
+    ['s1.default.units', false],
+    ['s 1.default.unit', false],
+    [`${'a'.repeat(200)}.default.unit`, false],
+  ])('tells the id of a run from a name: %s', (text, is) => {
+    expect(isRunId(text)).toBe(is)
+  })
 })
 
 describe('printRunId', () => {

@@ -167,6 +167,17 @@ describe('a pull request from a fork', () => {
     expect(pushed.stderr).toContain('(the service has counted the attempt)')
     expect((await readLedger(service, 'unit')).length).toBe(before.records)
     expect(await counted()).toBe(before.counted + 1)
+    const sealed = await runCli(['seal', '--test-type', 'unit', '--parts', '2'], {
+      cwd: folder,
+      env: { ...environment(env), PROOFLINE_TOKEN: '', XDG_STATE_HOME: join(folder, '../nowhere') },
+    })
+    expect(sealed).toMatchObject({
+      code: 0,
+      stderr:
+        'note: this is a pull request from a fork: circleci gives it no token, so circleci.fork.default.unit is recorded nowhere (the service has counted the attempt)\n',
+    })
+    expect((await readLedger(service, 'unit')).length).toBe(before.records)
+    expect(await counted()).toBe(before.counted + 2)
   })
 })
 
@@ -203,7 +214,7 @@ describe('deploy/ci/action.yml', () => {
       Object.entries(step.env ?? {}).map(([name, value]) => {
         const input = /^\$\{\{ inputs\.([\w-]+) \}\}$/.exec(value)?.[1] ?? ''
         const fallback = action.inputs[input]?.default ?? ''
-        return [name, given[input] ?? (fallback.startsWith('${{') ? 'completed' : fallback)]
+        return [name, given[input] ?? (fallback.startsWith('${{') ? '' : fallback)]
       }),
     )
   const github = {

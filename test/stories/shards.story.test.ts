@@ -198,6 +198,78 @@ describe('"re-run failed jobs"', () => {
   })
 })
 
+describe('a run that is sealed already', () => {
+  const sealing = (run: string, ...more: string[]) => proofline(['seal', '--run', run, ...unit, ...more], {})
+  const pushed = async (run: string, shards: readonly number[], tests = '1,1,0,0') => {
+    for (const shard of shards) {
+      const args = ['push', `shard-${shard}/lcov.info`, ...unit, '--run', run, '--shard', String(shard)]
+      expect((await proofline([...args, '--tests', tests, '--no-seal'], {})).code).toBe(0)
+    }
+  }
+  const rejections = async (run: string) =>
+    (await recordsOf(`${run}.api.unit`, 'rejection')).map(({ reason, detail }) => [reason, detail])
+
+  it('is content with a request that asserts nothing, and names three shards against five', async () => {
+    await pushed('s3', [1, 2, 3])
+    expect((await sealing('s3', '--parts', '3')).stdout).toMatch(/^sealed: /)
+    for (const more of [[], ['--parts', '2'], ['--parts', '3']])
+      expect(await sealing('s3', ...more)).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^already sealed: s3\.api\.unit/) as string,
+      })
+    expect(await rejections('s3')).toEqual([])
+    const five = await sealing('s3', '--parts', '5')
+    expect(five.code).toBe(1)
+    expect(five.stderr).toMatch(/other content: 3 shards, not the 5 that are asked for; .*\[seal_conflict\]/)
+    expect(await rejections('s3')).toHaveLength(1)
+  })
+
+  it('names the earlier attempts that it counts against others, and lets those pass of which it needs none', async () => {
+    await pushed('e1', [1])
+    await pushed('e2', [2])
+    await pushed('e3', [3])
+    expect((await sealing('e3', '--earlier', 'e1.api.unit')).stdout).toMatch(/^sealed: [^]* 2 parts of 2 shards/)
+    expect((await sealing('e3')).stdout).toMatch(/^already sealed/)
+    // What came to the earlier attempt after the seal makes no other of it.
+    await pushed('e1', [4])
+    expect((await sealing('e3', '--parts', '2', '--earlier', 'e1')).stdout).toMatch(/^already sealed/)
+    const other = await sealing('e3', '--earlier', 'e2')
+    expect(other.code).toBe(1)
+    expect(other.stderr).toContain(
+      'parts of e1.api.unit, where with e2.api.unit those of e2.api.unit would count; completed, 2 tests',
+    )
+    expect(other.stderr).toContain('[seal_conflict]')
+    await pushed('e4', [3])
+    expect((await sealing('e4')).stdout).toMatch(/^sealed/)
+    expect((await sealing('e4', '--earlier', 'e3')).stdout).toMatch(/^already sealed/)
+    expect((await sealing('e4', '--earlier', 'e2')).stderr).toContain('parts of no earlier attempt, where with')
+  })
+
+  it('is not ended with an attempt that nobody declared, unless CI worked out its name', async () => {
+    await pushed('u1', [1])
+    const unknown = await sealing('u1', '--earlier', 'nobody')
+    expect(unknown.code).toBe(1)
+    expect(unknown.stderr).toContain(
+      'no earlier attempt of u1.api.unit: nobody.api.unit was never declared in main/unit [attempt_mismatch]',
+    )
+    expect(await recordsOf('u1.api.unit', 'seal')).toEqual([])
+    expect((await rejections('u1')).map(([reason]) => reason)).toEqual(['attempt_mismatch'])
+    const second = github('400', '2')
+    const args = ['push', 'shard-1/lcov.info', ...unit, '--tests', '1,1,0,0', '--no-seal', '--shard', '1']
+    expect((await proofline(args, second)).code).toBe(0)
+    expect((await proofline(['seal', ...unit], second)).stdout).toMatch(/^sealed: github\.400~2\.api\.unit/)
+  })
+
+  it('has failed where a shard says tests that failed, or the seal does, unless somebody says otherwise', async () => {
+    await pushed('f1', [1], '2,1,1,0')
+    expect((await sealing('f1')).stdout).toMatch(/, failed, 1 parts[^]*admitted: no: outcome_failed/)
+    await pushed('f2', [1])
+    expect((await sealing('f2', '--tests', '2,1,1,0')).stdout).toContain('admitted: no: outcome_failed')
+    await pushed('f3', [1])
+    expect((await sealing('f3', '--tests', '2,1,1,0', '--outcome', 'completed')).stdout).toContain('admitted: yes')
+  })
+})
+
 describe('POST /v1/push of a shard', () => {
   const about = { repository: 'r', test_type: 'unit', suite: 'api', commit: 'c'.repeat(40), run: 'local.curl.api.unit' }
   const push = (shard: string) => {
