@@ -52,7 +52,9 @@ function countParts(document: ReceiptDocument, proven: readonly Proven[]): Check
   if (seal === undefined || typeof sealed !== 'number') return []
   if (sealed > 0 && document.parts.length === 0)
     return [differs(`the seal counts ${count(sealed, 'part')}, the receipt holds none`)]
-  const isOfSeveral = ['shards', 'earlier', 'earlier_digest', 'left_out_digest'].some((name) => seal[name] !== undefined)
+  const isOfSeveral = ['shards', 'earlier', 'earlier_digest', 'left_out_digest'].some(
+    (name) => seal[name] !== undefined,
+  )
   if (isOfSeveral) return []
   const left = Array.isArray(seal['left_out']) ? seal['left_out'] : []
   const held = new Set(document.parts.filter(({ part }) => !left.includes(part)).map(({ part }) => part)).size
@@ -60,7 +62,13 @@ function countParts(document: ReceiptDocument, proven: readonly Proven[]): Check
   const detail = `the seal counts ${count(sealed, 'part')}, the receipt holds ${held}`
   return held > sealed
     ? [differs(detail)]
-    : [{ check: 'run', verdict: 'incomplete', detail: `${detail}: the others came with other pushes, or were taken out` }]
+    : [
+        {
+          check: 'run',
+          verdict: 'incomplete',
+          detail: `${detail}: the others came with other pushes, or were taken out`,
+        },
+      ]
 }
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`

@@ -131,6 +131,8 @@ function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   const detail = error instanceof Error ? error.message : String(error)
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+  if (code === 'ENOENT' && error instanceof Error && 'path' in error && typeof error.path === 'string')
+    return new Problem('request_invalid', `there is no file ${error.path}`, { cause: error })
   if (['ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR', 'EEXIST', 'EPERM'].includes(code))
     return new Problem('request_invalid', detail, { cause: error })
   return new Problem('internal', detail, { cause: error })
@@ -156,10 +158,11 @@ const advice: Partial<Record<ProblemCode, string>> = {
   internal: 'set PROOFLINE_DEBUG=1 to see where it happened',
 }
 
-const adviceForSections = "name one of them with --section NAME, or all of them together with --section '*'"
+const adviceForSections = "name the section with --section NAME, or all of them together with --section '*'"
 
-function adviceFor({ code, extra, message }: Problem): string | undefined {
-  if (code === 'report_ambiguous' && message.includes('section')) return adviceForSections
+function adviceFor({ code, extra }: Problem): string | undefined {
+  if (code === 'report_ambiguous' && Array.isArray(extra['sections']))
+    return extra['sections'].length === 0 ? 'leave --section out' : adviceForSections
   if (code === 'unavailable' && extra['errno'] === 'ECONNREFUSED')
     return 'start the service with: npx proofline serve; or set PROOFLINE_URL. Repeating this command is safe'
   if (code === 'in_use') return undefined // says itself what to do

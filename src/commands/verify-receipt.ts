@@ -69,9 +69,7 @@ async function verifyOne(
   const bytes = new TextEncoder().encode(evidence.record)
   const origin = findOrigin(evidence.proof, originsOf(keys, ledger))
   if (origin === undefined)
-    return differs(
-      `no key given here is for a log of ledger ${ledger}: ${keys.map(({ name }) => name).join(', ')}`,
-    )
+    return differs(`no key given here is for a log of ledger ${ledger}: ${keys.map(({ name }) => name).join(', ')}`)
   const { record, checkpoint, differences } = await verifyReceiptProof(bytes, evidence.proof, {
     ledger,
     origin,

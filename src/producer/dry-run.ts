@@ -2,6 +2,7 @@ import { describeRefusal, describeReport, type Description } from '../formats/de
 import { openReport, type ReportOptions } from '../formats/format.ts'
 import { Problem } from '../record/problem.ts'
 import { readDecoded } from './artifact.ts'
+import type { Plan } from './upload.ts'
 
 /** What the service would make of a report, found out here with the same reader. */
 export async function describeFile(
@@ -12,6 +13,29 @@ export async function describeFile(
     return describeReport(await openReport(decoded(file), options))
   } catch (error) {
     return describeRefusal(error)
+  }
+}
+
+/**
+ * Throws the Problem that the service would refuse one of the reports with: what is kept for later must not be what nobody can put right
+ * then. Whether paths are taken is left to the service, which has the files of the commit.
+ */
+export async function assertReadable({ parts }: Plan): Promise<void> {
+  for (const { artifact, query } of parts) {
+    try {
+      await openReport(decoded(artifact.file), query)
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      if (error.code === 'path_invalid') continue
+      throw new Problem(
+        error.code,
+        `${artifact.file}: ${error.message}. It is not spooled: it would be refused later`,
+        {
+          cause: error,
+          extra: error.extra,
+        },
+      )
+    }
   }
 }
 

@@ -121,6 +121,8 @@ describe('proofline verify <receipt>', () => {
     expect((await proofline('verify', receipt())).stderr).toContain('say whose signature is believed: --key')
     change((document) => void (document.evidence = []))
     expect((await proofline('verify', receipt(), '--key', service.vkey)).code).toBe(3)
+    const none = await proofline('verify', 'nofile.json', '--key', service.vkey)
+    expect(none).toMatchObject({ code: 2, stderr: 'proofline: there is no file nofile.json [request_invalid]\n' })
     writeFileSync(receipt(), '{}')
     expect((await proofline('verify', receipt(), '--key', service.vkey)).code).toBe(2)
   })
@@ -188,6 +190,15 @@ describe('proofline verify <service>', () => {
     expect(forked.code).toBe(1)
     expect(forked.stdout).toContain('root-mismatch')
     expect(readFileSync(join(folder, '../seen.json'), 'utf8')).toContain('\\n7\\n')
+  })
+
+  it('takes the four ledgers, and names them for another', async () => {
+    expect(await verify('--ledger', 'nope')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /unit, integration, changes, operations, .* not nope \[request_invalid\]/,
+      ) as string,
+    })
   })
 
   it('ends with 4 when the service cannot be reached', async () => {
