@@ -6,8 +6,8 @@ import { planRun, type PushOptions } from '../producer/plan.ts'
 import { mayPass, upload, type Plan, type Uploaded } from '../producer/upload.ts'
 import { connect } from './connect.ts'
 import { withoutIdentity } from './no-identity.ts'
-import { assertFormat, assertWritable } from './push-checks.ts'
 import { collectEvidence, printLineMaps, printReceipt } from './receipt.ts'
+import { assertWritable } from './receipt-file.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 import { uploading } from './uploading.ts'
 import { version } from './version.ts'
@@ -43,7 +43,7 @@ export async function push(
       'request_invalid',
       'name the coverage reports to push, for example: proofline push coverage/lcov.info --test-type unit',
     )
-  if (options.format !== undefined) await assertFormat(options.format)
+  if (options.format !== undefined) (await import('../producer/dry-run.ts')).assertFormat(options.format)
   if (options.dryRun === true) {
     const { dryRun } = await import('./dry-run.ts')
     return dryRun(files, options, terminal)

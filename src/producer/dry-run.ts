@@ -1,4 +1,5 @@
 import { describeRefusal, describeReport, type Description } from '../formats/describe.ts'
+import { formatNames } from '../formats/formats.ts'
 import { openReport, type ReportOptions } from '../formats/format.ts'
 import { Problem } from '../record/problem.ts'
 import { readDecoded } from './artifact.ts'
@@ -14,6 +15,18 @@ export async function describeFile(
   } catch (error) {
     return describeRefusal(error)
   }
+}
+
+/**
+ * Throws `request_invalid` for a format that is none, before anything is sent: the service would put a rejection on record and leave the
+ * run open.
+ */
+export function assertFormat(name: string): void {
+  if (!formatNames.some((known) => known === name))
+    throw new Problem(
+      'request_invalid',
+      `--format: no format is called ${JSON.stringify(name)}; known: ${formatNames.join(', ')}`,
+    )
 }
 
 /**

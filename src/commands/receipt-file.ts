@@ -1,19 +1,7 @@
 import { open, rm } from 'node:fs/promises'
 import { Problem } from '../record/problem.ts'
 
-/** What is found out before anything is sent. Each throws Problem('request_invalid'). */
-
-/** The service would put a rejection on record for a name that is misspelt, and leave the run open. */
-export async function assertFormat(name: string): Promise<void> {
-  const { formatNames } = await import('../formats/formats.ts') // loads every reader: only where it is asked for
-  if (!formatNames.some((known) => known === name))
-    throw new Problem(
-      'request_invalid',
-      `--format: no format is called ${JSON.stringify(name)}; known: ${formatNames.join(', ')}`,
-    )
-}
-
-/** A run that ended without its receipt cannot be taken back. What is in the file stays, and none is left where there was none. */
+/** A run that ended without its receipt cannot be taken back. What is in the file stays, and none is left where there was none. Throws `request_invalid`. */
 export async function assertWritable(file: string): Promise<void> {
   try {
     if (await touch(file, 'wx')) await rm(file)
