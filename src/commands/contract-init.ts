@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { parseContract } from '../contract/contract.ts'
-import { type SeenRun, proposeContract } from '../contract/propose.ts'
+import { type SeenFile, type SeenRun, proposeContract } from '../contract/propose.ts'
 import { withQuery } from '../producer/client.ts'
 import { Problem } from '../record/problem.ts'
 import { testTypes, parseTime } from '../record/record.ts'
@@ -24,6 +24,7 @@ interface Seen {
   test_type: SeenRun['test_type']
   ref?: string
   stage?: string
+  backfilled?: boolean
   admitted?: boolean
   recorded_at: string
   totals?: SeenRun['measures']
@@ -42,21 +43,22 @@ export async function init(
     const asking = { client, signal }
     const since = new Date(Date.now() - options.days * 86_400_000).toISOString()
     const runs: SeenRun[] = []
-    const paths = new Set<string>()
+    const files: SeenFile[] = []
     for (const testType of testTypes) {
       terminal.progress(`reading what ${place.repository} pushed to ${testType}`)
-      const seen = await readSeals(testType, place.repository, since, asking)
+      const sealed = await readSeals(testType, place.repository, since, asking)
+      const seen = sealed.filter(({ run }) => !run.backfilled) // an old report shows no habit of today
       runs.push(...seen.map(({ run }) => run))
       for (const { first, last } of newestOfEachSuite(seen))
-        for (const path of await readPaths(testType, place.repository, first, last, asking)) paths.add(path)
+        files.push(...(await readFiles(testType, place.repository, first, last, asking)))
     }
     terminal.progress(undefined)
     if (runs.length === 0)
       throw new Problem(
         'not_found',
-        `${place.repository} ended no run within ${options.days} days: push first, or say --days`,
+        `${place.repository} ended no run within ${options.days} days that is not backfilled: push first, or say --days`,
       )
-    const text = proposeContract(place.repository, runs, [...paths])
+    const text = proposeContract(place.repository, runs, files)
     parseContract(text) // what we propose, we take
     await write(place.file, text, options.force === true)
     terminal.print(
@@ -89,18 +91,19 @@ interface SeenSeal {
 }
 
 async function readSeals(testType: string, repository: string, since: string, asking: Asking): Promise<SeenSeal[]> {
-  const stages = new Map<string, string | undefined>()
+  const declared = new Map<string, Pick<Seen, 'stage' | 'backfilled'>>()
   const seals: SeenSeal[] = []
   for await (const record of readFeed(testType, { repository, since, kind: 'run,seal' }, asking)) {
-    const { kind, run, suite, test_type, ref, stage, admitted = false, recorded_at, totals = [], records } = record
-    if (kind === 'run') stages.set(run, stage)
+    const { kind, run, suite, test_type, ref, admitted = false, recorded_at, totals = [], records } = record
+    if (kind === 'run') declared.set(run, record)
     else
       seals.push({
         run: {
           suite,
           test_type,
           ref,
-          stage: stages.get(run),
+          stage: declared.get(run)?.stage,
+          backfilled: declared.get(run)?.backfilled ?? false,
           admitted,
           atMs: (parseTime(recorded_at) ?? 0) / 1000,
           measures: totals,
@@ -120,22 +123,22 @@ function newestOfEachSuite(seals: readonly SeenSeal[]): { first: number; last: n
 }
 
 /** Enough to see which folders were measured. */
-const maxPaths = 5_000
+const maxFiles = 5_000
 
-async function readPaths(
+async function readFiles(
   testType: string,
   repository: string,
   first: number,
   last: number,
   asking: Asking,
-): Promise<string[]> {
-  const paths: string[] = []
+): Promise<SeenFile[]> {
+  const files: SeenFile[] = []
   for await (const record of readFeed(testType, { repository, after: first - 1, kind: 'coverage' }, asking)) {
-    const { seq, path } = record as unknown as { seq: number; path: string } // coverage records have both
-    if (seq > last || paths.length === maxPaths) break
-    paths.push(path)
+    const { seq, path, blob } = record as unknown as SeenFile & { seq: number } // as coverage records are
+    if (seq > last || files.length === maxFiles) break
+    files.push({ path, blob })
   }
-  return paths
+  return files
 }
 
 type FeedQuery = Readonly<Record<string, string | number>>

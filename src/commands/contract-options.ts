@@ -25,11 +25,10 @@ export function addContractCommands(program: Command, run: Run, number: (text: s
         (await import('./contract-init.ts')).init(file, options, terminal, signal),
       ),
     )
-  add('check', 'find out whether a file is a contract; needs no service', false)
-    .argument('[file]', 'default: proofline.contract.yaml here')
-    .action((file: string | undefined, options) =>
+  add('check', 'find out whether a file is a contract; needs no service', true).action(
+    (file: string | undefined, options) =>
       run(options, async (terminal) => (await import('./contract.ts')).checkContract(file, terminal)),
-    )
+  )
   repository(add('register', 'make the file the contract that stands', true))
     .option('--commit <id>', 'the commit that the file comes from')
     .option('--ref <ref>', 'the branch that it comes from')

@@ -1,8 +1,8 @@
-import { join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { readCi, readEnvironment } from '../producer/ci.ts'
 import type { Client } from '../producer/client.ts'
 import { withQuery } from '../producer/client.ts'
-import { type Checkout, findCheckout } from '../producer/git.ts'
+import { type Checkout, findCheckout, runGit } from '../producer/git.ts'
 import { Problem } from '../record/problem.ts'
 import type { ContractAnswer, ContractsAnswer } from '../api/contracts.ts'
 
@@ -40,6 +40,35 @@ export async function findPlace(file: string | undefined, options: PlaceOptions)
     checkout,
     file: file ?? join(checkout?.folder ?? '.', contractFile),
   }
+}
+
+/** The same file for who needs nothing else of the checkout, which may have no commit yet; named as seen from here. */
+export async function findContractFile(): Promise<string> {
+  const cwd = process.cwd()
+  const top = await runGit(cwd, ['rev-parse', '--show-toplevel'])
+  return top.code === 0 ? relative(cwd, join(top.stdout.trimEnd(), contractFile)) : contractFile
+}
+
+/**
+ * The record names a commit: what is registered must be what that commit has, or nobody finds it there. Not asked where no checkout is at
+ * hand, or it does not have the commit. Throws Problem('digest_mismatch').
+ */
+export async function assertCommitted({ file, commit, checkout }: ContractPlace): Promise<void> {
+  if (checkout === undefined || commit === undefined) return
+  if ((await runGit(checkout.folder, ['cat-file', '-e', `${commit}^{commit}`])).code !== 0) return
+  const [folder, name] = [dirname(file), basename(file)]
+  const [committed, here] = await Promise.all([
+    runGit(folder, ['rev-parse', '--verify', '-q', `${commit}:./${name}`]),
+    runGit(folder, ['hash-object', '--', name]), // with the line endings that git would give it
+  ])
+  const id = commit.slice(0, 12)
+  if (committed.code !== 0)
+    throw new Problem('digest_mismatch', `${file} is not in commit ${id}, which the record would name: commit it first`)
+  if (committed.stdout !== here.stdout)
+    throw new Problem(
+      'digest_mismatch',
+      `${file} is not what commit ${id} has, which the record would name: commit the change first`,
+    )
 }
 
 export interface Asking {

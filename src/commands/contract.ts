@@ -9,7 +9,8 @@ import {
   type Asking,
   type ContractPlace,
   type PlaceOptions,
-  contractFile,
+  assertCommitted,
+  findContractFile,
   findPlace,
   readContracts,
   readVersion,
@@ -19,7 +20,8 @@ import { oneLine, type ExitCode, type Terminal } from './terminal.ts'
 /** `proofline contract check|register|show|diff`; `init` has a file of its own. */
 
 /** Whether the file is a contract. Needs neither service nor checkout. */
-export async function checkContract(file: string = contractFile, terminal: Terminal): Promise<ExitCode> {
+export async function checkContract(named: string | undefined, terminal: Terminal): Promise<ExitCode> {
+  const file = named ?? (await findContractFile())
   const text = await readFile(file, 'utf8')
   try {
     const contract = parseContract(text)
@@ -57,6 +59,7 @@ export async function register(
   const place = await findPlace(file, options)
   const text = await readFile(place.file, 'utf8')
   const contract = parseContract(text)
+  await assertCommitted(place)
   return withService(signal, async (asking) => {
     const { standing } = await readContracts(place.repository, asking)
     const isSame = standing?.contract === contractDigest(contract)

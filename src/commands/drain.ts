@@ -24,6 +24,7 @@ export async function drain(folder: string, terminal: Terminal, options: UploadO
       } catch (error) {
         if (mayPass(error) || !(error instanceof Problem)) throw error
         terminal.say(`${one} stays: ${error.message} [${error.code}]`)
+        terminal.say('  put right what is wrong and push it again, then delete this folder: it is refused every time')
         worst = problems[error.code].exit
       }
     }

@@ -1,6 +1,7 @@
 import { relative, resolve } from 'node:path'
 import { describeFile } from '../producer/dry-run.ts'
 import { expandFiles } from '../producer/files.ts'
+import { countFiles } from './receipt.ts'
 import { printTable, type ExitCode, type Terminal } from './terminal.ts'
 
 /** `push --dry-run`: one object a file with --json, one line a file without; no service is asked. 1 when one would be refused, 3 when incomplete. */
@@ -24,7 +25,7 @@ export async function dryRun(
         file,
         verdict,
         format ?? '-',
-        `${count} files`,
+        countFiles(count),
         mutants === undefined
           ? `${lines.covered + lines.partial}/${lines.found} lines executed`
           : `${mutants.detected}/${mutants.detected + mutants.undetected} mutants detected`,

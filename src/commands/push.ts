@@ -7,6 +7,7 @@ import { mayPass, upload, type Plan, type Uploaded } from '../producer/upload.ts
 import { connect } from './connect.ts'
 import { withoutIdentity } from './no-identity.ts'
 import { collectEvidence, printLineMaps, printReceipt } from './receipt.ts'
+import { assertWritable } from './receipt-file.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 import { uploading } from './uploading.ts'
 import { version } from './version.ts'
@@ -32,6 +33,8 @@ export async function push(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   if (options.drain !== undefined) {
+    if (files.length > 0)
+      throw new Problem('request_invalid', '--drain sends what was spooled: push other reports by themselves')
     const { drain } = await import('./drain.ts')
     return drain(options.drain, terminal, uploading(options, terminal, signal))
   }
@@ -40,6 +43,7 @@ export async function push(
       'request_invalid',
       'name the coverage reports to push, for example: proofline push coverage/lcov.info --test-type unit',
     )
+  if (options.format !== undefined) (await import('../producer/dry-run.ts')).assertFormat(options.format)
   if (options.dryRun === true) {
     const { dryRun } = await import('./dry-run.ts')
     return dryRun(files, options, terminal)
@@ -53,6 +57,7 @@ export async function push(
   const onUnavailable = options.onUnavailable ?? (options.spool === undefined ? 'fail' : 'spool')
   if (onUnavailable === 'spool' && options.spool === undefined)
     throw new Problem('request_invalid', '--on-unavailable spool needs --spool DIR')
+  if (options.receipt !== undefined) await assertWritable(options.receipt)
   const { env, event } = readEnvironment()
   const cwd = process.cwd()
   const { plan, warnings } = await planRun(
@@ -71,7 +76,9 @@ export async function push(
     return 0
   } catch (error) {
     if (!mayPass(error) || onUnavailable === 'fail') throw error
-    return await putAside(plan, error, onUnavailable === 'spool' ? options.spool : undefined, terminal)
+    const spool = onUnavailable === 'spool' ? options.spool : undefined
+    if (spool !== undefined) await (await import('../producer/dry-run.ts')).assertReadable(plan)
+    return await putAside(plan, error, spool, terminal)
   } finally {
     client.close()
   }

@@ -76,7 +76,9 @@ async function fetchEvidence(id: string, client: Client, signal: AbortSignal): P
 /** The receipt for people. The same run and bytes give the same text, but for its first line. */
 export function printReceipt({ run, repeated, declaration, inventory, parts, seal, waiting }: Uploaded): string {
   const sent =
-    inventory === undefined ? '' : `, with the ${inventory.files} files of commit ${inventory.commit.slice(0, 12)}`
+    inventory === undefined
+      ? ''
+      : `, with the ${countFiles(inventory.files)} of commit ${inventory.commit.slice(0, 12)}`
   const heading = `${repeated ? 'already recorded' : 'recorded'}: ${run} in ${declaration.ledger}${sent}`
   const rows: string[][] = []
   for (const part of parts) rows.push(...partRows(part))
@@ -109,7 +111,7 @@ export function printLineMaps(sent: Uploaded['lineMaps'][number]): string {
       refused.first.map(({ where, reason }) => `${where} (${reason})`),
     ),
   ]
-  return oneLine(`line maps: ${mapped} files from ${from} to ${to}${more.map((text) => `, ${text}`).join('')}`)
+  return oneLine(`line maps: ${countFiles(mapped)} from ${from} to ${to}${more.map((text) => `, ${text}`).join('')}`)
 }
 
 function printSome(what: string, count: number, first: readonly string[]): string[] {
@@ -123,7 +125,7 @@ function partRows(part: PartReceipt): string[][] {
   const tool =
     part.tool === null ? '' : `, ${part.tool.name}${part.tool.version === undefined ? '' : ` ${part.tool.version}`}`
   const rows = [
-    ['part', `${part.part}: ${part.format} (${part.definition}${tool}), ${part.files} files`],
+    ['part', `${part.part}: ${part.format} (${part.definition}${tool}), ${countFiles(part.files)}`],
     ['  sha256', part.artifact_sha256],
     [
       '  seq',
@@ -184,9 +186,11 @@ export function printList(names: readonly string[]): string {
 }
 
 /** What the contract has to say, and what changed since the last run that counts. */
-function judgementRows({ contract, contract_version, observed = [], unexplained_change }: SealReceipt): string[][] {
+function judgementRows(seal: SealReceipt): string[][] {
+  const { contract, contract_version, contract_default, observed = [], unexplained_change } = seal
   const rows: string[][] = []
-  if (contract !== undefined) rows.push(['  contract', `version ${contract_version ?? '?'}, ${contract}`])
+  const whose = contract === contract_default ? ' (the default of the org)' : ''
+  if (contract !== undefined) rows.push(['  contract', `version ${contract_version ?? '?'}, ${contract}${whose}`])
   if (observed.length > 0) rows.push(['  observed', `${observed.join(', ')} (the contract does not enforce yet)`])
   for (const { what, measure, from, to } of unexplained_change?.changes ?? [])
     rows.push([
@@ -195,6 +199,8 @@ function judgementRows({ contract, contract_version, observed = [], unexplained_
     ])
   return rows
 }
+
+export const countFiles = (count: number): string => (count === 1 ? '1 file' : `${count} files`)
 
 function printCounts(counts: Counts): string {
   if ('mutants' in counts) return printMutants(counts)

@@ -78,7 +78,7 @@ export function createTerminal({ stdout, stderr, json, debug }: TerminalSettings
       const advice = adviceFor(problem)
       if (json)
         stdout.write(
-          `${JSON.stringify({ error: { code: problem.code, status, exit, detail: problem.message, ...(advice === undefined ? {} : { advice }) } })}\n`,
+          `${JSON.stringify({ error: { code: problem.code, status, exit, detail: problem.message, ...(advice === undefined ? {} : { advice }), ...partOf(problem) } })}\n`,
         )
       stderr.write(`proofline: ${oneLine(problem.message)} [${problem.code}]\n`)
       if (advice !== undefined) stderr.write(`  ${advice}\n`)
@@ -131,6 +131,8 @@ function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   const detail = error instanceof Error ? error.message : String(error)
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+  if (code === 'ENOENT' && error instanceof Error && 'path' in error && typeof error.path === 'string')
+    return new Problem('request_invalid', `there is no file ${error.path}`, { cause: error })
   if (['ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR', 'EEXIST', 'EPERM'].includes(code))
     return new Problem('request_invalid', detail, { cause: error })
   return new Problem('internal', detail, { cause: error })
@@ -148,7 +150,7 @@ const advice: Partial<Record<ProblemCode, string>> = {
     'a run that several jobs push to ends with the last of them where each says --parts N (or --no-seal, and `proofline seal` at the end); a new attempt goes under another --run',
   start_required:
     'say --after -1 for everything from the start, --since TIME, or --cursor; with --cursor-file it goes on where it stopped',
-  report_ambiguous: 'name the format with --format',
+  report_ambiguous: 'name the format with --format NAME',
   signer_not_current:
     'an operator has to put it right (docs/operating.md, "Recording is stopped"); afterwards repeating this command is safe',
   rollback_detected:
@@ -156,11 +158,20 @@ const advice: Partial<Record<ProblemCode, string>> = {
   internal: 'set PROOFLINE_DEBUG=1 to see where it happened',
 }
 
+const adviceForSections = "name the section with --section NAME, or all of them together with --section '*'"
+
 function adviceFor({ code, extra }: Problem): string | undefined {
+  if (code === 'report_ambiguous' && Array.isArray(extra['sections']))
+    return extra['sections'].length === 0 ? 'leave --section out' : adviceForSections
   if (code === 'unavailable' && extra['errno'] === 'ECONNREFUSED')
     return 'start the service with: npx proofline serve; or set PROOFLINE_URL. Repeating this command is safe'
   if (code === 'in_use') return undefined // says itself what to do
   return advice[code] ?? (problems[code].exit === 4 ? 'nothing is lost: repeating this command is safe' : undefined)
+}
+
+/** Which of several files it is about, and what of their run is recorded (producer/part-error.ts). */
+function partOf({ extra: { run, part, file, recorded } }: Problem): Record<string, unknown> {
+  return recorded === undefined ? {} : { run, part, file, recorded }
 }
 
 function explain(error: unknown): string {

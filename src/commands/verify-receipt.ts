@@ -3,10 +3,11 @@ import type { VerifierKey } from '../log/vkey.ts'
 import { parseCheckpoint } from '../log/checkpoint.ts'
 import { LogError } from '../log/log-error.ts'
 import { parseProof } from '../log/proof.ts'
-import { isLedgerName, type LedgerName } from '../record/record.ts'
+import { isLedgerName, type LedgerName, type RecordKind } from '../record/record.ts'
 import { Problem } from '../record/problem.ts'
 import { verifyReceiptProof } from '../verify/receipt.ts'
 import type { ReceiptDocument } from './receipt.ts'
+import { checkDocument, type Proven } from './receipt-document.ts'
 import { originsOf } from './trusted-keys.ts'
 import type { Check } from './verify.ts'
 
@@ -20,43 +21,55 @@ export async function verifyReceipt(text: string, keys: readonly VerifierKey[]):
   const document = parseDocument(text)
   if (!isLedgerName(document.ledger))
     throw new Problem('request_invalid', `the receipt names no ledger: ${document.ledger}`)
-  const claims: { id: string; what: string; claim: object }[] = document.parts.map((claim) => ({
+  const claims: Claim[] = document.parts.map((claim) => ({
     id: claim.part_record.id,
     what: `part ${claim.part}`,
+    kind: 'part',
     claim,
   }))
-  if (document.seal !== null) claims.push({ id: document.seal.id, what: 'seal', claim: document.seal })
+  if (document.seal !== null) claims.push({ id: document.seal.id, what: 'seal', kind: 'seal', claim: document.seal })
   if (claims.length === 0) throw new Problem('request_invalid', 'the receipt holds neither a part nor a seal')
   const checks: Check[] = []
-  for (const { id, what, claim } of claims) {
-    const evidence = document.evidence.find((one) => one.id === id)
+  const proven: Proven[] = []
+  for (const one of claims) {
+    const { id, what } = one
+    const evidence = document.evidence.find((found) => found.id === id)
     if (evidence === undefined) {
       checks.push({
         check: what,
         verdict: 'incomplete',
         detail: `no proof of record ${id}: the token that pushed could not read it`,
       })
-    } else checks.push(await verifyOne(what, claim, id, evidence, document.ledger, keys))
+    } else {
+      const { check, fields } = await verifyOne(one, evidence, document.ledger, keys)
+      checks.push(check)
+      if (fields !== undefined) proven.push({ id, fields })
+    }
   }
-  return checks
+  return [...checks, ...checkDocument(document, proven)]
 }
 
+interface Claim {
+  id: string
+  what: string
+  kind: RecordKind
+  claim: object
+}
+
+/** `fields` are those of the record, when it is proven to stand in the log. */
 async function verifyOne(
-  what: string,
-  claim: object,
-  id: string,
+  { what, claim, id, kind }: Claim,
   evidence: ReceiptDocument['evidence'][number],
   ledger: LedgerName,
   keys: readonly VerifierKey[],
-): Promise<Check> {
+): Promise<{ check: Check; fields?: Proven['fields'] }> {
+  const differs = (detail: string, more: Partial<Check> = {}): { check: Check } => ({
+    check: { check: what, verdict: 'differs', detail, ...more },
+  })
   const bytes = new TextEncoder().encode(evidence.record)
   const origin = findOrigin(evidence.proof, originsOf(keys, ledger))
   if (origin === undefined)
-    return {
-      check: what,
-      verdict: 'differs',
-      detail: `no key given here is for a log of ledger ${ledger}: ${keys.map(({ name }) => name).join(', ')}`,
-    }
+    return differs(`no key given here is for a log of ledger ${ledger}: ${keys.map(({ name }) => name).join(', ')}`)
   const { record, checkpoint, differences } = await verifyReceiptProof(bytes, evidence.proof, {
     ledger,
     origin,
@@ -64,24 +77,19 @@ async function verifyOne(
   })
   const [first] = differences
   if (first !== undefined)
-    return {
-      check: what,
-      verdict: 'differs',
-      detail: `${first.kind}: expected ${first.expected}, found ${first.found}`,
-      seq: first.seq,
-      differences,
-    }
-  if (record === undefined || checkpoint === undefined)
-    return { check: what, verdict: 'differs', detail: 'the proof shows nothing' }
-  if (record.id !== id)
-    return { check: what, verdict: 'differs', detail: `expected record ${id}, found ${record.id}`, seq: record.seq }
+    return differs(`${first.kind}: expected ${first.expected}, found ${first.found}`, { seq: first.seq, differences })
+  if (record === undefined || checkpoint === undefined) return differs('the proof shows nothing')
+  const { seq, fields } = record
+  if (record.id !== id) return differs(`expected record ${id}, found ${record.id}`, { seq })
+  if (fields['kind'] !== kind)
+    return differs(`expected a record of kind ${kind}, found ${JSON.stringify(fields['kind'])}`, { seq })
   for (const [name, value] of Object.entries(claim)) {
-    if (added.has(name) || isDeepStrictEqual(value, record.fields[name])) continue
-    const detail = `the receipt and its record differ in ${name}: expected ${JSON.stringify(record.fields[name])}, found ${JSON.stringify(value)}`
-    return { check: what, verdict: 'differs', detail, seq: record.seq }
+    if (added.has(name) || isDeepStrictEqual(value, fields[name])) continue
+    const detail = `the receipt and its record differ in ${name}: expected ${JSON.stringify(fields[name])}, found ${JSON.stringify(value)}`
+    return differs(detail, { seq })
   }
   const detail = `${id}, in the log of ${checkpoint.size} records signed by ${origin}`
-  return { check: what, verdict: 'ok', detail, seq: record.seq }
+  return { check: { check: what, verdict: 'ok', detail, seq }, fields }
 }
 
 /** Of several trusted logs of this ledger the one that the proof names; else any, for which the signature then fails. */
@@ -105,7 +113,7 @@ function parseDocument(text: string): ReceiptDocument {
     throw new Problem('request_invalid', 'the receipt is not JSON', { cause })
   }
   const found = typeof document === 'object' && document !== null ? (document as Partial<ReceiptDocument>) : {} // every member used is checked below
-  const { schema, ledger, parts, evidence, seal } = found
+  const { schema, ledger, run, parts, evidence, seal } = found
   const ids = Array.isArray(parts) && parts.every((part) => typeof part?.part_record?.id === 'string')
   const proofs =
     Array.isArray(evidence) &&
@@ -113,6 +121,7 @@ function parseDocument(text: string): ReceiptDocument {
   if (
     schema !== 'proofline.receipts.v1' ||
     typeof ledger !== 'string' ||
+    typeof run !== 'string' ||
     !ids ||
     !proofs ||
     (seal !== null && typeof seal?.id !== 'string')

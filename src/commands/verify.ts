@@ -3,7 +3,7 @@ import type { Difference } from '../verify/differences.ts'
 import { readEnvironment } from '../producer/ci.ts'
 import { findDataFolder } from '../producer/find-service.ts'
 import { Problem } from '../record/problem.ts'
-import { ledgerKinds, toLedgerName } from '../record/record.ts'
+import { isLedgerName, type LedgerName, ledgerKinds } from '../record/record.ts'
 import { connect } from './connect.ts'
 import { oneLine, printBar, printTable, type ExitCode, type Terminal } from './terminal.ts'
 import { readTrustedKeys } from './trusted-keys.ts'
@@ -41,6 +41,7 @@ export async function verify(
     const { verifyDatabase } = await import('./maintain.ts')
     return verifyDatabase(options, terminal, signal)
   }
+  const ledgers = (options.ledger ?? ledgerKinds).map((name) => readLedger(name, options.org))
   const keys = await readTrustedKeys(
     options.key ?? [],
     options.dataDir ?? (await findDataFolder(readEnvironment().env, process.cwd())),
@@ -54,8 +55,7 @@ export async function verify(
   const client = await connect(target)
   const checks: Check[] = []
   try {
-    for (const kind of options.ledger ?? ledgerKinds) {
-      const ledger = toLedgerName(kind.includes('/') ? kind : `${options.org}/${kind}`)
+    for (const ledger of ledgers) {
       const onProgress = (done: number, of: number): void => terminal.progress(printBar(ledger, done, of))
       const { check, note } = await verifyLedger(client, ledger, keys, (origin) => remembered[origin], {
         onProgress,
@@ -70,6 +70,15 @@ export async function verify(
   // Only what was verified is remembered, and a difference leaves the older checkpoint in place as evidence.
   if (options.since !== undefined) await writeRemembered(options.since, remembered)
   return finish(checks, terminal)
+}
+
+function readLedger(name: string, org: string): LedgerName {
+  const ledger = name.includes('/') ? name : `${org}/${name}`
+  if (isLedgerName(ledger)) return ledger
+  throw new Problem(
+    'request_invalid',
+    `--ledger takes ${ledgerKinds.join(', ')}, or one of them behind its org/, not ${name}`,
+  )
 }
 
 /** Prints the checks and gives the exit code: 1 when one differs, 3 when one could not be made. */

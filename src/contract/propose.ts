@@ -9,19 +9,30 @@ export interface SeenRun {
   test_type: TestType
   ref?: string | undefined
   stage?: string | undefined
+  /** Of an old report: it tells what was, not what is done. */
+  backfilled?: boolean
   admitted: boolean
   atMs: number
   measures: readonly { definition: string; tool?: { name: string; version?: string | undefined } | null | undefined }[]
 }
 
+/** A file that a report measured. */
+export interface SeenFile {
+  path: string
+  /** There when it is a file of the commit. */
+  blob?: string | undefined
+}
+
+const hourMs = 3_600_000
 const dayMs = 86_400_000
 const sorted = (texts: readonly string[]): string[] => [...new Set(texts)].toSorted()
 const present = <T>(values: readonly (T | undefined)[]): T[] => values.filter((value) => value !== undefined)
 
-/** The YAML. `paths` are files that the newest reports measured. */
-export function proposeContract(repository: string, runs: readonly SeenRun[], paths: readonly string[]): string {
+/** The YAML. `files` are those that the newest reports measured; one that no commit has is nothing to promise. */
+export function proposeContract(repository: string, seen: readonly SeenRun[], files: readonly SeenFile[]): string {
+  const runs = seen.filter(({ backfilled }) => backfilled !== true)
   const counting = runs.filter(({ admitted }) => admitted)
-  const include = proposeGlobs(paths)
+  const include = proposeGlobs(files.filter(({ blob }) => blob !== undefined).map(({ path }) => path))
   const keys = sorted(runs.map(({ test_type, suite }) => `${test_type}/${suite}`))
   const document = new Document({
     version: 1,
@@ -70,11 +81,19 @@ function printMajor({ name, version }: { name: string; version?: string | undefi
   return major === undefined ? name : `${name}@${major}`
 }
 
-/** The longest silence that was seen, in whole days; undefined for fewer than three runs, which show no habit. */
+/**
+ * The longest silence that was seen, in whole days. Runs within an hour of another are one occasion, tried several times or in several jobs;
+ * fewer than three show no habit.
+ */
 function proposeCadence(times: readonly number[]): string | undefined {
-  if (times.length < 3) return undefined
-  const ordered = times.toSorted((a, b) => a - b)
-  const gaps = ordered.slice(1).map((at, i) => at - (ordered[i] ?? at))
+  const occasions: number[] = []
+  let before = -Infinity
+  for (const at of times.toSorted((a, b) => a - b)) {
+    if (at - before >= hourMs) occasions.push(at)
+    before = at
+  }
+  if (occasions.length < 3) return undefined
+  const gaps = occasions.slice(1).map((at, i) => at - (occasions[i] ?? at))
   return `${Math.max(1, Math.ceil(Math.max(...gaps) / dayMs))}d`
 }
 

@@ -29,11 +29,16 @@ export function createSections(wanted: string | undefined): Sections {
       if (wanted === undefined && count > 1)
         throw new Problem(
           'report_ambiguous',
-          `it has the results of ${count} suites: name one with --section (section=), or '*' for all of them together: ${list()}`,
+          `the report has the results of ${count} suites: name one with --section NAME (section=), or '*' for all of them together: ${list()}`,
+          { extra: { sections: names } },
         )
       if (wanted === undefined || wanted === '*') return names
       if (names.includes(wanted)) return [wanted]
-      throw new Problem('report_ambiguous', `it has no section ${JSON.stringify(toPrintable(wanted))}, but: ${list()}`)
+      throw new Problem(
+        'report_ambiguous',
+        `the report has no section ${JSON.stringify(toPrintable(wanted))}, but: ${list()}`,
+        { extra: { sections: names } },
+      )
     },
   }
 }

@@ -93,7 +93,9 @@ export async function readSimplecov(
   })
   if (shape === 'resultset') names.push(...sections.end())
   else if (section !== undefined)
-    throw new Problem('report_ambiguous', 'this SimpleCov report is of one run: it has no sections')
+    throw new Problem('report_ambiguous', 'this SimpleCov report is of one run: it has no sections', {
+      extra: { sections: [] },
+    })
   return {
     definition: simplecovDefinition,
     dialect: shape,

@@ -17,6 +17,7 @@ import { compress, openArtifact, type Artifact } from './artifact.ts'
 import type { Environment } from './ci-facts.ts'
 import { callOf, type Client, type Request } from './client.ts'
 import { readTree } from './git.ts'
+import { namePart } from './part-error.ts'
 import { type SentMaps, sendLineMaps } from './send-line-maps.ts'
 
 /**
@@ -120,7 +121,10 @@ export async function upload(plan: Plan, client: Client, options: UploadOptions)
       ...callOf('putPart', run, part.query),
       ...openPart(part, options.onProgress),
       idleMs: 600_000, // a part of 500 MB is answered when all of it is recorded and signed
-    }))
+    })).catch((error: unknown) => {
+      const recorded = parts.map((one) => one.part)
+      throw namePart(error, part, plan, recorded)
+    })
     if (answer.artifact_sha256 !== part.artifact.sha256) {
       throw new Problem(
         'digest_mismatch',

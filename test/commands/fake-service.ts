@@ -174,11 +174,12 @@ export async function startFakeService(): Promise<FakeService> {
         const { outcome = 'completed', tests = null } = asked
         const about = {
           run,
+          kind: 'seal',
           admitted: tests !== null,
           reasons: tests === null ? ['tests_unknown'] : [],
           outcome,
           tests,
-          parts: 1,
+          parts: there.length,
           records: { first: 0, last: records.length - 1, count: records.length },
           root: Buffer.from(rootOfLeaves(leaves())).toString('hex'),
           totals: [],

@@ -45,7 +45,7 @@ describe('proofline push', { timeout: 90_000 }, () => {
     ).toBe(
       [
         'recorded: <run> in main/unit, with the 2 files of commit 000000000000',
-        'part           coverage/lcov.info: lcov (lcov.da@1), 1 files',
+        'part           coverage/lcov.info: lcov (lcov.da@1), 1 file',
         '  sha256       <hash>',
         '  seq          1-1 (1 records), part record 2',
         '  recorded_at  2026-11-23T05:00:00.000002Z',
@@ -185,6 +185,25 @@ describe('proofline push', { timeout: 90_000 }, () => {
     expect(lines().filter((line) => line.includes('/parts'))).toHaveLength(1)
   })
 
+  it('names the file that is refused of several, and leaves no receipt where there was none', async () => {
+    const other = write(folder, 'coverage/other.info', lcov)
+    service.failNext('other.info', { status: 422, code: 'report_empty', detail: 'the report names no file' })
+    const { code, stdout } = await push(...unit, other, '--json', '--receipt', 'receipt.json')
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: {
+        code: 'report_empty',
+        detail: expect.stringMatching(
+          /^\S+other\.info \(part .*the report names no file\. The run \S+ stays open/,
+        ) as string,
+        file: expect.stringMatching(/other\.info$/) as string,
+        part: 'coverage/other.info',
+        recorded: ['coverage/lcov.info'],
+      },
+    })
+    expect(readdirSync(folder)).not.toContain('receipt.json')
+  })
+
   it('ends with 4 when the time for retries is over, and says that repeating is safe', async () => {
     service.failNext('PUT', 502, 9)
     const { code, stderr } = await push(...unit, '--retry-for', '0')
@@ -216,6 +235,27 @@ describe('proofline push', { timeout: 90_000 }, () => {
     const again = await push(...unit)
     expect(again.stdout).toMatch(/^already recorded/)
     rmSync(join(elsewhere, '..'), { recursive: true })
+  })
+
+  it('spools nothing that the service would refuse', async () => {
+    write(folder, 'coverage/lcov.info', 'hello\n')
+    service.failNext('PUT', 'drop', 1)
+    const { code, stderr } = await push(...unit, '--retry-for', '0', '--spool', '../spool')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/lcov\.info: .*It is not spooled: it would be refused later \[report_unrecognized\]/)
+    expect(readdirSync(join(folder, '..'))).not.toContain('spool')
+  })
+
+  it('says what to do with a spooled run that is refused', async () => {
+    service.failNext('PUT', 'drop', 1)
+    await push(...unit, '--retry-for', '0', '--spool', '../spool')
+    service.failNext('/parts', { status: 422, code: 'report_empty', detail: 'the report names no file' })
+    const { code, stderr } = await push('--drain', '../spool')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /stays: the report names no file \[report_empty\]\n {2}.*push it again, then delete this folder/,
+    )
+    expect(readdirSync(join(folder, '../spool'))).toHaveLength(1)
   })
 
   it('takes patterns, each file once, and tells files of one name outside the checkout apart', async () => {
@@ -462,6 +502,13 @@ describe('proofline push', { timeout: 90_000 }, () => {
     [[...unit, '--parts', '3', '--no-seal'], /--no-seal to end it yourself/],
     [[...unit, '--on-unavailable', 'spool'], /needs --spool DIR/],
     [[...unit, '--configuration', 'no.ini'], /--configuration no\.ini is no file/],
+    [[...unit, '--format', 'bad'], /no format is called "bad"; known: lcov, .*stryker \[request_invalid\]/],
+    [
+      [...unit, '--receipt', 'no/such/folder/receipt.json'],
+      /--receipt no\/such\/\S+ cannot be written, nothing was sent/,
+    ],
+    [[...unit, '--receipt', '.'], /--receipt \. cannot be written/],
+    [['--drain', '../spool', 'coverage/lcov.info'], /--drain sends what was spooled/],
     [[], /name the coverage reports/],
     [[...unit, '--outcome', 'green'], /Allowed choices/],
   ])('is a usage error: %j', async (args, said) => {
@@ -630,7 +677,7 @@ describe('line maps', () => {
     const { code, stderr } = await push(...unit, '--tests', '1,1,0,0')
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: `line maps: 1 files from ${from.slice(0, 12)} to ${to.slice(0, 12)}\n`,
+      stderr: `line maps: 1 file from ${from.slice(0, 12)} to ${to.slice(0, 12)}\n`,
     })
     expect(lines()[1]).toMatch(/inventory$/)
     expect(lines()[2]).toContain(`/line-maps?from=${from}&to=${to}&definition=git.patience%401`)

@@ -50,7 +50,7 @@ describe('proofline verify <receipt>', () => {
       code: 0,
       stderr: '',
       stdout: expect.stringMatching(
-        /^ok {2}part coverage\/lcov\.info {2}main\.unit-302-\S+, in the log of 304 records signed by localhost\/main\/unit\nok {2}seal {21}main\.unit-303-/,
+        /^ok {2}part coverage\/lcov\.info {2}main\.unit-302-\S+, in the log of 304 records signed by localhost\/main\/unit\nok {2}seal {21}main\.unit-303-.*\nok {2}run {22}local\.\S+, 1 part, ended by the seal\n$/,
       ) as string,
     })
     write(folder, '.proofline/keys/main.unit.vkey', `${service.vkey}\n`)
@@ -79,18 +79,50 @@ describe('proofline verify <receipt>', () => {
       (d) => void (d.evidence[0]!.proof = d.evidence[0]!.proof.replace('\n304\n', '\n305\n')),
       /bad signature for key localhost\/main\/unit/,
     ],
+    [
+      'a receipt that calls the run otherwise',
+      (d) => void (d.run = 'nightly.default.unit'),
+      /the receipt is of nightly\.default\.unit in main\/unit, record \S+ of local\./,
+    ],
+    [
+      'the declaration of another run',
+      (d) => void (d.declaration!.run = 'nightly.default.unit'),
+      /the declaration of nightly\.default\.unit in main\/unit/,
+    ],
+    [
+      'a receipt without its parts',
+      (d) => void (d.parts = []),
+      /holds the proof of record main\.unit-302-\S+, but says nothing of that record\n.*the seal counts 1 part, the receipt holds none/,
+    ],
+    [
+      'a receipt without its parts and their proofs',
+      (d) => void Object.assign(d, { parts: [], evidence: d.evidence.slice(1) }),
+      /the seal counts 1 part, the receipt holds none/,
+    ],
+    [
+      'a receipt without its seal',
+      (d) => void (d.seal = null),
+      /holds the proof of record main\.unit-303-\S+, but says nothing of that record/,
+    ],
+    [
+      'a part that is passed off as the seal',
+      (d) => void (d.seal!.id = d.evidence[0]!.id),
+      /expected a record of kind seal, found "part"/,
+    ],
   ])('names %s', async (_, edit, said) => {
     change(edit)
     const { code, stdout } = await proofline('verify', receipt(), '--key', service.vkey)
     expect(code).toBe(1)
     expect(stdout).toMatch(said)
-    expect(stdout).toMatch(/^DIFFERS/)
+    expect(stdout).toMatch(/^DIFFERS/m)
   })
 
   it('ends with 3 when the receipt holds no proofs, and with 2 without a key or for another file', async () => {
     expect((await proofline('verify', receipt())).stderr).toContain('say whose signature is believed: --key')
     change((document) => void (document.evidence = []))
     expect((await proofline('verify', receipt(), '--key', service.vkey)).code).toBe(3)
+    const none = await proofline('verify', 'nofile.json', '--key', service.vkey)
+    expect(none).toMatchObject({ code: 2, stderr: 'proofline: there is no file nofile.json [request_invalid]\n' })
     writeFileSync(receipt(), '{}')
     expect((await proofline('verify', receipt(), '--key', service.vkey)).code).toBe(2)
   })
@@ -158,6 +190,15 @@ describe('proofline verify <service>', () => {
     expect(forked.code).toBe(1)
     expect(forked.stdout).toContain('root-mismatch')
     expect(readFileSync(join(folder, '../seen.json'), 'utf8')).toContain('\\n7\\n')
+  })
+
+  it('takes the four ledgers, and names them for another', async () => {
+    expect(await verify('--ledger', 'nope')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /unit, integration, changes, operations, .* not nope \[request_invalid\]/,
+      ) as string,
+    })
   })
 
   it('ends with 4 when the service cannot be reached', async () => {

@@ -16,7 +16,14 @@ const seen = (more: Partial<SeenRun> = {}): SeenRun => ({
   measures: [nyc],
   ...more,
 })
-const propose = (runs: SeenRun[], paths: string[] = []) => parseContract(proposeContract('r', runs, paths))
+const propose = (runs: SeenRun[], paths: string[] = []) =>
+  parseContract(
+    proposeContract(
+      'r',
+      runs,
+      paths.map((path) => ({ path, blob: 'b' })),
+    ),
+  )
 
 describe('proposeContract', () => {
   it('promises what was seen, suite by suite, and only observes', () => {
@@ -58,6 +65,30 @@ describe('proposeContract', () => {
     expect(suite).toMatchObject({ definition: ['lcov.da@1', 'x'] })
     expect(suite).not.toHaveProperty('stage')
     expect(suite).not.toHaveProperty('tool')
+  })
+
+  it('promises no suite of an old report', () => {
+    const { suites } = propose([
+      seen(),
+      seen({ suite: 'old', backfilled: true }),
+      seen({ stage: 'x', backfilled: true }),
+    ])
+    expect(suites).toMatchObject([{ name: 'api', stage: ['test'] }])
+  })
+
+  it('takes runs within an hour of each other for one occasion', () => {
+    const cadenceAt = (...hours: number[]): unknown =>
+      propose(hours.map((hour) => seen({ atMs: hour * 3_600_000 }))).suites?.[0]?.cadence
+    expect(cadenceAt(0, 0.1, 0.2, 0.9)).toBeUndefined()
+    expect(cadenceAt(0, 0.1, 24, 24.5)).toBeUndefined()
+    expect(cadenceAt(0, 0.1, 24, 24.5, 49)).toBe('2d')
+  })
+
+  it('promises only files that the commit has', () => {
+    const { production } = parseContract(
+      proposeContract('r', [seen()], [{ path: 'src/a.ts', blob: 'b' }, { path: 'node_modules/x.js' }]),
+    )
+    expect(production?.include).toEqual(['src/**'])
   })
 
   it('names the folders that were measured', () => {

@@ -66,11 +66,18 @@ describe('a contract', () => {
     const made = await proofline(['contract', 'init'])
     expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining('from 3 runs') })
     expect(readFileSync(file(), 'utf8')).toMatch(
-      /mode: observe\nrefs:\n {2}- refs\/heads\/main\nproduction:\n {2}include:\n {4}- src\/\*\*\n[^]*- name: api\n {4}test_type: unit\n {4}stage:\n {6}- test\n {4}definition:\n {6}- lcov.da@1\n {4}cadence: 1d\n/,
+      /mode: observe\nrefs:\n {2}- refs\/heads\/main\nproduction:\n {2}include:\n {4}- src\/\*\*\n[^]*- name: api\n {4}test_type: unit\n {4}stage:\n {6}- test\n {4}definition:\n {6}- lcov.da@1\n$/,
     )
     expect((await proofline(['contract', 'init'])).stderr).toContain('--force')
     const valid = await proofline(['contract', 'check', file()])
     expect(valid).toMatchObject({ code: 0, stdout: expect.stringMatching(/is valid: contract [0-9a-f]{64}/) })
+    const below = await runCli(['contract', 'check'], {
+      cwd: join(checkout, 'src'),
+      env: cleanEnvironment(folder.path),
+    })
+    expect(below).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\.\.\/proofline\.contract\.yaml is valid/) })
+    const none = await proofline(['contract', 'check', 'nofile'])
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no file nofile') })
   })
 
   it('that is wrong is shown where, without a service', async () => {
@@ -83,9 +90,14 @@ describe('a contract', () => {
   })
 
   it('is registered from the protected branch, once', async () => {
-    edit((text) => text.replace('\nmode: observe', '\nmode: enforce'))
-    commit(checkout, 'contract')
     const token = await pushToken()
+    const fresh = await proofline(['contract', 'register'], token)
+    expect(fresh).toMatchObject({ code: 1, stderr: expect.stringMatching(/is not in commit .*: commit it first/) })
+    commit(checkout, 'proposed')
+    edit((text) => text.replace('\nmode: observe', '\nmode: enforce'))
+    const changed = await proofline(['contract', 'register'], token)
+    expect(changed).toMatchObject({ code: 1, stderr: expect.stringContaining('commit the change first') })
+    commit(checkout, 'contract')
     const topic = await proofline(['contract', 'register', '--ref', 'refs/heads/topic'], token)
     expect(topic).toMatchObject({ code: 1, stderr: expect.stringContaining('[ref_not_tracked]') })
     const registered = await proofline(['contract', 'register', '--json'], token)
@@ -152,12 +164,17 @@ describe('a contract', () => {
     const stale = git(checkout, 'rev-parse', 'HEAD~1')
     commit(checkout, 'nightly too')
     expect((await proofline(['contract', 'register'])).stdout).toContain('registered: version 2')
+    git(checkout, 'checkout', '-q', '-b', 'topic', stale)
     edit((text) => `${text}late: 1h\n`)
-    const late = await proofline(['contract', 'register', '--commit', stale])
+    commit(checkout, 'late, made from what stood before')
+    const late = await proofline(['contract', 'register', '--ref', 'refs/heads/main'])
     expect(late).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/does not contain[^]*late: 1h[^]*\[contract_conflict\]/),
     })
+    git(checkout, 'checkout', '-q', 'main')
+    edit((text) => `${text}late: 1h\n`)
+    commit(checkout, 'late')
     const forced = await proofline(['contract', 'register', '--parent', '1'])
     expect(forced).toMatchObject({
       code: 1,
@@ -190,8 +207,10 @@ describe('a contract', () => {
       'org.yaml',
       'version: 1\nmode: observe\nrefs: [refs/heads/main]\nsuites: [{ name: unit, test_type: unit }]\n',
     )
+    commit(checkout, 'default of the org')
     expect((await proofline(['contract', 'register', org, '--repository', '*'])).code).toBe(0)
     const other = await push('other', '--repository', 'github.com/acme/other')
+    expect(other.stdout).toMatch(/contract +version 1, [0-9a-f]{64} \(the default of the org\)\n/)
     expect(other.stdout).toMatch(/admitted +yes\n[^]*observed +suite_not_named/)
     expect((await push('heir')).stdout).not.toContain('observed')
     expect(await sealOf('heir.api.unit')).toMatchObject({ contract_version: 2, contract_default: expect.any(String) })
