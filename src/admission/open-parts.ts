@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -59,7 +59,8 @@ export function createOpenParts(folder: string): OpenParts {
       inUse.set(name, (inUse.get(name) ?? 0) + 1)
       try {
         await mkdir(folder, { recursive: true, mode: 0o700 })
-        const draft = join(folder, `${name}.${process.pid}.tmp`)
+        // Of its own: two clients may send the same part at once, and the other one's rename takes its draft away.
+        const draft = join(folder, `${name}.${randomUUID()}.tmp`)
         await writeFile(draft, JSON.stringify(part), { flush: true, mode: 0o600 })
         await rename(draft, join(folder, name))
       } catch (error) {

@@ -46,6 +46,14 @@ describe('notes on open parts', () => {
     expect((await notes.left()).map((one) => one.part)).toEqual([part])
   })
 
+  it('are taken from many who send the same part at the same moment', async () => {
+    const notes = createOpenParts(folder)
+    await notes.note({ ...part, part: 'b' }) // the folder is there
+    await Promise.all(Array.from({ length: 50 }, () => notes.note(part)))
+    expect((await readdir(folder)).every((name) => name.endsWith('.json'))).toBe(true)
+    expect(await readdir(folder)).toHaveLength(2)
+  })
+
   it('are passed over when they are damaged', async () => {
     const notes = createOpenParts(folder)
     const note = await notes.note(part)
