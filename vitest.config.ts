@@ -6,7 +6,7 @@ const elsewhere = ['**/node_modules/**', 'test/programs/**', 'test/fixtures/**']
 
 /**
  * pure: no process, no database. database: PostgreSQL, a database per file cloned from a migrated template, fsync off.
- * One after the other, since each uses both cores.
+ * One after the other, since each uses both cores: two workers, where vitest by itself would take one.
  * stories: whole processes over the embedded server with fsync on, two files at a time at most.
  */
 export default defineConfig({
@@ -19,6 +19,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...elsewhere, database, stories],
           pool: 'threads',
+          maxWorkers: 2,
           isolate: false,
           testTimeout: 20_000,
         },
@@ -30,6 +31,7 @@ export default defineConfig({
           include: [`test/${database}`],
           exclude: elsewhere,
           pool: 'forks',
+          maxWorkers: 2,
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
