@@ -12,7 +12,6 @@ import { Problem } from './record/problem.ts'
 import { type LedgerName, printTime } from './record/record.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
-import type { AlertCode } from './watch/alert-codes.ts'
 import { listAlerts, openAlerts } from './watch/alert-store.ts'
 import { listComparisons } from './watch/comparison-store.ts'
 import { findProblems, type LaneKnown } from './watch/findings.ts'
@@ -81,7 +80,6 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
   }
 
   async function look() {
-    const unknown = new Set<AlertCode>()
     const at = now().getTime() * 1000
     const status = await deps.readLedgers()
     const lanes: LaneKnown[] = []
@@ -110,7 +108,7 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     for (const { destination, ledger, at: comparedAt, ...counts } of compared)
       metrics.compared(destination, ledger, Date.parse(comparedAt), counts)
     metrics.alerts((await openAlerts(db, operations.ledger)).length)
-    return { findings: findProblems({ now: at, ledgers: all, lanes, comparisons: compared, certificates, disks, partitionsAhead, limits }), unknown } // oxfmt-ignore
+    return findProblems({ now: at, ledgers: all, lanes, comparisons: compared, certificates, disks, partitionsAhead, limits }) // oxfmt-ignore
   }
   work('alerts', (ending) => runAlerts({ ...alerting, look }, watch.alerts_every_ms, ending))
 

@@ -40,14 +40,10 @@ const windowsToOpen = 2
 
 export const alertName = ({ code, subject }: Pick<Finding, 'code' | 'subject'>): string => `${code}:${subject}`
 
-/**
- * One window. `unknown` names codes that could not be looked at now: their alerts stay as they are, since nobody knows. The detail of an
- * alert is that of its opening; it is not told again when only the detail changes.
- */
+/** One window. The detail of an alert is that of its opening; it is not told again when only the detail changes. */
 export function stepAlerts(
   before: AlertState,
   findings: readonly Finding[],
-  unknown: ReadonlySet<AlertCode> = new Set(),
 ): { state: { seen: Map<string, Seen> }; steps: AlertStep[] } {
   const steps: AlertStep[] = []
   const seen = new Map<string, Seen>()
@@ -60,12 +56,8 @@ export function stepAlerts(
     if (!alertCodes[finding.code].transient || windows >= windowsToOpen) steps.push({ alert, to: 'opened', finding })
     else seen.set(alert, { windows, lookedAt: finding.lookedAt })
   }
-  for (const [alert, windows] of before.seen) {
-    const code = alert.slice(0, alert.indexOf(':')) as AlertCode // it was made by alertName
-    if (!found.has(alert) && unknown.has(code)) seen.set(alert, windows)
-  }
   for (const [alert, { code, subject, detail }] of before.open) {
-    if (!found.has(alert) && !unknown.has(code)) steps.push({ alert, to: 'closed', finding: { code, subject, detail } })
+    if (!found.has(alert)) steps.push({ alert, to: 'closed', finding: { code, subject, detail } })
   }
   return { state: { seen }, steps }
 }

@@ -15,8 +15,8 @@ import { type Alert, type AlertState, type Finding, stepAlerts } from './alerts.
 export interface AlertsDeps {
   db: Queryable
   operations: Book
-  /** Everything that is wrong now, and what could not be looked at. */
-  look: () => Promise<{ findings: Finding[]; unknown: ReadonlySet<AlertCode> }>
+  /** Everything that is wrong now. */
+  look: () => Promise<Finding[]>
   /** Tells whoever is on duty; rejects when it could not. */
   tell?: (event: AlertEvent) => Promise<void>
   now: () => Date
@@ -43,9 +43,9 @@ export async function runAlerts(deps: AlertsDeps, windowMs: number, signal: Abor
   // What was stored and not put on record, by a crash or a stopped ledger: the key lets what is there already be the same record.
   for (const row of (await openAlerts(deps.db, deps.operations.ledger)).toReversed()) putOnRecord(deps, toEvent(row))
   while (!signal.aborted) {
-    const { findings, unknown } = await deps.look()
+    const findings = await deps.look()
     const open = new Map((await openAlerts(deps.db, deps.operations.ledger)).map((row) => [row.alert, row]))
-    const { state, steps } = stepAlerts({ open, seen }, findings, unknown)
+    const { state, steps } = stepAlerts({ open, seen }, findings)
     seen = state.seen
     for (const { alert, to, finding } of steps) await takeStep(deps, alert, to, finding, 'proofline')
     await sleep(windowMs, undefined, { signal }).catch(() => undefined)

@@ -9,11 +9,11 @@ const late: Finding = { code: 'destination_late', subject: 'splunk main/unit', d
 const letters: Finding = { code: 'dead_letters', subject: 'splunk main/unit', detail: '3 records' }
 
 /** Windows one after another, as the worker goes through them. Answers what happened in each. */
-function run(windows: readonly (readonly Finding[])[], unknown: readonly ReadonlySet<AlertCode>[] = []): string[][] {
+function run(windows: readonly (readonly Finding[])[]): string[][] {
   const open = new Map<string, Alert>()
   let seen: AlertState['seen'] = new Map()
   return windows.map((findings, i) => {
-    const { state, steps } = stepAlerts({ open, seen }, findings, unknown[i])
+    const { state, steps } = stepAlerts({ open, seen }, findings)
     seen = state.seen
     for (const { alert, to, finding } of steps) {
       if (to === 'closed') open.delete(alert)
@@ -40,13 +40,6 @@ describe('stepAlerts', () => {
     const name = alertName(by(''))
     expect(run([[by('1')], [by('1')], [by('1')], [by('2')]])).toEqual([[], [], [], [`opened ${name}`]])
     expect(run([[by('1')], [], [by('2')], [by('2')], [by('3')]])).toEqual([[], [], [], [], [`opened ${name}`]])
-  })
-
-  it('neither opens, closes nor forgets what could not be looked at', () => {
-    const blind = new Set<AlertCode>(['destination_late'])
-    const nobody = new Set<AlertCode>()
-    const windows = [[late], [], [late], [], []]
-    expect(run(windows, [nobody, blind, nobody, blind, nobody])).toEqual([[], [], [`opened ${alertName(late)}`], [], [`closed ${alertName(late)}`]]) // oxfmt-ignore
   })
 
   it('opens and closes each alert by turns, whatever is found', () => {

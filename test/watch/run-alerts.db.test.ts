@@ -61,7 +61,7 @@ describe('runAlerts', () => {
     )
     let findings: Finding[] = [{ code: 'dead_letters', subject: 'siem main/unit', detail: '3 records' }]
     const deps = {
-      db: database.db, operations: operations.book, look: async () => ({ findings, unknown: new Set<never>() }), tell: webhook.tell, now, log: silentLogger,
+      db: database.db, operations: operations.book, look: async () => findings, tell: webhook.tell, now, log: silentLogger,
     } // oxfmt-ignore
     const first = new AbortController()
     const running = runAlerts(deps, 10, first.signal)
