@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { anLcov, pushRun, startServe } from '../support/service.ts'
+import { buildOpenSearch, checkOpenSearch } from './opensearch.ts'
 import { checkS3 } from './s3.ts'
 
 /**
  * `npm run conformance`: our log against other people's software, where this machine has it or can install it by name, and the long forms
- * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only go,schemathesis,s3,long` for some of it.
+ * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only go,schemathesis,s3,opensearch,hec,long` for some of it.
  */
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -192,6 +193,16 @@ if (wanted('s3')) {
   if (gateway === undefined) report(what, 'skipped', 'no Go here, or the module cannot be had')
   else {
     const wrong = await checkS3(gateway, folder)
+    report(what, wrong === undefined ? 'ok' : 'FAILED', wrong)
+  }
+}
+
+if (wanted('opensearch')) {
+  const what = 'delivery, setup, check and comparison over a real OpenSearch node'
+  const built = await buildOpenSearch(tools)
+  if ('skipped' in built) report(what, 'skipped', built.skipped)
+  else {
+    const wrong = await checkOpenSearch(built.folder, folder)
     report(what, wrong === undefined ? 'ok' : 'FAILED', wrong)
   }
 }

@@ -93,6 +93,15 @@ describe('setting up Elasticsearch', () => {
     expect(fake.cluster.put.size).toBe(0)
   })
 
+  it('refuses names of which one is how another begins, since their templates would fit the same indices', () => {
+    const parse = (indexes: object) => destinationSettings.safeParse({ type: 'elastic', url: 'http://elk', indexes })
+    expect(parse({ unit: 'acme', operations: 'acme-operations' }).error?.issues).toMatchObject([
+      { path: ['indexes', 'unit'], message: 'is how acme-operations begins: name them apart' },
+    ])
+    expect(parse({ changes: 'proofline' }).success).toBe(false)
+    expect(parse({ unit: 'acme', operations: 'acmeoperations' }).success).toBe(true)
+  })
+
   it('names the privilege that is missing, the wrong credential, and nothing that listens', async () => {
     await expect(setUp({ limited: true })).rejects.toThrow('monitor')
     await expect(again({ api_key: 'wrong' })).rejects.toThrow('HTTP 401')
