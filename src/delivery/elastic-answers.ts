@@ -123,7 +123,7 @@ function itemOutcome(item: Item, index: string): Outcome {
   if (status === 429) return { kind: 'unsent', reason }
   if (status === 403) return { kind: 'unsent', reason, block: 'credentials' }
   if (status === 404 || ofIndex.has(type)) return { kind: 'unsent', reason, block: 'index' }
-  if (type === 'illegal_argument_exception' && noPipeline.test(reason))
+  if (type === 'illegal_argument_exception' && (noPipeline.test(reason) || noIds.test(reason)))
     return { kind: 'unsent', reason, block: 'settings' }
   if (status >= 400 && status < 500) return { kind: 'refused', reason }
   return { kind: 'in_doubt', reason }
@@ -135,8 +135,9 @@ const isBlockStatus = (status: number): boolean => status === 403 || status === 
 /** Answered with 400, and no fault of the document: the index is closed, or the cluster has no shard left for the index of a new month. */
 const ofIndex = new Set(['index_closed_exception', 'validation_exception'])
 
-/** The one thing that is told by its words only: every document would be refused for it. */
+/** What is told by its words only, and would have every document refused: a pipeline that is gone, a collection that takes no ids of ours. */
 const noPipeline = /pipeline with id \[.*\] does not exist/
+export const noIds = /Document ID is not supported/
 
 /** The `create` members of an answer that have an id and a status; undefined when it is no bulk answer. */
 function readItems(body: string): Item[] | undefined {

@@ -170,6 +170,16 @@ describe('classifyBulk', () => {
       { error: { type: 'illegal_argument_exception', reason: 'pipeline with id [p] does not exist' } },
       { kind: 'unsent', block: 'settings' },
     ],
+    [
+      400,
+      {
+        error: {
+          type: 'illegal_argument_exception',
+          reason: 'Document ID is not supported in create/index operation request',
+        },
+      },
+      { kind: 'unsent', block: 'settings' },
+    ],
     [400, { error: { type: 'illegal_argument_exception', reason: 'another' } }, { kind: 'refused' }],
     [500, { error: { type: 'fail_processor_exception' } }, { kind: 'refused' }],
     [500, {}, { kind: 'in_doubt' }],
