@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { anLcov, pushRun, startServe } from '../support/service.ts'
+import { buildReceiver, checkHec } from './hec.ts'
 import { buildOpenSearch, checkOpenSearch } from './opensearch.ts'
 import { checkS3 } from './s3.ts'
 
@@ -203,6 +204,16 @@ if (wanted('opensearch')) {
   if ('skipped' in built) report(what, 'skipped', built.skipped)
   else {
     const wrong = await checkOpenSearch(built.folder, folder)
+    report(what, wrong === undefined ? 'ok' : 'FAILED', wrong)
+  }
+}
+
+if (wanted('hec')) {
+  const what = "HEC over the OpenTelemetry Collector's splunkhec receiver"
+  const built = await buildReceiver(tools)
+  if ('skipped' in built) report(what, 'skipped', built.skipped)
+  else {
+    const wrong = await checkHec(built.program, folder)
     report(what, wrong === undefined ? 'ok' : 'FAILED', wrong)
   }
 }

@@ -97,6 +97,8 @@ function apply(command: string, rows: Row[], span: Span, splunk: Splunk): Row[] 
         return withValue(row, output, objects?.map((one) => JSON.stringify(one)) ?? fields.get(path))
       })
     }
+    case 'convert':
+      return rows // how a time is shown
     case 'mvexpand':
       return rows.flatMap((row) => [row.get(rest)].flat().flatMap((one) => (one === undefined ? [] : [withValue(row, rest, one)]))) // oxfmt-ignore
     case 'join':

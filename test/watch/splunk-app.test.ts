@@ -1,16 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { recordKinds } from '../../src/record/record.ts'
-import { readConf, splunkFolder } from './splunk-conf.ts'
-
-const folder = splunkFolder
+import { dashboardQueries, readConf } from './splunk-conf.ts'
 
 const searches = [...readConf('savedsearches.conf')].map(
   ([name, stanza]) => [name, stanza.get('search') ?? ''] as const,
 )
-const views = readdirSync(join(folder, 'default/data/ui/views')).map((name) => readFileSync(join(folder, 'default/data/ui/views', name), 'utf8')) // oxfmt-ignore
-const queries = views.flatMap((view) => [...view.matchAll(/<query>([^<]*)<\/query>/g)].map(([, query = '']) => query.replaceAll('&gt;', '>').replaceAll('&lt;', '<').replaceAll('&amp;', '&'))) // oxfmt-ignore
+const queries = dashboardQueries()
 const all = [...searches.map(([, search]) => search), ...queries, ...[...readConf('eventtypes.conf').values()].map((stanza) => stanza.get('search') ?? '')] // oxfmt-ignore
 
 describe('the add-on for Splunk', () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export const splunkFolder = join(import.meta.dirname, '../../deploy/splunk/TA-proofline')
@@ -21,4 +21,15 @@ export function readConf(name: string): Map<string, Map<string, string>> {
     stanza.set(key, value)
   }
   return stanzas
+}
+
+/** Every search of the dashboards. */
+export function dashboardQueries(): string[] {
+  const views = join(splunkFolder, 'default/data/ui/views')
+  const text = readdirSync(views).map((name) => readFileSync(join(views, name), 'utf8'))
+  return text.flatMap((view) =>
+    [...view.matchAll(/<query>([^<]*)<\/query>/g)].map(([, query = '']) =>
+      query.replaceAll('&gt;', '>').replaceAll('&lt;', '<').replaceAll('&amp;', '&'),
+    ),
+  )
 }

@@ -8,7 +8,7 @@ import { firstTime, makeRecord } from '../delivery/records.ts'
 import type { Row } from '../support/spl-expression.ts'
 import { type Indexed, runSearch } from '../support/spl-run.ts'
 import { timeOf } from '../support/spl-terms.ts'
-import { readConf } from './splunk-conf.ts'
+import { dashboardQueries, readConf } from './splunk-conf.ts'
 
 /** The saved searches of the add-on, run over what delivery sends: each finds what it is for, and nothing while all is well. */
 
@@ -161,6 +161,31 @@ describe('the saved searches of the add-on', () => {
     const rejection = (reason: string) => indexed(makeRecord(60, { kind: 'rejection', recordedAt: at(20), extra: { reason } })) // oxfmt-ignore
     expect(run('conflicting evidence', [rejection('part_conflict')])).toHaveLength(1)
     expect(run('conflicting evidence', [rejection('report_unknown')])).toEqual([])
+  })
+
+  it('fill every panel of the dashboard that there is something for', () => {
+    const made = (kind: 'alert' | 'reconciliation' | 'rejection' | 'seal', extra: Record<string, unknown>) =>
+      indexed(makeRecord(80, { kind, recordedAt: at(2), extra }))
+    const totals = [
+      { metric: 'line', definition: 'lcov.da@1', lines: { found: 10, covered: 7, partial: 1, missed: 2 } },
+    ]
+    const events = [
+      ...well,
+      made('alert', { alert: 'disk_low:a', state: 'opened' }),
+      made('reconciliation', { destination: 'siem', of: 'main/unit', verdict: 'same', missing: 0 }),
+      made('rejection', { reason: 'part_conflict', detail: 'other bytes' }),
+      made('seal', { admitted: true, totals }),
+      made('seal', { admitted: false, reasons: ['tests_unknown'] }),
+    ]
+    const span = { earliest: start - 3_600, latest: now }
+    const rows = dashboardQueries().map((query) => runSearch(query, span, { events, macros, now }))
+    for (const [n, found] of rows.entries()) expect(found, dashboardQueries()[n]).not.toEqual([])
+    expect(rows.flat().find((row) => row.has('executed'))).toEqual(
+      new Map<string, unknown>([
+        ...Object.entries({ repository: 'github.com/acme/payments', suite: 'api', test_type: 'unit', definition: 'lcov.da@1', executed: 8, found: '10' }),
+        ['commit', '4f2d9b8c1e7a6b5d4c3f2e1d0a9b8c7d6e5f4a3b'], ['at', String(at(2) / 1_000_000)], ['percent', 80],
+      ]),
+    ) // oxfmt-ignore
   })
 
   it('report runs that do not count', () => {
