@@ -69,5 +69,9 @@ function sampleRecord(now: Date): StoredRecord {
   const place = { ledger: 'main/unit', seq: 0, recordedAt: now.getTime() * 1000 } as const
   const bytes = encodeRecord(new TextEncoder().encode(JSON.stringify(payload)), place)
   const { id } = JSON.parse(new TextDecoder().decode(bytes)) as { id: string } // as encodeRecord writes it
-  return { ...place, id, kind: 'coverage', bytes }
+  const copyTo = (target: Uint8Array, at: number): number => {
+    target.set(bytes, at)
+    return bytes.length
+  }
+  return { ...place, id, kind: 'coverage', bytes, size: bytes.length, copyTo }
 }

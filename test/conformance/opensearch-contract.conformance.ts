@@ -121,7 +121,8 @@ describe('a _bulk answer of a real OpenSearch', () => {
     const attempt = {
       id: attemptId(),
       target: `${base}-2026.11`,
-      records: [first, second],
+      members: 2,
+      records: async () => [first, second],
       openedAt: now,
       deadline: now,
     }
@@ -219,7 +220,8 @@ describe('a _bulk answer of a real OpenSearch', () => {
     const attempt = {
       id: attemptId(),
       target: 'contract-nowhere-2026.11',
-      records: [record],
+      members: 1,
+      records: async () => [record],
       openedAt: now,
       deadline: now,
     }
