@@ -87,7 +87,8 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     detail?: string
   }): Promise<void> {
     metrics.state(deps.name, ledger, state)
-    log.warn(state === 'blocked' ? 'destination.blocked' : 'destination.resumed', {
+    const event = state === 'blocked' ? 'blocked' : reason === 'weaker_proof' ? 'weakened' : 'resumed'
+    log.warn(`destination.${event}`, {
       destination: deps.name,
       ledger,
       reason,
@@ -159,7 +160,8 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
   )
   try {
     const standing = await latestStanding(db, lane)
-    if (standing?.state === 'blocked') await stand({ state: 'running', detail: 'started again' })
+    if (standing?.state === 'blocked' || standing?.reason === 'weaker_proof')
+      await stand({ state: 'running', detail: 'started again' })
     else metrics.state(deps.name, ledger, 'running')
     const months = monthsBetween(position?.openMonth ?? begun.firstMonth ?? begun.lastMonth, begun.lastMonth)
     for (const row of await openAttempts(db, lane, months, position?.openFrom ?? 0)) {

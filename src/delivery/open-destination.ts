@@ -3,6 +3,7 @@ import { createElastic } from './elastic.ts'
 import type { DestinationSettings, ElasticSettings, SplunkSettings } from './settings.ts'
 import { createSplunk } from './splunk.ts'
 import { createSplunkSearch } from './splunk-search.ts'
+import { createTokens, type Tokens } from './tokens.ts'
 import { credentialOf, outgoingOf, secretOf } from './wire.ts'
 
 export interface OpenDestination {
@@ -19,14 +20,12 @@ export async function openDestination(settings: DestinationSettings, deps: OpenD
 }
 
 async function openSplunk(settings: SplunkSettings, deps: OpenDestination): Promise<Destination> {
-  const token = await secretOf('token', settings.token, settings.token_file)
-  if (token === undefined) throw new Error('a Splunk destination needs a token')
   const { search } = settings
   const searchToken = search === undefined ? undefined : await secretOf('search.token', search.token, search.token_file)
   return createSplunk({
     rendering: { publicHost: deps.publicHost, indexes: settings.indexes, eventForm: settings.event_form },
     outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps.monotonicMs),
-    token,
+    tokens: await tokensOf(settings),
     proof: settings.proof,
     ackDeadlineMs: settings.ack_deadline_ms,
     requestTimeoutMs: settings.request_timeout_ms,
@@ -44,6 +43,16 @@ async function openSplunk(settings: SplunkSettings, deps: OpenDestination): Prom
           },
         }),
   })
+}
+
+/** The newer one first. */
+export async function tokensOf(settings: SplunkSettings): Promise<Tokens> {
+  const { token, token_file, previous_token, previous_token_file } = settings
+  const sources = await Promise.all([
+    secretOf('token', token, token_file),
+    secretOf('previous_token', previous_token, previous_token_file),
+  ])
+  return createTokens(sources.filter((source) => source !== undefined))
 }
 
 async function openElastic(settings: ElasticSettings, deps: OpenDestination): Promise<Destination> {

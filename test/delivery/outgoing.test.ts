@@ -18,7 +18,6 @@ const settings = {
   maxAnswerBytes: 1_000,
   timeoutMs: 500,
   allowMetadataAddresses: false,
-  tls: {},
 }
 const post = { method: 'POST', path: '/x', headers: {}, body: Buffer.from('{}'), timeoutMs: 400 } as const
 
