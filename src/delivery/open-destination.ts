@@ -1,6 +1,7 @@
 import type { Destination } from './destination.ts'
 import { createElastic } from './elastic.ts'
 import type { DestinationSettings, ElasticSettings, SplunkSettings } from './settings.ts'
+import type { LookUp } from './resolve.ts'
 import { createSplunk } from './splunk.ts'
 import { createSplunkSearch } from './splunk-search.ts'
 import { createTokens, type Tokens } from './tokens.ts'
@@ -12,6 +13,8 @@ export interface OpenDestination {
   now: () => Date
   /** performance.now; a test replaces it to freeze. */
   monotonicMs?: () => number
+  /** The addresses of the destination's name; the system knows them unless a test replaces it. */
+  lookUp?: LookUp
 }
 
 /** Reads the secrets and certificates that the settings name, and builds the connector. Rejects with the setting's name when its file cannot be read. */
@@ -24,7 +27,7 @@ async function openSplunk(settings: SplunkSettings, deps: OpenDestination): Prom
   const searchToken = search === undefined ? undefined : await secretOf('search.token', search.token, search.token_file)
   return createSplunk({
     rendering: { publicHost: deps.publicHost, indexes: settings.indexes, eventForm: settings.event_form },
-    outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps.monotonicMs),
+    outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps.monotonicMs, deps.lookUp),
     tokens: await tokensOf(settings),
     proof: settings.proof,
     ackDeadlineMs: settings.ack_deadline_ms,
@@ -58,7 +61,7 @@ export async function tokensOf(settings: SplunkSettings): Promise<Tokens> {
 async function openElastic(settings: ElasticSettings, deps: OpenDestination): Promise<Destination> {
   return createElastic({
     rendering: { publicHost: deps.publicHost, indexes: settings.indexes },
-    outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps.monotonicMs),
+    outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps.monotonicMs, deps.lookUp),
     credential: await credentialOf(settings),
     requestTimeoutMs: settings.request_timeout_ms,
     pipeline: settings.pipeline,

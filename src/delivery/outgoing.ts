@@ -7,7 +7,7 @@ import { ConnectError } from './connect-error.ts'
 import type { Answer } from './destination.ts'
 import { exchange } from './exchange.ts'
 import { createPools, type Trust } from './pools.ts'
-import { createResolver } from './resolve.ts'
+import { createResolver, type LookUp } from './resolve.ts'
 import { fixed, type Source } from './source.ts'
 import { dialThrough, type Proxy, targetOf } from './tunnel.ts'
 
@@ -29,6 +29,7 @@ export interface OutgoingSettings {
   allowMetadataAddresses: boolean
   /** To connect, handshake included. */
   timeoutMs: number
+  lookUp?: LookUp | undefined
 }
 
 export interface OutgoingRequest {
@@ -69,7 +70,7 @@ export function createOutgoing(
   const url = new URL(settings.url)
   const prefix = url.pathname.replace(/\/$/, '')
   const target = targetOf(url)
-  const resolver = createResolver(target.host, settings.allowMetadataAddresses, monotonicMs)
+  const resolver = createResolver(target.host, { ...settings, monotonicMs })
   const pools = createPools(target, { origin: url.origin, ...settings }, monotonicMs)
   let turn = 0
   let own: Certificate | undefined

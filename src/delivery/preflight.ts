@@ -63,7 +63,7 @@ export async function checkConnection(steps: Steps, what: string, wire: Wire, no
       ips = [target.host]
       return { result: 'ok', detail: `${target.host} is resolved by the proxy ${proxy.url.host}` }
     }
-    ips = await createResolver(target.host, wire.allow_metadata_addresses).addresses()
+    ips = await createResolver(target.host, { allowMetadataAddresses: wire.allow_metadata_addresses }).addresses()
     return {
       result: 'ok',
       detail: `${target.host} leads to ${ips.map((ip) => printAddress(ip, target.port)).join(', ')}`,

@@ -13,21 +13,29 @@ export interface Resolver {
 /** Resolved anew at most this often: names of load balancers change by the minute. */
 const keptMs = 30_000
 
-export function createResolver(
-  host: string,
-  allowMetadata: boolean,
-  monotonicMs: () => number = () => performance.now(),
-): Resolver {
-  const allows = (address: string): boolean => allowMetadata || !isMetadataAddress(address)
+/** All addresses of a name, as the system knows them. */
+export type LookUp = (host: string) => Promise<readonly string[]>
+
+export interface ResolveSettings {
+  allowMetadataAddresses: boolean
+  monotonicMs?: (() => number) | undefined
+  /** Replaced in tests. */
+  lookUp?: LookUp | undefined
+}
+
+export function createResolver(host: string, settings: ResolveSettings): Resolver {
+  const { monotonicMs = () => performance.now(), lookUp = askSystem } = settings
+  const allows = (address: string): boolean => settings.allowMetadataAddresses || !isMetadataAddress(address)
   let known: { at: number; all: Promise<readonly string[]> } | undefined
 
   async function resolve(): Promise<readonly string[]> {
-    const all = isIP(host) === 0 ? await lookUp(host) : [host]
+    const all = isIP(host) === 0 ? [...new Set(await lookUp(host))] : [host]
     const allowed = all.filter(allows)
     if (allowed.length > 0) return allowed
-    const [address = host] = all
+    const [address] = all
+    if (address === undefined) throw new ConnectError('resolve', 'ENOTFOUND', `${host} has no address`, host)
     const message = `${host} is ${address}, a link-local or metadata address`
-    throw new ConnectError('resolve', all.length === 0 ? 'ENOTFOUND' : 'ADDRESS_REFUSED', message, address)
+    throw new ConnectError('resolve', 'ADDRESS_REFUSED', message, address)
   }
 
   return {
@@ -45,10 +53,9 @@ export function createResolver(
   }
 }
 
-async function lookUp(host: string): Promise<string[]> {
+async function askSystem(host: string): Promise<string[]> {
   try {
-    const found = await lookup(host, { all: true })
-    return [...new Set(found.map(({ address }) => address))]
+    return (await lookup(host, { all: true })).map(({ address }) => address)
   } catch (error) {
     throw new ConnectError('resolve', codeOf(error), messageOf(error), host)
   }

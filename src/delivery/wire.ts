@@ -5,7 +5,7 @@ import { readOwn } from './certificate.ts'
 import { messageOf } from './connect-error.ts'
 import { createOutgoing, type Outgoing } from './outgoing.ts'
 import type { Trust } from './pools.ts'
-import { createResolver } from './resolve.ts'
+import { createResolver, type LookUp } from './resolve.ts'
 import { type Secret, toSecret } from './secret.ts'
 import type { DestinationSettings, ElasticSettings } from './settings.ts'
 import { derive, fixed, openFile, type Source } from './source.ts'
@@ -118,7 +118,7 @@ export async function proxyOf(wire: Wire, monotonicMs?: () => number): Promise<P
     context: await derive<Buffer | undefined, ReturnType<typeof createSecureContext> | undefined>([ca], ([pem]) =>
       pem === undefined ? undefined : createSecureContext({ ca: pem }),
     ),
-    resolver: createResolver(targetOf(url).host, wire.allow_metadata_addresses, monotonicMs),
+    resolver: createResolver(targetOf(url).host, { allowMetadataAddresses: wire.allow_metadata_addresses, monotonicMs }),
   }
 }
 
@@ -127,6 +127,7 @@ export async function outgoingOf(
   connections: number,
   compression: 'none' | 'gzip',
   monotonicMs?: () => number,
+  lookUp?: LookUp,
 ): Promise<Outgoing> {
   const [trust, proxy] = await Promise.all([trustOf(wire), proxyOf(wire, monotonicMs)])
   return createOutgoing(
@@ -138,6 +139,7 @@ export async function outgoingOf(
       trust,
       allowMetadataAddresses: wire.allow_metadata_addresses,
       timeoutMs: connectTimeoutMs,
+      lookUp,
       ...(proxy === undefined ? {} : { proxy }),
     },
     monotonicMs,
