@@ -43,7 +43,9 @@ export async function open(
     ...(isIP(host) === 0 ? { servername: host } : { host }),
   }
   try {
-    return await once(connectTls({ ...names, socket: raw }), 'secureConnect', 'tls', address, endMs)
+    const socket = await once(connectTls({ ...names, socket: raw }), 'secureConnect', 'tls', address, endMs)
+    // With TLS 1.3 a server refuses our certificate after the handshake, and hangs up: the alert is the reason, not the end behind it.
+    return socket.once('error', (error) => socket.destroy(error))
   } catch (error) {
     if (!(error instanceof ConnectError) || !isCertificateCode(error.code)) throw error
     throw await named(

@@ -45,6 +45,7 @@ export function createPools(
     return new Pool(settings.origin, {
       connections: settings.connections,
       pipelining: 1,
+      allowH2: false, // is not offered, so it need not be found out
       connect(_, callback) {
         open(dial, target, address, trust.context, settings.timeoutMs).then(
           (socket) => {

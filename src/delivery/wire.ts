@@ -80,12 +80,12 @@ export type TrustSettings = Pick<Wire, 'url'> &
 export const connectTimeoutMs = 10_000
 
 /** Certificates are read again when their files change. Rejects with Problem request_invalid when they cannot be used from the start. */
-export async function trustOf(wire: TrustSettings): Promise<Source<Trust>> {
+export async function trustOf(wire: TrustSettings, monotonicMs?: () => number): Promise<Source<Trust>> {
   const names = ['ca_file', 'client_certificate_file', 'client_key_file'] as const
   const sources = await Promise.all(
     names.map(async (name) => {
       const file = wire[name]
-      return file === undefined ? fixed(undefined) : openFile(name, file, (bytes) => bytes)
+      return file === undefined ? fixed(undefined) : openFile(name, file, (bytes) => bytes, monotonicMs)
     }),
   )
   const passphrase = wire.client_key_passphrase?.reveal()
@@ -111,14 +111,18 @@ export async function proxyOf(wire: Wire, monotonicMs?: () => number): Promise<P
   if (wire.proxy === undefined) return undefined
   const url = new URL(wire.proxy)
   const { proxy_username, proxy_password, proxy_password_file, proxy_ca_file: file } = wire
-  const ca = file === undefined ? fixed(undefined) : await openFile('proxy_ca_file', file, (bytes) => bytes)
+  const ca =
+    file === undefined ? fixed(undefined) : await openFile('proxy_ca_file', file, (bytes) => bytes, monotonicMs)
   return {
     url,
     credential: await basicOf('proxy_', proxy_username, proxy_password, proxy_password_file),
     context: await derive<Buffer | undefined, ReturnType<typeof createSecureContext> | undefined>([ca], ([pem]) =>
       pem === undefined ? undefined : createSecureContext({ ca: pem }),
     ),
-    resolver: createResolver(targetOf(url).host, { allowMetadataAddresses: wire.allow_metadata_addresses, monotonicMs }),
+    resolver: createResolver(targetOf(url).host, {
+      allowMetadataAddresses: wire.allow_metadata_addresses,
+      monotonicMs,
+    }),
   }
 }
 
@@ -129,7 +133,7 @@ export async function outgoingOf(
   monotonicMs?: () => number,
   lookUp?: LookUp,
 ): Promise<Outgoing> {
-  const [trust, proxy] = await Promise.all([trustOf(wire), proxyOf(wire, monotonicMs)])
+  const [trust, proxy] = await Promise.all([trustOf(wire, monotonicMs), proxyOf(wire, monotonicMs)])
   return createOutgoing(
     {
       url: wire.url,

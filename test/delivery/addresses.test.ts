@@ -55,7 +55,10 @@ async function cluster(hosts: readonly string[], names: () => readonly string[] 
   const outgoing = createOutgoing(settings, () => clock)
   closers.push(outgoing.close)
   const ask = (more: { address?: string; path?: string; sendBeforeMs?: number } = {}) =>
-    outgoing.request({ method: 'POST', path: '/x', headers: {}, body: Buffer.from('{}'), timeoutMs: 2_000, ...more }, signal)
+    outgoing.request(
+      { method: 'POST', path: '/x', headers: {}, body: Buffer.from('{}'), timeoutMs: 2_000, ...more },
+      signal,
+    )
   const at = (host: string): string => `${host}:${port}`
   return { ask, at, nodes, outgoing, lookUps: () => asked, tick: (ms: number) => void (clock += ms) }
 }
@@ -85,7 +88,9 @@ describe('a name with several addresses', () => {
     const { ask, at } = await cluster([], () => ['127.0.0.8', '127.0.0.9'])
     const answer = await ask()
     expect(answer).toMatchObject({ kind: 'failure', phase: 'connect', wrote: false, code: 'ECONNREFUSED' })
-    expect(answer.kind === 'failure' && answer.message).toContain(`before that ${at('127.0.0.8')} (connect ECONNREFUSED)`)
+    expect(answer.kind === 'failure' && answer.message).toContain(
+      `before that ${at('127.0.0.8')} (connect ECONNREFUSED)`,
+    )
   })
 
   it('is not sent to a second time once a byte has left', async () => {
@@ -128,7 +133,11 @@ describe('a name with several addresses', () => {
   it('is sent to at the address that is demanded and at no other, also when the name leads there no more', async () => {
     const { ask, at, nodes } = await cluster(['127.0.0.1', '127.0.0.2'], () => ['127.0.0.1'])
     expect(await ask({ address: at('127.0.0.2') })).toMatchObject({ body: '127.0.0.2', address: at('127.0.0.2') })
-    expect(await ask({ address: at('127.0.0.7') })).toMatchObject({ kind: 'failure', wrote: false, address: at('127.0.0.7') })
+    expect(await ask({ address: at('127.0.0.7') })).toMatchObject({
+      kind: 'failure',
+      wrote: false,
+      address: at('127.0.0.7'),
+    })
     expect(nodes.map(({ requests }) => requests)).toEqual([0, 1])
   })
 

@@ -108,7 +108,11 @@ describe('two tokens', () => {
     const fake = await hec()
     let clock = 0
     const settings = splunkSettings(fake, { proof: 'ack', ...rotating })
-    const destination = await openDestination(settings, { publicHost: 'p', now: () => new Date(), monotonicMs: () => clock })
+    const destination = await openDestination(settings, {
+      publicHost: 'p',
+      now: () => new Date(),
+      monotonicMs: () => clock,
+    })
     closers.push(destination.close)
     fake.beforeRefusing = () => void (clock = 11_000)
     expect((await send(destination, { sendBeforeMs: 10_000, deadlineMs: 70_000 })).answer).toEqual({ kind: 'expired' })
@@ -212,6 +216,8 @@ describe('a secret in a file', () => {
     await expect(opened(settings)).rejects.toThrow('previous_token_file: /nowhere/token cannot be read')
     const file = join(folder(), 'token')
     write(file, ' \n')
-    await expect(opened(splunkSettings(await hec(), { token: undefined, token_file: file }))).rejects.toThrow('is empty')
+    await expect(opened(splunkSettings(await hec(), { token: undefined, token_file: file }))).rejects.toThrow(
+      'is empty',
+    )
   })
 })

@@ -170,7 +170,8 @@ describe('an answer that comes while we write', () => {
   it('case 8: is the final one; 100 Continue, which nobody asked for, leaves it in doubt', async () => {
     const { send } = await raw((socket, arrived) => {
       socket.on('data', () => {
-        if (isWhole(arrived())) socket.write(`HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${answerText('200 OK', success)}`)
+        if (isWhole(arrived()))
+          socket.write(`HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${answerText('200 OK', success)}`)
       })
     })
     expect((await send()).outcome.kind).toBe('accepted')
@@ -184,7 +185,11 @@ describe('an answer that comes while we write', () => {
 })
 
 describe('an answer that is not of the collector', () => {
-  async function answered(status: string, more = '', body = '<html>no</html>'): Promise<{ outcome: Outcome; requests: number }> {
+  async function answered(
+    status: string,
+    more = '',
+    body = '<html>no</html>',
+  ): Promise<{ outcome: Outcome; requests: number }> {
     let requests = 0
     const { send } = await raw((socket, arrived) => {
       socket.on('data', () => {

@@ -13,7 +13,10 @@ export interface Balancer {
   close(): Promise<void>
 }
 
-export async function startBalancer(nodes: readonly string[], options: { host?: string; port?: number } = {}): Promise<Balancer> {
+export async function startBalancer(
+  nodes: readonly string[],
+  options: { host?: string; port?: number } = {},
+): Promise<Balancer> {
   const seen: Balancer['seen'] = []
   let turn = 0
   const nodeOf = ({ headers }: IncomingMessage): number => {

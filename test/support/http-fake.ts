@@ -80,9 +80,10 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > maxBytes) return 'too-large'
-    chunks.push(chunk)
+    // Read on: the refusal of who closes at once is lost on the way.
+    if (size <= maxBytes) chunks.push(chunk)
   }
+  if (size > maxBytes) return 'too-large'
   const body = Buffer.concat(chunks, size)
   return request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body
 }
