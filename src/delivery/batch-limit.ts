@@ -38,4 +38,4 @@ export function isTooLarge(answer: Answer, bodyBytes: number): boolean {
   return answer.wrote && answer.phase === 'write' && answer.code !== 'TIMEOUT' && bodyBytes > suspectBytes
 }
 
-const sizeOf = (records: readonly StoredRecord[]): number => records.reduce((sum, { bytes }) => sum + bytes.length, 0)
+const sizeOf = (records: readonly StoredRecord[]): number => records.reduce((sum, { size }) => sum + size, 0)

@@ -104,12 +104,12 @@ export function createSplunk(deps: SplunkDeps): Destination {
       const acked = await acknowledged(attempt, signal)
       if (acked.kind === 'yes') {
         const receipt = ackReceipt(attempt.id.channel, acked.ackId)
-        return attempt.records.map(() => ({ kind: 'present', copies: 1, receipt }))
+        return Array.from({ length: attempt.members }, () => ({ kind: 'present', copies: 1, receipt }))
       }
       const isPending = acked.kind === 'pending' && isWaiting(attempt)
       if (searchFor !== undefined && !isPending) return searchFor(attempt, signal)
       const reason = deps.proof === 'ack' ? 'not acknowledged' : 'there is neither acknowledgement nor search'
-      return attempt.records.map(() => ({ kind: 'unknown', reason }))
+      return Array.from({ length: attempt.members }, () => ({ kind: 'unknown', reason }))
     },
     certificates: () => [...outgoing.certificates(), ...(search?.client.certificates() ?? [])],
     async close() {

@@ -59,7 +59,7 @@ async function sent(destination: Destination, more: { deadlineMs?: number } = {}
 /** As it is looked up by whoever has the trail, or by whoever has nothing after a crash. */
 function attemptOf({ rendered }: Sent, trail?: Trail): Attempt {
   const now = new Date()
-  return { id: rendered.attempt, target: rendered.target, records, openedAt: now, deadline: now, ...(trail === undefined ? {} : { trail }) } // oxfmt-ignore
+  return { id: rendered.attempt, target: rendered.target, members: records.length, records: async () => records, openedAt: now, deadline: now, ...(trail === undefined ? {} : { trail }) } // oxfmt-ignore
 }
 const acked = { kind: 'present', receipt: { by: 'ack', ack_id: 0 } }
 

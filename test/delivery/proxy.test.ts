@@ -78,7 +78,7 @@ describe('a proxy', () => {
     const [outcome] = destination.classify(rendered, answer)
     expect(outcome).toEqual({ kind: 'accepted', ackId: 0 })
     const now = new Date()
-    const attempt = { id: rendered.attempt, target: rendered.target, records: rendered.records, openedAt: now, deadline: now } // oxfmt-ignore
+    const attempt = { id: rendered.attempt, target: rendered.target, members: 1, records: async () => rendered.records, openedAt: now, deadline: now } // oxfmt-ignore
     expect(await destination.look(attempt, signal)).toMatchObject([{ kind: 'present', receipt: { by: 'ack' } }])
     expect(await destination.look(attempt, signal)).toMatchObject([{ kind: 'present', receipt: { by: 'search' } }])
     const places = [fake.url, fake.searchUrl].map((url) => new URL(url).host)

@@ -80,7 +80,14 @@ describe('two tokens', () => {
     expect(new Set(trails).size).toBe(2)
     for (const [i, { rendered }] of [byNew, byOld].entries()) {
       const now = new Date()
-      const attempt = { id: rendered.attempt, target: rendered.target, records, openedAt: now, deadline: now }
+      const attempt = {
+        id: rendered.attempt,
+        target: rendered.target,
+        members: 3,
+        records: async () => records,
+        openedAt: now,
+        deadline: now,
+      }
       const other = trails[1 - i]
       expect(await destination.look({ ...attempt, trail: { ackId: 0, token: other! } }, signal)).toMatchObject([{ kind: 'unknown' }, {}, {}]) // oxfmt-ignore
       expect(await destination.look({ ...attempt, trail: { ackId: 0, token: trails[i]! } }, signal)).toMatchObject([{ kind: 'present' }, {}, {}]) // oxfmt-ignore
@@ -160,7 +167,15 @@ describe('a secret in a file', () => {
     const now = new Date()
     const { rendered, answer } = one
     const trail = { ackId: 0, ...(answer.kind === 'answer' ? { token: answer.token! } : {}) }
-    const attempt = { id: rendered.attempt, target: rendered.target, records, openedAt: now, deadline: now, trail }
+    const attempt = {
+      id: rendered.attempt,
+      target: rendered.target,
+      members: 3,
+      records: async () => records,
+      openedAt: now,
+      deadline: now,
+      trail,
+    }
     expect(await destination.look(attempt, signal)).toMatchObject([{ kind: 'present' }, {}, {}])
   })
 
@@ -172,7 +187,14 @@ describe('a secret in a file', () => {
     const splunk = await opened(destinationSettings.parse({ type: 'splunk', url: fake.url, token: 'hec-token', ...quick, search })) // oxfmt-ignore
     const { rendered } = await send(splunk)
     const past = new Date(Date.now() - 1_000)
-    const attempt = { id: rendered.attempt, target: rendered.target, records, openedAt: past, deadline: past }
+    const attempt = {
+      id: rendered.attempt,
+      target: rendered.target,
+      members: 3,
+      records: async () => records,
+      openedAt: past,
+      deadline: past,
+    }
     fake.searchToken = 'rotated'
     expect(await splunk.look(attempt, signal)).toMatchObject([{ kind: 'unknown' }, {}, {}])
     write(searchFile, 'rotated')
