@@ -5,7 +5,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Destination } from '../../src/delivery/destination.ts'
 import { openDestination } from '../../src/delivery/open-destination.ts'
 import { destinationSettings } from '../../src/delivery/settings.ts'
-import { openFile } from '../../src/delivery/source.ts'
+import { createCollector } from '../../src/delivery/collector.ts'
+import type { Outgoing } from '../../src/delivery/outgoing.ts'
+import { toSecret } from '../../src/delivery/secret.ts'
+import { fixed, openFile } from '../../src/delivery/source.ts'
+import { createTokens } from '../../src/delivery/tokens.ts'
 import { startFakeBulk } from '../support/bulk.ts'
 import { startFakeHec } from '../support/hec.ts'
 import { attemptId } from './contract.ts'
@@ -108,7 +112,7 @@ describe('two tokens', () => {
     const destination = await opened(splunkSettings(fake, { token: 'hec-token', previous_token: 'other' }))
     fake.answerNext(403, '<html>blocked</html>')
     expect((await send(destination)).outcome).toMatchObject({ kind: 'unsent', block: 'credentials' })
-    expect(fake.counters.requests).toBe(1)
+    expect([fake.counters.requests, fake.refusals]).toEqual([1, 0])
   })
 
   it('keeps to send_before for the second one', async () => {
@@ -124,6 +128,30 @@ describe('two tokens', () => {
     fake.beforeRefusing = () => void (clock = 11_000)
     expect((await send(destination, { sendBeforeMs: 10_000, deadlineMs: 70_000 })).answer).toEqual({ kind: 'expired' })
     expect(fake.ids()).toEqual([])
+  })
+
+  it('gives a body back when no try reads it any more, and not before', async () => {
+    const answers = [
+      { status: 403, body: '{"code":4}' },
+      { status: 200, body: '{"code":0}' },
+    ]
+    for (const letsGo of [
+      [true, true],
+      [false, true],
+      [true, false],
+    ]) {
+      let n = 0
+      const request: Outgoing['request'] = async ({ left, body }) => {
+        const i = n++
+        if (letsGo[i] === true && body !== undefined) left?.(body)
+        return { kind: 'answer', headers: {}, address: 'a', elapsedMs: 0, ...answers[i]! }
+      }
+      const collector = createCollector({ request }, createTokens([fixed(toSecret('a')), fixed(toSecret('b'))]))
+      const back: Buffer[] = []
+      const body = Buffer.from('{}')
+      await collector.post({ path: '/x', channel: 'c', body, left: (one) => void back.push(one) }, signal)
+      expect(back).toEqual(letsGo.every(Boolean) ? [body] : [])
+    }
   })
 
   it('sends the whole of a large body again, compressed or not', async () => {
