@@ -1,10 +1,10 @@
 import { isIP, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { Problem } from '../record/problem.ts'
-import { type Certificate, describe, shownBy, toCertificate } from './certificate.ts'
+import { describe, shownBy, toCertificate } from './certificate.ts'
 import { dialDirect, open, printAddress } from './connect.ts'
 import { ConnectError } from './connect-error.ts'
-import { createResolver } from './resolve.ts'
+import { createResolver, type LookUp } from './resolve.ts'
 import { dialThrough, targetOf } from './tunnel.ts'
 import { connectTimeoutMs, proxyOf, trustOf, type Wire } from './wire.ts'
 
@@ -51,10 +51,18 @@ const dayMs = 86_400_000
 /** Fewer days than these are a warning: long enough to get a new certificate. */
 const warnDays = 30
 
-/** Name, port, certificate, of every address: three steps, since each has its own remedy. True when one can be used. `what` begins their names. */
-export async function checkConnection(steps: Steps, what: string, wire: Wire, now: Date): Promise<boolean> {
-  const url = new URL(wire.url)
-  const target = targetOf(url)
+/**
+ * Name, port, certificate, of every address: three steps, since each has its own remedy; `what` begins their names. True when one can be
+ * used: then those that cannot are a warning, since requests pass them by.
+ */
+export async function checkConnection(
+  steps: Steps,
+  what: string,
+  wire: Wire,
+  now: Date,
+  lookUp?: LookUp,
+): Promise<boolean> {
+  const target = targetOf(new URL(wire.url))
   const [trust, proxy] = await Promise.all([trustOf(wire), proxyOf(wire)])
   const { context, own } = await trust.read()
   let ips: readonly string[] = []
@@ -63,65 +71,62 @@ export async function checkConnection(steps: Steps, what: string, wire: Wire, no
       ips = [target.host]
       return { result: 'ok', detail: `${target.host} is resolved by the proxy ${proxy.url.host}` }
     }
-    ips = await createResolver(target.host, { allowMetadataAddresses: wire.allow_metadata_addresses }).addresses()
-    return {
-      result: 'ok',
-      detail: `${target.host} leads to ${ips.map((ip) => printAddress(ip, target.port)).join(', ')}`,
-    }
+    const allowMetadataAddresses = wire.allow_metadata_addresses
+    ips = await createResolver(target.host, { allowMetadataAddresses, lookUp }).addresses()
+    const addresses = ips.map((ip) => printAddress(ip, target.port))
+    return { result: 'ok', detail: `${target.host} leads to ${addresses.join(', ')}` }
   })
   if (!isResolved) return false
-  let usable = 0
-  for (const ip of ips) {
-    const address = printAddress(ip, target.port)
-    const dial = proxy === undefined ? dialDirect(ip, target.port) : dialThrough(proxy, ip, target.port)
-    const reached = await open(dial, target, address, context, connectTimeoutMs).catch((error: unknown) => {
-      if (error instanceof ConnectError) return error
-      throw error
-    })
-    if (await checkAddress(steps, what, address, reached, target.secure, now)) usable++
+  const tried = await Promise.all(
+    ips.map(async (ip) => {
+      const address = printAddress(ip, target.port)
+      const dial = proxy === undefined ? dialDirect(ip, target.port) : dialThrough(proxy, ip, target.port)
+      const reached = await open(dial, target, address, context, connectTimeoutMs).catch(toConnectError)
+      return { address, reached }
+    }),
+  )
+  const isUsable = tried.some(({ reached }) => !(reached instanceof ConnectError))
+  for (const { address, reached } of tried) {
+    for (const [phase, verdict] of verdictsOn(address, reached, target.secure, now)) {
+      const result = verdict.result === 'failed' && isUsable ? 'warning' : verdict.result
+      await steps.run(`${what}: ${phase}`, async () => ({ ...verdict, result }))
+    }
     if (!(reached instanceof ConnectError)) reached.destroy()
   }
-  if (own !== undefined) await steps.run(`${what}: client certificate`, async () => daysVerdict(own, now))
-  if (usable > 0 && !target.secure && !/^(localhost|127\.|\[::1\])/.test(url.hostname))
+  if (own !== undefined) {
+    const detail = `${own.subject}, ${daysLeft(own.expiresAt, now)} days left`
+    const result = isLate(own.expiresAt, now) ? 'warning' : 'ok'
+    await steps.run(`${what}: client certificate`, async () => ({ result, detail }))
+  }
+  if (isUsable && !target.secure && !/^(localhost|127\.|::1)/.test(target.host))
     await steps.run(`${what}: tls`, async () => ({
       result: 'warning',
       detail: 'not encrypted: the credential travels in clear',
     }))
-  return usable > 0
+  return isUsable
 }
 
-/** Steps up to the one that failed; false then. */
-async function checkAddress(
-  steps: Steps,
-  what: string,
-  address: string,
-  reached: Socket | ConnectError,
-  secure: boolean,
-  now: Date,
-): Promise<boolean> {
-  const failure = reached instanceof ConnectError ? reached : undefined
-  // A proxy that does not resolve is no step of its own.
-  const failedAt = failure?.phase === 'tls' ? 'tls' : 'connect'
-  for (const phase of ['connect', ...(secure ? ['tls'] : [])]) {
-    const ok = await steps.run(`${what}: ${phase}`, async () => {
-      if (failure !== undefined && failedAt === phase) return failed(failure)
-      if (phase === 'connect' || reached instanceof ConnectError) return { result: 'ok', detail: address }
-      return certificateVerdict(reached, now)
-    })
-    if (!ok) return false
-  }
-  return true
+function toConnectError(error: unknown): ConnectError {
+  if (error instanceof ConnectError) return error
+  throw error
+}
+
+/** By phase, up to the one that failed. A proxy that does not resolve is no phase of its own. */
+function verdictsOn(address: string, reached: Socket | ConnectError, secure: boolean, now: Date): [string, Verdict][] {
+  const connected: [string, Verdict] = ['connect', { result: 'ok', detail: address }]
+  if (!(reached instanceof ConnectError))
+    return [connected, ...(secure ? [['tls', certificateVerdict(reached, now)] satisfies [string, Verdict]] : [])]
+  return reached.phase === 'tls' ? [connected, ['tls', failed(reached)]] : [['connect', failed(reached)]]
 }
 
 function certificateVerdict(socket: Socket, now: Date): Verdict {
   const certificate = shownBy(socket)
   if (certificate === undefined) return { result: 'warning', detail: 'the server shows no certificate' }
-  const { result, detail } = daysVerdict(toCertificate(certificate), now)
+  const { expiresAt } = toCertificate(certificate)
   const protocol = socket instanceof TLSSocket ? (socket.getProtocol() ?? '') : ''
-  return { result, detail: `${describe(certificate)}, ${detail.replace(/^.*, /, '')}, ${protocol}` }
+  const detail = `${describe(certificate)}, ${daysLeft(expiresAt, now)} days left, ${protocol}`
+  return { result: isLate(expiresAt, now) ? 'warning' : 'ok', detail }
 }
 
-function daysVerdict({ subject, expiresAt }: Certificate, now: Date): Verdict {
-  const days = Math.floor((expiresAt / 1000 - now.getTime()) / dayMs)
-  return { result: days < warnDays ? 'warning' : 'ok', detail: `${subject}, ${days} days left` }
-}
+const daysLeft = (expiresAt: number, now: Date): number => Math.floor((expiresAt / 1000 - now.getTime()) / dayMs)
+const isLate = (expiresAt: number, now: Date): boolean => daysLeft(expiresAt, now) < warnDays

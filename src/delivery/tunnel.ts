@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { Client } from 'undici'
 import { type Dial, dialDirect, open, printAddress, type Target } from './connect.ts'
-import { codeOf, ConnectError, messageOf } from './connect-error.ts'
+import { ConnectError, messageOf } from './connect-error.ts'
 import type { Resolver } from './resolve.ts'
 import type { Secret } from './secret.ts'
 import type { Source } from './source.ts'
@@ -58,8 +58,11 @@ export function dialThrough(proxy: Proxy, host: string, port: number): Dial {
       const said = `the proxy answers HTTP ${statusCode} to CONNECT ${place}`
       throw new ConnectError('connect', `PROXY_${statusCode}`, said, address)
     } catch (error) {
-      if (!(error instanceof ConnectError))
-        throw new ConnectError('connect', codeOf(error), `proxy: ${messageOf(error)}`, address)
+      if (!(error instanceof ConnectError)) {
+        // No code of undici's own: by those it takes a failed connection for one to be tried again, without an end.
+        const code = performance.now() >= endMs ? 'ETIMEDOUT' : 'PROXY_CLOSED'
+        throw new ConnectError('connect', code, `proxy: ${messageOf(error)}`, address)
+      }
       if (error.code.startsWith('PROXY_')) throw error
       throw new ConnectError(error.phase, error.code, `proxy: ${error.message}`, error.address, error.certificate)
     } finally {

@@ -6,7 +6,8 @@ import { openDestination } from '../../src/delivery/open-destination.ts'
 import { createOperator } from '../../src/delivery/operate.ts'
 import { destinationSettings } from '../../src/delivery/settings.ts'
 import { toSecret } from '../../src/delivery/secret.ts'
-import { outgoingOf, type Wire } from '../../src/delivery/wire.ts'
+import { createOutgoing } from '../../src/delivery/outgoing.ts'
+import { proxyOf, trustOf, type Wire } from '../../src/delivery/wire.ts'
 import { type Authority, createAuthority } from '../support/certificates.ts'
 import { startFakeHec } from '../support/hec.ts'
 import { startProxy } from '../support/proxy.ts'
@@ -47,8 +48,11 @@ async function secureServer(name = 'siem.example') {
   return (server.address() as AddressInfo).port
 }
 
-async function ask(url: string, wire: Partial<Wire>) {
-  const outgoing = await outgoingOf({ url, allow_metadata_addresses: false, ...wire } as Wire, 1, 'none')
+async function ask(url: string, wire: Partial<Wire>, timeoutMs = 5_000) {
+  const settings = { url, allow_metadata_addresses: false, ...wire } as Wire
+  const [trust, proxy] = await Promise.all([trustOf(settings), proxyOf(settings)])
+  const limits = { connections: 1, compression: 'none', maxAnswerBytes: 1_000, timeoutMs } as const
+  const outgoing = createOutgoing({ url, allowMetadataAddresses: false, ...limits, trust, ...(proxy === undefined ? {} : { proxy }) }) // oxfmt-ignore
   closers.push(outgoing.close)
   return outgoing.request(
     { method: 'POST', path: '/x', headers: {}, body: Buffer.from('{}'), timeoutMs: 5_000 },
@@ -126,6 +130,16 @@ describe('a proxy', () => {
       expect(outcome).not.toHaveProperty('block')
     },
   )
+
+  it('that hangs up, or says nothing, leaves nothing in doubt: phase and address are its own', async () => {
+    const rude = await proxied({ answer: 'hang up' })
+    const gone = await ask('https://siem.example:443', { proxy: rude.url })
+    expect(gone).toMatchObject({ kind: 'failure', phase: 'connect', wrote: false, code: 'PROXY_CLOSED', address: rude.url.slice(7) }) // oxfmt-ignore
+    expect(rude.asked.length).toBe(1)
+    const silent = await proxied({ answer: 'silence' })
+    const late = await ask('https://siem.example:443', { proxy: silent.url }, 300)
+    expect(late).toMatchObject({ kind: 'failure', phase: 'connect', wrote: false, code: 'ETIMEDOUT', address: silent.url.slice(7) }) // oxfmt-ignore
+  })
 
   it('is named when it is not there', async () => {
     const unused = await proxied()

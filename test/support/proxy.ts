@@ -16,7 +16,7 @@ export async function startProxy(
   options: {
     tls?: { cert: Buffer; key: Buffer }
     demands?: string
-    answer?: number
+    answer?: number | 'hang up' | 'silence'
     hosts?: Record<string, string>
   } = {},
 ): Promise<FakeProxy> {
@@ -45,6 +45,8 @@ export async function startProxy(
     client.on('error', () => undefined)
     sockets.add(client)
     const expected = demands === undefined ? undefined : `Basic ${Buffer.from(demands).toString('base64')}`
+    if (answer === 'hang up') return void client.destroy()
+    if (answer === 'silence') return
     const status = answer ?? (credential === expected ? 200 : 407)
     if (status !== 200) return void client.end(`HTTP/1.1 ${status} No\r\ncontent-length: 2\r\n\r\nno`)
     const { hostname, port } = new URL(`http://${place}`)
