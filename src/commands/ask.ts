@@ -219,6 +219,8 @@ function printDestinations(list: readonly DestinationStatus[]): string {
 }
 
 function printBlock(name: string, { ledger, state, reason, detail }: Record<string, unknown>): string[] {
+  if (state === 'running' && reason === 'weaker_proof')
+    return [oneLine(`${name} proves ${String(ledger)} in another way than is configured: ${String(detail)}`), '\n']
   if (state !== 'blocked') return []
   return [oneLine(`${name} takes nothing of ${String(ledger)}: ${String(reason)}: ${String(detail)}`), '\n']
 }
