@@ -33,6 +33,8 @@ export interface FakeHecOptions {
   useAck?: boolean
   /** An acknowledgement turns true this long after the event was stored; never for Infinity. */
   ackAfterMs?: number
+  /** What the first acknowledgement of a channel is called. */
+  ackFrom?: number
   /** Events are found this long after they were stored. */
   visibleAfterMs?: number
   /** What becomes of the events before a bad one: open question on real ones (SIEM.md 1.7). */
@@ -86,7 +88,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     maxEvents = 4_000_000,
     maxBodyBytes = 64 * 1024 * 1024,
   } = options
-  const { useAck = false, ackAfterMs = 0, visibleAfterMs = 0, onBadEvent = 'keep-prefix' } = options
+  const { useAck = false, ackAfterMs = 0, ackFrom = 0, visibleAfterMs = 0, onBadEvent = 'keep-prefix' } = options
   const failures = createFailures()
   const events = new Map<string, SplunkEvent>()
   const canaries = new Map<string, SplunkEvent>()
@@ -223,7 +225,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     const reply: Record<string, unknown> = { text: 'Success', code: 0 }
     if (fake.useAck) {
       const times = acks.get(ackKey) ?? []
-      reply['ackId'] = times.push(Date.now()) - 1
+      reply['ackId'] = times.push(Date.now()) - 1 + ackFrom
       acks.set(ackKey, times)
     }
     switch (mode) {
@@ -257,9 +259,9 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     const asked = (JSON.parse(body.toString()) as { acks: number[] }).acks
     const times = acks.get(channel) ?? []
     const told = asked.map((id) => {
-      const at = times[id]
+      const at = times[id - ackFrom]
       const is = at !== undefined && Date.now() - at >= fake.ackAfterMs
-      if (is) times[id] = Infinity
+      if (is) times[id - ackFrom] = Infinity
       return [String(id), is] as const
     })
     sendJson(response, 200, { acks: Object.fromEntries(told) })
