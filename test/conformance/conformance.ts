@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { anLcov, pushRun, startServe } from '../support/service.ts'
 import { buildReceiver, checkHec } from './hec.ts'
-import { buildOpenSearch, checkOpenSearch } from './opensearch.ts'
+import { buildOpenSearch, checkOpenSearch, openSearchVersions } from './opensearch.ts'
 import { checkS3 } from './s3.ts'
 
 /**
@@ -198,12 +198,12 @@ if (wanted('s3')) {
   }
 }
 
-if (wanted('opensearch')) {
-  const what = 'delivery, setup, check and comparison over a real OpenSearch node'
-  const built = await buildOpenSearch(tools)
+for (const version of wanted('opensearch') ? openSearchVersions : []) {
+  const what = `delivery, setup, check, comparison and monitors over OpenSearch ${version.version}`
+  const built = await buildOpenSearch(tools, version)
   if ('skipped' in built) report(what, 'skipped', built.skipped)
   else {
-    const wrong = await checkOpenSearch(built.folder, folder)
+    const wrong = await checkOpenSearch(built, folder)
     report(what, wrong === undefined ? 'ok' : 'FAILED', wrong)
   }
 }

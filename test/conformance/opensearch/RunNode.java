@@ -2,6 +2,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.codelibs.opensearch.runner.node.OpenSearchRunnerNode;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.env.Environment;
 import org.opensearch.node.InternalSettingsPreparer;
@@ -19,9 +20,12 @@ public class RunNode {
         "org.opensearch.index.reindex.ReindexPlugin",
         "org.opensearch.analysis.common.CommonAnalysisPlugin");
 
-    static final class LocalNode extends Node {
-        LocalNode(Environment environment, List<Class<? extends Plugin>> modules) {
-            super(environment, modules, true);
+    /** Version 3 calls them ...ModulePlugin. */
+    static Class<? extends Plugin> find(String name) throws ClassNotFoundException {
+        try {
+            return Class.forName(name).asSubclass(Plugin.class);
+        } catch (ClassNotFoundException older) {
+            return Class.forName(name.replaceAll("Plugin$", "ModulePlugin")).asSubclass(Plugin.class);
         }
     }
 
@@ -52,9 +56,9 @@ public class RunNode {
             .put("cluster.routing.allocation.disk.threshold_enabled", false)
             .build();
         List<Class<? extends Plugin>> modules = new ArrayList<>();
-        for (String name : MODULES) modules.add(Class.forName(name).asSubclass(Plugin.class));
+        for (String name : MODULES) modules.add(find(name));
         Environment environment = InternalSettingsPreparer.prepareEnvironment(settings, Map.of(), home.resolve("config"), () -> "conformance");
-        Node node = new LocalNode(environment, modules);
+        Node node = new OpenSearchRunnerNode(environment, modules);
         node.start();
         while (System.in.read() >= 0) continue;
         node.close();
