@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ensurePartitions } from '../../src/storage.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
-import { listAlerts, openAlerts } from '../../src/watch/alert-store.ts'
+import { insertAlert, listAlerts, openAlerts, unrecordedAlerts } from '../../src/watch/alert-store.ts'
 import type { Finding } from '../../src/watch/alerts.ts'
 import { beat } from '../../src/watch/heartbeat.ts'
 import { type AlertEvent, runAlerts, takeStep } from '../../src/watch/run-alerts.ts'
@@ -87,6 +87,25 @@ describe('runAlerts', () => {
     expect(await listAlerts(database.db, 'main/operations', true, 10)).toMatchObject([{ state: 'closed', n: 3 }])
     await webhook.close()
     await receiver.close()
+  })
+
+  it('puts on record what was stored before a crash, also of an alert that is closed by now', async () => {
+    const finding: Finding = { code: 'disk_low', subject: 'old', detail: '2 MiB' }
+    for (const state of ['opened', 'closed'] as const) {
+      const row = { alert: 'disk_low:old', ...finding, state, by: 'proofline', at: Date.now() * 1000 }
+      await insertAlert(database.db, 'main/operations', row) // and killed before the record was written
+    }
+    const deps = { db: database.db, operations: operations.book, look: async () => [], now, log: silentLogger }
+    const told = async () => (await onRecord('alert')).filter(({ alert }) => alert === 'disk_low:old')
+    for (let starts = 0; starts < 2; starts++) {
+      const abort = new AbortController()
+      const running = runAlerts(deps, 10, abort.signal)
+      await eventually(async () => (await told()).length === 2)
+      abort.abort()
+      await running
+    }
+    expect((await told()).map(({ n, state }) => `${String(n)} ${String(state)}`)).toEqual(['1 opened', '2 closed'])
+    expect(await unrecordedAlerts(database.db, 'main/operations', 10)).toEqual([])
   })
 
   it('takes each step once, and none that does not follow from how the alert stands', async () => {
