@@ -200,7 +200,8 @@ export async function startService(config: Config, version: string): Promise<Ser
     const readBooks = () => readLedgers(db, reader, [...books.values()])
     const signal = ending.signal
     const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal })
-    const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, log, metrics, signal }) // oxfmt-ignore
+    const recordCommand = createCommandRecorder(operations)
+    const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, recordCommand, log, metrics, signal }) // oxfmt-ignore
 
     mountRuns(server.mount, admission, config.http.limits)
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
@@ -226,9 +227,9 @@ export async function startService(config: Config, version: string): Promise<Ser
       listDestinations: deliveries.list,
       listDeadLetters: deliveries.deadLetters,
       operator: deliveries.operator,
-      recordCommand: createCommandRecorder(operations),
+      recordCommand,
     })
-    mountWatch(server.mount, { ...watching, recordCommand: createCommandRecorder(operations) })
+    mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {
       org: config.org,
       version,

@@ -4,6 +4,7 @@ import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
 import type { Deliveries } from './deliveries.ts'
+import { createDrills, type Drills } from './drills.ts'
 import { selectOf } from './delivery/select.ts'
 import { deliveryStatus } from './delivery/status.ts'
 import type { Book } from './ledger/book.ts'
@@ -14,6 +15,7 @@ import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { listAlerts, openAlerts } from './watch/alert-store.ts'
 import { listComparisons } from './watch/comparison-store.ts'
+import type { RecordCommand } from './watch/commands.ts'
 import { findProblems, type LaneKnown } from './watch/findings.ts'
 import { runHeartbeat } from './watch/heartbeat.ts'
 import { type AlertEvent, runAlerts, takeStep, toEvent } from './watch/run-alerts.ts'
@@ -30,6 +32,7 @@ export interface Watching {
   alerts(query: { all: boolean; limit: number }): Promise<AlertTold[]>
   /** Somebody has seen it. Throws Problem not_found for an alert that is not open. */
   acknowledge(alert: string, reason: string, by: string): Promise<AlertEvent>
+  drills: Drills
   /** After the signal aborted: resolves when every worker ended. */
   ended(): Promise<void>
 }
@@ -44,6 +47,7 @@ export interface WatchingDeps {
   operations: Book
   deliveries: Deliveries
   readLedgers: () => Promise<LedgersStatus>
+  recordCommand: RecordCommand
   log: Logger
   metrics: Metrics
   signal: AbortSignal
@@ -71,6 +75,10 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     work(`reconciliation ${name}`, (ending) =>
       runReconciliation(reconciliationOf(name), watch.reconcile_every_ms, ending),
     )
+
+  const { destinations } = deliveries
+  const drills = createDrills({ db, reader, operations, destinations, recordCommand: deps.recordCommand, now, log })
+  work('drills', (ending) => drills.run(watch.drills_every_ms, ending))
 
   const webhook = watch.webhook === undefined ? undefined : await openWebhook(watch.webhook, signal)
   const alerting = { db, operations, now, log, ...(webhook === undefined ? {} : { tell: webhook.tell }) }
@@ -115,6 +123,7 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
   return {
     reconcile: (name, ending) => reconcileDestination(reconciliationOf(name), now().getTime(), ending),
     comparisons,
+    drills,
     async alerts({ all, limit }) {
       return (await listAlerts(db, operations.ledger, all, limit)).map(({ at, ...row }) => ({
         ...row,
