@@ -24,6 +24,7 @@ import { createCursors } from './answers/position.ts'
 import { type Config, localStateFile, withoutSecrets } from './config.ts'
 import { runWorker } from './database/worker.ts'
 import { startDeliveries } from './deliveries.ts'
+import { createEvidenceWatch } from './evidence.ts'
 import { mountContracts } from './http/contracts.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountLog } from './http/log.ts'
@@ -201,7 +202,10 @@ export async function startService(config: Config, version: string): Promise<Ser
     const signal = ending.signal
     const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal })
     const recordCommand = createCommandRecorder(operations)
-    const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, recordCommand, log, metrics, signal }) // oxfmt-ignore
+    const evidence = createEvidenceWatch({
+      db, reader, ofRuns, changes: changes.ledger, runs, contracts, everyMs: config.watch.evidence_every_ms, unsealedMs: config.watch.unsealed_ms, now: () => new Date(),
+    }) // oxfmt-ignore
+    const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
 
     mountRuns(server.mount, admission, config.http.limits)
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })

@@ -1,22 +1,29 @@
-import { X509Certificate } from 'node:crypto'
+import { hash, X509Certificate } from 'node:crypto'
 import { readFile, statfs } from 'node:fs/promises'
-import type { Config } from './config.ts'
+import { type Config, withoutSecrets } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
 import type { Deliveries } from './deliveries.ts'
 import { createDrills, type Drills } from './drills.ts'
+import { durationMs } from './delivery/duration.ts'
 import { selectOf } from './delivery/select.ts'
 import { deliveryStatus } from './delivery/status.ts'
+import type { EvidenceWatch } from './evidence.ts'
 import type { Book } from './ledger/book.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import { Problem } from './record/problem.ts'
 import { type LedgerName, printTime } from './record/record.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+import { alertCodes } from './watch/alert-codes.ts'
 import { listAlerts, openAlerts } from './watch/alert-store.ts'
+import { drillsByDestination } from './watch/drill-store.ts'
+import type { Finding } from './watch/alerts.ts'
 import { listComparisons } from './watch/comparison-store.ts'
 import type { RecordCommand } from './watch/commands.ts'
 import { findProblems, type LaneKnown } from './watch/findings.ts'
+import { liveNodes } from './watch/node-store.ts'
+import { startPresence } from './watch/presence.ts'
 import { runHeartbeat } from './watch/heartbeat.ts'
 import { type AlertEvent, runAlerts, takeStep, toEvent } from './watch/run-alerts.ts'
 import { type Reconciled, reconcileDestination, runReconciliation } from './watch/run-reconciliation.ts'
@@ -48,6 +55,8 @@ export interface WatchingDeps {
   deliveries: Deliveries
   readLedgers: () => Promise<LedgersStatus>
   recordCommand: RecordCommand
+  evidence: EvidenceWatch
+  node: { node: string; host: string; version: string }
   log: Logger
   metrics: Metrics
   signal: AbortSignal
@@ -87,7 +96,19 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     return wanted.map(({ result }) => result as Reconciled) // keepComparison wrote it
   }
 
-  async function look() {
+  const presence = startPresence(db, operations.ledger, { ...deps.node, configuration: digestShared(config) }, watch.alerts_every_ms, log) // oxfmt-ignore
+
+  async function evidence(): Promise<Finding[]> {
+    try {
+      return await deps.evidence.findings()
+    } catch (error) {
+      // Not to know is no reason to close an alert, nor to look at nothing else.
+      log.error('evidence.unread', { error: String(error) })
+      return (await openAlerts(db, operations.ledger)).filter(({ code }) => alertCodes[code].owner === 'engineering')
+    }
+  }
+
+  async function look(): Promise<Finding[]> {
     const at = now().getTime() * 1000
     const status = await deps.readLedgers()
     const lanes: LaneKnown[] = []
@@ -116,7 +137,13 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     for (const { destination, ledger, at: comparedAt, ...counts } of compared)
       metrics.compared(destination, ledger, Date.parse(comparedAt), counts)
     metrics.alerts((await openAlerts(db, operations.ledger)).length)
-    return findProblems({ now: at, ledgers: all, lanes, comparisons: compared, certificates, disks, partitionsAhead, limits }) // oxfmt-ignore
+    const nodes = await liveNodes(db, operations.ledger, watch.alerts_every_ms * 2_500)
+    const due = (await drillsByDestination(db)).flatMap(({ destination, begunAt, lastHeld }) => {
+      const every = deliveries.destinations.get(destination)?.settings.drill.every
+      return every === undefined ? [] : [{ destination, everyMs: durationMs(every), since: lastHeld ?? begunAt }]
+    })
+    const found = findProblems({ now: at, ledgers: all, lanes, comparisons: compared, certificates, disks, partitionsAhead, nodes, drills: due, limits }) // oxfmt-ignore
+    return [...found, ...(await evidence())]
   }
   work('alerts', (ending) => runAlerts({ ...alerting, look }, watch.alerts_every_ms, ending))
 
@@ -138,10 +165,16 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
       return told ?? toEvent(row) // somebody was faster
     },
     async ended() {
-      await Promise.all(workers)
+      await Promise.all([...workers, presence.stop()])
       await webhook?.close()
     },
   }
+}
+
+/** Of the settings that have to be the same on every node; not of where it listens, and what it reaches the database by. */
+function digestShared(config: Config): string {
+  const { org, public_host, log, intake, watch, artifacts, destinations } = withoutSecrets(config)
+  return hash('sha256', JSON.stringify({ org, public_host, log, intake, watch, artifacts, destinations }), 'hex')
 }
 
 /** Of our own server, where it has one. */

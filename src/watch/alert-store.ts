@@ -24,6 +24,20 @@ export async function openAlerts(db: Queryable, operations: LedgerName): Promise
   return rows
 }
 
+/** When each alert with one of these codes was opened last. */
+export async function lastOpened(
+  db: Queryable,
+  operations: LedgerName,
+  codes: readonly AlertCode[],
+): Promise<Map<string, Micros>> {
+  const { rows } = await db.query<{ alert: string; at: Micros }>({
+    name: 'last_opened_alerts',
+    text: `select alert, max(at) as at from alerts where ledger = $1 and code = any($2::text[]) and state = 'opened' group by alert`,
+    values: [operations, codes],
+  })
+  return new Map(rows.map(({ alert, at }) => [alert, at]))
+}
+
 export const alertKey = (alert: string, n: number): string => `alert:${alert}/${n}`
 
 /**

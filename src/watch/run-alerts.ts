@@ -6,8 +6,8 @@ import { packSegment } from '../ledger/segments.ts'
 import { printTime } from '../record/record.ts'
 import { printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { type AlertCode, alertCodes } from './alert-codes.ts'
-import { alertKey, type AlertRow, insertAlert, openAlerts, unrecordedAlerts } from './alert-store.ts'
+import { type AlertCode, alertCodes, isEvent } from './alert-codes.ts'
+import { alertKey, type AlertRow, insertAlert, lastOpened, openAlerts, unrecordedAlerts } from './alert-store.ts'
 import { type Alert, type AlertState, type Finding, stepAlerts } from './alerts.ts'
 
 /** Looks every window, opens and closes alerts, puts each on record and tells a webhook. */
@@ -37,6 +37,8 @@ export interface AlertEvent {
   at: string
 }
 
+const eventCodes = (Object.keys(alertCodes) as AlertCode[]).filter(isEvent)
+
 /** For one process at a time, until the signal aborts. */
 export async function runAlerts(deps: AlertsDeps, windowMs: number, signal: AbortSignal): Promise<void> {
   let seen: AlertState['seen'] = new Map()
@@ -46,7 +48,8 @@ export async function runAlerts(deps: AlertsDeps, windowMs: number, signal: Abor
     catchingUp ??= catchUp(deps, signal).finally(() => (catchingUp = undefined))
     const findings = await deps.look()
     const open = new Map((await openAlerts(deps.db, deps.operations.ledger)).map((row) => [row.alert, row]))
-    const { state, steps } = stepAlerts({ open, seen }, findings)
+    const toldTo = await lastOpened(deps.db, deps.operations.ledger, eventCodes)
+    const { state, steps } = stepAlerts({ open, seen, toldTo }, findings)
     seen = state.seen
     for (const { alert, to, finding } of steps) await takeStep(deps, alert, to, finding, 'proofline')
     await sleep(windowMs, undefined, { signal }).catch(() => undefined)
