@@ -105,6 +105,7 @@ export async function startDeliveries({
           state: lane.state,
           reason: lane.reason,
           detail: lane.detail,
+          failure: lane.failure === undefined ? null : { ...lane.failure, at: printTime(lane.failure.at) },
         })),
       }
     })

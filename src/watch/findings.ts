@@ -38,6 +38,8 @@ export interface LaneKnown {
   parked: number
   /** recorded_at of the oldest published record that is not there; null when all is. */
   oldestUnsent: number | null
+  /** Why it was not taken when it was tried last. */
+  failure: { reason: string } | undefined
   freshnessMs: number
 }
 
@@ -65,7 +67,7 @@ export function findProblems(known: Known): Finding[] {
       lane.oldestUnsent !== null &&
       known.now - lane.oldestUnsent > lane.freshnessMs * 1000
     )
-      add('destination_late', subject, `the oldest record that is not there is ${since(lane.oldestUnsent)} old`)
+      add('destination_late', subject, `the oldest record that is not there is ${since(lane.oldestUnsent)} old${lane.failure === undefined ? '' : `; tried last: ${lane.failure.reason}`}`) // oxfmt-ignore
     if (lane.inDoubtSince !== null && known.now - lane.inDoubtSince > known.limits.inDoubtMs * 1000)
       add('in_doubt_old', subject, `${lane.inDoubt} records, the oldest for ${since(lane.inDoubtSince)}`)
     if (lane.parked > 0) add('dead_letters', subject, `${lane.parked} records wait for a decision`)

@@ -82,7 +82,7 @@ describe('stepAlerts', () => {
 const day = 86_400_000_000
 const now = 2_000_000 * day
 const ledger: Known['ledgers'][number] = { ledger: 'main/unit', recorded: 9, published: 9, stopped: null }
-const lane: Known['lanes'][number] = { destination: 'siem', ledger: 'main/unit', state: 'running', reason: undefined, detail: '', inDoubt: 0, inDoubtSince: null, parked: 0, oldestUnsent: null, freshnessMs: 900_000 } // oxfmt-ignore
+const lane: Known['lanes'][number] = { destination: 'siem', ledger: 'main/unit', state: 'running', reason: undefined, detail: '', inDoubt: 0, inDoubtSince: null, parked: 0, oldestUnsent: null, failure: undefined, freshnessMs: 900_000 } // oxfmt-ignore
 const comparison: Known['comparisons'][number] = {
   at: '', destination: 'siem', ledger: 'main/unit', verdict: 'same', missing: 0, duplicated: 0, altered: 0, foreign: 0 } // oxfmt-ignore
 const node: Known['nodes'][number] = { node: 'a', host: 'a', version: '1', configuration: 'x' }
@@ -127,6 +127,13 @@ describe('findProblems', () => {
     ['partitions that nobody made', () => codes({ partitionsAhead: 1 }), 'partition_missing'],
   ])('tells %s', (_, find, code) => {
     expect(find()).toEqual([code])
+  })
+
+  it('says of a destination that lags why it was not taken, where that is known', () => {
+    const known = { ...lane, oldestUnsent: now - 901_000_000, failure: { reason: 'connect 127.0.0.1:9: ECONNREFUSED' } }
+    expect(findProblems({ ...well, lanes: [known] })).toMatchObject([
+      { detail: 'the oldest record that is not there is 15 min old; tried last: connect 127.0.0.1:9: ECONNREFUSED' },
+    ])
   })
 
   it('leaves alone what an operator paused, and what is blocked is not late besides', () => {
