@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { existsSync, readFileSync } from 'node:fs'
+import { blockReasons } from '../../src/delivery/destination.ts'
 import { type AlertCode, alertCodes } from '../../src/watch/alert-codes.ts'
 import { type Alert, type AlertState, alertName, type Finding, stepAlerts } from '../../src/watch/alerts.ts'
 import { findProblems, type Known } from '../../src/watch/findings.ts'
@@ -154,5 +155,20 @@ describe('every alert', () => {
     expect(readme).toMatch(new RegExp(`^\\| \\[${code}\\]\\(${code}\\.md\\) \\| ${severity} \\|`, 'm'))
     for (const heading of ['## What it means', '## Look at', '## Do', '## Closes'])
       expect(text).toContain(`\n${heading}\n`)
+  })
+})
+
+describe('the playbook of a connector', () => {
+  const of = (name: string): string => readFileSync(new URL(`../../docs/playbooks/${name}.md`, import.meta.url), 'utf8')
+
+  it('of Splunk goes through every code of HEC but success', () => {
+    const text = of('splunk')
+    const codes = Array.from({ length: 27 }, (_, i) => i + 1)
+    expect(codes.filter((code) => !new RegExp(`/${code}\\b`).test(text))).toEqual([])
+  })
+
+  it('names every reason for being blocked', () => {
+    const both = of('splunk') + of('elastic')
+    expect(blockReasons.filter((reason) => !both.includes(`blocked, \`${reason}\``))).toEqual([])
   })
 })
