@@ -242,6 +242,7 @@ export async function startService(config: Config, version: string): Promise<Ser
         [...books.values()].every(({ publisher }) => !publisher.isDelayed()),
       printMetrics: () => telemetry.prometheus(),
     })
+    metrics.setConsumers(() => feed.consumers(config.org))
     metrics.setClock(async () => (await readBooks()).emitted_at / 1e6)
 
     const minute = setInterval(() => void uses.flush(), 60_000)

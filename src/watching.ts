@@ -139,6 +139,7 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     metrics.alerts((await openAlerts(db, operations.ledger)).length)
     const nodes = await liveNodes(db, operations.ledger, watch.alerts_every_ms * 2_500)
     const due = (await drillsByDestination(db)).flatMap(({ destination, begunAt, lastHeld }) => {
+      metrics.drilled(destination, lastHeld === undefined ? undefined : lastHeld / 1000)
       const every = deliveries.destinations.get(destination)?.settings.drill.every
       return every === undefined ? [] : [{ destination, everyMs: durationMs(every), since: lastHeld ?? begunAt }]
     })
