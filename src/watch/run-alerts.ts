@@ -43,9 +43,11 @@ const eventCodes = (Object.keys(alertCodes) as AlertCode[]).filter(isEvent)
 export async function runAlerts(deps: AlertsDeps, windowMs: number, signal: AbortSignal): Promise<void> {
   let seen: AlertState['seen'] = new Map()
   let catchingUp: Promise<void> | undefined
+  let isStart = true
   while (!signal.aborted) {
     // Not waited for: what has to be told may be that nothing is recorded.
-    catchingUp ??= catchUp(deps, signal).finally(() => (catchingUp = undefined))
+    catchingUp ??= catchUp(deps, isStart, signal).finally(() => (catchingUp = undefined))
+    isStart = false
     const findings = await deps.look()
     const open = new Map((await openAlerts(deps.db, deps.operations.ledger)).map((row) => [row.alert, row]))
     const toldTo = await lastOpened(deps.db, deps.operations.ledger, eventCodes)
@@ -60,15 +62,21 @@ const recordedAtOnce = 100
 
 /**
  * Puts on record what was stored and is not: by a crash between the two, or because the ledger was stopped. The key makes it the same record
- * when somebody else does so too. Never rejects.
+ * when somebody else does so too. At a start it is told as well: whoever stored it may have died before. Never rejects.
  */
-async function catchUp(deps: Pick<AlertsDeps, 'db' | 'operations' | 'log'>, signal: AbortSignal): Promise<void> {
+async function catchUp(
+  deps: Pick<AlertsDeps, 'db' | 'operations' | 'log' | 'tell'>,
+  isStart: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   const { db, operations } = deps
   if (operations.publisher.stopped() !== undefined) return
   try {
     for (;;) {
       const rows = await unrecordedAlerts(db, operations.ledger, recordedAtOnce)
-      const done = await Promise.all(rows.map((row) => putOnRecord(deps, toEvent(row))))
+      const events = rows.map(toEvent)
+      if (isStart) for (const event of events) tellOf(deps, event)
+      const done = await Promise.all(events.map((event) => putOnRecord(deps, event)))
       if (signal.aborted || rows.length < recordedAtOnce || done.includes(false)) return
     }
   } catch (error) {
@@ -87,16 +95,20 @@ export async function takeStep(
   { code, subject, detail }: Finding,
   by: string,
 ): Promise<AlertEvent | undefined> {
-  const { db, operations, now, log, tell } = deps
+  const { db, operations, now, log } = deps
   const at = now().getTime() * 1000
   const row = { alert, code, subject, state, detail: detail.slice(0, 512), by, at }
   const n = await insertAlert(db, operations.ledger, row)
   if (n === undefined) return undefined
   const event = toEvent({ ...row, n })
   log[state === 'opened' ? 'error' : 'info'](`alert.${state}`, { alert, severity: event.severity, detail: row.detail })
-  tell?.(event).catch((error: unknown) => log.error('alert.untold', { alert, error: String(error) }))
+  tellOf(deps, event)
   void putOnRecord(deps, event)
   return event
+}
+
+function tellOf({ tell, log }: Pick<AlertsDeps, 'tell' | 'log'>, event: AlertEvent): void {
+  tell?.(event).catch((error: unknown) => log.error('alert.untold', { alert: event.alert, error: String(error) }))
 }
 
 /** As it is told. */
