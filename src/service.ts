@@ -123,7 +123,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const operations = bookOf(operationsName)
     if (operations.publisher.stopped() === undefined) {
       for (const facts of keyFacts) await recordKey(operations, facts)
-      await recordConfiguration(operations, hostname(), version, withoutSecrets(config))
+      await recordConfiguration(db, operations, hostname(), version, withoutSecrets(config))
     }
 
     const artifacts = createArtifacts(objects)
