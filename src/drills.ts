@@ -5,7 +5,7 @@ import { selectOf } from './delivery/select.ts'
 import { Problem } from './record/problem.ts'
 import { ledgerKindOf, printTime } from './record/record.ts'
 import { type DrillRow, lanesByDrill, listDrills } from './watch/drill-store.ts'
-import type { PausedMeasure } from './watch/drill.ts'
+import { type DrillMeasure, type PausedMeasure, printMeasure } from './watch/drill.ts'
 import { beginDrill, type DrillDeps, runDrills } from './watch/run-drills.ts'
 
 /** Drills as the service has them: begun by a command or a schedule, taken to their end in one process at a time. */
@@ -39,7 +39,9 @@ export function createDrills(
 function told(row: DrillRow): DrillTold {
   const { destination, ledger, n, startedAt, measureAt, holdUntil, reason: why, byWhom: by, verdict } = row
   const paused = (row.paused ?? undefined) as PausedMeasure | undefined // both written by run-drills
-  const result = (row.result ?? undefined) as { reason: string; measure?: object } | undefined
+  const result = (row.result ?? undefined) as
+    | { reason: string; measure?: DrillMeasure | { reason: string } }
+    | undefined
   return {
     destination,
     ledger,
@@ -54,7 +56,11 @@ function told(row: DrillRow): DrillTold {
     reason: result?.reason ?? null,
     boundary: paused?.boundary ?? null,
     to: paused?.to ?? null,
-    paused: paused?.measure === undefined ? null : { ...paused.measure },
-    resumed: result?.measure === undefined ? null : { ...result.measure },
+    paused: shown(paused?.measure),
+    resumed: shown(result?.measure),
   }
 }
+
+/** Null where nothing was measured. */
+const shown = (measure: DrillMeasure | { reason: string } | undefined): Record<string, unknown> | null =>
+  measure === undefined || 'reason' in measure ? null : { ...printMeasure(measure) }

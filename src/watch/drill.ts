@@ -106,6 +106,13 @@ const printDifference = ({ expected, there }: Side): string =>
 const printSampled = ({ sampled: { right, altered, absent } }: Side): string =>
   `of ${right + altered + absent} read back ${altered} are altered and ${absent} absent`
 
+/** As records and answers have it. */
+export function printMeasure({ before, meanwhile }: DrillMeasure): object {
+  const sum = ({ count, checkSum }: Sum): object => ({ count, check_sum: checkSum })
+  const side = ({ expected, there, sampled }: Side): object => ({ expected: sum(expected), there: sum(there), sampled })
+  return { before: side(before), meanwhile: side(meanwhile) }
+}
+
 /**
  * When the next drill of a destination begins by itself: a tenth of `every` before it is due, and after one that was no success an hour later,
  * at the earliest. `begunAt`: when it was first delivered to.

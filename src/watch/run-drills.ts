@@ -15,7 +15,7 @@ import { printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { RecordCommand } from './commands.ts'
 import { provedToAt } from './comparison-store.ts'
-import { nextOfDrill, type PausedMeasure, scheduledAt, verdictOf } from './drill.ts'
+import { type DrillMeasure, nextOfDrill, type PausedMeasure, printMeasure, scheduledAt, verdictOf } from './drill.ts'
 import { drillKey, type DrillRow, type DrillStepRow, drillsByDestination, insertDrill, insertDrillStep, lanesByDrill, openDrills, unrecordedDrillSteps } from './drill-store.ts' // oxfmt-ignore
 import { measureDrill } from './measure-drill.ts'
 import { visibleAfterMs } from './run-reconciliation.ts'
@@ -205,6 +205,8 @@ function fieldsOf({
   verdict,
   result,
 }: DrillStepRow): object {
-  const drill = { n, step, verdict: verdict ?? undefined, started_at: printTime(startedAt), by: byWhom, why: reason, ...result } // oxfmt-ignore
+  const { measure, ...rest } = result as { measure?: DrillMeasure | { reason: string } } // both are written above
+  const shown = measure === undefined || 'reason' in measure ? measure : printMeasure(measure)
+  const drill = { n, step, verdict: verdict ?? undefined, started_at: printTime(startedAt), by: byWhom, why: reason, ...rest, measure: shown } // oxfmt-ignore
   return { destination, of: ledger, compared_at: printTime(at), drill }
 }
