@@ -120,6 +120,21 @@ export async function unrecordedDrillSteps(db: Queryable, operations: LedgerName
 export const drillKey = ({ destination, ledger, n, step }: DrillStepRow): string =>
   `reconciliation:${destination}/${ledger}/drill/${n}/${step}`
 
+/**
+ * The newest record before `below` that was ever parked or found to differ; -1 for none. Whether it is there is known by comparisons, if at all,
+ * and nothing to hold against a drill.
+ */
+export async function newestDoubtful(db: Queryable, lane: Lane, below: number): Promise<number> {
+  const { rows } = await db.query<{ seq: number }>({
+    name: 'newest_doubtful',
+    text: `select coalesce(greatest(
+             (select max(seq) from parked where ledger = $1 and destination = $2 and seq < $3),
+             (select max(seq) from differences where ledger = $1 and destination = $2 and seq < $3)), -1) as seq`,
+    values: [lane.ledger, lane.destination, below],
+  })
+  return rows[0]?.seq ?? -1
+}
+
 export interface DrillsOf {
   destination: string
   /** When anything was first delivered there. */

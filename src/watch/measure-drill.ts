@@ -4,7 +4,6 @@ import type { Destination } from '../delivery/destination.ts'
 import type { Lane } from '../delivery/lane.ts'
 import type { DestinationSettings } from '../delivery/settings.ts'
 import type { Reader, StoredRecord } from '../ledger/read.ts'
-import { findParked } from './comparison-store.ts'
 import { createSpread, type DrillMeasure, type Side } from './drill.ts'
 import { createExpected, type ExpectedSource } from './expected.ts'
 
@@ -25,17 +24,16 @@ interface Range {
 const sample = 50
 
 /**
- * Count, sum of `check` and read-back records of both sides of a lane. What was parked before `boundary` is not expected; what was refused of
- * the rest is, since a drill that loses records to the list has not closed. Rejects when the destination cannot be asked.
+ * Count, sum of `check` and read-back records of both sides of a lane. All that is selected is expected: what is refused of it goes to the list of
+ * the parked, and a drill that loses records to it has not closed. Rejects when the destination cannot be asked.
  */
 export async function measureDrill(
   deps: MeasureDeps,
   lane: Lane,
-  { before, meanwhile, boundary }: { before: Range; meanwhile: Range; boundary: number },
+  { before, meanwhile }: { before: Range; meanwhile: Range },
   signal: AbortSignal,
 ): Promise<DrillMeasure> {
-  const parked = new Set((await findParked(deps.db, lane)).map(({ seq }) => seq).filter((seq) => seq < boundary))
-  const expected = createExpected({ ...deps, ledger: lane.ledger, parked })
+  const expected = createExpected({ ...deps, ledger: lane.ledger, parked: new Set() })
   return {
     before: await measureSide(deps, lane, expected, before, signal),
     meanwhile: await measureSide(deps, lane, expected, meanwhile, signal),

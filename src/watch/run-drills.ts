@@ -16,7 +16,7 @@ import type { Logger } from '../telemetry/logger.ts'
 import type { RecordCommand } from './commands.ts'
 import { provedToAt } from './comparison-store.ts'
 import { type DrillMeasure, nextOfDrill, type PausedMeasure, printMeasure, scheduledAt, verdictOf } from './drill.ts'
-import { drillKey, type DrillRow, type DrillStepRow, drillsByDestination, insertDrill, insertDrillStep, lanesByDrill, openDrills, unrecordedDrillSteps } from './drill-store.ts' // oxfmt-ignore
+import { drillKey, type DrillRow, type DrillStepRow, drillsByDestination, insertDrill, insertDrillStep, lanesByDrill, newestDoubtful, openDrills, unrecordedDrillSteps } from './drill-store.ts' // oxfmt-ignore
 import { measureDrill } from './measure-drill.ts'
 import { visibleAfterMs } from './run-reconciliation.ts'
 
@@ -129,7 +129,7 @@ async function advance(deps: DrillDeps, drill: DrillRow, signal: AbortSignal): P
     case 'compare': {
       if (measured === undefined) return
       const { from, boundary, to } = measured.paused
-      const spans = { before: { from, to: boundary }, meanwhile: { from: boundary, to }, boundary }
+      const spans = { before: { from, to: boundary }, meanwhile: { from: boundary, to } }
       const afterwards = await asked(
         () => measureDrill(measureDepsOf(deps, found, ledger), lane, spans, signal),
         signal,
@@ -155,10 +155,11 @@ async function measurePaused(
   const { settings } = found
   const days = settings.keeps === undefined ? undefined : Number.parseInt(settings.keeps, 10)
   const kept = days === undefined ? 0 : await reader.seqAt(lane.ledger, at - (days - 1) * 86_400_000_000)
-  const from = Math.min(lane.next, Math.max(lane.start, kept, lane.next - lookBack))
+  const doubtful = await newestDoubtful(db, lane, lane.next)
+  const from = Math.min(lane.next, Math.max(lane.start, kept, lane.next - lookBack, doubtful + 1))
   // What was settled a moment ago may not be visible there yet; afterwards it has to be.
   const settled = Math.max(from, (await provedToAt(db, lane, at - visibleAfterMs(settings) * 1000)) ?? from)
-  const spans = { before: { from, to: settled }, meanwhile: { from: lane.next, to }, boundary: lane.next }
+  const spans = { before: { from, to: settled }, meanwhile: { from: lane.next, to } }
   const measure = await asked(() => measureDrill(measureDepsOf(deps, found, lane.ledger), lane, spans, signal), signal)
   return { from, boundary: lane.next, to, ...('reason' in measure ? measure : { measure }) }
 }

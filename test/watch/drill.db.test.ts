@@ -167,6 +167,23 @@ describe('a drill', () => {
     expect(await newest()).toMatchObject({ verdict: 'not_held', result: { reason: expect.stringMatching(/19 records are there of 20/) as string } }) // oxfmt-ignore
   })
 
+  it('holds nothing against a destination that was parked or differed before', async () => {
+    const { fake, settings } = await splunk()
+    fake.refuse = (id) => (id.startsWith('main.unit-20-') ? 6 : undefined)
+    const { begin, heeded, work, record, newest } = await start(settings)
+    await test.db.query({
+      text: `insert into differences (ledger, destination, kind, id, n, seq, state, detail, by_whom, at)
+             values ('main/unit', 'siem', 'duplicated', 'x', 1, 30, 'found', '2 copies', 'reconciliation', 1)`,
+    })
+    await begin()
+    await heeded()
+    record(5)
+    const worker = work()
+    await eventually(async () => (await newest())?.verdict === 'held')
+    await worker.stop()
+    expect(await newest()).toMatchObject({ paused: { from: 31, measure: { before: { expected: { count: 29 } } } } })
+  })
+
   it('proves nothing where nothing is recorded, and says so', async () => {
     const { settings } = await elastic()
     const { begin, work, newest } = await start(settings)
