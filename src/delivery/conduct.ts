@@ -127,9 +127,9 @@ export function createConductor(deps: ConductDeps): Conductor {
       const answer = await destination.send(rendered, wire)
       const outcomes = destination.classify(rendered, answer)
       ticket.pass(gateReport(answer, outcomes))
-      const { marks, outcome, parked, ackId, slow } = readAnswer(rendered.records, answer, outcomes, micros())
+      const { marks, outcome, parked, trail, slow } = readAnswer(rendered.records, answer, outcomes, micros())
       if (slow) slots.slowDown()
-      attempt.ackId = ackId
+      attempt.trail = trail
       await store(attempt, outcome, marks, [], parked)
       reportSettled(metrics, lane, before, marks)
       if (outcome.reason !== undefined) {

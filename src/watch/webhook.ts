@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createOutgoing } from '../delivery/outgoing.ts'
+import { trustOf } from '../delivery/wire.ts'
 import type { AlertEvent } from './run-alerts.ts'
 import type { WatchSettings } from './settings.ts'
 
@@ -21,7 +22,6 @@ export async function openWebhook(
 ): Promise<Webhook> {
   const url = new URL(settings.url)
   const token = settings.token_file === undefined ? undefined : (await readFile(settings.token_file, 'utf8')).trim()
-  const ca = settings.ca_file === undefined ? undefined : await readFile(settings.ca_file)
   const outgoing = createOutgoing({
     url: url.origin,
     connections: 1,
@@ -29,7 +29,7 @@ export async function openWebhook(
     maxAnswerBytes: 65_536,
     timeoutMs,
     allowMetadataAddresses: settings.allow_metadata_addresses,
-    tls: ca === undefined ? {} : { ca },
+    trust: await trustOf(settings),
   })
   const headers = {
     'content-type': 'application/json',
