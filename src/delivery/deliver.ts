@@ -142,7 +142,6 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
       const own = i === 0 ? ticket : await conductor.admit().catch(() => undefined)
       tasks.add(conductor.conduct(attempt, own))
     }
-    await keepPosition(false)
     return next
   }
 

@@ -104,6 +104,7 @@ export function gateReport(answer: Answer, outcomes: readonly Outcome[]): GateRe
 
 /** Reasons of single members; at most fifty, the rest is in the parked list. Undefined where all share one. */
 function reasonsOf(outcomes: readonly Outcome[]): Record<string, string> | undefined {
+  if (outcomes.every((outcome) => outcome === outcomes[0])) return undefined // nearly always: one for all of them
   const entries = outcomes.flatMap((outcome, at) =>
     'reason' in outcome ? [[String(at), outcome.reason] as const] : [],
   )

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ledgerKinds, recordKinds } from '../record/record.ts'
 import type { Policy } from './next-step.ts'
+import { duration, durationMs } from './duration.ts'
 import { toSecret } from './secret.ts'
 
 /**
@@ -73,6 +74,14 @@ const common = {
     .optional(),
   /** Older than this at the destination is an alert. */
   freshness_ms: ms(900_000, 1),
+  /** Holding one ledger for a while and proving that it catches up; by itself where `every` says so. */
+  drill: z
+    .strictObject({
+      every: duration.optional(),
+      // Every node has heeded the hold by then.
+      for: duration.refine((text) => durationMs(text) >= 10_000, 'is shorter than 10s').default('10m'),
+    })
+    .default({ for: '10m' }),
 }
 
 const splunk = z

@@ -3,6 +3,7 @@ import type { LedgerName, Micros } from '../record/record.ts'
 import { cutEnds, openAttempts } from './attempts.ts'
 import { foundAttempt, monthsBetween, progressOf } from './open-attempt.ts'
 import type { Lane } from './lane.ts'
+import { type LaneFailure, lastFailure } from './last-failure.ts'
 import { currentPause } from './pauses.ts'
 import { lanes, latestPosition, latestStanding } from './places.ts'
 
@@ -24,6 +25,8 @@ export interface LaneStatus {
   inDoubt: number
   inDoubtSince: Micros | null
   parked: number
+  /** Why what is open was not taken when it was tried last; undefined when nothing is open, or nothing failed. */
+  failure: LaneFailure | undefined
 }
 
 /** Where every destination stands, from the database alone: any node can answer. */
@@ -58,6 +61,7 @@ export async function deliveryStatus(db: Queryable, now: Date = new Date()): Pro
       inDoubt,
       inDoubtSince: inDoubtSince ?? null,
       parked: await countDeadLetters(db, lane),
+      failure: await lastFailure(db, lane, open.map(({ row }) => row)), // oxfmt-ignore
     })
   }
   return all

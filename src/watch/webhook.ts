@@ -12,13 +12,13 @@ export interface Webhook {
 }
 
 /** Pauses before the second and the third try; then the alert stands untold, and that is logged. */
-const pausesMs = [1_000, 5_000]
-const timeoutMs = 10_000
+const patience = { pausesMs: [1_000, 5_000], timeoutMs: 10_000 }
 
 /** Rejects when a file that the settings name cannot be read. */
 export async function openWebhook(
   settings: NonNullable<WatchSettings['webhook']>,
   signal: AbortSignal,
+  { pausesMs, timeoutMs } = patience,
 ): Promise<Webhook> {
   const url = new URL(settings.url)
   const token = settings.token_file === undefined ? undefined : (await readFile(settings.token_file, 'utf8')).trim()

@@ -12,7 +12,7 @@ import { startFakeBulk } from '../support/bulk.ts'
 import { startFakeHec } from '../support/hec.ts'
 import { elasticSettings, splunkSettings } from './lane.ts'
 
-const signal = AbortSignal.timeout(60_000)
+const signal = AbortSignal.timeout(600_000)
 const noDatabase = { query: () => Promise.reject(new Error('a check asks no database')) }
 const closers: (() => unknown)[] = []
 afterEach(async () => {

@@ -58,7 +58,7 @@ describe('the contract, by Elastic', () => {
 })
 
 describe('looking in Splunk', () => {
-  const signal = AbortSignal.timeout(30_000)
+  const signal = AbortSignal.timeout(300_000)
   const records = Array.from({ length: 300 }, (_, seq) => makeRecord(seq))
 
   async function tried(settings: Record<string, unknown>, options: Parameters<typeof startFakeHec>[0], count = 3) {
