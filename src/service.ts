@@ -28,6 +28,7 @@ import { mountContracts } from './http/contracts.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountLog } from './http/log.ts'
 import { mountOperations } from './http/operations.ts'
+import { mountOrders } from './http/orders.ts'
 import { mountPage } from './http/page.ts'
 import { mountRecords } from './http/records.ts'
 import { mountRuns } from './http/runs.ts'
@@ -43,6 +44,7 @@ import { ensurePartitions, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 import { createCommandRecorder } from './watch/commands.ts'
+import { createOrdering } from './watch/ordering.ts'
 import { readLedgers } from './watch/status.ts'
 import { createUses } from './watch/uses.ts'
 
@@ -202,6 +204,10 @@ export async function startService(config: Config, version: string): Promise<Ser
     const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal })
     const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, log, metrics, signal }) // oxfmt-ignore
 
+    const recordCommand = createCommandRecorder(operations)
+    const { destinations } = deliveries
+    const ordering = createOrdering({ db, reader, ledgers, destinations, publicHost: config.public_host, recordCommand, now: () => new Date() }) // oxfmt-ignore
+
     mountRuns(server.mount, admission, config.http.limits)
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
     mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
@@ -226,9 +232,10 @@ export async function startService(config: Config, version: string): Promise<Ser
       listDestinations: deliveries.list,
       listDeadLetters: deliveries.deadLetters,
       operator: deliveries.operator,
-      recordCommand: createCommandRecorder(operations),
+      recordCommand,
     })
-    mountWatch(server.mount, { ...watching, recordCommand: createCommandRecorder(operations) })
+    mountOrders(server.mount, ordering)
+    mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {
       org: config.org,
       version,

@@ -1,5 +1,6 @@
 import { contractRoutes } from './contracts.ts'
 import { operationRoutes } from './operations.ts'
+import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
 import type { Route } from './route.ts'
 import { runRoutes } from './run-routes.ts'
@@ -12,4 +13,5 @@ export const routes: readonly Route[] = [
   ...recordRoutes,
   ...operationRoutes,
   ...watchRoutes,
+  ...orderRoutes,
 ]
