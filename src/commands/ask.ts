@@ -215,10 +215,18 @@ function printDestinations(list: readonly DestinationStatus[]): string {
   return [
     printTable([head, ...rows]),
     ...list.flatMap(({ name, ledgers }) => ledgers.flatMap((at) => printBlock(name, at))),
+    ...list.flatMap(({ name, ledgers }) => ledgers.flatMap((at) => printOrders(name, at))),
   ].join('')
 }
 
 function printBlock(name: string, { ledger, state, reason, detail }: Record<string, unknown>): string[] {
   if (state !== 'blocked') return []
   return [oneLine(`${name} takes nothing of ${String(ledger)}: ${String(reason)}: ${String(detail)}`), '\n']
+}
+
+function printOrders(name: string, { ledger, redeliveries }: DestinationStatus['ledgers'][number]): string[] {
+  return redeliveries.map(({ n, why, first, last, next, state, by, reason }) => {
+    const how = state === 'running' ? `is at ${next}` : state
+    return `${oneLine(`order ${n} to ${name}: ${ledger} ${first}-${last} (${why}) ${how}; by ${by}: ${reason}`)}\n`
+  })
 }
