@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { StoredRecord } from '../ledger/read.ts'
-import { blockSize, type LedgerName, ledgerKindOf, type Micros } from '../record/record.ts'
+import { blockSize, type LedgerName, ledgerKindOf, maxRecordBytes, type Micros } from '../record/record.ts'
 import {
   type BodyMemory,
   createBody,
@@ -9,9 +9,8 @@ import {
   put,
   putEscaped,
   putNumber,
-  readCheck,
+  readRawCheck,
   setNumber,
-  setText,
   viewOf,
 } from './body.ts'
 import { type AttemptId, type Rendered, renderVersion } from './destination.ts'
@@ -71,7 +70,16 @@ interface Front {
   idLength: number
   seq: number
   seqLength: number
+  /** From here on a seq has more digits. */
+  below: number
 }
+
+/** The record in work: hashed, and copied from here. Used synchronously only. */
+const scratch = new Uint8Array(maxRecordBytes)
+const scratchView = viewOf(scratch)
+
+/** Where its id stands in a record: `{"id":"..."`. */
+const idInRecord = 7
 
 function frontOf({ id, seq }: StoredRecord, second: number, block: number, { before, ledger }: Constants): Front {
   const time = `{"time":${second}.`
@@ -86,6 +94,7 @@ function frontOf({ id, seq }: StoredRecord, second: number, block: number, { bef
     idLength: id.length,
     seq: beforeId.length + id.length + ledger.length,
     seqLength: String(seq).length,
+    below: 10 ** String(seq).length,
   }
 }
 
@@ -108,27 +117,28 @@ export function renderSplunk(
   const end = Buffer.from(isString ? '"}\n' : '}\n')
 
   let total = 0
-  for (const { bytes } of records) total += bytes.length
+  for (const { size } of records) total += size
   const perRecord = constants.before.length + constants.ledger.length + constants.after.length + 300
   const body = createBody(memory, (isString ? 2 : 1) * total + records.length * perRecord)
   let front: Front | undefined
   let hashes = ''
   for (const record of records) {
-    const digest = hash('sha256', record.bytes, 'hex')
-    hashes += digest
-    const { recordedAt, id, seq, bytes } = record
+    const { recordedAt, seq } = record
     const second = Math.floor(recordedAt / 1_000_000)
     const block = Math.floor(seq / blockSize)
-    if (front?.second !== second || front.block !== block || front.idLength !== id.length)
+    if (front?.second !== second || front.block !== block || seq >= front.below)
       front = frontOf(record, second, block, constants)
     const { at } = body
+    const bytes = scratch.subarray(0, record.copyTo(scratch, 0))
+    const digest = hash('sha256', bytes, 'latin1')
+    hashes += digest
     put(body, front.bytes)
     setNumber(body.view, at + front.ms, Math.floor((recordedAt - second * 1_000_000) / 1000), 3)
-    setText(body, at + front.id, id)
+    for (let i = 0; i < front.idLength; i++) body.view.setUint8(at + front.id + i, scratchView.getUint8(idInRecord + i))
     setNumber(body.view, at + front.seq, seq, front.seqLength)
-    putNumber(body, readCheck(digest))
+    putNumber(body, readRawCheck(digest))
     put(body, after)
-    if (isString) putEscaped(body, viewOf(bytes), 0, bytes.length)
+    if (isString) putEscaped(body, scratchView, 0, bytes.length)
     else put(body, bytes)
     put(body, end)
   }
