@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.ts'
-import type { Reader, StoredRecord } from '../ledger/read.ts'
+import type { Reader, RecordBatch, StoredRecord } from '../ledger/read.ts'
 import { checkOf } from '../record/record.ts'
 import { sha256Hex } from '../record/sha256.ts'
 import { blankOutcome, insertOutcome, type OutcomeRow, type ParkedRow } from './attempts.ts'
@@ -144,14 +144,18 @@ async function settleLetters(
   { copiesOf, isAbsent, count, by }: Judging,
 ): Promise<void> {
   const { db, reader } = deps
+  // Letters come by seq, so neighbours are read together.
+  let batch: RecordBatch | undefined
+  const recordAt = async (seq: number): Promise<StoredRecord | undefined> => {
+    if (batch === undefined || seq < batch.first || seq >= batch.next)
+      batch = await reader.readBatch(lane.ledger, seq, { maxRecords: 100 })
+    return batch.records.find((record) => record.seq === seq)
+  }
   const present: ParkedLetter[] = []
   const absent: ParkedLetter[] = []
   for (const letter of letters) {
     const found = copiesOf(letter.seq)
-    const record =
-      found?.id === letter.id
-        ? (await reader.readBatch(lane.ledger, letter.seq, { maxRecords: 1 })).records[0]
-        : undefined
+    const record = found?.id === letter.id ? await recordAt(letter.seq) : undefined
     const check = record === undefined ? undefined : checkOfRecord(record)
     const verdict = judge(found, { id: letter.id, check }, isAbsent(letter.seq, letter.deadline))
     // Other bytes under its id: it stays on the list for a person, who sees it in what is answered.

@@ -19,7 +19,7 @@ export interface Decided {
 export interface DecideDeps {
   db: Database
   visibleAfterMs: VisibleAfter
-  /** Called once for each destination, before anything is changed there; a rejection keeps it from being changed. */
+  /** Called for each destination and page, before anything of it is changed; a rejection keeps it from being changed. */
   record: (destination: string, letters: number) => Promise<void>
 }
 
@@ -33,6 +33,7 @@ export async function retryDeadLetters(deps: DecideDeps, filter: DeadLetterFilte
   return decide(
     deps,
     filter,
+    by,
     async (lane, letters) => {
       const parked = letters.flatMap((letter) =>
         isParked(letter) && letter.try !== null ? [{ seq: letter.seq, try: letter.try }] : [],
@@ -45,8 +46,9 @@ export async function retryDeadLetters(deps: DecideDeps, filter: DeadLetterFilte
     },
     (letters) => {
       const other = letters.find((letter) => !isParked(letter) && letter.kind !== 'missing')
-      if (other !== undefined && isChosenByKind)
-      throw new Problem('request_invalid', `what is ${other.kind} cannot be sent again (${other.letter}): put it right at the destination, or discard it`) // oxfmt-ignore
+      if (other === undefined || !isChosenByKind) return
+      const detail = `what is ${other.kind} cannot be sent again (${other.letter}): put it right at the destination, or discard it`
+      throw new Problem('request_invalid', detail)
     },
   )
 }
@@ -56,6 +58,7 @@ export async function discardDeadLetters(deps: DecideDeps, filter: DeadLetterFil
   return decide(
     deps,
     filter,
+    by,
     async (lane, letters) => {
       const parked = letters.flatMap((letter) =>
         isParked(letter) && letter.try !== null ? [{ seq: letter.seq, try: letter.try }] : [],
@@ -72,32 +75,33 @@ export async function discardDeadLetters(deps: DecideDeps, filter: DeadLetterFil
   )
 }
 
+/**
+ * Page by page, lane by lane: a crash in between leaves part of it decided, and a repeat decides the rest. What is parked anew meanwhile is
+ * not chosen: whoever decided did not know of it.
+ */
 async function decide(
   { db, record }: DecideDeps,
   filter: DeadLetterFilter,
+  by: Said,
   take: (lane: Lane, letters: readonly DeadLetter[]) => Promise<number>,
   check: (letters: readonly DeadLetter[]) => void,
 ): Promise<Decided> {
-  const chosen: DeadLetter[] = []
-  for (;;) {
-    const last = chosen.at(-1)
-    const page = await listDeadLetters(db, {
-      ...filter,
-      limit: pageSize,
-      ...(last === undefined ? {} : { after: last }),
-    })
-    chosen.push(...page)
-    if (page.length < pageSize) break
+  const total = { decided: 0, left: 0 }
+  for (let after: DeadLetter | undefined; ;) {
+    const page = await listDeadLetters(db, { ...filter, limit: pageSize, ...(after === undefined ? {} : { after }) })
+    const letters = page.filter(({ at }) => at <= by.at)
+    check(letters)
+    for (const [destination, own] of Map.groupBy(letters, (letter) => letter.destination)) {
+      await record(destination, own.length)
+      for (const [ledger, ofLane] of Map.groupBy(own, (letter) => letter.ledger)) {
+        const decided = await take({ destination, ledger }, ofLane)
+        total.decided += decided
+        total.left += ofLane.length - decided
+      }
+    }
+    after = page.at(-1)
+    if (page.length < pageSize || letters.length < page.length) break
   }
-  if (chosen.length === 0) throw new Problem('not_found', 'no dead letter is chosen by that')
-  check(chosen)
-  let decided = 0
-  for (const [destination, ofDestination] of Map.groupBy(chosen, (letter) => letter.destination)) {
-    await record(destination, ofDestination.length)
-    // Lane by lane, page by page: a crash in between leaves part of it decided, and a repeat decides the rest.
-    for (const [ledger, letters] of Map.groupBy(ofDestination, (letter) => letter.ledger))
-      for (let at = 0; at < letters.length; at += pageSize)
-        decided += await take({ destination, ledger }, letters.slice(at, at + pageSize))
-  }
-  return { decided, left: chosen.length - decided }
+  if (total.decided + total.left === 0) throw new Problem('not_found', 'no dead letter is chosen by that')
+  return total
 }
