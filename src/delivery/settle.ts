@@ -68,8 +68,10 @@ export async function settleLane(
   const { letters, attempts } = await findUnresolved(db, lane, now())
   for (const attempt of attempts) await settleAttempt(deps, lane, attempt, { copiesOf, isAbsent, count, by })
   await settleLetters(deps, lane, letters, { copiesOf, isAbsent, count, by })
-  // The bell comes last. A crash before it leaves rows that whoever works on the lane meets with its next step.
-  if (total.delivered + total.altered + total.absent > 0) await insertSettlement(db, lane, { ...total, ...by })
+  // The bell comes last. A crash before it leaves steps that whoever works on the lane meets when it wants to store its own; a repeat
+  // rings it though there is nothing left to settle.
+  const isAbout = copies !== undefined || found.searched.some(({ ledger }) => ledger === lane.ledger)
+  if (isAbout) await insertSettlement(db, lane, { ...total, ...by })
   return total
 }
 

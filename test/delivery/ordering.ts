@@ -1,3 +1,4 @@
+import type { Database } from '../../src/database/database.ts'
 import type { Destination } from '../../src/delivery/destination.ts'
 import { openDestination } from '../../src/delivery/open-destination.ts'
 import type { DestinationSettings } from '../../src/delivery/settings.ts'
@@ -20,12 +21,13 @@ export async function openOrdering(
   name: string,
   settings: DestinationSettings,
   reader: Reader,
-  now: () => Date = () => new Date(),
+  db: Database = database.db,
 ): Promise<Orders> {
+  const now = (): Date => new Date()
   const destination: Destination = await openDestination(settings, { publicHost: 'proofline.acme.example', now })
   const commands: Command[] = []
   const ordering = createOrdering({
-    db: database.db,
+    db,
     reader,
     ledgers: ['main/unit'],
     destinations: new Map([[name, { destination, settings }]]),

@@ -155,6 +155,49 @@ describe('a search that a person ran', () => {
     ])
   })
 
+  it.each([
+    ['insert_outcome', 'before'],
+    ['insert_outcome', 'after'],
+    ['insert_settlement', 'before'],
+    ['end_letters', 'before'],
+    ['end_letters', 'after'],
+  ] as const)(
+    'that breaks off at %s, %s it was stored, leaves nothing that a repeat does not settle',
+    async (at, when) => {
+      const fake = await startFakeHec()
+      fake.failNext('drop-after-storing')
+      fake.failNext('drop-before-storing')
+      fake.searchDown = true
+      const name = nextName()
+      const isParked = at === 'end_letters'
+      const more = isParked ? blind : { batch: blind.batch, concurrency: 1, look_delays_ms: [0, 200] }
+      const settings = splunkSettings(fake, more)
+      const reader = createMemoryReader([...thirty])
+      const lane = await startLane({ name, db: database.db, reader, settings })
+      await eventually(async () => {
+        const told = await laneOf(database, name).catch(() => undefined)
+        return told?.next === 30 && (isParked ? told.parked : told.inDoubt) === 20
+      })
+      const db = mortal(database.db)
+      const dying = await openOrdering(database, name, settings, reader, db)
+      const text = exportOf(fake, await lookedUp(dying, name, 20))
+      db.dieAt(at, when)
+      void settle(dying, name, text, true)
+      await eventually(() => db.dead)
+      const orders = await openOrdering(database, name, settings, reader)
+      await settle(orders, name, text, true)
+      // Without the bell whoever works on the lane loses its next step to what was settled, and goes on from there.
+      await eventually(
+        () => isDone(database, name, 30),
+        () => laneOf(database, name),
+      )
+      expect(thirty.map(({ id }) => fake.copies(id))).toEqual(thirty.map(() => 1))
+      expect(await listDeadLetters(database.db, { destination: name })).toEqual([])
+      await Promise.all([lane.stop(), orders.close(), dying.close()])
+      await fake.close()
+    },
+  )
+
   it('marks what is sent again of an attempt whose sender died before it could write an outcome', async () => {
     const fake = await startFakeHec()
     const name = nextName()
