@@ -9,19 +9,19 @@ import { monthOf } from './plan-cut.ts'
 /** How a lane begins: at which SIEM, and at which record. Both are written once and hold whatever the configuration says later. */
 
 /**
- * Resolves when the lane may send to the address of its settings. While it is bound to another one nothing is sent and nothing is looked
- * up there: another SIEM would answer that nothing is there. `blocked` hears why, once.
+ * Waits until the lane may send to the address of its settings; false when the signal aborted before. While it is bound to another one
+ * nothing is sent and nothing is looked up there: another SIEM would answer that nothing is there. `blocked` hears why, once.
  */
 export async function awaitBinding(
   { db, settings, name, now, log }: DeliveryDeps,
   lane: Lane,
   blocked: (detail: string) => Promise<void>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const address = addressOf(settings.url)
   for (let told = false; ; told = true) {
     const bound = await currentBinding(db, lane)
-    if (bound === address) return
+    if (bound === address) return true
     if (bound === undefined) {
       const row = { address, reason: 'the lane began', byWhom: 'configuration', at: now().getTime() * 1000 }
       // A crash behind it leaves a lane that is bound and has not begun: it begins at the same SIEM.
@@ -29,7 +29,8 @@ export async function awaitBinding(
       continue
     }
     if (!told) await blocked(describeMove(name, bound, address))
-    await sleep(Math.min(settings.position_every_ms, 1_000), undefined, signal)
+    await sleep(Math.min(settings.position_every_ms, 1_000), undefined, signal).catch(() => undefined)
+    if (signal.aborted) return false
   }
 }
 

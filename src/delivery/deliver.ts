@@ -52,7 +52,8 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     run.abort(error)
   })
 
-  await awaitBinding(deps, lane, (detail) => stand({ state: 'blocked', reason: 'settings', detail }), signal)
+  const blocked = (detail: string) => stand({ state: 'blocked', reason: 'settings', detail })
+  if (!(await awaitBinding(deps, lane, blocked, signal))) return
   await ensureMonth(db, monthOf(micros()))
   await begin(deps, lane)
   const found = await readLane(db, lane)

@@ -9,7 +9,7 @@ import { latestPosition } from './places.ts'
 export interface LaneState {
   ends: CutEnds
   orders: Order[]
-  /** The newest of what people said, as of before the rest was read. */
+  /** The newest of what people said of which all is in here. */
   words: { orders: number; settlements: number }
   open: OpenRow[]
 }
@@ -21,8 +21,9 @@ export interface LaneState {
 export async function readLane(db: Queryable, lane: Lane): Promise<LaneState | undefined> {
   const ends = await cutEnds(db, lane)
   if (ends === undefined) return undefined
-  const words = await latestWords(db, lane)
+  const said = await latestWords(db, lane)
   const orders = await unfinishedOrders(db, lane)
+  const words = { ...said, orders: Math.max(said.orders, ...orders.map(({ n }) => n)) }
   const position = await latestPosition(db, lane)
   const months = monthsBetween(position?.openMonth ?? ends.firstMonth ?? ends.lastMonth, ends.lastMonth)
   const open = [

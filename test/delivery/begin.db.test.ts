@@ -90,6 +90,10 @@ describe('the SIEM that a name began with', () => {
     await new Promise((resolve) => setTimeout(resolve, 300))
     expect(other.counters).toMatchObject({ requests: 0, searches: 0 })
 
+    // It can be stopped while it waits, and says the same after the next start.
+    await lane.stop()
+    const again = await startLane({ name, db: database.db, reader, settings })
+
     const orders = await openOrdering(database, name, settings, reader)
     expect(await orders.moved(ann, name, 'new load balancer')).toEqual({ address: addressOf(other.url), changed: true })
     expect(await orders.moved(ann, name, 'again')).toMatchObject({ changed: false })
@@ -97,7 +101,7 @@ describe('the SIEM that a name began with', () => {
     expect(await laneOf(database, name)).toMatchObject({ state: 'running', sentTo: 10 })
     expect(other.ids().length).toBe(5) // the position went on; what the old one had is not sent to the new one
     expect(orders.commands).toMatchObject([{ command: 'destination.moved', reason: 'new load balancer' }, {}])
-    await Promise.all([lane.stop(), orders.close()])
+    await Promise.all([again.stop(), orders.close()])
     await Promise.all([old.close(), other.close()])
   })
 })
