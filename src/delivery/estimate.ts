@@ -94,7 +94,7 @@ function sizesOf(
     const { body } = destination.render(group, attempt)
     wire += settings.compression === 'gzip' ? gzipSync(body).length : body.length
     // A license counts _raw, which is the record; Elastic keeps the whole document as _source, before its own compression.
-    stored += settings.type === 'splunk' ? group.reduce((sum, { bytes }) => sum + bytes.length, 0) : body.length
+    stored += settings.type === 'splunk' ? group.reduce((sum, { size }) => sum + size, 0) : body.length
   }
   return { stored: stored / records.length, wire: wire / records.length }
 }

@@ -149,7 +149,7 @@ export async function gatherOrdered(
     if (batch.next <= at) throw new Error(`${ledger} ends before ${order.end}`)
     for (const record of batch.records) {
       if (!hasMember(order, record.seq)) continue
-      bytes += record.bytes.length
+      bytes += record.size
       const isFull = records.length === limits.records || (records.length > 0 && bytes > limits.bytes)
       if (isFull) return { records, next: record.seq }
       records.push(record)
