@@ -50,8 +50,8 @@ function refusing(db: Database) {
   return self
 }
 
-describe('case 45: a database that takes no rows', () => {
-  it.each(['splunk', 'elastic'] as const)('stops sending to %s: nothing unrecorded goes out', async (kind) => {
+describe('a database that takes no rows', () => {
+  it.each(['splunk', 'elastic'] as const)('case 45: stops sending to %s: nothing unrecorded goes out', async (kind) => {
     const fake = kind === 'splunk' ? await startFakeHec() : await startFakeBulk()
     const settings = 'searchUrl' in fake ? splunkSettings(fake) : elasticSettings(fake)
     const name = nextName()
@@ -88,7 +88,7 @@ describe('case 45: a database that takes no rows', () => {
   })
 })
 
-describe('case 46: a backlog', () => {
+describe('a backlog', () => {
   /** A ledger of so many records that are made when they are read, and forgotten. */
   function backlog(size: number) {
     let furthest = 0
@@ -106,7 +106,7 @@ describe('case 46: a backlog', () => {
     return { reader: { ...reader, readBatch, published }, furthest: () => furthest }
   }
 
-  it('goes out oldest first, and is read no further ahead than a few batches beyond what may be open', async () => {
+  it('case 46: goes out oldest first, and is read no further ahead than a few batches beyond what may be open', async () => {
     const fake = await startFakeHec({ keep: 'ids', useAck: true, ackAfterMs: Infinity })
     const limits = { batch: { records: 100, bytes: 524_288 }, max_open_attempts: 5, concurrency: 1 }
     const settings = splunkSettings(fake, { proof: 'ack', search: undefined, ...limits })
@@ -132,8 +132,8 @@ describe('case 46: a backlog', () => {
   })
 })
 
-describe('case 49: one destination that is down', () => {
-  it('keeps no other waiting, and one that is added later sends nothing to the first', async () => {
+describe('one destination that is down', () => {
+  it('case 49: keeps no other waiting, and one that is added later sends nothing to the first', async () => {
     const [up, down] = [await startFakeBulk(), await startFakeHec()]
     down.tokenDisabled = true
     const reader = createMemoryReader(recordsOf(30))
@@ -158,8 +158,8 @@ describe('case 49: one destination that is down', () => {
   })
 })
 
-describe('case 50: a shutdown with requests on their way', () => {
-  it('claims nothing more, waits for answers, and polls the acknowledgement on the stored channel after the next start', async () => {
+describe('a shutdown with requests on their way', () => {
+  it('case 50: claims nothing more, waits for answers, and polls the acknowledgement on the stored channel after the next start', async () => {
     const fake = await startFakeHec({ useAck: true, ackAfterMs: Infinity })
     const settings = splunkSettings(fake, { proof: 'ack', search: undefined, batch: { records: 5, bytes: 524_288 }, concurrency: 1 }) // oxfmt-ignore
     const name = nextName()
@@ -182,7 +182,7 @@ describe('case 50: a shutdown with requests on their way', () => {
     expect(fake.counters).toMatchObject({ stored: 40, duplicates: 0 })
   })
 
-  it('leaves what was cut off in doubt, and a look settles it', async () => {
+  it('case 50: leaves what was cut off in doubt, and a look settles it', async () => {
     const fake = await startFakeHec()
     const settings = splunkSettings(fake, { drain_ms: 20, request_timeout_ms: 1_000 })
     const name = nextName()
