@@ -49,6 +49,11 @@ export const destination = z.looseObject({
       in_doubt: count,
       parked: count,
       redeliveries: z.array(redelivery).describe('that have not ended, or within a day'),
+      failure: z
+        .looseObject({ at: time, reason: z.string(), address: z.string().nullable(), phase: z.string().nullable() })
+        .nullable()
+        .optional()
+        .describe('why what is open was not taken when it was tried last'),
     }),
   ),
 })

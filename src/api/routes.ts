@@ -1,4 +1,5 @@
 import { contractRoutes } from './contracts.ts'
+import { drillRoutes } from './drills.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
@@ -14,4 +15,5 @@ export const routes: readonly Route[] = [
   ...operationRoutes,
   ...watchRoutes,
   ...orderRoutes,
+  ...drillRoutes,
 ]

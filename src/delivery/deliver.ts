@@ -1,5 +1,6 @@
 import type { StoredRecord } from '../ledger/read.ts'
 import { ensureMonth, insertCut } from './attempts.ts'
+import { createBatchLimit } from './batch-limit.ts'
 import { awaitBinding, begin } from './begin.ts'
 import { createConductor, type Ticket } from './conduct.ts'
 import { createGate, type GateState, sleep } from './gate.ts'
@@ -38,7 +39,9 @@ export async function runDelivery(deps: DeliveryDeps, signal: AbortSignal): Prom
 }
 
 async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
-  const { settings, db, log, metrics, now, destination, ledger } = deps
+  const { settings, db, log, metrics, now, ledger } = deps
+  const limit = createBatchLimit(settings.batch.bytes)
+  const destination = limit.watch(deps.destination)
   const { monotonicMs = () => performance.now() } = deps
   const lane: Lane = { ledger, destination: deps.name }
   const micros = (): number => now().getTime() * 1000
@@ -77,6 +80,7 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
   )
   const conductor = createConductor({
     ...deps,
+    destination,
     lane,
     open,
     gate,
@@ -97,7 +101,8 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     detail?: string
   }): Promise<void> {
     metrics.state(deps.name, ledger, state)
-    log.warn(state === 'blocked' ? 'destination.blocked' : 'destination.resumed', {
+    const event = state === 'blocked' ? 'blocked' : reason === 'weaker_proof' ? 'weakened' : 'resumed'
+    log.warn(`destination.${event}`, {
       destination: deps.name,
       ledger,
       reason,
@@ -137,7 +142,6 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     next = plan.next
     month = plan.month
     await launch(tries, ticket)
-    await keepPosition(false)
     return next
   }
 
@@ -158,7 +162,7 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
 
   const room = createRoom(open, settings.max_open_attempts, () => redelivery.isBusy())
   const { admit } = conductor
-  const redelivery = createRedelivery({ ...deps, lane, orders: found.orders, open, monotonicMs, room: room.ofOrders, admit, launch }) // oxfmt-ignore
+  const redelivery = createRedelivery({ ...deps, destination, maxBytes: limit.bytes, lane, orders: found.orders, open, monotonicMs, room: room.ofOrders, admit, launch }) // oxfmt-ignore
 
   let paused = false
   /** Words may be given at any node, so they are read; what a pause says holds from the next send on. */
@@ -192,7 +196,8 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
   )
   try {
     const standing = await latestStanding(db, lane)
-    if (standing?.state === 'blocked') await stand({ state: 'running', detail: 'started again' })
+    if (standing?.state === 'blocked' || standing?.reason === 'weaker_proof')
+      await stand({ state: 'running', detail: 'started again' })
     else metrics.state(deps.name, ledger, 'running')
     for (const attempt of open) tasks.add(conductor.conduct(attempt))
     log.info('delivery.started', { destination: deps.name, ledger, next, open: open.size })
@@ -201,7 +206,13 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
         if (!signal.aborted) throw error
       }),
     )
-    const tail = createTail({ ...deps, monotonicMs, room: room.ofTail, idle: () => keepPosition(false) })
+    const tail = createTail({
+      ...deps,
+      maxBytes: limit.bytes,
+      monotonicMs,
+      room: room.ofTail,
+      idle: () => keepPosition(false),
+    })
     await tail.follow(next, cut, signal)
   } catch (error) {
     if (!signal.aborted) failure ??= { error }

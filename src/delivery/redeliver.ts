@@ -33,6 +33,8 @@ export interface RedeliveryDeps extends DeliveryDeps {
   orders: readonly Order[]
   open: ReadonlySet<OpenAttempt>
   monotonicMs: () => number
+  /** The most bytes of a batch, as learnt by now. */
+  maxBytes: () => number
   /** Resolves when another attempt of an order may be opened. */
   room: (signal: AbortSignal) => Promise<void>
   admit: () => Promise<Ticket>
@@ -46,7 +48,8 @@ export function createRedelivery(deps: RedeliveryDeps): Redelivery {
 
   /** One piece: read, written with its attempts, and let go. A crash before the row leaves nothing, behind it attempts in doubt. */
   async function takeOn(order: Order): Promise<void> {
-    const gathered = await gatherOrdered(reader, lane, order, settings.batch)
+    const limits = { records: settings.batch.records, bytes: deps.maxBytes() }
+    const gathered = await gatherOrdered(reader, lane, order, limits)
     const plan = planCut({ ledger: lane.ledger, first: order.next, ...gathered }, settings.select, (record) =>
       destination.target(record),
     )

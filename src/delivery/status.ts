@@ -3,6 +3,7 @@ import type { LedgerName, Micros } from '../record/record.ts'
 import { foundAttempt, progressOf } from './open-attempt.ts'
 import { readLane } from './lane-state.ts'
 import type { Lane } from './lane.ts'
+import { type LaneFailure, lastFailure } from './last-failure.ts'
 import { type Order, ordersSince } from './order-store.ts'
 import { currentPause } from './pauses.ts'
 import { lanes, latestStanding } from './places.ts'
@@ -11,7 +12,7 @@ export interface LaneStatus {
   destination: string
   ledger: LedgerName
   state: 'running' | 'paused' | 'blocked'
-  /** Why it is blocked or paused. */
+  /** Why it is blocked or paused; `weaker_proof` of a running one whose own proof does not come. */
   reason: string | undefined
   detail: string
   since: Micros | null
@@ -27,6 +28,8 @@ export interface LaneStatus {
   parked: number
   /** Orders to send again that have not ended, and those that ended within a day. */
   orders: Order[]
+  /** Why what is open was not taken when it was tried last; undefined when nothing is open, or nothing failed. */
+  failure: LaneFailure | undefined
 }
 
 const dayMicros = 86_400_000_000
@@ -51,7 +54,7 @@ export async function deliveryStatus(db: Queryable, now: Date = new Date()): Pro
       destination: lane.destination,
       ledger: lane.ledger,
       state: standing?.state ?? 'running',
-      reason: standing === undefined || standing.state === 'running' ? undefined : standing.reason,
+      reason: standing === undefined || standing.reason === 'none' ? undefined : standing.reason,
       detail: standing?.detail ?? '',
       since: standing?.at ?? null,
       start: ends.start,
@@ -63,6 +66,7 @@ export async function deliveryStatus(db: Queryable, now: Date = new Date()): Pro
       inDoubtSince: inDoubtSince ?? null,
       parked: await countDeadLetters(db, lane),
       orders: await ordersSince(db, lane, now.getTime() * 1000 - dayMicros),
+      failure: await lastFailure(db, lane, open.map(({ row }) => row)), // oxfmt-ignore
     })
   }
   return all
@@ -123,7 +127,7 @@ export async function listDeadLetters(
                and ($5::bigint is null or (at, letter collate "C") > ($5::bigint, $6::text))
              order by at, letter collate "C" limit $7)
            select letter, ledger, destination, seq, try, id, kind, reason, at,
-             (select o.answer from outcomes o where o.ledger = page.ledger and o.destination = page.destination and o.month = page.month
+             (select o.answer - 'cookie' from outcomes o where o.ledger = page.ledger and o.destination = page.destination and o.month = page.month
                 and o.first_seq = page.first_seq and o.try = page.try and o.answer is not null order by o.step desc limit 1) as answer
            from page order by at, letter collate "C"`,
     values: [destination ?? null, ledger ?? null, kind ?? null, letters ?? null, after?.at ?? null, after?.letter ?? null, limit], // oxfmt-ignore

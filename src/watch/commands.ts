@@ -17,6 +17,7 @@ export interface Command {
     | 'destination.moved'
     | 'dead_letters.retry'
     | 'dead_letters.discard'
+    | 'destination.drill'
     | 'alert.acknowledge'
   target: string
   reason?: string | undefined

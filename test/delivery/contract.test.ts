@@ -58,7 +58,7 @@ describe('the contract, by Elastic', () => {
 })
 
 describe('looking in Splunk', () => {
-  const signal = AbortSignal.timeout(30_000)
+  const signal = AbortSignal.timeout(300_000)
   const records = Array.from({ length: 300 }, (_, seq) => makeRecord(seq))
 
   async function tried(settings: Record<string, unknown>, options: Parameters<typeof startFakeHec>[0], count = 3) {
@@ -75,7 +75,7 @@ describe('looking in Splunk', () => {
       records: async () => rendered.records,
       openedAt: past,
       deadline: past,
-      ...(ackId === undefined ? {} : { ackId }),
+      ...(ackId === undefined ? {} : { trail: { ackId } }),
     }
     const close = () => Promise.all([made.destination.close(), made.close()])
     return { ...made, attempt, outcome, close }
@@ -84,7 +84,7 @@ describe('looking in Splunk', () => {
   it('is believed when the acknowledgement says true, also when its id was lost', async () => {
     const { destination, attempt, outcome, close } = await tried({ proof: 'ack' }, { useAck: true })
     expect(outcome).toEqual({ kind: 'accepted', ackId: 0 })
-    const { ackId: _, ...lost } = attempt
+    const { trail: _, ...lost } = attempt
     expect(await destination.look(lost, signal)).toMatchObject([
       { kind: 'present', receipt: { by: 'ack', ack_id: 0 } },
       {},

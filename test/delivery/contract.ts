@@ -17,7 +17,7 @@ export interface Fixture {
 }
 
 const records = [0, 1, 2].map((seq) => makeRecord(seq))
-const signal = AbortSignal.timeout(60_000)
+const signal = AbortSignal.timeout(600_000)
 
 export function attemptId(more: Partial<AttemptId> = {}): AttemptId {
   const startMs = performance.now()

@@ -19,6 +19,10 @@ import { answerSearch, type SplunkEvent } from './spl.ts'
 
 export interface FakeHecOptions {
   port?: number
+  /** An address of its own, as one node of several has. */
+  host?: string
+  /** A second token that is taken, as during a rotation. */
+  otherToken?: string
   searchPort?: number
   token?: string
   searchToken?: string
@@ -38,6 +42,7 @@ export interface FakeHecOptions {
 export interface FakeHec extends Pick<Failures, 'failNext'> {
   url: string
   searchUrl: string
+  /** As in the options; may be changed while it runs. */
   token: string
   searchToken: string
   counters: Counters & { searches: number; acks: number; canaries: number }
@@ -53,8 +58,15 @@ export interface FakeHec extends Pick<Failures, 'failNext'> {
   /** Deletes an event, as an administrator would. */
   forget(id: string): boolean
   tokenDisabled: boolean
+  otherToken: string | undefined
+  /** Requests with a token that is not known, and what happens before one is answered. */
+  refusals: number
+  beforeRefusing: () => void
   /** As in the options; to be changed while it runs. */
   ackAfterMs: number
+  useAck: boolean
+  /** What the next questions for acknowledgements are answered with. */
+  answerAckNext(status: number, body: unknown): void
   /** Which indexes the token may write to; all unless told. */
   allowsIndex: (index: string) => boolean
   searchDown: boolean
@@ -79,6 +91,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
   const events = new Map<string, SplunkEvent>()
   const canaries = new Map<string, SplunkEvent>()
   const acks = new Map<string, number[]>()
+  const ackAnswers: { status: number; body: unknown }[] = []
   const answers: { status: number; body: unknown; headers: Record<string, string> }[] = []
   const counters = { requests: 0, stored: 0, duplicates: 0, bytes: 0, searches: 0, acks: 0, canaries: 0 }
 
@@ -95,8 +108,9 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
       return raw === undefined ? undefined : hash('sha256', raw, 'hex')
     },
     forget: (id) => events.delete(id),
-    ackAfterMs, allowsIndex: () => true,
-    tokenDisabled: false, searchDown: false, peerMissing: false,
+    answerAckNext: (status, body) => void ackAnswers.push({ status, body }),
+    ackAfterMs, useAck, allowsIndex: () => true,
+    tokenDisabled: false, otherToken: options.otherToken, refusals: 0, beforeRefusing: () => {}, searchDown: false, peerMissing: false,
     async close() {
       await Promise.all([collector.close(), search.close()])
     },
@@ -151,18 +165,25 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
   async function collect(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').split('?')[0]
     if (path === '/services/collector/health') return sendJson(response, 200, { text: 'HEC is healthy', code: 17 })
-    if (request.headers.authorization !== `Splunk ${token}`)
+    const shown = request.headers.authorization
+    const isKnown = [fake.token, fake.otherToken].some((one) => one !== undefined && shown === `Splunk ${one}`)
+    if (!isKnown) {
+      fake.refusals++
+      fake.beforeRefusing()
       return sendJson(response, 403, { text: 'Invalid token', code: 4 })
+    }
     if (fake.tokenDisabled) return sendJson(response, 403, { text: 'Token disabled', code: 1 })
     const channel = String(
       request.headers['x-splunk-request-channel'] ??
         new URL(request.url ?? '', 'http://x').searchParams.get('channel') ??
         '',
     )
-    if (path === '/services/collector/ack') return answerAck(request, response, channel)
+    // Ids are counted for each channel of each token.
+    const ackKey = `${shown} ${channel}`
+    if (path === '/services/collector/ack') return answerAck(request, response, ackKey)
     if (path !== '/services/collector/event')
       return sendJson(response, 404, { text: 'The requested URL was not found on this server.', code: 404 })
-    if (useAck && channel === '') return sendJson(response, 400, { text: 'Data channel is missing', code: 10 })
+    if (fake.useAck && channel === '') return sendJson(response, 400, { text: 'Data channel is missing', code: 10 })
     counters.requests++
     const mode = failures.take()
     if (mode === 'drop-while-writing') return void request.socket.destroy()
@@ -200,10 +221,10 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     if (bad !== undefined)
       return sendJson(response, 400, { text: 'Bad event', code: bad.code, 'invalid-event-number': bad.number })
     const reply: Record<string, unknown> = { text: 'Success', code: 0 }
-    if (useAck) {
-      const times = acks.get(channel) ?? []
+    if (fake.useAck) {
+      const times = acks.get(ackKey) ?? []
       reply['ackId'] = times.push(Date.now()) - 1
-      acks.set(channel, times)
+      acks.set(ackKey, times)
     }
     switch (mode) {
       case 'drop-after-storing':
@@ -230,7 +251,9 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
   async function answerAck(request: IncomingMessage, response: ServerResponse, channel: string): Promise<void> {
     counters.acks++
     const body = await readBody(request, 65_536)
-    if (!useAck) return sendJson(response, 400, { text: 'ACK is disabled', code: 14 })
+    const planned = ackAnswers.shift()
+    if (planned !== undefined) return sendJson(response, planned.status, planned.body)
+    if (!fake.useAck) return sendJson(response, 400, { text: 'ACK is disabled', code: 14 })
     const asked = (JSON.parse(body.toString()) as { acks: number[] }).acks
     const times = acks.get(channel) ?? []
     const told = asked.map((id) => {
@@ -245,7 +268,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
   async function find(request: IncomingMessage, response: ServerResponse): Promise<void> {
     counters.searches++
     if (fake.searchDown) return sendHtml(response, 503)
-    if (request.headers.authorization !== `Bearer ${searchToken}`)
+    if (request.headers.authorization !== `Bearer ${fake.searchToken}`)
       return sendJson(response, 401, { messages: [{ type: 'WARN', text: 'call not properly authenticated' }] })
     const body = await readBody(request, 1_048_576)
     const form = new URLSearchParams(body.toString())
@@ -267,7 +290,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     sendJson(response, 200, text)
   }
 
-  const collector = await listen(collect, options.port)
+  const collector = await listen(collect, options.port, options.host)
   const search = await listen(find, options.searchPort)
   fake.url = collector.url
   fake.searchUrl = search.url
