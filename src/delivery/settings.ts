@@ -158,6 +158,17 @@ const elastic = z
     if (username !== undefined && (api_key ?? api_key_file) !== undefined) {
       context.addIssue({ code: 'custom', path: ['username'], message: 'is given besides api_key: choose one' })
     }
+    const names = ledgerKinds.map((kind) => settings.indexes[kind] ?? `proofline-${kind}`)
+    for (const [at, kind] of ledgerKinds.entries()) {
+      // The index pattern of the shorter one would take in the longer one's indices, and a server refuses two such templates.
+      const other = names.find((name) => name.startsWith(`${names[at]}-`))
+      if (other !== undefined)
+        context.addIssue({
+          code: 'custom',
+          path: ['indexes', kind],
+          message: `is how ${other} begins: name them apart`,
+        })
+    }
   })
 
 function exactlyOne(context: z.RefinementCtx, value: unknown, file: unknown, name: string): void {

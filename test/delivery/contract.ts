@@ -9,8 +9,8 @@ import { makeRecord } from './records.ts'
 export interface Fixture {
   destination: Destination
   failNext(mode: FailMode): void
-  ids(): string[]
-  copies(id: string): number
+  ids(): string[] | Promise<string[]>
+  copies(id: string): number | Promise<number>
   /** Makes what is there invisible to looks, as a search that is down does. */
   blind(): void
   close(): Promise<void>
@@ -96,7 +96,7 @@ export function destinationContract(start: () => Promise<Fixture>): void {
     within(async ({ destination, ids }) => {
       const { rendered, outcomes } = await sendOnce(destination)
       expect(outcomes.map(({ kind }) => kind)).toEqual(['delivered', 'delivered', 'delivered'])
-      expect(ids().length).toBe(3)
+      expect((await ids()).length).toBe(3)
       expect(await destination.look(lookedUp(rendered), signal)).toMatchObject([
         { kind: 'present', copies: 1 },
         { kind: 'present' },
@@ -109,7 +109,7 @@ export function destinationContract(start: () => Promise<Fixture>): void {
       failNext(mode)
       const { rendered, outcomes } = await sendOnce(destination)
       expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt', 'in_doubt', 'in_doubt'])
-      expect(ids().length).toBe(3)
+      expect((await ids()).length).toBe(3)
       const findings = await destination.look(lookedUp(rendered), signal)
       for (const [i, finding] of findings.entries()) {
         expect(finding.kind).toBe('present')
@@ -124,7 +124,7 @@ export function destinationContract(start: () => Promise<Fixture>): void {
       failNext(mode)
       const { rendered, outcomes } = await sendOnce(destination)
       expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt', 'in_doubt', 'in_doubt'])
-      expect(ids()).toEqual([])
+      expect(await ids()).toEqual([])
       let findings = await destination.look(lookedUp(rendered), signal)
       // Where absence needs a canary, it takes a second look.
       if (findings.some(({ kind }) => kind === 'unknown')) findings = await destination.look(lookedUp(rendered), signal)
@@ -147,7 +147,7 @@ export function destinationContract(start: () => Promise<Fixture>): void {
       const { answer, outcomes } = await sendOnce(destination, attemptId({ sendBeforeMs: performance.now() - 1 }))
       expect(answer).toEqual({ kind: 'expired' })
       expect(outcomes[0]).toMatchObject({ kind: 'unsent' })
-      expect(ids()).toEqual([])
+      expect(await ids()).toEqual([])
     }))
 
   it('rejects when it is told to stop before the first byte', () =>
