@@ -42,7 +42,14 @@ const common = {
       repositories: z.array(z.string().min(1)).nonempty().optional(),
     })
     .default({}),
-  start: z.enum(['beginning', 'now']).default('beginning'),
+  /** Where a ledger begins that was never followed: looked at once, and written for ever. A ledger that is not named begins at 0. */
+  start: z
+    .union([
+      z.enum(['beginning', 'now']),
+      z.iso.datetime({ offset: true }),
+      z.partialRecord(z.enum(ledgerKinds), z.int().min(0)),
+    ])
+    .default('beginning'),
   /** Every window what has come is sent, however little. */
   window_ms: ms(1_000, 1),
   batch: z
