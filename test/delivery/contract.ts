@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { Attempt, AttemptId, Destination, Rendered } from '../../src/delivery/destination.ts'
 import type { StoredRecord } from '../../src/ledger/read.ts'
 import { sha256Hex } from '../../src/record/sha256.ts'
-import type { FailMode } from '../support/http-fake.ts'
+import type { FailMode } from '../support/fail-modes.ts'
 import { makeRecord } from './records.ts'
 
 /** A destination with a fake behind it. */

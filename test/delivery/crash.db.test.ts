@@ -6,7 +6,7 @@ import { sha256Hex } from '../../src/record/sha256.ts'
 import { startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startFakeHec } from '../support/hec.ts'
-import type { FailMode } from '../support/http-fake.ts'
+import type { FailMode } from '../support/fail-modes.ts'
 import { elasticSettings, eventually, mortal, splunkSettings, startLane } from './lane.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 

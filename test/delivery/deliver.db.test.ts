@@ -3,7 +3,7 @@ import { deliveryStatus, listDeadLetters } from '../../src/delivery/status.ts'
 import { type FakeBulk, startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type FakeHec, startFakeHec } from '../support/hec.ts'
-import type { FailMode } from '../support/http-fake.ts'
+import type { FailMode } from '../support/fail-modes.ts'
 import { elasticSettings, eventually, splunkSettings, startLane } from './lane.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
