@@ -1,19 +1,31 @@
+import { inspect } from 'node:util'
 import { expect, it } from 'vitest'
 import type { Attempt, AttemptId, Destination, Rendered } from '../../src/delivery/destination.ts'
 import type { StoredRecord } from '../../src/ledger/read.ts'
 import { sha256Hex } from '../../src/record/sha256.ts'
-import type { FailMode } from '../support/fail-modes.ts'
+import { type Failures, modesOf } from '../support/fail-modes.ts'
 import { makeRecord } from './records.ts'
 
 /** A destination with a fake behind it. */
-export interface Fixture {
+export interface Fixture extends Pick<Failures, 'failNext'> {
   destination: Destination
-  failNext(mode: FailMode): void
+  /** What must be seen nowhere. */
+  secrets: readonly string[]
   ids(): string[]
   copies(id: string): number
   /** Makes what is there invisible to looks, as a search that is down does. */
   blind(): void
+  /** Connections that are open at its end. */
+  connections(): Promise<number>
   close(): Promise<void>
+}
+
+export interface Promised {
+  /** Whose ways of failing are tried. */
+  by: 'hec' | 'bulk'
+  /** What a definite yes comes to: `accepted` where the proof is yet to come. */
+  yes: 'delivered' | 'accepted'
+  start(): Promise<Fixture>
 }
 
 const records = [0, 1, 2].map((seq) => makeRecord(seq))
@@ -40,24 +52,8 @@ function lookedUp(rendered: Rendered, which: readonly StoredRecord[] = rendered.
   return { id: rendered.attempt, target: rendered.target, records: which, openedAt: past, deadline: past }
 }
 
-const storesFirst: FailMode[] = [
-  'drop-after-storing',
-  'timeout-after-storing',
-  '500-after-storing',
-  'html-502-after-storing',
-  'garbled-after-storing',
-  'cut-after-storing',
-]
-const storesNothing: FailMode[] = [
-  'drop-before-storing',
-  'drop-while-writing',
-  'timeout-before-storing',
-  '500-before-storing',
-  'not-json-before-storing',
-]
-
 /** What every destination promises. */
-export function destinationContract(start: () => Promise<Fixture>): void {
+export function destinationContract({ by, yes, start }: Promised): void {
   async function within(work: (fixture: Fixture) => Promise<void>): Promise<void> {
     const fixture = await start()
     try {
@@ -88,7 +84,7 @@ export function destinationContract(start: () => Promise<Fixture>): void {
   it('tells one outcome per record, and that they are there', () =>
     within(async ({ destination, ids }) => {
       const { rendered, outcomes } = await sendOnce(destination)
-      expect(outcomes.map(({ kind }) => kind)).toEqual(['delivered', 'delivered', 'delivered'])
+      expect(outcomes.map(({ kind }) => kind)).toEqual([yes, yes, yes])
       expect(ids().length).toBe(3)
       expect(await destination.look(lookedUp(rendered), signal)).toMatchObject([
         { kind: 'present', copies: 1 },
@@ -97,43 +93,117 @@ export function destinationContract(start: () => Promise<Fixture>): void {
       ])
     }))
 
-  it.each(storesFirst)('is in doubt after %s, and finds by looking that the records are there', (mode) =>
-    within(async ({ destination, failNext, ids }) => {
-      failNext(mode)
-      const { rendered, outcomes } = await sendOnce(destination)
-      expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt', 'in_doubt', 'in_doubt'])
-      expect(ids().length).toBe(3)
-      const findings = await destination.look(lookedUp(rendered), signal)
-      for (const [i, finding] of findings.entries()) {
-        expect(finding.kind).toBe('present')
-        if (finding.kind === 'present' && finding.digest !== undefined)
-          expect(sha256Hex(records[i]!.bytes).startsWith(finding.digest)).toBe(true)
-      }
-    }),
-  )
-
-  it.each(storesNothing)('is in doubt after %s, and finds by looking that the records are not there', (mode) =>
-    within(async ({ destination, failNext, ids }) => {
-      failNext(mode)
-      const { rendered, outcomes } = await sendOnce(destination)
-      expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt', 'in_doubt', 'in_doubt'])
-      expect(ids()).toEqual([])
-      let findings = await destination.look(lookedUp(rendered), signal)
-      // Where absence needs a canary, it takes a second look.
-      if (findings.some(({ kind }) => kind === 'unknown')) findings = await destination.look(lookedUp(rendered), signal)
-      expect(findings.map(({ kind }) => kind)).toEqual(['absent', 'absent', 'absent'])
-    }),
-  )
-
-  it.each(['busy', 'too-many', 'too-large', 'wrong-token', 'redirect'] as FailMode[])(
-    'never takes %s for a yes',
+  it.each(modesOf({ by, stores: 'all', says: 'doubt' }).filter((mode) => mode !== 'items-missing'))(
+    'is in doubt after %s, and finds by looking that the records are there',
     (mode) =>
-      within(async ({ destination, failNext }) => {
+      within(async ({ destination, failNext, ids }) => {
         failNext(mode)
-        const { outcomes } = await sendOnce(destination)
-        expect(outcomes.every(({ kind }) => kind === 'unsent' || kind === 'in_doubt')).toBe(true)
+        const { rendered, outcomes } = await sendOnce(destination)
+        expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt', 'in_doubt', 'in_doubt'])
+        expect(ids().length).toBe(3)
+        const findings = await destination.look(lookedUp(rendered), signal)
+        for (const [i, finding] of findings.entries()) {
+          expect(finding.kind).toBe('present')
+          if (finding.kind === 'present' && finding.digest !== undefined)
+            expect(sha256Hex(records[i]!.bytes).startsWith(finding.digest)).toBe(true)
+        }
       }),
   )
+
+  it.each(modesOf({ by, stores: 'nothing', says: 'doubt' }))(
+    'is in doubt after %s, and finds by looking that the records are not there',
+    (mode) =>
+      within(async ({ destination, failNext, ids }) => {
+        failNext(mode)
+        const { rendered, outcomes } = await sendOnce(destination)
+        expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt', 'in_doubt', 'in_doubt'])
+        expect(ids()).toEqual([])
+        let findings = await destination.look(lookedUp(rendered), signal)
+        // Where absence needs a canary, it takes a second look.
+        if (findings.some(({ kind }) => kind === 'unknown'))
+          findings = await destination.look(lookedUp(rendered), signal)
+        expect(findings.map(({ kind }) => kind)).toEqual(['absent', 'absent', 'absent'])
+      }),
+  )
+
+  it.each(modesOf({ by, stores: 'all', says: 'yes' }))('takes %s for a yes, and never sends it again', (mode) =>
+    within(async ({ destination, failNext, ids }) => {
+      failNext(mode)
+      const { outcomes } = await sendOnce(destination)
+      expect(outcomes.map(({ kind }) => kind)).toEqual([yes, yes, yes])
+      expect(ids().length).toBe(3)
+    }),
+  )
+
+  it.each(modesOf({ by, stores: 'nothing', says: 'no' }))('never takes %s for a yes', (mode) =>
+    within(async ({ destination, failNext, ids }) => {
+      failNext(mode)
+      const { outcomes } = await sendOnce(destination)
+      expect(outcomes.every(({ kind }) => kind === 'unsent' || kind === 'in_doubt')).toBe(true)
+      expect(ids()).toEqual([])
+    }),
+  )
+
+  it.each(modesOf({ by, stores: 'part' }))(
+    'tells of %s no member to be there that is not, and finds those that are',
+    (mode) =>
+      within(async ({ destination, failNext, copies }) => {
+        failNext(mode)
+        const { rendered, outcomes } = await sendOnce(destination)
+        for (const [i, { id }] of records.entries()) {
+          const { kind } = outcomes[i]!
+          if (kind === yes) expect(copies(id)).toBe(1)
+          if (kind === 'unsent' || kind === 'refused') expect(copies(id)).toBe(0)
+        }
+        let findings = await destination.look(lookedUp(rendered), signal)
+        if (findings.some(({ kind }) => kind === 'unknown'))
+          findings = await destination.look(lookedUp(rendered), signal)
+        expect(findings.map(({ kind }) => kind === 'present')).toEqual(records.map(({ id }) => copies(id) === 1))
+      }),
+  )
+
+  it('leaves no connection open on which a request is overdue', () =>
+    within(async ({ destination, failNext, connections }) => {
+      failNext('timeout-after-storing')
+      await sendOnce(destination)
+      for (const end = Date.now() + 5_000; (await connections()) > 0 && Date.now() < end;) {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      expect(await connections()).toBe(0)
+    }))
+
+  it('is in doubt when it is told to stop while it waits for the answer', () =>
+    within(async ({ destination, failNext, ids }) => {
+      failNext('timeout-after-storing')
+      const rendered = destination.render(records, attemptId())
+      const stop = new AbortController()
+      const sending = destination.send(rendered, stop.signal)
+      while (ids().length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+      stop.abort(new Error('stop'))
+      const answer = await sending
+      expect(answer).toMatchObject({ kind: 'failure', wrote: true })
+      expect(destination.classify(rendered, answer)[0]?.kind).toBe('in_doubt')
+    }))
+
+  it('sends records of another ledger, and of another month where that is another index, to another place', () =>
+    within(async ({ destination }) => {
+      const unit = destination.target(makeRecord(0))
+      expect(destination.target(makeRecord(1))).toBe(unit)
+      expect(destination.target(makeRecord(0, { ledger: 'main/integration' }))).not.toBe(unit)
+      const december = destination.target(makeRecord(0, { recordedAt: Date.UTC(2026, 11, 1) * 1000 }))
+      expect(december === unit).toBe(by === 'hec')
+    }))
+
+  it('case 52: tells nobody its secrets, whatever happens', () =>
+    within(async ({ destination, failNext, secrets }) => {
+      const told: unknown[] = [destination]
+      for (const mode of modesOf({ by }).filter((one) => !/timeout|endless|late/.test(one))) {
+        failNext(mode)
+        told.push(await sendOnce(destination))
+      }
+      const text = `${JSON.stringify(told)}${inspect(told, { depth: 12, showHidden: true, maxStringLength: 100_000 })}`
+      expect(secrets.filter((secret) => text.includes(secret))).toEqual([])
+    }))
 
   it('does not begin a byte when send_before has passed', () =>
     within(async ({ destination, ids }) => {

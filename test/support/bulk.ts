@@ -55,6 +55,8 @@ export interface FakeBulk extends Pick<Failures, 'failNext' | 'failAtRandom'> {
   forget(id: string): boolean
   /** Plants a document, as a foreign writer would. */
   plant(index: string, id: string, source: string): void
+  /** That are open. */
+  connections(): Promise<number>
   close(): Promise<void>
 }
 
@@ -93,6 +95,7 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
     forget: (id) => documents.forget(id),
     plant: (index, id, source) => documents.plant(index, id, source),
     searchDown: false,
+    connections: () => listening.connections(),
     close: () => listening.close(),
   } // oxfmt-ignore
 

@@ -61,6 +61,8 @@ export interface FakeHec extends Pick<Failures, 'failNext' | 'failAtRandom'> {
   searchDown: boolean
   /** Searches answer as if a peer were missing. */
   peerMissing: boolean
+  /** Open to the collector. */
+  connections(): Promise<number>
   close(): Promise<void>
 }
 
@@ -97,6 +99,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     set ackAfterMs(ms) { acks.quirks.afterMs = ms },
     allowsIndex: () => true, discards: () => false,
     tokenDisabled: false, searchDown: false, peerMissing: false,
+    connections: () => collector.connections(),
     async close() {
       await Promise.all([collector.close(), search.close()])
     },

@@ -13,6 +13,8 @@ export interface Counters {
 export interface Listening {
   server: Server
   url: string
+  /** Connections that are open. */
+  connections(): Promise<number>
   close(): Promise<void>
 }
 
@@ -29,6 +31,10 @@ export async function listen(
   return {
     server,
     url: `http://127.0.0.1:${address.port}`,
+    connections: () =>
+      new Promise((resolve, reject) => {
+        server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)))
+      }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
