@@ -30,7 +30,7 @@ export interface ItemFailure {
 /** What pipelines and the cluster make of a document that was asked to be created. */
 export type ItemFate = 'failure-store' | 'drop' | { reroute: string }
 
-export interface FakeBulk extends Pick<Failures, 'failNext' | 'failAtRandom'> {
+export interface FakeBulk extends Omit<Failures, 'take'> {
   url: string
   apiKey: string
   /** What was set up. */
@@ -83,6 +83,7 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
     url: '', apiKey, cluster, counters,
     failNext: failures.failNext,
     failAtRandom: failures.failAtRandom,
+    failed: failures.failed,
     refuse: () => undefined,
     fate: () => undefined,
     answerNext: (status, body, headers = {}) => void answers.push({ status, body, headers }),

@@ -74,10 +74,13 @@ export interface Failures {
   failAtRandom(share: number, modes: readonly FailMode[], seed: number): void
   /** What becomes of this request. */
   take(): FailMode | undefined
+  /** How many requests failed so far. */
+  failed(): number
 }
 
 export function createFailures(): Failures {
   const queue: FailMode[] = []
+  let count = 0
   let drawn: () => FailMode | undefined = () => undefined
   return {
     failNext(mode, times = 1) {
@@ -87,7 +90,12 @@ export function createFailures(): Failures {
       const random = createRandom(seed)
       drawn = () => (random() < share ? modes[Math.floor(random() * modes.length)] : undefined)
     },
-    take: () => queue.shift() ?? drawn(),
+    take() {
+      const mode = queue.shift() ?? drawn()
+      if (mode !== undefined) count++
+      return mode
+    },
+    failed: () => count,
   }
 }
 

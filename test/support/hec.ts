@@ -32,7 +32,7 @@ export interface FakeHecOptions {
   events?: HecEvents
 }
 
-export interface FakeHec extends Pick<Failures, 'failNext' | 'failAtRandom'> {
+export interface FakeHec extends Omit<Failures, 'take'> {
   url: string
   searchUrl: string
   token: string
@@ -88,6 +88,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     acks: acks.quirks,
     failNext: failures.failNext,
     failAtRandom: failures.failAtRandom,
+    failed: failures.failed,
     refuse: () => undefined,
     answerNext: (status, body, headers = {}) => void answers.push({ status, body, headers }),
     ids: () => events.ids(),
