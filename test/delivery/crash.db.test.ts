@@ -49,12 +49,12 @@ describe.each([
   ['splunk', splunk],
   ['elastic', elastic],
 ] as const)('a crash of a delivery to %s', (_, start) => {
-  const effects: [string, 'before' | 'after'][] = [
-    ['insert_cut', 'before'], ['insert_cut', 'after'], ['insert_outcome', 'before'], ['insert_outcome', 'after'],
-    ['insert_position', 'before'], ['insert_position', 'after'],
+  const effects: [string, string, 'before' | 'after'][] = [
+    ['case 43: ', 'insert_cut', 'before'], ['case 41: ', 'insert_cut', 'after'], ['case 42: ', 'insert_outcome', 'before'],
+    ['case 42: ', 'insert_outcome', 'after'], ['', 'insert_position', 'before'], ['', 'insert_position', 'after'],
   ] // oxfmt-ignore
 
-  it.each(effects)('at %s, %s it was stored, ends with every record there once', async (statement, when) => {
+  it.each(effects)('%sat %s, %s it was stored, ends with every record there once', async (__, statement, when) => {
     const { fake, settings } = await start()
     const name = `crash-${++lanes}`
     // The first insert_cut begins the lane; what matters is the one that takes records on.
@@ -158,7 +158,7 @@ describe('a worker that is frozen', () => {
   it.each([
     ['splunk', splunk],
     ['elastic', elastic],
-  ] as const)('between the row and the send sends nothing to %s when it thaws too late', async (_, start) => {
+  ] as const)('case 44: between the row and the send sends nothing to %s when it thaws too late', async (_, start) => {
     const { fake, settings } = await start()
     const name = `frozen-${++lanes}`
     const clock = { ms: 0 }
