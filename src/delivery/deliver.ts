@@ -3,7 +3,7 @@ import { cutEnds, ensureMonth, insertCut, openAttempts } from './attempts.ts'
 import { createConductor, LostRace } from './conduct.ts'
 import { createGate, type GateState, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
-import { foundAttempt, freshAttempt, monthsBetween, type OpenAttempt, progressOf } from './open-attempt.ts'
+import { foundAttempt, freshAttempt, monthsBetween, type OpenAttempt, progressOf, timely } from './open-attempt.ts'
 import { openTry } from './open-try.ts'
 import { currentPause } from './pauses.ts'
 import { insertPosition, insertStanding, latestPosition, latestStanding } from './places.ts'
@@ -163,7 +163,9 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     else metrics.state(deps.name, ledger, 'running')
     const months = monthsBetween(position?.openMonth ?? begun.firstMonth ?? begun.lastMonth, begun.lastMonth)
     for (const row of await openAttempts(db, lane, months, position?.openFrom ?? 0)) {
-      const attempt = foundAttempt(row)
+      const attempt = foundAttempt(
+        timely(row, micros(), (settings.send_before_ms + settings.request_timeout_ms) * 1000),
+      )
       open.add(attempt)
       tasks.add(conductor.conduct(attempt))
     }
