@@ -179,22 +179,25 @@ export function createConductor(deps: ConductDeps): Conductor {
     const members = membersMarked(attempt, ['i', 'e', 'a'])
     const release = await lookSlots.take(signal)
     try {
-      const all = await recordsOf(attempt)
-      const records = members.flatMap(({ at }) => all[at] ?? [])
-      const findings = await destination.look(toAttempt(attempt, lane.ledger, records), wire)
+      let read: Promise<StoredRecord[]> | undefined
+      const records = (): Promise<StoredRecord[]> =>
+        (read ??= recordsOf(attempt).then((all) => members.flatMap(({ at }) => all[at] ?? [])))
+      const findings = await destination.look(toAttempt(attempt, lane.ledger, members.length, records), wire)
+      if (findings.length !== members.length) throw new Error('a look has one finding per record')
       const before = attempt.marks
       const marks = [...before]
       const parked: ParkedRow[] = []
-      members.forEach(({ at }, i) => {
-        const finding = findings[i]
-        const record = records[i]
-        if (finding === undefined || record === undefined) throw new Error('a look has one finding per record')
+      for (const [i, finding] of findings.entries()) {
+        const { at = 0 } = members[i] ?? {}
+        // Only what is compared by digest is needed, and an acknowledgement compares nothing.
+        const record = finding.kind === 'present' && finding.digest !== undefined ? (await records())[i] : undefined
         const { mark, reason } = readFinding(finding, record, before[at] ?? 'i')
         marks[at] = mark
-        if (mark === 'r') parked.push({ seq: record.seq, id: record.id, kind: 'refused', reason })
+        if (mark === 'r' && record !== undefined)
+          parked.push({ seq: record.seq, id: record.id, kind: 'refused', reason })
         if (finding.kind === 'present' && finding.copies > 1)
           metrics.duplicates(lane.destination, lane.ledger, finding.copies - 1)
-      })
+      }
       attempt.looks++
       attempt.lookedAt = now()
       attempt.lookingSince ??= attempt.lookedAt

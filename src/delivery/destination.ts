@@ -30,7 +30,10 @@ export interface Rendered {
 export interface Attempt {
   id: AttemptId
   target: string
-  records: readonly StoredRecord[]
+  /** How many records it is asked for. */
+  members: number
+  /** Reads them, in order: an acknowledgement is asked for without. */
+  records: () => Promise<readonly StoredRecord[]>
   /** Wall clock: when its row was written and when none of its bytes can be on their way any more. */
   openedAt: Date
   deadline: Date

@@ -57,7 +57,7 @@ export function renderElastic(
     proofline: `,"proofline":{"render":${renderVersion},"ledger":"${ledger}","block":`,
   }
   let total = 0
-  for (const { bytes } of records) total += bytes.length
+  for (const { size } of records) total += size
   const body = createBody(memory, 3 * total + records.length * 1_000)
   let hashes = ''
   let shape: CoverageShape | undefined

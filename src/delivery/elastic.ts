@@ -1,7 +1,7 @@
 import { createBodyMemory, keptBodies } from './body.ts'
 import { classifyBulk, dig } from './elastic-answers.ts'
 import { elasticBase, type ElasticRendering, elasticIndex, renderElastic } from './elastic-render.ts'
-import type { Answer, Attempt, Destination, Finding } from './destination.ts'
+import type { Answer, Destination, Finding } from './destination.ts'
 import { createElasticMeasure, describeAnswer } from './elastic-measure.ts'
 import type { StoredRecord } from '../ledger/read.ts'
 import type { Outgoing } from './outgoing.ts'
@@ -64,9 +64,10 @@ export function createElastic(deps: ElasticDeps): Destination {
       )
     },
     async look(attempt, signal) {
-      const docs = attempt.records.map(({ id }) => ({ _index: attempt.target, _id: id }))
+      const records = await attempt.records()
+      const docs = records.map(({ id }) => ({ _index: attempt.target, _id: id }))
       const path = '/_mget?_source_includes=event.hash&filter_path=docs._id,docs.found,docs._source,docs.error.type'
-      return readDocs(attempt, await ask(path, { docs }, signal))
+      return readDocs(attempt.target, records, await ask(path, { docs }, signal))
     },
     certificates: () => [outgoing.certificate()].filter((one) => one !== undefined),
     close: () => outgoing.close(),
@@ -74,8 +75,8 @@ export function createElastic(deps: ElasticDeps): Destination {
 }
 
 /** `_mget` is realtime: what it does not find was not there when it looked. */
-function readDocs(attempt: Attempt, answer: Answer): Finding[] {
-  const unknown = (reason: string): Finding[] => attempt.records.map(() => ({ kind: 'unknown', reason }))
+function readDocs(target: string, records: readonly StoredRecord[], answer: Answer): Finding[] {
+  const unknown = (reason: string): Finding[] => records.map(() => ({ kind: 'unknown', reason }))
   if (answer.kind !== 'answer' || answer.status !== 200) return unknown(describeAnswer(answer))
   let parsed: unknown
   try {
@@ -86,7 +87,7 @@ function readDocs(attempt: Attempt, answer: Answer): Finding[] {
   const docs = dig(parsed, 'docs')
   if (!Array.isArray(docs)) return unknown('the answer holds no documents')
   const byId = new Map((docs as unknown[]).map((doc) => [dig(doc, '_id'), doc]))
-  return attempt.records.map(({ id }): Finding => {
+  return records.map(({ id }): Finding => {
     const doc = byId.get(id)
     const found = dig(doc, 'found')
     const digest = dig(doc, '_source', 'event', 'hash')
@@ -96,7 +97,7 @@ function readDocs(attempt: Attempt, answer: Answer): Finding[] {
         kind: 'present',
         copies: 1,
         digest: typeof digest === 'string' ? digest : 'none',
-        receipt: { by: 'compare', index: attempt.target },
+        receipt: { by: 'compare', index: target },
       }
     }
     return found === false

@@ -1,4 +1,3 @@
-import type { StoredRecord } from '../ledger/read.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
 import type { AttemptRow, OpenRow } from './attempts.ts'
 import type { Attempt, BlockReason, Rendered, Split } from './destination.ts'
@@ -153,11 +152,17 @@ export function progressOf(open: Iterable<OpenAttempt>, next: number, month: str
 }
 
 /** An attempt as the connector looks it up. Monotonic limits were those of the process that sent it. */
-export function toAttempt({ row, ackId }: OpenAttempt, ledger: LedgerName, records: readonly StoredRecord[]): Attempt {
+export function toAttempt(
+  { row, ackId }: OpenAttempt,
+  ledger: LedgerName,
+  members: number,
+  records: Attempt['records'],
+): Attempt {
   const { first, mark, channel } = row
   return {
     id: { ledger, firstSeq: first, try: row.try, mark, channel, sendBeforeMs: 0, deadlineMs: 0 },
     target: row.target,
+    members,
     records,
     openedAt: toDate(row.openedAt),
     deadline: toDate(row.deadline),

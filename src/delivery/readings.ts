@@ -66,13 +66,19 @@ export function readAnswer(
 }
 
 /** What one finding makes of a member that was `before`. */
-export function readFinding(finding: Finding, record: StoredRecord, before: Mark): { mark: Mark; reason: string } {
+/** `record` is needed where the finding has a digest. */
+export function readFinding(
+  finding: Finding,
+  record: StoredRecord | undefined,
+  before: Mark,
+): { mark: Mark; reason: string } {
   if (finding.kind === 'unknown') return { mark: before, reason: finding.reason }
   // An accepted record is never sent again, whatever a search says; it is parked when its time is over.
   if (finding.kind === 'absent') return { mark: before === 'a' ? 'a' : 'u', reason: 'absent' }
   const { digest } = finding
-  if (digest === undefined || (digest !== '' && sha256Hex(record.bytes).startsWith(digest)))
-    return { mark: 'd', reason: 'present' }
+  if (digest === undefined) return { mark: 'd', reason: 'present' }
+  if (record === undefined) throw new Error('a digest is compared with a record')
+  if (digest !== '' && sha256Hex(record.bytes).startsWith(digest)) return { mark: 'd', reason: 'present' }
   return { mark: 'r', reason: `what is stored under this id has another digest (${digest.slice(0, 64)})` }
 }
 

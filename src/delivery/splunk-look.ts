@@ -67,14 +67,15 @@ export function createSplunkLook(deps: SplunkLook): (attempt: Attempt, signal: A
   return async function look(attempt, signal) {
     const index = deps.indexOf(attempt.target)
     const settled = deps.now().getTime() >= attempt.deadline.getTime() + deps.lagMs
-    let rows = await searchIds(deps.search, index, attempt.records, signal)
-    let findings = toFindings(attempt.records, rows.rows)
+    const records = await attempt.records()
+    let rows = await searchIds(deps.search, index, records, signal)
+    let findings = toFindings(records, rows.rows)
     if (findings.every((finding) => finding.kind === 'present')) return findings
     const why = settled ? await barrier(index, attempt.deadline, signal) : 'within the lag window'
     if (why !== undefined) return orUnknown(findings, rows.reason ?? why)
     // Once more, now that the canary is known to be visible: only an answer younger than that counts.
-    rows = await searchIds(deps.search, index, attempt.records, signal)
-    findings = toFindings(attempt.records, rows.rows)
+    rows = await searchIds(deps.search, index, records, signal)
+    findings = toFindings(records, rows.rows)
     return rows.complete ? findings : orUnknown(findings, rows.reason ?? 'the search is incomplete')
   }
 }

@@ -11,7 +11,6 @@ import {
   putNumber,
   readCheck,
   setNumber,
-  setText,
   viewOf,
 } from './body.ts'
 import { type AttemptId, type Rendered, renderVersion } from './destination.ts'
@@ -71,7 +70,12 @@ interface Front {
   idLength: number
   seq: number
   seqLength: number
+  /** From here on a seq has more digits. */
+  below: number
 }
+
+/** Where its id stands in a record: `{"id":"..."`. */
+const idInRecord = 7
 
 function frontOf({ id, seq }: StoredRecord, second: number, block: number, { before, ledger }: Constants): Front {
   const time = `{"time":${second}.`
@@ -86,6 +90,7 @@ function frontOf({ id, seq }: StoredRecord, second: number, block: number, { bef
     idLength: id.length,
     seq: beforeId.length + id.length + ledger.length,
     seqLength: String(seq).length,
+    below: 10 ** String(seq).length,
   }
 }
 
@@ -108,23 +113,24 @@ export function renderSplunk(
   const end = Buffer.from(isString ? '"}\n' : '}\n')
 
   let total = 0
-  for (const { bytes } of records) total += bytes.length
+  for (const { size } of records) total += size
   const perRecord = constants.before.length + constants.ledger.length + constants.after.length + 300
   const body = createBody(memory, (isString ? 2 : 1) * total + records.length * perRecord)
   let front: Front | undefined
   let hashes = ''
   for (const record of records) {
-    const digest = hash('sha256', record.bytes, 'hex')
+    const { bytes } = record
+    const digest = hash('sha256', bytes, 'hex')
     hashes += digest
-    const { recordedAt, id, seq, bytes } = record
+    const { recordedAt, seq } = record
     const second = Math.floor(recordedAt / 1_000_000)
     const block = Math.floor(seq / blockSize)
-    if (front?.second !== second || front.block !== block || front.idLength !== id.length)
+    if (front?.second !== second || front.block !== block || seq >= front.below)
       front = frontOf(record, second, block, constants)
     const { at } = body
     put(body, front.bytes)
     setNumber(body.view, at + front.ms, Math.floor((recordedAt - second * 1_000_000) / 1000), 3)
-    setText(body, at + front.id, id)
+    body.bytes.set(bytes.subarray(idInRecord, idInRecord + front.idLength), at + front.id)
     setNumber(body.view, at + front.seq, seq, front.seqLength)
     putNumber(body, readCheck(digest))
     put(body, after)

@@ -53,7 +53,8 @@ export function createSplunk(deps: SplunkDeps): Destination {
     )
     // `true` is told once: the caller stores it before it does anything else. `false` means nothing.
     if (readAck(answer, ackId) !== true) return undefined
-    return attempt.records.map(() => ({ kind: 'present', copies: 1, receipt: ackReceipt(attempt.id.channel, ackId) }))
+    const finding: Finding = { kind: 'present', copies: 1, receipt: ackReceipt(attempt.id.channel, ackId) }
+    return Array.from({ length: attempt.members }, () => finding)
   }
 
   const searchFor =
@@ -112,7 +113,7 @@ export function createSplunk(deps: SplunkDeps): Destination {
       if (acked !== undefined) return acked
       if (searchFor !== undefined) return searchFor(attempt, signal)
       const reason = deps.proof === 'ack' ? 'not acknowledged' : 'there is neither acknowledgement nor search'
-      return attempt.records.map(() => ({ kind: 'unknown', reason }))
+      return Array.from({ length: attempt.members }, () => ({ kind: 'unknown', reason }))
     },
     certificates: () => [outgoing.certificate(), search?.client.certificate()].filter((one) => one !== undefined),
     async close() {

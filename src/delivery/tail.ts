@@ -51,7 +51,7 @@ export function createTail(deps: TailDeps): Tail {
       if (batch.next <= into.next) return false
       for (const record of batch.records) {
         if (record.seq < into.next) continue
-        const bytes = into.bytes + record.bytes.length
+        const bytes = into.bytes + record.size
         const isFull = into.records.length === limits.records || (into.records.length > 0 && bytes > limits.bytes)
         if (isFull) return true
         into.records.push(record)

@@ -6,12 +6,63 @@ import type { SegmentRow } from './store.ts'
 
 /** One record as it is read back: the exact bytes that were hashed into the log. */
 export interface StoredRecord {
+  readonly ledger: LedgerName
+  readonly seq: number
+  readonly recordedAt: Micros
+  readonly id: string
+  readonly kind: RecordKind
+  readonly bytes: Uint8Array
+  /** Length of `bytes`. */
+  readonly size: number
+}
+
+/** What the records of one segment share: their bytes lie behind each other, record i from starts[i] on, with a newline before the next. */
+interface Opened {
   ledger: LedgerName
-  seq: number
-  recordedAt: Micros
-  id: string
   kind: RecordKind
-  bytes: Uint8Array
+  firstSeq: number
+  firstTime: Micros
+  bytes: Buffer
+  starts: Uint32Array
+  /** Eight bytes a record. */
+  idHashes: Buffer
+}
+
+/**
+ * Makes what is asked for when it is asked for: a forwarder that moves a million of them needs neither their ids as text nor a view of the
+ * bytes of each (2.2 of 4 us a record, half of it for the garbage collector). A class, since an object with accessors of its own costs more.
+ */
+class OpenedRecord implements StoredRecord {
+  private readonly of: Opened
+  private readonly i: number
+  constructor(of: Opened, i: number) {
+    this.of = of
+    this.i = i
+  }
+  get ledger(): LedgerName {
+    return this.of.ledger
+  }
+  get kind(): RecordKind {
+    return this.of.kind
+  }
+  get seq(): number {
+    return this.of.firstSeq + this.i
+  }
+  get recordedAt(): Micros {
+    return this.of.firstTime + this.i
+  }
+  get id(): string {
+    const { ledger, idHashes } = this.of
+    return `${ledger.replace('/', '.')}-${this.seq}-${idHashes.toString('hex', this.i * 8, this.i * 8 + 8)}`
+  }
+  get bytes(): Uint8Array {
+    const { bytes, starts } = this.of
+    return bytes.subarray(starts[this.i], (starts[this.i + 1] ?? 0) - 1)
+  }
+  get size(): number {
+    const { starts } = this.of
+    return (starts[this.i + 1] ?? 0) - (starts[this.i] ?? 0) - 1
+  }
 }
 
 /** Which records of a segment, and how many bytes of them at most. */
@@ -50,11 +101,18 @@ export function openRecords(
     size = last - start
   }
   const leaves = check ? row.leafHashes.toString('latin1', skipped * 32, end * 32) : ''
-  const ids = idHashes.toString('hex', skipped * 8, end * 8)
-  const idName = `${ledger.replace('/', '.')}-`
   const headers = createHeaderWriter(ledger)
-  // One byte in front of each record: the newline of the one before, or for a moment the zero that it is hashed behind.
-  const bytes = Buffer.allocUnsafeSlow(1 + size + (end - skipped) * maxHeader)
+  const opened: Opened = {
+    ledger,
+    kind,
+    firstSeq: firstSeq + skipped,
+    firstTime: firstTime + skipped,
+    // One byte in front of each record: the newline of the one before, or for a moment the zero that it is hashed behind.
+    bytes: Buffer.allocUnsafeSlow(1 + size + (end - skipped) * maxHeader),
+    starts: new Uint32Array(Math.max(0, end - skipped) + 1),
+    idHashes: idHashes.subarray(skipped * 8, end * 8),
+  }
+  const { bytes, starts } = opened
   let at = 0
   let given = 0
   for (let i = skipped; i < end; i++) {
@@ -74,8 +132,9 @@ export function openRecords(
       bytes[first - 1] = newline
     }
     bytes[at] = newline
-    const id = `${idName}${seq}-${ids.slice(nth * 16, nth * 16 + 16)}`
-    records.push({ ledger, seq, recordedAt: firstTime + i, id, kind, bytes: bytes.subarray(first, at) })
+    starts[nth] = first
+    starts[nth + 1] = at + 1
+    records.push(new OpenedRecord(opened, nth))
     given += at - first
     start = stop + 1
   }

@@ -153,7 +153,7 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
         const opened = await open(ledger, row, { from: next, until, maxBytes: maxBytes - bytes, atLeastOne })
         for (const record of opened) {
           records.push(record)
-          bytes += record.bytes.length
+          bytes += record.size
         }
         next += opened.length
         if (next < row.firstSeq + row.count) return { ledger, first: from, next, records }

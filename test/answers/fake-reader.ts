@@ -37,7 +37,15 @@ export function createFakeReader(ledger: LedgerName = 'main/unit'): FakeReader {
           }),
         )
         const bytes = encodeRecord(payload, { ledger, seq, recordedAt: time })
-        const record = { ledger, seq, recordedAt: time, id: recordId(ledger, seq, sha256Hex(payload)), kind, bytes }
+        const record = {
+          ledger,
+          seq,
+          recordedAt: time,
+          id: recordId(ledger, seq, sha256Hex(payload)),
+          kind,
+          bytes,
+          size: bytes.length,
+        }
         records.push(record)
         added.push(record)
         time += 1

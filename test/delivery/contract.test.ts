@@ -80,7 +80,8 @@ describe('looking in Splunk', () => {
     const attempt = {
       id: rendered.attempt,
       target: rendered.target,
-      records: rendered.records,
+      members: count,
+      records: async () => rendered.records,
       openedAt: past,
       deadline: past,
       ...(ackId === undefined ? {} : { ackId }),
@@ -124,7 +125,7 @@ describe('looking in Splunk', () => {
   it('does not believe absence within the lag window, nor before a canary is visible, nor with a peer missing', async () => {
     const { fake, destination, attempt, close } = await tried({}, { visibleAfterMs: 150 })
     const others = records.slice(200, 203)
-    const absent = { ...attempt, records: others }
+    const absent = { ...attempt, members: others.length, records: async () => others }
     expect((await destination.look({ ...absent, deadline: new Date(Date.now() + 60_000) }, signal))[0]).toEqual({
       kind: 'unknown',
       reason: 'within the lag window',

@@ -49,7 +49,14 @@ export function attemptId(more: Partial<AttemptId> = {}): AttemptId {
 /** As another process would look: long after the deadline. */
 function lookedUp(rendered: Rendered, which: readonly StoredRecord[] = rendered.records): Attempt {
   const past = new Date(Date.now() - 1_000)
-  return { id: rendered.attempt, target: rendered.target, records: which, openedAt: past, deadline: past }
+  return {
+    id: rendered.attempt,
+    target: rendered.target,
+    members: which.length,
+    records: async () => which,
+    openedAt: past,
+    deadline: past,
+  }
 }
 
 /** What every destination promises. */

@@ -107,7 +107,7 @@ function stored(payload: Uint8Array, seq: number, kind: StoredRecord['kind'], re
   const ledger: LedgerName = 'main/unit'
   const bytes = encodeRecord(payload, { ledger, seq, recordedAt })
   const { id } = JSON.parse(new TextDecoder().decode(bytes)) as { id: string }
-  return { ledger, seq, recordedAt, id, kind, bytes }
+  return { ledger, seq, recordedAt, id, kind, bytes, size: bytes.length }
 }
 
 /** Parts one after the other, as a ledger holds them: records of one share most of their text. */

@@ -31,7 +31,7 @@ export function makeRecord(seq: number, options: MadeRecord = {}): StoredRecord 
   } // oxfmt-ignore
   const bytes = encodeRecord(encoder.encode(JSON.stringify(payload)), { ledger, seq, recordedAt })
   const { id } = JSON.parse(new TextDecoder().decode(bytes)) as { id: string }
-  return { ledger, seq, recordedAt, id, kind, bytes }
+  return { ledger, seq, recordedAt, id, kind, bytes, size: bytes.length }
 }
 
 export interface MemoryReader extends Reader {

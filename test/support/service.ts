@@ -100,7 +100,8 @@ export async function runCli(
 
 export async function temporaryFolder(name: string): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), `proofline-${name}-`))
-  return { path, remove: () => rm(path, { recursive: true, force: true }) }
+  // The database of a service that was killed ends by itself, and may write until then.
+  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 }) }
 }
 
 /** A small LCOV report: `files` files of `lines` lines, its states decided by `seed`. */
