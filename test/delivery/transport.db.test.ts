@@ -8,9 +8,11 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createSteadyClock } from '../../src/delivery/steady-clock.ts'
 import { startFakeBulk } from '../support/bulk.ts'
+import type { FailMode } from '../support/fail-modes.ts'
 import { startFakeHec } from '../support/hec.ts'
 import { setUpCases, sixty } from './cases.ts'
-import { elasticSettings, splunkSettings } from './lane.ts'
+import { elasticSettings, eventually, splunkSettings } from './lane.ts'
+import { makeRecord } from './records.ts'
 
 const { deliver } = setUpCases()
 const closing: (() => unknown)[] = []
@@ -95,25 +97,33 @@ describe('before a byte has left', () => {
 })
 
 describe('a clock that jumps', () => {
-  it.each([
-    ['an hour back', -3_600_000],
-    ['a day ahead', 86_400_000],
-  ])('case 11: %s holds nothing up, gives nothing up, and sends nothing twice', async (_, ms) => {
+  it.each<[string, number, FailMode]>([
+    ['an hour back', -3_600_000, 'acks-full'],
+    ['an hour back', -3_600_000, 'drop-after-storing'],
+    // What is stored late is stored within the lag window, if that is as long as it says.
+    ['a day ahead', 86_400_000, 'store-late'],
+  ])('case 11: %s holds nothing up, ends no window early, and dates no event', async (_, ms, mode) => {
     const fake = await splunk()
     let off = 0
     const now = createSteadyClock(() => new Date(Date.now() + off))
-    const { lane, reader, until, parked } = await deliver(splunkSettings(fake), { now })
-    await until(({ provedTo }) => provedTo === 60)
-    fake.failNext('drop-after-storing')
-    fake.failNext('too-many')
-    fake.failNext('drop-before-storing')
+    const search = { url: fake.searchUrl, token: fake.searchToken, lag_ms: mode === 'store-late' ? 1_500 : 0, timeout_ms: 1_000 } // oxfmt-ignore
+    const settings = splunkSettings(fake, {
+      search,
+      look_delays_ms: mode === 'store-late' ? [0, 10] : [200],
+      retry_delays_ms: [200],
+    })
+    fake.failNext(mode)
+    const { lane, reader, until, parked, status } = await deliver(settings, { now })
+    await until(({ next }) => next === 60)
+    await eventually(() => fake.failed() === 1)
+    // Its outcome is known and it waits for what comes next.
+    await eventually(async () => (await status())?.inFlight === 0)
     off = ms
-    reader.add(...Array.from({ length: 3 }, (__, i) => sixty[i]!).map((record, i) => ({ ...record, seq: 60 + i })))
-    await until(({ next }) => next === 63)
+    reader.add(makeRecord(60), makeRecord(61), makeRecord(62))
     await until(({ provedTo }) => provedTo === 63)
     await lane.stop()
     expect(await parked()).toEqual([])
-    // Whatever the clock says, an event has the time of its record.
+    expect(fake.counters).toMatchObject({ stored: 63, duplicates: 0 })
     const times = sixty.map(({ id }) => fake.event(id)?.envelope?.['time'])
     expect(times).toEqual(sixty.map(({ recordedAt }) => Math.floor(recordedAt / 1_000) / 1_000))
   })
