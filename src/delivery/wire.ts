@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { Problem } from '../record/problem.ts'
 import type { ConnectSettings } from './connect.ts'
 import { createOutgoing, type Outgoing } from './outgoing.ts'
+import { withoutCredentials } from './redact.ts'
 import { type Secret, toSecret } from './secret.ts'
 import type { DestinationSettings, ElasticSettings } from './settings.ts'
 
@@ -87,8 +88,10 @@ export async function outgoingOf(
   monotonicMs?: () => number,
 ): Promise<Outgoing> {
   const connect = await connectSettingsOf(wire)
-  return createOutgoing(
-    { url: wire.url, connections, compression, maxAnswerBytes: 16 * 1024 * 1024, ...connect },
-    monotonicMs,
+  return withoutCredentials(
+    createOutgoing(
+      { url: wire.url, connections, compression, maxAnswerBytes: 16 * 1024 * 1024, ...connect },
+      monotonicMs,
+    ),
   )
 }

@@ -45,7 +45,7 @@ export async function startDestinations(batchRecords: number): Promise<ChaosDest
     forkFake({ type: 'splunk', hec: { ...hec, useAck: true, ackAfterMs: 100 } }),
     forkFake({ type: 'splunk', hec: { ...hec, visibleAfterMs: 200, onBadEvent: 'atomic', maxBodyBytes: batchRecords * 900 } }), // oxfmt-ignore
     forkFake({ type: 'splunk', hec: { ...hec, useAck: true, ackAfterMs: 50 }, lyingAck: true, searchDown: true }),
-    forkFake({ type: 'elastic', maxBodyBytes: batchRecords * 1_800 }),
+    forkFake({ type: 'elastic', maxBodyBytes: batchRecords * 2_600 }),
   ])
   return [
     { name: 'ack', fake: acks, marks: false, settings: splunk(acks, { proof: 'ack', ack_deadline_ms: 5_000 }) },

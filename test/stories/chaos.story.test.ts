@@ -45,14 +45,15 @@ interface LaneTold {
 }
 
 async function lanesOf(service: Credentials): Promise<(LaneTold & { name: string })[]> {
-  const { body } = await ask(service, '/v1/destinations')
+  const { status, body } = await ask(service, '/v1/destinations')
+  if (status !== 200) return [] // busy, or asked too often
   const all = body['destinations'] as { name: string; ledgers: LaneTold[] }[]
   return all.flatMap(({ name, ledgers }) => ledgers.map((lane) => ({ name, ...lane })))
 }
 
 /** Polls until every lane is as told; fails with what it last saw. */
 async function untilLanes(service: Credentials, is: (lane: LaneTold) => boolean, ms: number): Promise<void> {
-  for (const end = Date.now() + ms; ; await sleep(200)) {
+  for (const end = Date.now() + ms; ; await sleep(500)) {
     const lanes = await lanesOf(service)
     if (lanes.length > 0 && lanes.every(is)) return
     if (Date.now() > end) throw new Error(`not within ${ms} ms: ${JSON.stringify(lanes.filter((lane) => !is(lane)))}`)
@@ -74,7 +75,7 @@ async function readDigests({ url, token }: Credentials, ledger: string): Promise
 
 /** As an operator asks, until all of it has been there for long enough to be compared. */
 async function compare(cli: (...args: string[]) => Promise<Finished>, name: string, size: number) {
-  for (const end = Date.now() + minutes; ; await sleep(500)) {
+  for (const end = Date.now() + 5 * minutes; ; await sleep(500)) {
     const told = await cli('destinations', 'reconcile', name, '--json')
     const { reconciliations: lanes } = JSON.parse(told.stdout) as { reconciliations: Compared[] }
     const lane = lanes.find(({ ledger }) => ledger === 'main/unit')
@@ -143,17 +144,17 @@ describe(`${records} records to four destinations that fail at random, from a se
       await pushing.done
       const service = tormented.service()
       if (service === undefined) throw new Error('it was started again')
-      // Most of it is sent while they still misbehave.
+      // Half of it is sent at the least while they still misbehave.
       await untilLanes(
         service,
-        ({ sent_to, published }) => sent_to >= published * (isLong ? 0.8 : 0.5),
-        isLong ? 10 * minutes : minutes,
+        ({ sent_to, published }) => sent_to >= published * 0.5,
+        isLong ? 30 * minutes : 2 * minutes,
       )
       for (const { fake } of destinations) await fake.behave()
       await untilLanes(
         service,
         (lane) => lane.proved_to === lane.published && lane.in_doubt === 0 && lane.parked === 0,
-        isLong ? 10 * minutes : minutes,
+        isLong ? 30 * minutes : 2 * minutes,
       )
 
       const expected = new Map([...(await readDigests(service, 'unit')), ...(await readDigests(service, 'changes'))])
@@ -176,6 +177,6 @@ describe(`${records} records to four destinations that fail at random, from a se
       expect(await ask(service, '/v1/dead-letters')).toMatchObject({ status: 200, body: { dead_letters: [] } })
       await tormented.stop()
     },
-    isLong ? 60 * minutes : 4 * minutes,
+    isLong ? 120 * minutes : 8 * minutes,
   )
 })
