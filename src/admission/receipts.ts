@@ -8,7 +8,7 @@ import { sha256Hex } from '../record/sha256.ts'
 /** Receipts are read off the records themselves, so the first one and every repeat have the same bytes. */
 
 /** What a receipt is read off. */
-export type AnsweredRecord = Omit<StoredRecord, 'kind' | 'size'>
+export type AnsweredRecord = Omit<StoredRecord, 'kind' | 'size' | 'copyTo'>
 
 /** The first record of what was recorded just now. Undefined when it was recorded before: then it is read back. */
 export function recordJustMade(

@@ -27,15 +27,14 @@ function join(page: Page, head: string, glue: '\n' | ',', tail: string): Buffer 
   const { records } = page
   const start = Buffer.byteLength(head)
   let size = start + Buffer.byteLength(tail)
-  for (const { bytes } of records) size += bytes.length + 1
+  for (const record of records) size += record.size + 1
   if (glue === ',' && records.length > 0) size -= 1
   const out = Buffer.allocUnsafe(size)
   let at = out.write(head)
   const last = glue === ',' ? records.length - 1 : -1
   const code = glue.charCodeAt(0)
-  for (const [i, { bytes }] of records.entries()) {
-    out.set(bytes, at)
-    at += bytes.length
+  for (const [i, record] of records.entries()) {
+    at += record.copyTo(out, at)
     if (i !== last) out[at++] = code
   }
   out.write(tail, at)

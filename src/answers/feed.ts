@@ -141,7 +141,7 @@ export function createFeed(deps: FeedDeps): Feed {
           }
           if (!wanted(record)) continue
           records.push(record)
-          bytes += record.bytes.length
+          bytes += record.size
           next = record.seq + 1
           if (records.length === limit || bytes >= budget.bytes) return 'done'
         }
@@ -212,7 +212,7 @@ function filterOf({ kinds, repository }: FeedQuestion, notBefore = 0): (record: 
   const needle = Buffer.from(`"repository":${JSON.stringify(repository)}`)
   return (record) => {
     if (leftOut(record)) return false
-    const bytes = Buffer.from(record.bytes.buffer, record.bytes.byteOffset, record.bytes.length)
+    const bytes = Buffer.from(record.bytes.buffer)
     return (
       bytes.includes(needle) && (JSON.parse(bytes.toString()) as { repository?: unknown }).repository === repository
     )

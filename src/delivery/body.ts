@@ -152,12 +152,19 @@ function setDigits(target: DataView, at: number, n: number, width: number): void
   }
 }
 
-/** What checkOf (record/record.ts) answers, without making a string of its own: 0.02 against 0.055 us. */
+/** What checkOf (record/record.ts) answers, of a digest in hex, without making a string of its own: 0.02 against 0.055 us. */
 export function readCheck(digest: string): number {
   let check = 0
   for (let i = 0; i < 8; i++) {
     const c = digest.charCodeAt(i)
     check = (check << 4) | ((c & 15) + 9 * (c >> 6)) // 'a' is 0x61
   }
+  return check >>> 0
+}
+
+/** The same of a digest whose bytes are the characters. */
+export function readRawCheck(digest: string): number {
+  let check = 0
+  for (let i = 0; i < 4; i++) check = (check << 8) | digest.charCodeAt(i)
   return check >>> 0
 }

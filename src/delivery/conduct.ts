@@ -97,14 +97,7 @@ export function createConductor(deps: ConductDeps): Conductor {
     parked: readonly ParkedRow[] = [],
   ): Promise<void> {
     const { step, row } = attempt
-    const blank = {
-      reason: undefined,
-      reasons: undefined,
-      retryAt: undefined,
-      block: undefined,
-      receipt: undefined,
-      answer: undefined,
-    }
+    const blank = { reason: undefined, reasons: undefined, retryAt: undefined, block: undefined, receipt: undefined, answer: undefined } // oxfmt-ignore
     const stored: OutcomeRow = { ...blank, step, at: micros(), split: attempt.split, ...outcome }
     if (!(await insertOutcome(db, lane, row, stored, next, parked))) {
       throw new LostRace(`step ${step} of attempt ${row.first}/${row.try} was taken by another worker`)

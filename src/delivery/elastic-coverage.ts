@@ -46,17 +46,19 @@ const dash = 0x2d
 const closing = 0x7d
 
 // The record in work, with quotes behind it and at the end, where every search stops. Used synchronously only.
-const scratch = Buffer.alloc(maxRecordBytes + 64, quote)
+const scratch = new Uint8Array(maxRecordBytes + 64).fill(quote)
 const source = viewOf(scratch)
 
-/** Writes both lines of this record. False when it has another shape: then nothing is written. */
-export function putCoverage(body: Body, shape: CoverageShape, record: StoredRecord, digest: string): boolean {
-  const { bytes, id, seq } = record
-  const { length } = bytes
-  if (length > maxRecordBytes || id.length !== shape.idLength || Math.floor(seq / blockSize) !== shape.block)
-    return false
-  scratch.set(bytes)
+/** Takes the record into work; answers its bytes, until the next one is taken. */
+export function takeRecord(record: StoredRecord): Uint8Array {
+  const length = record.copyTo(scratch, 0)
   source.setInt16(length, quotes)
+  return scratch.subarray(0, length)
+}
+
+/** Writes both lines of the record in work. False when it has another shape: then nothing is written. */
+export function putCoverage(body: Body, shape: CoverageShape, seq: number, length: number, digest: string): boolean {
+  if (seq >= shape.below || Math.floor(seq / blockSize) !== shape.block) return false
 
   // Each position is -1 as soon as something before it did not fit.
   const ordinal = past(shape.toOrdinal, shape.time + 27)

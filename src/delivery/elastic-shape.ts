@@ -24,6 +24,8 @@ export interface CoverageShape {
   idLength: number
   block: number
   seqLength: number
+  /** From here on a seq has more digits. */
+  below: number
   /** Where recorded_at stands in the record. */
   time: number
   /** The record from behind recorded_at to the ordinal, on to the path, from behind the blob to the first count, and the artifact. */
@@ -107,6 +109,7 @@ export function shapeOf(
     idLength: id.length,
     block,
     seqLength: String(seq).length,
+    below: 10 ** String(seq).length,
     time,
     toOrdinal,
     toPath: pieceOf(`${some('repository', 'commit', 'ref', 'build', 'build_seq', 'suite', 'test_type')},"path":"`),

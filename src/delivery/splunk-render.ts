@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { StoredRecord } from '../ledger/read.ts'
-import { blockSize, type LedgerName, ledgerKindOf, type Micros } from '../record/record.ts'
+import { blockSize, type LedgerName, ledgerKindOf, maxRecordBytes, type Micros } from '../record/record.ts'
 import {
   type BodyMemory,
   createBody,
@@ -9,7 +9,7 @@ import {
   put,
   putEscaped,
   putNumber,
-  readCheck,
+  readRawCheck,
   setNumber,
   viewOf,
 } from './body.ts'
@@ -74,6 +74,10 @@ interface Front {
   below: number
 }
 
+/** The record in work: hashed, and copied from here. Used synchronously only. */
+const scratch = new Uint8Array(maxRecordBytes)
+const scratchView = viewOf(scratch)
+
 /** Where its id stands in a record: `{"id":"..."`. */
 const idInRecord = 7
 
@@ -119,22 +123,22 @@ export function renderSplunk(
   let front: Front | undefined
   let hashes = ''
   for (const record of records) {
-    const { bytes } = record
-    const digest = hash('sha256', bytes, 'hex')
-    hashes += digest
     const { recordedAt, seq } = record
     const second = Math.floor(recordedAt / 1_000_000)
     const block = Math.floor(seq / blockSize)
     if (front?.second !== second || front.block !== block || seq >= front.below)
       front = frontOf(record, second, block, constants)
     const { at } = body
+    const bytes = scratch.subarray(0, record.copyTo(scratch, 0))
+    const digest = hash('sha256', bytes, 'latin1')
+    hashes += digest
     put(body, front.bytes)
     setNumber(body.view, at + front.ms, Math.floor((recordedAt - second * 1_000_000) / 1000), 3)
-    body.bytes.set(bytes.subarray(idInRecord, idInRecord + front.idLength), at + front.id)
+    for (let i = 0; i < front.idLength; i++) body.view.setUint8(at + front.id + i, scratchView.getUint8(idInRecord + i))
     setNumber(body.view, at + front.seq, seq, front.seqLength)
-    putNumber(body, readCheck(digest))
+    putNumber(body, readRawCheck(digest))
     put(body, after)
-    if (isString) putEscaped(body, viewOf(bytes), 0, bytes.length)
+    if (isString) putEscaped(body, scratchView, 0, bytes.length)
     else put(body, bytes)
     put(body, end)
   }

@@ -7,6 +7,8 @@ import { type LedgerName, type Micros, printTime } from '../record/record.ts'
 export interface HeaderWriter {
   /** Header of the record at `seq` and `time`, whose id's hash are the 8 bytes of `ids` at `idAt`. The same array each time. */
   write(seq: number, time: Micros, ids: Uint8Array, idAt: number): Uint8Array
+  /** How long the header of this seq is. */
+  length(seq: number): number
 }
 
 const hexDigits = Buffer.from('0123456789abcdef')
@@ -41,7 +43,18 @@ export function createHeaderWriter(ledger: LedgerName): HeaderWriter {
     return false
   }
 
+  /** Of all seqs with as many digits. */
+  let known = { from: 0, below: 0, length: 0 }
+  const fixed = `${idName}-0123456789abcdef","seq":,"recorded_at":"${printTime(0)}",`.length
+
   return {
+    length(seq) {
+      if (seq < known.from || seq >= known.below) {
+        const digits = String(seq).length
+        known = { from: digits === 1 ? 0 : 10 ** (digits - 1), below: 10 ** digits, length: fixed + 2 * digits }
+      }
+      return known.length
+    },
     write(seq, time, ids, idAt) {
       const follows = seq === lastSeq + 1 && time === lastTime + 1
       const isWritten =

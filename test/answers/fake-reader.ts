@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Reader, StoredRecord } from '../../src/ledger/read.ts'
 import { type LedgerName, type RecordKind, encodeRecord, recordId } from '../../src/record/record.ts'
 import { sha256Hex } from '../../src/record/sha256.ts'
+import { storedRecord } from '../support/stored-record.ts'
 
 /** A Reader over records in memory, one microsecond apart unless told, all published at once. */
 export interface FakeReader extends Reader {
@@ -37,15 +38,14 @@ export function createFakeReader(ledger: LedgerName = 'main/unit'): FakeReader {
           }),
         )
         const bytes = encodeRecord(payload, { ledger, seq, recordedAt: time })
-        const record = {
+        const record = storedRecord({
           ledger,
           seq,
           recordedAt: time,
           id: recordId(ledger, seq, sha256Hex(payload)),
           kind,
           bytes,
-          size: bytes.length,
-        }
+        })
         records.push(record)
         added.push(record)
         time += 1

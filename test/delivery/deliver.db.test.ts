@@ -139,9 +139,9 @@ describe('a batch that HEC takes apart', () => {
   )
 
   it('case 21, 22: halves what is too large until it fits, and parks a single one that never does', async () => {
-    const fake = await startFakeHec({ maxBodyBytes: 6_000 })
+    const fake = await startFakeHec({ maxBodyBytes: 4_900 })
     const name = nextName()
-    const large = makeRecord(5, { extra: { note: 'x'.repeat(5_500) } })
+    const large = makeRecord(5, { extra: { note: 'x'.repeat(3_900) } })
     const records = Array.from({ length: 12 }, (_, seq) => (seq === 5 ? large : makeRecord(seq)))
     const lane = await startLane({
       name,

@@ -16,6 +16,7 @@ import { mutantStatuses, toMutants } from '../../src/record/mutants.ts'
 import { pairKinds } from '../../src/record/run.ts'
 import { makeRecord } from './records.ts'
 import { referenceElastic, referenceSplunk } from './reference-render.ts'
+import { storedRecord } from '../support/stored-record.ts'
 
 /** Several thousand varied records: the fast renderers print what the slow ones of reference-render.ts print, byte for byte. */
 
@@ -107,7 +108,7 @@ function stored(payload: Uint8Array, seq: number, kind: StoredRecord['kind'], re
   const ledger: LedgerName = 'main/unit'
   const bytes = encodeRecord(payload, { ledger, seq, recordedAt })
   const { id } = JSON.parse(new TextDecoder().decode(bytes)) as { id: string }
-  return { ledger, seq, recordedAt, id, kind, bytes, size: bytes.length }
+  return storedRecord({ ledger, seq, recordedAt, id, kind, bytes })
 }
 
 /** Parts one after the other, as a ledger holds them: records of one share most of their text. */

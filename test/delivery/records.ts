@@ -1,5 +1,6 @@
 import type { Published, Reader, RecordBatch, StoredRecord } from '../../src/ledger/read.ts'
 import { encodeRecord, type LedgerName, parseRecordId, type RecordKind } from '../../src/record/record.ts'
+import { storedRecord } from '../support/stored-record.ts'
 
 const encoder = new TextEncoder()
 /** 2026-11-23T05:00:00Z */
@@ -31,7 +32,7 @@ export function makeRecord(seq: number, options: MadeRecord = {}): StoredRecord 
   } // oxfmt-ignore
   const bytes = encodeRecord(encoder.encode(JSON.stringify(payload)), { ledger, seq, recordedAt })
   const { id } = JSON.parse(new TextDecoder().decode(bytes)) as { id: string }
-  return { ledger, seq, recordedAt, id, kind, bytes, size: bytes.length }
+  return storedRecord({ ledger, seq, recordedAt, id, kind, bytes })
 }
 
 export interface MemoryReader extends Reader {

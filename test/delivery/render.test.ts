@@ -9,6 +9,7 @@ import { checkOf, encodeRecord, openRecord, type RecordKind } from '../../src/re
 import { sha256Hex } from '../../src/record/sha256.ts'
 import { comparisonPayload, lineMapPayloads } from '../../src/record/line-map.ts'
 import { makeRecord } from './records.ts'
+import { storedRecord } from '../support/stored-record.ts'
 
 const attempt: AttemptId = {
   ledger: 'main/unit',
@@ -144,7 +145,7 @@ describe('renderElastic', () => {
     } as const // oxfmt-ignore
     const place = { ledger: 'main/changes', seq: 7, recordedAt: Date.UTC(2026, 10, 23, 5) * 1000 } as const
     const bytes = encodeRecord(Buffer.from(JSON.stringify(payload)), place)
-    const one = { ...place, kind: 'contract', id: openRecord(bytes).id, bytes, size: bytes.length } as const
+    const one = storedRecord({ ...place, kind: 'contract', id: openRecord(bytes).id, bytes })
     const { action, line } = documentOf(one)
     expect(action).toEqual({ create: { _index: 'proofline-changes-2026.11', _id: one.id } })
     expect(line).toBe(
@@ -214,7 +215,7 @@ describe('line maps and comparisons', () => {
   const storedAs = (kind: RecordKind, payload: Uint8Array) => {
     const bytes = encodeRecord(payload, { ledger: 'main/unit', seq: 7, recordedAt: record.recordedAt })
     const { id } = JSON.parse(Buffer.from(bytes).toString()) as { id: string }
-    return { ...record, kind, seq: 7, id, bytes, size: bytes.length }
+    return storedRecord({ ...record, kind, seq: 7, id, bytes })
   }
   const [payload = new Uint8Array()] = lineMapPayloads(
     {
