@@ -96,8 +96,11 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     await insertStanding(db, lane, { at: micros(), state, reason, detail })
   }
 
+  /** Until what is open was read, nothing is known of where the lane stands: a position written before would leave it behind for ever. */
+  let isRead = false
   let kept = { text: '', atMs: -Infinity }
   async function keepPosition(force: boolean): Promise<void> {
+    if (!isRead) return
     const progress = progressOf(open, next, month)
     metrics.progress(deps.name, ledger, { ...progress, next, open: open.size })
     const { sentTo, provedTo, openFrom, openMonth } = progress
@@ -169,6 +172,7 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
       open.add(attempt)
       tasks.add(conductor.conduct(attempt))
     }
+    isRead = true
     log.info('delivery.started', { destination: deps.name, ledger, next, open: open.size })
     const tail = createTail({ ...deps, monotonicMs, open, idle: () => keepPosition(false) })
     await tail.follow(next, cut, signal)

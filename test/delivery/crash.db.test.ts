@@ -7,7 +7,7 @@ import { startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startFakeHec } from '../support/hec.ts'
 import type { FailMode } from '../support/fail-modes.ts'
-import { elasticSettings, eventually, mortal, splunkSettings, startLane } from './lane.ts'
+import { elasticSettings, eventually, mortal, type MortalDatabase, splunkSettings, startLane } from './lane.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 let database: TestDatabase
@@ -103,6 +103,38 @@ describe.each([
       }
     },
   )
+})
+
+describe('a start', () => {
+  /** A database that never tells which attempts are open, as one that is slow to. */
+  const silent = (db: MortalDatabase): MortalDatabase => ({
+    ...db,
+    query: (statement) => (statement.name === 'open_attempts' ? new Promise(() => undefined) : db.query(statement)),
+  })
+
+  it.each([
+    ['splunk', splunk],
+    ['elastic', elastic],
+  ] as const)('case 41: to %s that ends before it has read what is open forgets nothing of it', async (_, begin) => {
+    const { fake, settings } = await begin()
+    const name = `start-${++lanes}`
+    fake.failNext('drop-before-storing', 2)
+    const first = await dying(name, settings)
+    first.db.dieAt('insert_outcome', 'before')
+    await eventually(() => first.db.dead)
+    await first.die()
+    // A second goes by, which is when a position is written, and then it is gone.
+    const db = mortal(database.db)
+    await startLane({ name, db: silent(db), reader: createMemoryReader(records), settings })
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    db.kill()
+    const heir = await startLane({ name, db: database.db, reader: createMemoryReader(records), settings })
+    await eventually(() => finished(name))
+    await heir.stop()
+    await fake.close()
+    expect(fake.ids().length).toBe(records.length)
+    expect(fake.counters.duplicates).toBe(0)
+  })
 })
 
 describe('two workers on one lane', () => {
