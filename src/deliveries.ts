@@ -4,6 +4,7 @@ import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
 import { runDelivery } from './delivery/deliver.ts'
 import type { Destination } from './delivery/destination.ts'
+import { measured } from './delivery/measured.ts'
 import type { DeliveryMetrics } from './delivery/metrics.ts'
 import { openDestination } from './delivery/open-destination.ts'
 import { type Operator, createOperator } from './delivery/operate.ts'
@@ -60,7 +61,8 @@ export async function startDeliveries({
       )
     })
     const times = new Map<LedgerName, Micros>()
-    const destination = traced(name, opened, (ledger, recordedAt) =>
+    const counted = measured(opened, (ledger, sent) => metrics.sent(name, ledger, sent))
+    const destination = traced(name, counted, (ledger, recordedAt) =>
       times.set(ledger, Math.max(recordedAt, times.get(ledger) ?? 0)),
     )
     destinations.set(name, { destination, settings })
@@ -106,6 +108,7 @@ export async function startDeliveries({
           state: lane.state,
           reason: lane.reason,
           detail: lane.detail,
+          failure: lane.failure === undefined ? null : { ...lane.failure, at: printTime(lane.failure.at) },
         })),
       }
     })
@@ -175,7 +178,8 @@ function wired(
       metrics.followed(destination, ledger, sentTo, times.get(ledger) ?? Date.now() * 1000)
       metrics.inDoubt(destination, ledger, inDoubt, inDoubtSince === undefined ? undefined : inDoubtSince / 1000)
     },
-    settled(destination, ledger, kind) {
+    settled(destination, ledger, kind, count) {
+      metrics.settled(destination, ledger, kind, count)
       if (kind === 'delivered' || kind === 'accepted') return
       // The gauge is what is parked now, also by other processes and before this one.
       countParked(destination, ledger).then(
@@ -184,6 +188,8 @@ function wired(
       )
     },
     duplicates: (destination, ledger, count) => metrics.duplicatesConfirmed(destination, ledger, count),
+    resolved: (destination, ledger, by, result, count) => metrics.resolved(destination, ledger, by, result, count),
+    proved: (destination, by, seconds) => metrics.proved(destination, by, seconds),
     skippedWindows(destination, ledger, count) {
       for (let i = 0; i < count; i++) metrics.windowSkipped(destination, ledger)
     },

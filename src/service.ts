@@ -24,6 +24,7 @@ import { createCursors } from './answers/position.ts'
 import { type Config, localStateFile, withoutSecrets } from './config.ts'
 import { runWorker } from './database/worker.ts'
 import { startDeliveries } from './deliveries.ts'
+import { createEvidenceWatch } from './evidence.ts'
 import { mountContracts } from './http/contracts.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountLog } from './http/log.ts'
@@ -122,7 +123,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const operations = bookOf(operationsName)
     if (operations.publisher.stopped() === undefined) {
       for (const facts of keyFacts) await recordKey(operations, facts)
-      await recordConfiguration(operations, hostname(), version, withoutSecrets(config))
+      await recordConfiguration(db, operations, hostname(), version, withoutSecrets(config))
     }
 
     const artifacts = createArtifacts(objects)
@@ -200,7 +201,11 @@ export async function startService(config: Config, version: string): Promise<Ser
     const readBooks = () => readLedgers(db, reader, [...books.values()])
     const signal = ending.signal
     const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal })
-    const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, log, metrics, signal }) // oxfmt-ignore
+    const recordCommand = createCommandRecorder(operations)
+    const evidence = createEvidenceWatch({
+      db, reader, ofRuns, changes: changes.ledger, runs, contracts, everyMs: config.watch.evidence_every_ms, unsealedMs: config.watch.unsealed_ms, now: () => new Date(),
+    }) // oxfmt-ignore
+    const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
 
     mountRuns(server.mount, admission, config.http.limits)
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
@@ -226,9 +231,9 @@ export async function startService(config: Config, version: string): Promise<Ser
       listDestinations: deliveries.list,
       listDeadLetters: deliveries.deadLetters,
       operator: deliveries.operator,
-      recordCommand: createCommandRecorder(operations),
+      recordCommand,
     })
-    mountWatch(server.mount, { ...watching, recordCommand: createCommandRecorder(operations) })
+    mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {
       org: config.org,
       version,
@@ -237,6 +242,7 @@ export async function startService(config: Config, version: string): Promise<Ser
         [...books.values()].every(({ publisher }) => !publisher.isDelayed()),
       printMetrics: () => telemetry.prometheus(),
     })
+    metrics.setConsumers(() => feed.consumers(config.org))
     metrics.setClock(async () => (await readBooks()).emitted_at / 1e6)
 
     const minute = setInterval(() => void uses.flush(), 60_000)

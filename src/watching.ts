@@ -1,20 +1,29 @@
-import { X509Certificate } from 'node:crypto'
+import { hash, X509Certificate } from 'node:crypto'
 import { readFile, statfs } from 'node:fs/promises'
-import type { Config } from './config.ts'
+import { type Config, withoutSecrets } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
 import type { Deliveries } from './deliveries.ts'
+import { createDrills, type Drills } from './drills.ts'
+import { durationMs } from './delivery/duration.ts'
 import { selectOf } from './delivery/select.ts'
 import { deliveryStatus } from './delivery/status.ts'
+import type { EvidenceWatch } from './evidence.ts'
 import type { Book } from './ledger/book.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import { Problem } from './record/problem.ts'
 import { type LedgerName, printTime } from './record/record.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+import { alertCodes } from './watch/alert-codes.ts'
 import { listAlerts, openAlerts } from './watch/alert-store.ts'
+import { drillsByDestination } from './watch/drill-store.ts'
+import type { Finding } from './watch/alerts.ts'
 import { listComparisons } from './watch/comparison-store.ts'
+import type { RecordCommand } from './watch/commands.ts'
 import { findProblems, type LaneKnown } from './watch/findings.ts'
+import { liveNodes } from './watch/node-store.ts'
+import { startPresence } from './watch/presence.ts'
 import { runHeartbeat } from './watch/heartbeat.ts'
 import { type AlertEvent, runAlerts, takeStep, toEvent } from './watch/run-alerts.ts'
 import { type Reconciled, reconcileDestination, runReconciliation } from './watch/run-reconciliation.ts'
@@ -30,6 +39,7 @@ export interface Watching {
   alerts(query: { all: boolean; limit: number }): Promise<AlertTold[]>
   /** Somebody has seen it. Throws Problem not_found for an alert that is not open. */
   acknowledge(alert: string, reason: string, by: string): Promise<AlertEvent>
+  drills: Drills
   /** After the signal aborted: resolves when every worker ended. */
   ended(): Promise<void>
 }
@@ -44,6 +54,9 @@ export interface WatchingDeps {
   operations: Book
   deliveries: Deliveries
   readLedgers: () => Promise<LedgersStatus>
+  recordCommand: RecordCommand
+  evidence: EvidenceWatch
+  node: { node: string; host: string; version: string }
   log: Logger
   metrics: Metrics
   signal: AbortSignal
@@ -72,6 +85,10 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
       runReconciliation(reconciliationOf(name), watch.reconcile_every_ms, ending),
     )
 
+  const { destinations } = deliveries
+  const drills = createDrills({ db, reader, operations, destinations, recordCommand: deps.recordCommand, now, log })
+  work('drills', (ending) => drills.run(watch.drills_every_ms, ending))
+
   const webhook = watch.webhook === undefined ? undefined : await openWebhook(watch.webhook, signal)
   const alerting = { db, operations, now, log, ...(webhook === undefined ? {} : { tell: webhook.tell }) }
   const comparisons = async (): Promise<Reconciled[]> => {
@@ -79,7 +96,19 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     return wanted.map(({ result }) => result as Reconciled) // keepComparison wrote it
   }
 
-  async function look() {
+  const presence = startPresence(db, operations.ledger, { ...deps.node, configuration: digestShared(config) }, watch.alerts_every_ms, log) // oxfmt-ignore
+
+  async function evidence(): Promise<Finding[]> {
+    try {
+      return await deps.evidence.findings()
+    } catch (error) {
+      // Not to know is no reason to close an alert, nor to look at nothing else.
+      log.error('evidence.unread', { error: String(error) })
+      return (await openAlerts(db, operations.ledger)).filter(({ code }) => alertCodes[code].owner === 'engineering')
+    }
+  }
+
+  async function look(): Promise<Finding[]> {
     const at = now().getTime() * 1000
     const status = await deps.readLedgers()
     const lanes: LaneKnown[] = []
@@ -108,13 +137,21 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     for (const { destination, ledger, at: comparedAt, ...counts } of compared)
       metrics.compared(destination, ledger, Date.parse(comparedAt), counts)
     metrics.alerts((await openAlerts(db, operations.ledger)).length)
-    return findProblems({ now: at, ledgers: all, lanes, comparisons: compared, certificates, disks, partitionsAhead, limits }) // oxfmt-ignore
+    const nodes = await liveNodes(db, operations.ledger, watch.alerts_every_ms * 2_500)
+    const due = (await drillsByDestination(db)).flatMap(({ destination, begunAt, lastHeld }) => {
+      metrics.drilled(destination, lastHeld === undefined ? undefined : lastHeld / 1000)
+      const every = deliveries.destinations.get(destination)?.settings.drill.every
+      return every === undefined ? [] : [{ destination, everyMs: durationMs(every), since: lastHeld ?? begunAt }]
+    })
+    const found = findProblems({ now: at, ledgers: all, lanes, comparisons: compared, certificates, disks, partitionsAhead, nodes, drills: due, limits }) // oxfmt-ignore
+    return [...found, ...(await evidence())]
   }
   work('alerts', (ending) => runAlerts({ ...alerting, look }, watch.alerts_every_ms, ending))
 
   return {
     reconcile: (name, ending) => reconcileDestination(reconciliationOf(name), now().getTime(), ending),
     comparisons,
+    drills,
     async alerts({ all, limit }) {
       return (await listAlerts(db, operations.ledger, all, limit)).map(({ at, ...row }) => ({
         ...row,
@@ -129,10 +166,16 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
       return told ?? toEvent(row) // somebody was faster
     },
     async ended() {
-      await Promise.all(workers)
+      await Promise.all([...workers, presence.stop()])
       await webhook?.close()
     },
   }
+}
+
+/** Of the settings that have to be the same on every node; not of where it listens, and what it reaches the database by. */
+function digestShared(config: Config): string {
+  const { org, public_host, log, intake, watch, artifacts, destinations } = withoutSecrets(config)
+  return hash('sha256', JSON.stringify({ org, public_host, log, intake, watch, artifacts, destinations }), 'hex')
 }
 
 /** Of our own server, where it has one. */

@@ -29,7 +29,19 @@ export const destination = z.looseObject({
   state: z.enum(['running', 'paused', 'blocked']),
   proof: z.string().describe('what a delivery rests on: ack, search or answer'),
   ledgers: z.array(
-    z.looseObject({ ledger: ledgerName, sent_to: seq, proved_to: seq, published: seq, in_doubt: count, parked: count }),
+    z.looseObject({
+      ledger: ledgerName,
+      sent_to: seq,
+      proved_to: seq,
+      published: seq,
+      in_doubt: count,
+      parked: count,
+      failure: z
+        .looseObject({ at: time, reason: z.string(), address: z.string().nullable(), phase: z.string().nullable() })
+        .nullable()
+        .optional()
+        .describe('why what is open was not taken when it was tried last'),
+    }),
   ),
 })
 export type DestinationStatus = z.infer<typeof destination>

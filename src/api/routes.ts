@@ -1,4 +1,5 @@
 import { contractRoutes } from './contracts.ts'
+import { drillRoutes } from './drills.ts'
 import { operationRoutes } from './operations.ts'
 import { recordRoutes } from './records.ts'
 import type { Route } from './route.ts'
@@ -12,4 +13,5 @@ export const routes: readonly Route[] = [
   ...recordRoutes,
   ...operationRoutes,
   ...watchRoutes,
+  ...drillRoutes,
 ]

@@ -218,7 +218,14 @@ function printDestinations(list: readonly DestinationStatus[]): string {
   ].join('')
 }
 
-function printBlock(name: string, { ledger, state, reason, detail }: Record<string, unknown>): string[] {
-  if (state !== 'blocked') return []
-  return [oneLine(`${name} takes nothing of ${String(ledger)}: ${String(reason)}: ${String(detail)}`), '\n']
+/** Why nothing goes there, or goes with less proof, where that is so. */
+function printBlock(name: string, lane: DestinationStatus['ledgers'][number]): string[] {
+  const { ledger, state, reason, detail, failure } = lane
+  const why = `${String(reason)}: ${String(detail)}`
+  if (state === 'blocked') return [oneLine(`${name} takes nothing of ${ledger}: ${why}`), '\n']
+  if (state === 'paused') return [oneLine(`${name} is sent nothing of ${ledger}: paused ${why}`), '\n']
+  if (reason === 'weaker_proof')
+    return [oneLine(`${name} proves ${ledger} in another way than is configured: ${String(detail)}`), '\n']
+  if (failure === undefined || failure === null) return []
+  return [oneLine(`${name} did not take ${ledger} at ${failure.at}: ${failure.reason}`), '\n']
 }

@@ -16,6 +16,15 @@ const seconds = (text: string): number => {
   return value
 }
 
+/** Seconds of `90s`, `10m`, `2h`. */
+const timeOf = (text: string): number => {
+  const [, count = '', unit = ''] = /^([1-9]\d{0,4})(s|m|h)$/.exec(text) ?? []
+  const units: Record<string, number> = { s: 1, m: 60, h: 3_600 }
+  const value = Number(count) * (units[unit] ?? 0)
+  if (value < 10) throw new InvalidArgumentError('a time such as 90s, 10m or 2h is needed, 10s at least')
+  return value
+}
+
 export function addDestinations(program: Command, run: Run): void {
   const destinations = program.command('destinations').description('the SIEMs that records are pushed to')
   const about = (name: string, description: string): Command =>
@@ -44,6 +53,23 @@ export function addDestinations(program: Command, run: Run): void {
     (name: string, options) =>
       run(options, async (terminal, signal) => (await import('./watch.ts')).reconcile(name, terminal, signal)),
   )
+
+  about('drill', 'hold one ledger for a while, measure what is missing there, let it go and prove that it caught up')
+    .requiredOption('--reason <text>', 'why, for who reads the record')
+    .option('--ledger <name>', 'unit, integration, changes or operations; default: whose last drill is the longest ago')
+    .option('--for <time>', 'how long it is held, such as 10m; default: as the settings say', timeOf)
+    .option('--no-wait', 'begin it and go; `destinations drills` tells how it ended')
+    .action((name: string, options) =>
+      run(options, async (terminal, signal) => (await import('./drill.ts')).drill(name, options, terminal, signal)),
+    )
+
+  destinations
+    .command('drills')
+    .description('drills and how they ended, newest first')
+    .addOption(json())
+    .action((options) =>
+      run(options, async (terminal, signal) => (await import('./drill.ts')).drills(terminal, signal)),
+    )
 
   for (const [word, pause, description] of [
     ['pause', true, 'send nothing to it until it is resumed'],

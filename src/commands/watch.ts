@@ -5,7 +5,7 @@ import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts
 
 /** `proofline destinations reconcile`, `proofline alerts`: what the service finds when it looks. */
 
-async function ask<S extends z.ZodType>(
+export async function ask<S extends z.ZodType>(
   shape: S,
   request: { method: 'GET' | 'POST'; path: string; body?: object; signal: AbortSignal; idleMs?: number },
 ): Promise<z.output<S>> {

@@ -172,7 +172,8 @@ export interface OpenRow extends AttemptRow {
   block: BlockReason | null
   /** Some member was in doubt at some step: its bytes may have left. */
   left: boolean
-  ackId: number | null
+  /** What was kept of the answer (readings.ts), without its text. */
+  answer: Readonly<Record<string, unknown>> | null
 }
 
 /** Attempts from `from` on that have no outcome, or whose newest one leaves a member open; in order. */
@@ -189,8 +190,8 @@ export async function openAttempts(
              o.retry_at as "retryAt", o.block,
              exists (select from outcomes x where x.ledger = a.ledger and x.destination = a.destination and x.month = a.month
                and x.first_seq = a.first_seq and x.try = a.try and x.marks ~ 'i') as left,
-             (select (x.answer ->> 'ack_id')::integer from outcomes x where x.ledger = a.ledger and x.destination = a.destination
-               and x.month = a.month and x.first_seq = a.first_seq and x.try = a.try and x.step = 0) as "ackId"
+             (select x.answer - 'body' - 'message' from outcomes x where x.ledger = a.ledger and x.destination = a.destination
+               and x.month = a.month and x.first_seq = a.first_seq and x.try = a.try and x.step = 0) as answer
            from attempts a left join lateral (
              select step, at, marks, split, retry_at, block from outcomes o where o.ledger = a.ledger and o.destination = a.destination
                and o.month = a.month and o.first_seq = a.first_seq and o.try = a.try order by step desc limit 1) as o on true

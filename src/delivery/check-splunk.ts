@@ -5,28 +5,47 @@ import type { CheckDeps } from './check-elastic.ts'
 import type { Answer } from './destination.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Steps, Verdict } from './preflight.ts'
-import type { Secret } from './secret.ts'
 import type { SplunkSettings } from './settings.ts'
 import { readAck } from './splunk-answers.ts'
 import { printSeconds, splunkIndex } from './splunk-render.ts'
 import { type SplunkSearch, quoteSpl } from './splunk-search.ts'
+import type { Token, Tokens } from './tokens.ts'
 
 export interface SplunkCheck extends CheckDeps {
   outgoing: Outgoing
-  token: Secret
+  tokens: Tokens
   search: SplunkSearch | undefined
   settings: SplunkSettings
   signal: AbortSignal
 }
 
+type Asking = SplunkCheck & { token: Token }
+
 /** What Splunk is asked before it is trusted with records; a canary goes to every index. */
-export async function checkSplunk(steps: Steps, deps: SplunkCheck): Promise<void> {
-  await steps.run('health', async () => healthVerdict(await send(deps, 'GET', '/services/collector/health')))
-  const isKnown = await steps.run('token', async () =>
-    // An event request without a body: the token is judged first, then the missing body, and nothing is stored.
-    tokenVerdict(await send(deps, 'POST', '/services/collector/event', '')),
+export async function checkSplunk(steps: Steps, given: SplunkCheck): Promise<void> {
+  const known = await given.tokens.inOrder()
+  const [newest] = known
+  if (newest === undefined) throw new Error('a Splunk has a token')
+  await steps.run('health', async () =>
+    healthVerdict(await send({ ...given, token: newest }, 'GET', '/services/collector/health')),
   )
-  if (!isKnown) return
+  /** With the first that works, as the delivery does it. */
+  let working: Asking | undefined
+  for (const token of known) {
+    const deps = { ...given, token }
+    await steps.run(token === newest ? 'token' : 'previous token', async () => {
+      // An event request without a body: the token is judged first, then the missing body, and nothing is stored.
+      const verdict = tokenVerdict(await send(deps, 'POST', '/services/collector/event', ''))
+      if (verdict.result === 'ok') working ??= deps
+      // Of two one may be gone already, or not be there yet: that is what a rotation is.
+      return verdict.result === 'failed' && known.length > 1 ? { ...verdict, result: 'warning' } : verdict
+    })
+  }
+  if (working === undefined) {
+    if (known.length > 1) await steps.run('tokens', async () => ({ result: 'failed', detail: 'none of them is taken' }))
+    return
+  }
+  const deps = working
   await steps.run('acknowledgement', async () => ackVerdict(deps))
   const { indexes } = deps.settings
   const kinds = ledgersOf(deps.settings)
@@ -81,7 +100,7 @@ function tokenVerdict(answer: Answer): Verdict {
   return { result: 'failed', detail: `${said}: is this the address of an HTTP Event Collector?` }
 }
 
-async function ackVerdict(deps: SplunkCheck): Promise<Verdict> {
+async function ackVerdict(deps: Asking): Promise<Verdict> {
   const answer = await send(deps, 'POST', `/services/collector/ack?channel=${randomUUID()}`, '{"acks":[0]}')
   const { status, code, said } = codeOf(answer)
   const wanted = deps.settings.proof === 'ack'
@@ -94,7 +113,7 @@ async function ackVerdict(deps: SplunkCheck): Promise<Verdict> {
   return { result: wanted ? 'failed' : 'warning', detail: said }
 }
 
-async function canaryVerdict(deps: SplunkCheck, index: string): Promise<Verdict> {
+async function canaryVerdict(deps: Asking, index: string): Promise<Verdict> {
   const id = randomUUID()
   const inner = JSON.stringify({ canary: id, check: 'é "quoted" \\ 1.0' })
   const { settings, now } = deps
@@ -150,7 +169,7 @@ function bytesVerdict(found: string | undefined, sent: string, said: readonly (s
 }
 
 async function find(
-  deps: SplunkCheck,
+  deps: Asking,
   search: SplunkSearch,
   index: string,
   id: string,
@@ -165,14 +184,14 @@ async function find(
 }
 
 function send(
-  deps: SplunkCheck,
+  deps: Asking,
   method: 'GET' | 'POST',
   path: string,
   body?: string,
   channel: string = randomUUID(),
 ): Promise<Answer> {
   const headers = {
-    authorization: `Splunk ${deps.token.reveal()}`,
+    authorization: `Splunk ${deps.token.secret.reveal()}`,
     'x-splunk-request-channel': channel,
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
   }

@@ -9,6 +9,7 @@ import { freshAttempt, historyOf, membersMarked, type OpenAttempt, splitMembers,
 import { openTry } from './open-try.ts'
 import { readMembers } from './range.ts'
 import { gateReport, readAnswer, readFinding } from './readings.ts'
+import { reportLook, reportPolicy, reportSettled } from './report.ts'
 import { policyOf } from './settings.ts'
 import type { Slots } from './slots.ts'
 
@@ -117,17 +118,6 @@ export function createConductor(deps: ConductDeps): Conductor {
     })
   }
 
-  function count(before: readonly Mark[], marks: readonly Mark[]): void {
-    for (const [mark, kind] of [
-      ['d', 'delivered'],
-      ['a', 'accepted'],
-      ['r', 'refused'],
-    ] as const) {
-      const n = marks.filter((other, at) => other === mark && before[at] !== mark).length
-      if (n > 0) metrics.settled(lane.destination, lane.ledger, kind, n)
-    }
-  }
-
   /** Sends what is written. A crash after the first byte leaves an attempt without outcome: in doubt. */
   async function transmit(attempt: OpenAttempt, rendered: Rendered, given: Ticket | undefined): Promise<void> {
     const before = attempt.marks
@@ -137,11 +127,11 @@ export function createConductor(deps: ConductDeps): Conductor {
       const answer = await destination.send(rendered, wire)
       const outcomes = destination.classify(rendered, answer)
       ticket.pass(gateReport(answer, outcomes))
-      const { marks, outcome, parked, ackId, slow } = readAnswer(rendered.records, answer, outcomes, micros())
+      const { marks, outcome, parked, trail, slow } = readAnswer(rendered.records, answer, outcomes, micros())
       if (slow) slots.slowDown()
-      attempt.ackId = ackId
+      attempt.trail = trail
       await store(attempt, outcome, marks, [], parked)
-      count(before, marks)
+      reportSettled(metrics, lane, before, marks)
       if (outcome.reason !== undefined) {
         log.warn('attempt.failed', {
           ...lane,
@@ -204,7 +194,9 @@ export function createConductor(deps: ConductDeps): Conductor {
         [],
         parked,
       )
-      count(before, marks)
+      reportSettled(metrics, lane, before, marks)
+      const looked = members.map(({ at }, i) => ({ at, finding: findings[i] }))
+      reportLook(metrics, lane, { before, marks, openedAt: attempt.row.openedAt, at: micros() }, looked)
     } finally {
       release()
     }
@@ -222,7 +214,8 @@ export function createConductor(deps: ConductDeps): Conductor {
   async function park(attempt: OpenAttempt, reason: ParkReason): Promise<void> {
     const members = membersMarked(attempt, ['i', 'e', 'a'])
     const all = await recordsOf(attempt)
-    const marks = [...attempt.marks]
+    const before = attempt.marks
+    const marks = [...before]
     const parked = members.flatMap(({ at }): ParkedRow[] => {
       const record = all[at]
       if (record === undefined) return []
@@ -238,6 +231,7 @@ export function createConductor(deps: ConductDeps): Conductor {
     })
     await store(attempt, { source: 'policy', marks: packMarks(marks), reason }, marks, [], parked)
     metrics.settled(lane.destination, lane.ledger, reason, parked.length)
+    reportPolicy(metrics, lane, before, members, 'parked')
     log.warn('attempt.parked', {
       ...lane,
       first: attempt.row.first,
@@ -270,7 +264,8 @@ export function createConductor(deps: ConductDeps): Conductor {
           seqs.flatMap((seq) => bySeq.get(seq) ?? []),
         ),
       )
-      const marks = [...attempt.marks]
+      const before = attempt.marks
+      const marks = [...before]
       for (const { at } of members) marks[at] = 'n'
       const { block, retryAt } = attempt
       await store(
@@ -279,6 +274,7 @@ export function createConductor(deps: ConductDeps): Conductor {
         marks,
         tries.map(({ row }) => row),
       )
+      reportPolicy(metrics, lane, before, members, 'resent')
       children = tries.map(({ row, rendered }) => freshAttempt(row, rendered))
     } catch (error) {
       ticket.pass({ kind: 'unused' })

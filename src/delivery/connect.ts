@@ -1,146 +1,107 @@
-import { lookup } from 'node:dns/promises'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectTls, TLSSocket } from 'node:tls'
-import type { buildConnector } from 'undici'
-import { isMetadataAddress } from './addresses.ts'
-import type { Phase } from './destination.ts'
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
+import { describe, isCertificateCode, shownBy, toCertificate } from './certificate.ts'
+import { codeOf, ConnectError, messageOf } from './connect-error.ts'
 
-/** Why no connection came about: nothing was sent. */
-export class ConnectError extends Error {
-  override readonly name = 'ConnectError'
-  readonly phase: Phase
-  readonly code: string
-  readonly address: string
+/** Connections step by step, so that an error can name its phase and address. Certificates are always verified. */
 
-  constructor(phase: Phase, code: string, message: string, address: string) {
-    super(message)
-    this.phase = phase
-    this.code = code
-    this.address = address
+/** Where to. `host` is the name of the URL without brackets, which certificates are compared with. */
+export interface Target {
+  host: string
+  port: number
+  secure: boolean
+}
+
+/** A connection without encryption, direct or through a proxy. Rejects with ConnectError. */
+export type Dial = (endMs: number) => Promise<Socket>
+
+/** As it stands in answers and messages. */
+export const printAddress = (ip: string, port: number): string => `${isIP(ip) === 6 ? `[${ip}]` : ip}:${port}`
+
+export function dialDirect(ip: string, port: number): Dial {
+  return (endMs) => {
+    const socket = connectTcp({ host: ip, port })
+    socket.setNoDelay(true)
+    return once(socket, 'connect', 'connect', printAddress(ip, port), endMs)
   }
 }
 
-export interface ConnectSettings {
-  tls: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'passphrase'>
-  allowMetadataAddresses: boolean
-  timeoutMs: number
-}
-
-/** What a server showed, `expiresAt` in microseconds. */
-export interface Certificate {
-  subject: string
-  expiresAt: number
-}
-
-function certificateOf(socket: Socket): Certificate | undefined {
-  if (!(socket instanceof TLSSocket)) return undefined
-  const { subject, valid_to } = socket.getPeerCertificate()
-  const expiresAt = Date.parse(valid_to) * 1000
-  // A resumed session shows none.
-  return Number.isFinite(expiresAt) ? { subject: [subject.CN].flat()[0] ?? '', expiresAt } : undefined
-}
-
-/**
- * Resolves, connects and shakes hands step by step, so that an error can name its phase and address. Certificates are always verified.
- * Every address of a name is tried in turn.
- */
-export function createConnector(
-  settings: ConnectSettings,
-  onConnected: (address: string, certificate: Certificate | undefined) => void,
-): buildConnector.connector {
-  return (options, callback) => {
-    const port = Number(options.port || (options.protocol === 'https:' ? 443 : 80))
-    open(options.hostname, port, options.protocol === 'https:', settings).then(
-      (socket) => {
-        onConnected(`${socket.remoteAddress}:${socket.remotePort}`, certificateOf(socket))
-        callback(null, socket)
-      },
-      (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null),
+/** Dials, and shakes hands where the target is secure. `address` names it in errors. */
+export async function open(
+  dial: Dial,
+  { host, secure }: Target,
+  address: string,
+  context: SecureContext | undefined,
+  timeoutMs: number,
+): Promise<Socket> {
+  const endMs = performance.now() + timeoutMs
+  const raw = await dial(endMs)
+  if (!secure) return raw
+  const names = {
+    ALPNProtocols: ['http/1.1'],
+    ...(context === undefined ? {} : { secureContext: context }),
+    ...(isIP(host) === 0 ? { servername: host } : { host }),
+  }
+  try {
+    const socket = await once(connectTls({ ...names, socket: raw }), 'secureConnect', 'tls', address, endMs)
+    // With TLS 1.3 a server refuses our certificate after the handshake, and hangs up: the alert is the reason, not the end behind it.
+    return socket.once('error', (error) => socket.destroy(error))
+  } catch (error) {
+    if (!(error instanceof ConnectError) || !isCertificateCode(error.code)) throw error
+    throw await named(
+      error,
+      () => dial(performance.now() + timeoutMs),
+      (socket) => connectTls({ ...names, socket, rejectUnauthorized: false }),
     )
   }
 }
 
-async function open(hostname: string, port: number, secure: boolean, settings: ConnectSettings): Promise<Socket> {
-  const host = hostname.replace(/^\[(.*)\]$/, '$1')
-  const addresses = await resolve(host)
-  let last: ConnectError | undefined
-  for (const address of addresses) {
-    if (isMetadataAddress(address) && !settings.allowMetadataAddresses) {
-      last = new ConnectError(
-        'resolve',
-        'ADDRESS_REFUSED',
-        `${host} is ${address}, a link-local or metadata address`,
-        address,
-      )
-      continue
-    }
-    try {
-      return await openAt(address, host, port, secure, settings)
-    } catch (error) {
-      if (!(error instanceof ConnectError)) throw error
-      last = error
-    }
-  }
-  throw last ?? new ConnectError('resolve', 'ENOTFOUND', `${host} has no address`, host)
-}
-
-async function resolve(host: string): Promise<string[]> {
-  if (isIP(host) !== 0) return [host]
+/** A handshake that failed says little: the certificate that was refused is fetched once more to be named. Nothing is sent to its server. */
+async function named(
+  error: ConnectError,
+  dial: () => Promise<Socket>,
+  shake: (socket: Socket) => TLSSocket,
+): Promise<ConnectError> {
   try {
-    return (await lookup(host, { all: true })).map(({ address }) => address)
-  } catch (error) {
-    throw new ConnectError('resolve', codeOf(error), messageOf(error), host)
+    const socket = await once(shake(await dial()), 'secureConnect', 'tls', error.address, performance.now() + 5_000)
+    const shown = shownBy(socket)
+    socket.destroy()
+    if (shown === undefined) return error
+    const message = `${error.message}; ${describe(shown)}`
+    return new ConnectError(error.phase, error.code, message, error.address, toCertificate(shown))
+  } catch {
+    return error
   }
 }
 
-function openAt(
+function once<S extends Socket>(
+  socket: S,
+  event: 'connect' | 'secureConnect',
+  phase: 'connect' | 'tls',
   address: string,
-  host: string,
-  port: number,
-  secure: boolean,
-  settings: ConnectSettings,
-): Promise<Socket> {
+  endMs: number,
+): Promise<S> {
   return new Promise((done, fail) => {
-    let phase: Phase = 'connect'
-    const where = `${address}:${port}`
-    const socket = secure
-      ? connectTls({
-          ...settings.tls,
-          host: address,
-          port,
-          ALPNProtocols: ['http/1.1'],
-          ...(isIP(host) === 0 ? { servername: host } : {}),
-        })
-      : connectTcp({ host: address, port })
+    const leftMs = Math.max(0, Math.round(endMs - performance.now()))
     const timer = setTimeout(
-      () => give(new ConnectError(phase, 'ETIMEDOUT', `no connection in ${settings.timeoutMs} ms`, where)),
-      settings.timeoutMs,
+      () => give(new ConnectError(phase, 'ETIMEDOUT', `no answer in ${leftMs} ms`, address)),
+      leftMs,
     )
     const give = (error: ConnectError): void => {
       clearTimeout(timer)
       socket.destroy()
       fail(error)
     }
-    const failed = (error: unknown): void => give(new ConnectError(phase, codeOf(error), messageOf(error), where))
-    socket.setNoDelay(true)
+    const failed = (error: unknown): void => give(new ConnectError(phase, codeOf(error), messageOf(error), address))
+    // A peer that hangs up during the handshake makes no error of every socket.
+    const closed = (): void => give(new ConnectError(phase, 'ECONNRESET', 'closed by the other side', address))
     socket.once('error', failed)
-    socket.once('connect', () => {
-      phase = 'tls'
-    })
-    socket.once(secure ? 'secureConnect' : 'connect', () => {
+    socket.once('close', closed)
+    socket.once(event, () => {
       clearTimeout(timer)
       socket.off('error', failed)
+      socket.off('close', closed)
       done(socket)
     })
   })
-}
-
-export function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'UNKNOWN'
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,5 +1,6 @@
 import type { StoredRecord } from '../ledger/read.ts'
 import { cutEnds, ensureMonth, insertCut, openAttempts } from './attempts.ts'
+import { createBatchLimit } from './batch-limit.ts'
 import { createConductor, LostRace } from './conduct.ts'
 import { createGate, type GateState, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
@@ -32,7 +33,9 @@ export async function runDelivery(deps: DeliveryDeps, signal: AbortSignal): Prom
 }
 
 async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
-  const { settings, db, log, metrics, now, destination, ledger } = deps
+  const { settings, db, log, metrics, now, ledger } = deps
+  const limit = createBatchLimit(settings.batch.bytes)
+  const destination = limit.watch(deps.destination)
   const { monotonicMs = () => performance.now() } = deps
   const lane: Lane = { ledger, destination: deps.name }
   const micros = (): number => now().getTime() * 1000
@@ -67,6 +70,7 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
   )
   const conductor = createConductor({
     ...deps,
+    destination,
     lane,
     open,
     gate,
@@ -87,7 +91,8 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     detail?: string
   }): Promise<void> {
     metrics.state(deps.name, ledger, state)
-    log.warn(state === 'blocked' ? 'destination.blocked' : 'destination.resumed', {
+    const event = state === 'blocked' ? 'blocked' : reason === 'weaker_proof' ? 'weakened' : 'resumed'
+    log.warn(`destination.${event}`, {
       destination: deps.name,
       ledger,
       reason,
@@ -140,7 +145,6 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
       const own = i === 0 ? ticket : await conductor.admit().catch(() => undefined)
       tasks.add(conductor.conduct(attempt, own))
     }
-    await keepPosition(false)
     return next
   }
 
@@ -162,7 +166,8 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
   )
   try {
     const standing = await latestStanding(db, lane)
-    if (standing?.state === 'blocked') await stand({ state: 'running', detail: 'started again' })
+    if (standing?.state === 'blocked' || standing?.reason === 'weaker_proof')
+      await stand({ state: 'running', detail: 'started again' })
     else metrics.state(deps.name, ledger, 'running')
     const months = monthsBetween(position?.openMonth ?? begun.firstMonth ?? begun.lastMonth, begun.lastMonth)
     for (const row of await openAttempts(db, lane, months, position?.openFrom ?? 0)) {
@@ -174,7 +179,7 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     }
     isRead = true
     log.info('delivery.started', { destination: deps.name, ledger, next, open: open.size })
-    const tail = createTail({ ...deps, monotonicMs, open, idle: () => keepPosition(false) })
+    const tail = createTail({ ...deps, maxBytes: limit.bytes, monotonicMs, open, idle: () => keepPosition(false) })
     await tail.follow(next, cut, signal)
   } catch (error) {
     if (!signal.aborted) failure ??= { error }

@@ -1,4 +1,4 @@
-import type { Certificate } from './connect.ts'
+import type { Certificate } from './certificate.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { StoredRecord } from '../ledger/read.ts'
 
@@ -37,10 +37,20 @@ export interface Attempt {
   /** Wall clock: when its row was written and when none of its bytes can be on their way any more. */
   openedAt: Date
   deadline: Date
+  /** Absent after a crash: nobody knows where it went. */
+  trail?: Trail
+}
+
+/** Where an attempt went, kept with its outcome: an acknowledgement is asked for there and nowhere else, also after a restart. */
+export interface Trail {
+  /** `ip:port`; known of an answer that was lost, too, as soon as bytes had left. */
+  address?: string
+  /** The cookies that lead a load balancer to the same node. */
+  cookie?: string
+  /** Fingerprint of the token that was used. */
+  token?: string
   /** Acknowledgement id told by the answer, when there was one. */
   ackId?: number
-  /** A lost acknowledgement is final; look at the destination's own data. */
-  ackOver?: boolean
 }
 
 export type Phase = 'resolve' | 'connect' | 'tls' | 'write' | 'read'
@@ -53,6 +63,10 @@ export type Answer =
       headers: Readonly<Record<string, string>>
       body: string
       address: string
+      /** What its Set-Cookie headers asked for: names and values. */
+      cookie?: string
+      /** Fingerprint of the token that was used, where there are several. */
+      token?: string
       elapsedMs: number
     }
   | {
@@ -63,6 +77,8 @@ export type Answer =
       message: string
       address: string
       status?: number
+      cookie?: string
+      token?: string
       elapsedMs: number
     }
   | { kind: 'expired' } // send_before had passed: no byte was begun
@@ -90,7 +106,7 @@ export interface Receipt {
 
 export type Outcome =
   | { kind: 'delivered'; receipt: Receipt } // proved to be there
-  | { kind: 'accepted'; ackId?: number; slow?: boolean } // a definite yes without proof
+  | { kind: 'accepted'; ackId?: number; slow?: boolean; weaker?: string; block?: BlockReason } // a definite yes without proof; weaker: why the proof that was asked for will not come
   | { kind: 'refused'; reason: string } // will never be taken
   | { kind: 'unsent'; reason: string; retryAfterMs?: number; block?: BlockReason; split?: Split } // provably nothing stored
   | { kind: 'in_doubt'; reason: string; held?: true; block?: BlockReason; split?: Split } // look before anything is sent again; held: its id is taken

@@ -32,7 +32,7 @@ export async function openElasticAdmin(
         {
           method,
           path,
-          headers: elasticHeaders(credential, lines ? 'application/x-ndjson' : 'application/json'),
+          headers: elasticHeaders(await credential.read(), lines ? 'application/x-ndjson' : 'application/json'),
           ...(text === undefined ? {} : { body: Buffer.from(text) }),
           timeoutMs: settings.request_timeout_ms,
         },

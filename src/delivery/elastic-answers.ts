@@ -1,3 +1,4 @@
+import { isTooLarge } from './batch-limit.ts'
 import type { Answer, Outcome } from './destination.ts'
 import { httpOutcome } from './http-answers.ts'
 
@@ -68,12 +69,7 @@ function isPlainSuccess({ status, result, _index, failure_store }: Item, index: 
 /** http.max_content_length shows as a reset while we write (elasticsearch#11899): a large body is halved before it is tried again. */
 function connectionOutcome(answer: Exclude<Answer, { kind: 'answer' }>, count: number, bodyBytes: number): Outcome {
   const outcome = httpOutcome(answer)
-  const tooLarge =
-    answer.kind === 'failure' &&
-    answer.phase === 'write' &&
-    answer.code !== 'TIMEOUT' &&
-    bodyBytes > 1_048_576 &&
-    count > 1
+  const tooLarge = answer.kind === 'failure' && isTooLarge(answer, bodyBytes) && count > 1
   return tooLarge && outcome.kind === 'in_doubt' ? { ...outcome, split: 'halve' } : outcome
 }
 

@@ -5,12 +5,13 @@ import type { Answer, Destination, Finding } from './destination.ts'
 import { createElasticMeasure, describeAnswer } from './elastic-measure.ts'
 import type { StoredRecord } from '../ledger/read.ts'
 import type { Outgoing } from './outgoing.ts'
+import { sendWith, type Source } from './source.ts'
 import { type ElasticCredential, elasticHeaders } from './wire.ts'
 
 export interface ElasticDeps {
   rendering: ElasticRendering
   outgoing: Outgoing
-  credential: ElasticCredential
+  credential: Source<ElasticCredential>
   requestTimeoutMs: number
   pipeline: string | undefined
 }
@@ -25,12 +26,12 @@ export function createElastic(deps: ElasticDeps): Destination {
   const memory = createBodyMemory(keptBodies)
   const bulkPath = `/_bulk?${filter}${deps.pipeline === undefined ? '' : `&pipeline=${encodeURIComponent(deps.pipeline)}`}`
 
-  const headers = (type: string): Record<string, string> => elasticHeaders(credential, type)
-
   async function ask(path: string, question: unknown, signal: AbortSignal): Promise<Answer> {
     const body = Buffer.from(JSON.stringify(question))
-    const request = { method: 'POST', path, headers: headers('application/json'), body } as const
-    return outgoing.request({ ...request, timeoutMs: deps.requestTimeoutMs }, signal)
+    const request = { method: 'POST', path, body, timeoutMs: deps.requestTimeoutMs } as const
+    return sendWith(credential, (known) =>
+      outgoing.request({ ...request, headers: elasticHeaders(known, 'application/json') }, signal),
+    )
   }
 
   /** The index by ledger and day: printing a time for every record would cost a tenth of the forwarding. */
@@ -50,10 +51,19 @@ export function createElastic(deps: ElasticDeps): Destination {
     ...createElasticMeasure({ ask, target, pattern: (ledger) => `${elasticBase(rendering, ledger)}-*` }),
     target,
     render: (records, attempt) => renderElastic(rendering, records, attempt, memory),
-    send({ attempt, body }, signal) {
+    async send({ attempt, body }, signal) {
       const { sendBeforeMs, deadlineMs } = attempt
-      const request = { method: 'POST', path: bulkPath, headers: headers('application/x-ndjson'), body } as const
-      return outgoing.request({ ...request, sendBeforeMs, deadlineMs, left: memory.giveBack }, signal)
+      const request = { method: 'POST', path: bulkPath, body, sendBeforeMs, deadlineMs } as const
+      let tries = 0
+      let letGo = 0
+      const answer = await sendWith(credential, (known) => {
+        tries++
+        const headers = elasticHeaders(known, 'application/x-ndjson')
+        return outgoing.request({ ...request, headers, left: () => letGo++ }, signal)
+      })
+      // Not before the last try that may read it.
+      if (letGo === tries) memory.giveBack(body)
+      return answer
     },
     classify({ records, target, body }, answer) {
       return classifyBulk(
@@ -69,7 +79,7 @@ export function createElastic(deps: ElasticDeps): Destination {
       const path = '/_mget?_source_includes=event.hash&filter_path=docs._id,docs.found,docs._source,docs.error.type'
       return readDocs(attempt.target, records, await ask(path, { docs }, signal))
     },
-    certificates: () => [outgoing.certificate()].filter((one) => one !== undefined),
+    certificates: () => outgoing.certificates(),
     close: () => outgoing.close(),
   }
 }

@@ -6,14 +6,15 @@ import type { BlockReason } from './destination.ts'
  */
 
 export type GateReport =
-  | { kind: 'ok' }
+  | { kind: 'ok'; weaker?: string } // weaker: taken, but the proof that was asked for will not come
   | { kind: 'failing'; retryAfterMs?: number }
   | { kind: 'blocked'; reason: BlockReason; detail: string }
   | { kind: 'unused' } // nothing was sent after all
 
 export interface GateState {
   state: 'running' | 'blocked'
-  reason?: BlockReason
+  /** `weaker_proof` while it runs: others prove in its place. */
+  reason?: BlockReason | 'weaker_proof'
   detail?: string
 }
 
@@ -35,12 +36,16 @@ export interface GateSettings {
   onChange: (state: GateState) => void
 }
 
+/** So long a yes with full proof does not take it back: behind a load balancer every second one may be weaker. */
+const weakerMs = 60_000
+
 export function createGate(settings: GateSettings): Gate {
   const { monotonicMs } = settings
   let current: GateState = { state: 'running' }
   let failures = 0
   let probeAtMs = 0
   let probing = false
+  let weakerUntilMs = -Infinity
   let isHeld = false
   let wake = Promise.withResolvers<void>()
 
@@ -56,7 +61,10 @@ export function createGate(settings: GateSettings): Gate {
       // Whoever waits may try in its place.
     } else if (told.kind === 'ok') {
       failures = 0
-      change({ state: 'running' })
+      if (told.weaker !== undefined) {
+        weakerUntilMs = monotonicMs() + weakerMs
+        change({ state: 'running', reason: 'weaker_proof', detail: told.weaker })
+      } else if (current.state === 'blocked' || monotonicMs() >= weakerUntilMs) change({ state: 'running' })
     } else {
       // Requests that were on their way together fail together: one failure.
       if (probe || failures === 0) failures++

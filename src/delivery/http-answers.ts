@@ -1,10 +1,8 @@
+import { isCertificateCode } from './certificate.ts'
 import type { Answer, Outcome } from './destination.ts'
 
 /** What holds for any HTTP destination when its own protocol said nothing. */
 
-/** Codes of node's TLS for a certificate that is not to be trusted: an operator has to act. */
-const certificateCodes =
-  /^(?:CERT_|DEPTH_ZERO|UNABLE_TO_|SELF_SIGNED|ERR_TLS_CERT|ERR_SSL_TLSV1|ERR_SSL_TLSV13|ERR_SSL_SSLV3)/
 const maxRetryAfterMs = 15 * 60_000
 
 /** Retry-After as seconds or date, at most 15 minutes; `now` only matters for dates. */
@@ -48,9 +46,14 @@ function withoutQuery(url: string): string {
 
 function failureOutcome(failure: Extract<Answer, { kind: 'failure' }>): Outcome {
   const { phase, code, address, message } = failure
-  const reason = `${phase} ${address}: ${code} ${message}`.slice(0, 300)
-  if (failure.wrote) return { kind: 'in_doubt', reason }
+  const reason = `${phase} ${address}: ${code} ${message}`.slice(0, 500)
+  if (failure.wrote) {
+    // With TLS 1.3 a server refuses our certificate after we began to write.
+    const isRefused = failure.status === undefined && code.startsWith('ERR_SSL_') && isCertificateCode(code)
+    return { kind: 'in_doubt', reason, ...(isRefused ? { block: 'certificate' as const } : {}) }
+  }
   if (code === 'ADDRESS_REFUSED') return { kind: 'unsent', reason, block: 'address' }
-  if (phase === 'tls' && certificateCodes.test(code)) return { kind: 'unsent', reason, block: 'certificate' }
+  if (code === 'PROXY_407') return { kind: 'unsent', reason, block: 'credentials' }
+  if (phase === 'tls' && isCertificateCode(code)) return { kind: 'unsent', reason, block: 'certificate' }
   return { kind: 'unsent', reason }
 }

@@ -24,6 +24,10 @@ export interface DeliveryMetrics {
   ): void
   /** Copies beyond the first that a look found over there. */
   duplicates(destination: string, ledger: LedgerName, count: number): void
+  /** Records in doubt that are not any more: by `ack`, `search`, `compare`, `look` or `policy`. */
+  resolved(destination: string, ledger: LedgerName, by: string, result: string, count: number): void
+  /** A look proved an attempt, so long after it was opened. */
+  proved(destination: string, by: string, seconds: number): void
   skippedWindows(destination: string, ledger: LedgerName, count: number): void
   state(destination: string, ledger: LedgerName, state: 'running' | 'paused' | 'blocked'): void
 }
@@ -32,6 +36,8 @@ export const silentMetrics: DeliveryMetrics = {
   progress() {},
   settled() {},
   duplicates() {},
+  resolved() {},
+  proved() {},
   skippedWindows() {},
   state() {},
 }

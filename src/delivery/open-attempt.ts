@@ -1,9 +1,10 @@
 import type { LedgerName, Micros } from '../record/record.ts'
 import type { AttemptRow, OpenRow } from './attempts.ts'
-import type { Attempt, BlockReason, Rendered, Split } from './destination.ts'
+import type { Attempt, BlockReason, Rendered, Split, Trail } from './destination.ts'
 import { type Mark, summarize, unpackMarks } from './marks.ts'
 import type { AttemptHistory } from './next-step.ts'
 import { membersOf } from './range.ts'
+import { readTrail } from './trail.ts'
 
 /** An attempt that is not settled, as this process knows it: its row, the newest outcome, and what happened in here since. */
 export interface OpenAttempt {
@@ -23,7 +24,7 @@ export interface OpenAttempt {
   retryAt: Micros | undefined
   block: BlockReason | undefined
   split: Split | undefined
-  ackId: number | undefined
+  trail: Trail | undefined
   /** Present only until it is sent; later it is read again. */
   rendered: Rendered | undefined
 }
@@ -33,7 +34,7 @@ export function freshAttempt(row: AttemptRow, rendered: Rendered): OpenAttempt {
   const seqs = rendered.records.map(({ seq }) => seq)
   return {
     row, seqs, rendered, marks: seqs.map((): Mark => 'i'), step: 0, since: row.openedAt, hand: 'held', left: false, looks: 0,
-    lookedAt: undefined, lookingSince: undefined, retryAt: undefined, block: undefined, split: undefined, ackId: undefined,
+    lookedAt: undefined, lookingSince: undefined, retryAt: undefined, block: undefined, split: undefined, trail: undefined,
   } // oxfmt-ignore
 }
 
@@ -45,7 +46,7 @@ export function foundAttempt(found: OpenRow): OpenAttempt {
     row: found, seqs, rendered: undefined, marks: lost ? seqs.map((): Mark => 'i') : unpackMarks(found.marks ?? 'i', seqs.length),
     step: found.step === null ? 0 : found.step + 1, since: found.at ?? found.openedAt, hand: lost ? 'lost' : 'free', left: lost || found.left,
     looks: 0, lookedAt: undefined, lookingSince: undefined, retryAt: found.retryAt ?? undefined, block: found.block ?? undefined, split: found.split ?? undefined,
-    ackId: found.ackId ?? undefined,
+    trail: found.answer === null ? undefined : readTrail(found.answer),
   } // oxfmt-ignore
 }
 
@@ -153,7 +154,7 @@ export function progressOf(open: Iterable<OpenAttempt>, next: number, month: str
 
 /** An attempt as the connector looks it up. Monotonic limits were those of the process that sent it. */
 export function toAttempt(
-  { row, ackId }: OpenAttempt,
+  { row, trail }: OpenAttempt,
   ledger: LedgerName,
   members: number,
   records: Attempt['records'],
@@ -166,7 +167,7 @@ export function toAttempt(
     records,
     openedAt: toDate(row.openedAt),
     deadline: toDate(row.deadline),
-    ...(ackId === undefined ? {} : { ackId }),
+    ...(trail === undefined ? {} : { trail }),
   }
 }
 

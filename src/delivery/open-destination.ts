@@ -1,8 +1,10 @@
 import type { Destination } from './destination.ts'
 import { createElastic } from './elastic.ts'
 import type { DestinationSettings, ElasticSettings, SplunkSettings } from './settings.ts'
+import type { LookUp } from './resolve.ts'
 import { createSplunk } from './splunk.ts'
 import { createSplunkSearch } from './splunk-search.ts'
+import { createTokens, type Tokens } from './tokens.ts'
 import { credentialOf, outgoingOf, secretOf } from './wire.ts'
 
 export interface OpenDestination {
@@ -11,6 +13,8 @@ export interface OpenDestination {
   now: () => Date
   /** performance.now; a test replaces it to freeze. */
   monotonicMs?: () => number
+  /** The addresses of the destination's name; the system knows them unless a test replaces it. */
+  lookUp?: LookUp
 }
 
 /** Reads the secrets and certificates that the settings name, and builds the connector. Rejects with the setting's name when its file cannot be read. */
@@ -19,14 +23,12 @@ export async function openDestination(settings: DestinationSettings, deps: OpenD
 }
 
 async function openSplunk(settings: SplunkSettings, deps: OpenDestination): Promise<Destination> {
-  const token = await secretOf('token', settings.token, settings.token_file)
-  if (token === undefined) throw new Error('a Splunk destination needs a token')
   const { search } = settings
   const searchToken = search === undefined ? undefined : await secretOf('search.token', search.token, search.token_file)
   return createSplunk({
     rendering: { publicHost: deps.publicHost, indexes: settings.indexes, eventForm: settings.event_form },
-    outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps.monotonicMs),
-    token,
+    outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps.monotonicMs, deps.lookUp),
+    tokens: await tokensOf(settings),
     proof: settings.proof,
     ackDeadlineMs: settings.ack_deadline_ms,
     requestTimeoutMs: settings.request_timeout_ms,
@@ -46,10 +48,20 @@ async function openSplunk(settings: SplunkSettings, deps: OpenDestination): Prom
   })
 }
 
+/** The newer one first. */
+export async function tokensOf(settings: SplunkSettings): Promise<Tokens> {
+  const { token, token_file, previous_token, previous_token_file } = settings
+  const sources = await Promise.all([
+    secretOf('token', token, token_file),
+    secretOf('previous_token', previous_token, previous_token_file),
+  ])
+  return createTokens(sources.filter((source) => source !== undefined))
+}
+
 async function openElastic(settings: ElasticSettings, deps: OpenDestination): Promise<Destination> {
   return createElastic({
     rendering: { publicHost: deps.publicHost, indexes: settings.indexes },
-    outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps.monotonicMs),
+    outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps.monotonicMs, deps.lookUp),
     credential: await credentialOf(settings),
     requestTimeoutMs: settings.request_timeout_ms,
     pipeline: settings.pipeline,

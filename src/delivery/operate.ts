@@ -7,6 +7,7 @@ import { checkElastic } from './check-elastic.ts'
 import { checkSplunk } from './check-splunk.ts'
 import { openElasticAdmin } from './elastic-admin.ts'
 import { insertPauses } from './pauses.ts'
+import { tokensOf } from './open-destination.ts'
 import { type Step, checkConnection, createSteps } from './preflight.ts'
 import { type SetupReport, setUpElastic } from './set-up.ts'
 import type { DestinationSettings, ElasticSettings, SplunkSettings } from './settings.ts'
@@ -76,8 +77,7 @@ export function createOperator({ db, destinations, ledgers, publicHost, now }: O
 
       async function checkCollector(splunk: SplunkSettings): Promise<void> {
         const { search: at } = splunk
-        const token = await secretOf('token', splunk.token, splunk.token_file)
-        if (token === undefined) throw new Problem('request_invalid', `destinations.${name}.token is missing`)
+        const tokens = await tokensOf(splunk)
         const isReached = at === undefined || (await checkConnection(steps, 'management', at, now()))
         const searchToken = at === undefined ? undefined : await secretOf('search.token', at.token, at.token_file)
         const outgoing = await outgoingOf(splunk, 2, splunk.compression)
@@ -86,7 +86,7 @@ export function createOperator({ db, destinations, ledgers, publicHost, now }: O
             ? undefined
             : createSplunkSearch(await outgoingOf(at, 1, 'none'), searchToken, at.timeout_ms)
         try {
-          await checkSplunk(steps, { ...deps, outgoing, token, search, settings: splunk, signal })
+          await checkSplunk(steps, { ...deps, outgoing, tokens, search, settings: splunk, signal })
         } finally {
           await Promise.all([outgoing.close(), search?.close()])
         }

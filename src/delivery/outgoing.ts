@@ -1,20 +1,35 @@
+import { isIP } from 'node:net'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { Agent, type Dispatcher } from 'undici'
-import { type Certificate, codeOf, ConnectError, type ConnectSettings, createConnector, messageOf } from './connect.ts'
-import type { Answer, Phase } from './destination.ts'
+import type { Certificate } from './certificate.ts'
+import { dialDirect, printAddress } from './connect.ts'
+import { ConnectError } from './connect-error.ts'
+import type { Answer } from './destination.ts'
+import { exchange } from './exchange.ts'
+import { createPools, type Trust } from './pools.ts'
+import { createResolver, type LookUp } from './resolve.ts'
+import { fixed, type Source } from './source.ts'
+import { dialThrough, type Proxy, targetOf } from './tunnel.ts'
 
 /**
- * Requests to one destination. No redirect is followed, nothing is ever sent twice by this file, and after the deadline the socket is
- * gone, so that bytes held back by a frozen process do not arrive later. What was seen on the wire is told, not judged.
+ * Requests to one destination. Each address of its name has connections of its own, and requests take turns. No redirect is followed. A
+ * request goes to the next address only when provably nothing was sent. What was seen on the wire is told, not judged.
  */
 
-export interface OutgoingSettings extends ConnectSettings {
+export interface OutgoingSettings {
   url: string
+  /** At once to one address. */
   connections: number
   compression: 'none' | 'gzip'
   /** Answers longer than this are cut off and count as not read. */
   maxAnswerBytes: number
+  /** Without: what the system trusts, and no certificate of our own. */
+  trust?: Source<Trust>
+  proxy?: Proxy
+  allowMetadataAddresses: boolean
+  /** To connect, handshake included. */
+  timeoutMs: number
+  lookUp?: LookUp | undefined
 }
 
 export interface OutgoingRequest {
@@ -30,188 +45,116 @@ export interface OutgoingRequest {
   timeoutMs?: number
   /** Called at most once, with a larger body that is not read any more: it has left and was answered, or its compressed copy leaves. */
   left?: (body: Buffer) => void
+  /** Only here: one that `addresses` or an answer named. */
+  address?: string
 }
 
 export interface Outgoing {
   /** Rejects only when `signal` aborted before the first byte; afterwards an abort is a failure that wrote. */
   request(request: OutgoingRequest, signal: AbortSignal): Promise<Answer>
-  /** The certificate that was shown at the newest connection; undefined before the first and without TLS. */
-  certificate(): Certificate | undefined
+  /** Where the name leads to now; nothing when it does not resolve. */
+  addresses(): Promise<readonly string[]>
+  /** The newest that each address showed, refused ones too, and our own: of each subject the one that ends first. */
+  certificates(): Certificate[]
   close(): Promise<void>
 }
 
 const compress = promisify(gzip)
-/**
- * Larger bodies are written slice by slice, and between two the clock is looked at again: after a freeze no further one goes out. Slices
- * of 128 KiB cost a fifth of the forwarding rate; a batch for HEC is one write, which the kernel mostly takes whole.
- */
-const sliceBytes = 1024 * 1024
-/** A write of more than a socket's high-water mark (64 KiB) is followed by a wait until the system has taken it: then it has left. */
-const leavesBytes = 256 * 1024
 
 /** `monotonicMs` is performance.now, replaced in tests by a clock that jumps as after a freeze. */
 export function createOutgoing(
   settings: OutgoingSettings,
   monotonicMs: () => number = () => performance.now(),
 ): Outgoing {
+  const { trust = fixed({ context: undefined, own: undefined }), proxy } = settings
   const url = new URL(settings.url)
   const prefix = url.pathname.replace(/\/$/, '')
-  let connectedTo = url.host
-  let certificate: Certificate | undefined
-  const agent = new Agent({
-    connections: settings.connections,
-    pipelining: 1,
-    connect: createConnector(settings, (address, shown) => {
-      connectedTo = address
-      certificate = shown ?? certificate
-    }),
-    headersTimeout: 0, // one deadline for the whole exchange, kept below
-    bodyTimeout: 0,
-    keepAliveTimeout: 4_000, // shorter than any server's, so that a request seldom meets a closed connection
-    keepAliveMaxTimeout: 30_000,
-  })
+  const target = targetOf(url)
+  const resolver = createResolver(target.host, { ...settings, monotonicMs })
+  const pools = createPools(target, { origin: url.origin, ...settings }, monotonicMs)
+  let turn = 0
+  let own: Certificate | undefined
+
+  /** By turns, those that could not be reached a moment ago last. A proxy resolves the name itself: then there is one place, the name. */
+  async function order(): Promise<string[]> {
+    const ips = proxy !== undefined && isIP(target.host) === 0 ? [target.host] : await resolver.addresses()
+    const all = ips.map((ip) => printAddress(ip, target.port))
+    pools.keepOnly(all)
+    const from = turn++ % all.length
+    const turned = [...all.slice(from), ...all.slice(0, from)]
+    return [
+      ...turned.filter((address) => !pools.isAvoided(address)),
+      ...turned.filter((address) => pools.isAvoided(address)),
+    ]
+  }
+
+  async function placesFor(address: string | undefined): Promise<string[] | ConnectError> {
+    if (address !== undefined) {
+      if (resolver.allows(ipOf(address))) return [address]
+      return new ConnectError('resolve', 'ADDRESS_REFUSED', `${address} is a link-local or metadata address`, address)
+    }
+    try {
+      return await order()
+    } catch (error) {
+      if (error instanceof ConnectError) return error
+      throw error
+    }
+  }
 
   async function request(wanted: OutgoingRequest, signal: AbortSignal): Promise<Answer> {
     signal.throwIfAborted()
+    const startedMs = monotonicMs()
+    const { method, path, sendBeforeMs = Infinity, timeoutMs = 60_000, deadlineMs = startedMs + timeoutMs } = wanted
     const headers: Record<string, string> = { ...wanted.headers }
-    let body = wanted.body
+    let { body, left } = wanted
     if (body !== undefined && settings.compression === 'gzip') {
-      body = await compress(body, { level: 1 })
-      if (wanted.body !== undefined) wanted.left?.(wanted.body)
+      const plain = body
+      body = await compress(plain, { level: 1 })
+      left?.(plain)
+      left = undefined
       headers['content-encoding'] = 'gzip'
     }
     if (body !== undefined) headers['content-length'] = String(body.length)
-    const { left, ...rest } = wanted
-    return dispatch(
-      {
-        ...rest,
-        headers,
-        ...(body === undefined ? {} : { body }),
-        ...(body === wanted.body && left !== undefined ? { left } : {}),
-      },
-      signal,
-    )
+    const current = await trust.read()
+    own = current.own
+    const addresses = await placesFor(wanted.address)
+    signal.throwIfAborted()
+    if (addresses instanceof ConnectError) return unreached(addresses, monotonicMs() - startedMs)
+    const { maxAnswerBytes } = settings
+    const common = { origin: url.origin, path: prefix + path, method, headers, body, sendBeforeMs, deadlineMs, left, maxAnswerBytes, monotonicMs } // oxfmt-ignore
+    const tried: string[] = []
+    for (const [i, address] of addresses.entries()) {
+      const ip = ipOf(address)
+      const dial = proxy === undefined ? dialDirect(ip, target.port) : dialThrough(proxy, ip, target.port)
+      const answer = await exchange({ ...common, pool: pools.at(address, dial, current), address }, signal)
+      const isUnreached = answer.kind === 'failure' && !answer.wrote && answer.code !== 'TIMEOUT'
+      if (!isUnreached || i === addresses.length - 1 || monotonicMs() > sendBeforeMs) {
+        if (!isUnreached || tried.length === 0) return answer
+        return { ...answer, message: `${answer.message}; before that ${tried.join(', ')}` }
+      }
+      tried.push(`${answer.address} (${answer.phase} ${answer.code})`)
+    }
+    throw new Error('a name leads to one address at least')
   }
 
-  function dispatch(wanted: OutgoingRequest, signal: AbortSignal): Promise<Answer> {
-    const startedMs = monotonicMs()
-    const { body, sendBeforeMs = Infinity, timeoutMs = 60_000, deadlineMs = startedMs + timeoutMs } = wanted
-    return new Promise((resolve, reject) => {
-      let controller: Dispatcher.DispatchController | undefined
-      let phase: Phase = 'connect'
-      let wrote = false
-      let status: number | undefined
-      let responseHeaders: Record<string, string> = {}
-      let size = 0
-      const chunks: Buffer[] = []
-      let over = false
-      let left = false
-
-      const finish = (answer: Answer | undefined, error?: unknown): void => {
-        if (over) return
-        over = true
-        clearTimeout(timer)
-        signal.removeEventListener('abort', onAbort)
-        if (answer === undefined) reject(error instanceof Error ? error : new Error(messageOf(error)))
-        else resolve(answer)
+  return {
+    request,
+    addresses: () => order().catch(() => []),
+    certificates() {
+      const bySubject = new Map<string, Certificate>()
+      for (const one of [...pools.certificates(), own].filter((known) => known !== undefined)) {
+        const other = bySubject.get(one.subject)
+        if (other === undefined || one.expiresAt < other.expiresAt) bySubject.set(one.subject, one)
       }
-      const fail = (code: string, message: string, at: Phase = phase, address = connectedTo): void =>
-        finish({
-          kind: 'failure',
-          phase: at,
-          wrote,
-          code,
-          message,
-          address,
-          elapsedMs: monotonicMs() - startedMs,
-          ...(status === undefined ? {} : { status }),
-        })
-      const stop = (code: string, message: string): void => {
-        fail(code, message)
-        controller?.abort(new Error(message))
-      }
-      const onAbort = (): void => {
-        if (!wrote) finish(undefined, signal.reason)
-        stop('ABORTED', 'the sender is stopping')
-      }
-      const timer = setTimeout(() => stop('TIMEOUT', 'the deadline has passed'), Math.max(0, deadlineMs - startedMs))
-      signal.addEventListener('abort', onAbort, { once: true })
-
-      /** Yields the body while there is time; a check between slices, since a freeze can fall anywhere. */
-      function* slices(whole: Buffer): Generator<Buffer> {
-        const size = Math.ceil(whole.length / Math.ceil(whole.length / sliceBytes))
-        for (let at = 0; at < whole.length; at += size) {
-          if (over || monotonicMs() > deadlineMs) throw new Error('the deadline has passed while writing')
-          yield whole.subarray(at, at + size)
-        }
-        left = true
-      }
-
-      const handler: Dispatcher.DispatchHandler = {
-        onRequestStart(begun) {
-          controller = begun
-          // Called directly before the first byte is written.
-          if (over) begun.abort(new Error('cancelled'))
-          else if (monotonicMs() > sendBeforeMs) {
-            finish({ kind: 'expired' })
-            begun.abort(new Error('send_before has passed'))
-          } else {
-            wrote = true
-            phase = body === undefined ? 'read' : 'write'
-          }
-        },
-        onRequestSent() {
-          phase = 'read'
-        },
-        onResponseStart(_, code, raw) {
-          if (code < 200) return
-          phase = 'read'
-          status = code
-          responseHeaders = flatten(raw)
-        },
-        onResponseData(_, chunk) {
-          size += chunk.length
-          if (size > settings.maxAnswerBytes)
-            stop('ANSWER_TOO_LONG', `the answer is over ${settings.maxAnswerBytes} bytes`)
-          else chunks.push(chunk)
-        },
-        onResponseEnd() {
-          const text = Buffer.concat(chunks).toString('utf8')
-          if (left && body !== undefined) wanted.left?.(body)
-          finish({
-            kind: 'answer',
-            status: status ?? 0,
-            headers: responseHeaders,
-            body: text,
-            address: connectedTo,
-            elapsedMs: monotonicMs() - startedMs,
-          })
-        },
-        onResponseError(_, error) {
-          if (error instanceof ConnectError) fail(error.code, error.message, error.phase, error.address)
-          else fail(codeOf(error), messageOf(error))
-        },
-      }
-      const payload = body === undefined || body.length <= leavesBytes ? body : slices(body)
-      // The types of undici leave out that a body may be any iterable; `Request` takes it (util.isIterable).
-      const options = {
-        origin: url.origin,
-        path: prefix + wanted.path,
-        method: wanted.method,
-        headers: wanted.headers,
-        body: payload as Buffer | null,
-      }
-      agent.dispatch(options, handler)
-    })
+      return [...bySubject.values()]
+    },
+    close: () => pools.close(),
   }
-
-  return { request, certificate: () => certificate, close: () => agent.destroy() }
 }
 
-function flatten(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
-  const flat: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value
-  }
-  return flat
+/** Of `ip:port` or `[ip]:port`. */
+const ipOf = (address: string): string => address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+
+function unreached({ phase, code, message, address }: ConnectError, elapsedMs: number): Answer {
+  return { kind: 'failure', phase, wrote: false, code, message, address, elapsedMs }
 }

@@ -2,7 +2,10 @@ import type { Queryable } from '../database/database.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
 import type { Lane } from './lane.ts'
 
-/** Every statement on pauses. Rows are only inserted; the newest one of a lane holds. */
+/**
+ * Every statement on pauses, and what of a drill holds a lane. Rows are only inserted; the newest one of a lane holds. A drill holds beside
+ * it, so that neither lifts the other.
+ */
 
 export interface PauseRow {
   at: Micros
@@ -30,12 +33,22 @@ export async function insertPauses(
   return rows.map(({ ledger }) => ledger)
 }
 
-/** Undefined while nobody holds the lane. */
+/**
+ * Undefined while nobody holds the lane. A person's word is told before a drill. A drill holds until it was measured, and never past its
+ * hold_until by the database's clock: when every process is gone, time alone lets the lane go on.
+ */
 export async function currentPause(db: Queryable, lane: Lane): Promise<PauseRow | undefined> {
   const { rows } = await db.query<PauseRow>({
-    name: 'latest_pause',
-    text: `select at, paused, reason, by_whom as "byWhom" from pauses where ledger = $1 and destination = $2 order by n desc limit 1`,
+    name: 'current_pause',
+    text: `select at, paused, reason, by_whom as "byWhom" from (
+             select at, paused, reason, by_whom, 0 as place from (
+               select * from pauses where ledger = $1 and destination = $2 order by n desc limit 1) as newest where paused
+             union all
+             select d.started_at, true, d.reason, 'drill ' || d.n, 1 from drills d
+             where d.ledger = $1 and d.destination = $2 and clock_micros() < d.hold_until and not exists (
+               select from drill_steps s where s.ledger = d.ledger and s.destination = d.destination and s.n = d.n)
+           ) as holds order by place limit 1`,
     values: [lane.ledger, lane.destination],
   })
-  return rows[0]?.paused === true ? rows[0] : undefined
+  return rows[0]
 }

@@ -27,16 +27,22 @@ export function planCut(
   const monthEnd = nextMonth(first.recordedAt)
   const groups = new Map<string, StoredRecord[]>()
   let next = batch.next
+  let group: StoredRecord[] = []
+  let kind: string | undefined
   for (const record of batch.records) {
     if (record.recordedAt >= monthEnd) {
       next = record.seq
       break
     }
     if (!isSelected(record, select)) continue
-    const key = target(record)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [record])
-    else group.push(record)
+    // Within a ledger and a month the target follows from the kind, which seldom changes.
+    if (record.kind !== kind) {
+      kind = record.kind
+      const key = target(record)
+      group = groups.get(key) ?? []
+      groups.set(key, group)
+    }
+    group.push(record)
   }
   return { base: batch.first, next, month, groups: [...groups.values()] }
 }

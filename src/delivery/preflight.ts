@@ -1,8 +1,12 @@
-import { X509Certificate } from 'node:crypto'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { isIP, type Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { Problem } from '../record/problem.ts'
-import { ConnectError, createConnector } from './connect.ts'
-import { type Wire, connectSettingsOf } from './wire.ts'
+import { describe, shownBy, toCertificate } from './certificate.ts'
+import { dialDirect, open, printAddress } from './connect.ts'
+import { ConnectError } from './connect-error.ts'
+import { createResolver, type LookUp } from './resolve.ts'
+import { dialThrough, targetOf } from './tunnel.ts'
+import { connectTimeoutMs, proxyOf, trustOf, type Wire } from './wire.ts'
 
 /** What was found at one step of a preflight. `warning`: it works, and a person should know; `skipped`: nothing could be said. */
 export interface Step {
@@ -28,7 +32,8 @@ export function createSteps(monotonicMs: () => number = () => performance.now())
     async run(step, work) {
       const startedMs = monotonicMs()
       const verdict = await work().catch((error: unknown): Verdict => {
-        if (!(error instanceof Problem) && !(error instanceof ConnectError)) throw error
+        if (error instanceof ConnectError) return failed(error)
+        if (!(error instanceof Problem)) throw error
         return { result: 'failed', detail: error.message }
       })
       list.push({ step, ...verdict, ms: Math.round(monotonicMs() - startedMs) })
@@ -37,72 +42,91 @@ export function createSteps(monotonicMs: () => number = () => performance.now())
   }
 }
 
+const failed = ({ phase, address, code, message }: ConnectError): Verdict => ({
+  result: 'failed',
+  detail: `${phase} ${address}: ${code} ${message}`,
+})
+
 const dayMs = 86_400_000
 /** Fewer days than these are a warning: long enough to get a new certificate. */
 const warnDays = 30
 
-/** Name, port, certificate: three steps, since each has its own remedy. `what` begins their names. */
-export async function checkConnection(steps: Steps, what: string, wire: Wire, now: Date): Promise<boolean> {
-  const url = new URL(wire.url)
-  const secure = url.protocol === 'https:'
-  const settings = await connectSettingsOf(wire)
-  let address = ''
-  const reached = await new Promise<TLSSocket | ConnectError>((resolve, reject) => {
-    const connector = createConnector(settings, (at) => (address = at))
-    connector({ hostname: url.hostname, host: url.host, protocol: url.protocol, port: url.port }, (error, socket) => {
-      if (error instanceof ConnectError) resolve(error)
-      else if (error !== null) reject(error)
-      else resolve(socket as TLSSocket) // a plain socket where nothing is encrypted: then only destroyed
-    })
+/**
+ * Name, port, certificate, of every address: three steps, since each has its own remedy; `what` begins their names. True when one can be
+ * used: then those that cannot are a warning, since requests pass them by.
+ */
+export async function checkConnection(
+  steps: Steps,
+  what: string,
+  wire: Wire,
+  now: Date,
+  lookUp?: LookUp,
+): Promise<boolean> {
+  const target = targetOf(new URL(wire.url))
+  const [trust, proxy] = await Promise.all([trustOf(wire), proxyOf(wire)])
+  const { context, own } = await trust.read()
+  let ips: readonly string[] = []
+  const isResolved = await steps.run(`${what}: resolve`, async () => {
+    if (proxy !== undefined && isIP(target.host) === 0) {
+      ips = [target.host]
+      return { result: 'ok', detail: `${target.host} is resolved by the proxy ${proxy.url.host}` }
+    }
+    const allowMetadataAddresses = wire.allow_metadata_addresses
+    ips = await createResolver(target.host, { allowMetadataAddresses, lookUp }).addresses()
+    const addresses = ips.map((ip) => printAddress(ip, target.port))
+    return { result: 'ok', detail: `${target.host} leads to ${addresses.join(', ')}` }
   })
-  const failure = reached instanceof ConnectError ? reached : undefined
-  const at = (failure?.address ?? address) || url.host
-  const phases = ['resolve', 'connect', ...(secure ? ['tls'] : [])]
-  for (const phase of phases) {
-    const failed = failure?.phase === phase
-    const ok = await steps.run(`${what}: ${phase}`, async () => {
-      if (failed && failure !== undefined) return { result: 'failed', detail: await explain(failure, url, wire) }
-      if (phase === 'resolve') return { result: 'ok', detail: `${url.hostname} leads to ${at}` }
-      if (phase === 'connect') return { result: 'ok', detail: at }
-      return certificateVerdict(reached as TLSSocket, now) // it is no failure, and encrypted
-    })
-    if (!ok) return false
+  if (!isResolved) return false
+  const tried = await Promise.all(
+    ips.map(async (ip) => {
+      const address = printAddress(ip, target.port)
+      const dial = proxy === undefined ? dialDirect(ip, target.port) : dialThrough(proxy, ip, target.port)
+      const reached = await open(dial, target, address, context, connectTimeoutMs).catch(toConnectError)
+      return { address, reached }
+    }),
+  )
+  const isUsable = tried.some(({ reached }) => !(reached instanceof ConnectError))
+  for (const { address, reached } of tried) {
+    for (const [phase, verdict] of verdictsOn(address, reached, target.secure, now)) {
+      const result = verdict.result === 'failed' && isUsable ? 'warning' : verdict.result
+      await steps.run(`${what}: ${phase}`, async () => ({ ...verdict, result }))
+    }
+    if (!(reached instanceof ConnectError)) reached.destroy()
   }
-  if (!(reached instanceof ConnectError)) reached.destroy()
-  if (!secure && !/^(localhost|127\.|\[::1\])/.test(url.hostname))
+  if (own !== undefined) {
+    const detail = `${own.subject}, ${daysLeft(own.expiresAt, now)} days left`
+    const result = isLate(own.expiresAt, now) ? 'warning' : 'ok'
+    await steps.run(`${what}: client certificate`, async () => ({ result, detail }))
+  }
+  if (isUsable && !target.secure && !/^(localhost|127\.|::1)/.test(target.host))
     await steps.run(`${what}: tls`, async () => ({
       result: 'warning',
       detail: 'not encrypted: the credential travels in clear',
     }))
-  return true
+  return isUsable
 }
 
-function certificateVerdict(socket: TLSSocket, now: Date): Verdict {
-  const certificate = socket.getPeerX509Certificate()
+function toConnectError(error: unknown): ConnectError {
+  if (error instanceof ConnectError) return error
+  throw error
+}
+
+/** By phase, up to the one that failed. A proxy that does not resolve is no phase of its own. */
+function verdictsOn(address: string, reached: Socket | ConnectError, secure: boolean, now: Date): [string, Verdict][] {
+  const connected: [string, Verdict] = ['connect', { result: 'ok', detail: address }]
+  if (!(reached instanceof ConnectError))
+    return [connected, ...(secure ? [['tls', certificateVerdict(reached, now)] satisfies [string, Verdict]] : [])]
+  return reached.phase === 'tls' ? [connected, ['tls', failed(reached)]] : [['connect', failed(reached)]]
+}
+
+function certificateVerdict(socket: Socket, now: Date): Verdict {
+  const certificate = shownBy(socket)
   if (certificate === undefined) return { result: 'warning', detail: 'the server shows no certificate' }
-  const days = Math.floor((Date.parse(certificate.validTo) - now.getTime()) / dayMs)
-  return {
-    result: days < warnDays ? 'warning' : 'ok',
-    detail: `${describe(certificate)}, ${days} days left, ${socket.getProtocol() ?? ''}`,
-  }
+  const { expiresAt } = toCertificate(certificate)
+  const protocol = socket instanceof TLSSocket ? (socket.getProtocol() ?? '') : ''
+  const detail = `${describe(certificate)}, ${daysLeft(expiresAt, now)} days left, ${protocol}`
+  return { result: isLate(expiresAt, now) ? 'warning' : 'ok', detail }
 }
 
-const describe = (certificate: X509Certificate): string =>
-  `certificate ${certificate.subject.replaceAll('\n', ', ')}, valid until ${new Date(certificate.validTo).toISOString().slice(0, 10)}`
-
-/** A handshake that failed says little; the certificate that was refused is fetched once more to be named. Nothing is sent to its server. */
-async function explain(failure: ConnectError, url: URL, wire: Wire): Promise<string> {
-  const said = `${failure.phase} ${failure.address}: ${failure.code} ${failure.message}`
-  if (failure.phase !== 'tls') return said
-  const { tls, timeoutMs } = await connectSettingsOf(wire)
-  return new Promise((resolve) => {
-    const socket = connectTls({ ...tls, host: url.hostname, port: Number(url.port || 443), rejectUnauthorized: false })
-    const end = (certificate?: X509Certificate): void => {
-      socket.destroy()
-      resolve(certificate === undefined ? said : `${said}; ${describe(certificate)}`)
-    }
-    socket.setTimeout(timeoutMs, () => end())
-    socket.once('error', () => end())
-    socket.once('secureConnect', () => end(socket.getPeerX509Certificate()))
-  })
-}
+const daysLeft = (expiresAt: number, now: Date): number => Math.floor((expiresAt / 1000 - now.getTime()) / dayMs)
+const isLate = (expiresAt: number, now: Date): boolean => daysLeft(expiresAt, now) < warnDays

@@ -1,9 +1,10 @@
 import type { StoredRecord } from '../ledger/read.ts'
 import { sha256Hex } from '../record/sha256.ts'
 import type { OutcomeRow, ParkedRow } from './attempts.ts'
-import type { Answer, BlockReason, Finding, Outcome, Split } from './destination.ts'
+import type { Answer, BlockReason, Finding, Outcome, Split, Trail } from './destination.ts'
 import type { GateReport } from './gate.ts'
 import { type Mark, markOf, packMarks } from './marks.ts'
+import { printTrail, trailOf } from './trail.ts'
 
 /** What answers and findings come to, as rows. Pure. */
 
@@ -11,7 +12,7 @@ export interface Reading {
   marks: Mark[]
   outcome: Pick<OutcomeRow, 'source' | 'marks'> & Partial<OutcomeRow>
   parked: ParkedRow[]
-  ackId: number | undefined
+  trail: Trail
   /** The answer asks for fewer requests at once. */
   slow: boolean
 }
@@ -62,7 +63,7 @@ export function readAnswer(
     receipt,
     answer: worst === undefined && ackId === undefined ? undefined : seen(answer, ackId),
   }
-  return { marks, outcome, parked, ackId, slow }
+  return { marks, outcome, parked, trail: trailOf(answer, ackId), slow }
 }
 
 /** What one finding makes of a member that was `before`. */
@@ -86,18 +87,24 @@ export function readFinding(
 export function gateReport(answer: Answer, outcomes: readonly Outcome[]): GateReport {
   if (answer.kind === 'expired') return { kind: 'unused' }
   let failing: GateReport | undefined
+  let weaker: string | undefined
   for (const outcome of outcomes) {
+    if (outcome.kind === 'accepted' && outcome.weaker !== undefined) {
+      weaker ??= outcome.weaker
+      if (outcome.block !== undefined) return { kind: 'blocked', reason: outcome.block, detail: weaker }
+    }
     if (outcome.kind !== 'unsent' && outcome.kind !== 'in_doubt') continue
     if (outcome.block !== undefined) return { kind: 'blocked', reason: outcome.block, detail: outcome.reason }
     if (outcome.split !== undefined || (outcome.kind === 'in_doubt' && outcome.held === true)) continue
     const retryAfterMs = outcome.kind === 'unsent' ? outcome.retryAfterMs : undefined
     failing ??= { kind: 'failing', ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
   }
-  return failing ?? { kind: 'ok' }
+  return failing ?? { kind: 'ok', ...(weaker === undefined ? {} : { weaker }) }
 }
 
 /** Reasons of single members; at most fifty, the rest is in the parked list. Undefined where all share one. */
 function reasonsOf(outcomes: readonly Outcome[]): Record<string, string> | undefined {
+  if (outcomes.every((outcome) => outcome === outcomes[0])) return undefined // nearly always: one for all of them
   const entries = outcomes.flatMap((outcome, at) =>
     'reason' in outcome ? [[String(at), outcome.reason] as const] : [],
   )
@@ -112,10 +119,12 @@ function reasonsOf(outcomes: readonly Outcome[]): Record<string, string> | undef
 /** What is kept of an answer. A destination does not send our credentials back, but a proxy may echo them. */
 function seen(answer: Answer, ackId: number | undefined): Record<string, unknown> {
   if (answer.kind === 'expired') return { kind: 'expired' }
+  const { status } = answer
+  const trail = printTrail(trailOf(answer, ackId))
   if (answer.kind === 'failure') {
-    const { phase, code, message, address, wrote, status } = answer
-    return { phase, code, message: message.slice(0, 300), address, wrote, status }
+    const { phase, code, message, wrote } = answer
+    return { phase, code, message: message.slice(0, 500), wrote, status, ...trail }
   }
   const body = answer.body.slice(0, 1_000).replace(/\b(splunk|basic|bearer|apikey)\s+[\w+/=.~-]{8,}/gi, '$1 [secret]')
-  return { status: answer.status, address: answer.address, body, ...(ackId === undefined ? {} : { ack_id: ackId }) }
+  return { status, body, ...trail }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ledgerKinds, recordKinds } from '../record/record.ts'
 import type { Policy } from './next-step.ts'
+import { duration, durationMs } from './duration.ts'
 import { toSecret } from './secret.ts'
 
 /**
@@ -20,6 +21,13 @@ const tls = {
   client_certificate_file: z.string().optional(),
   client_key_file: z.string().optional(),
   client_key_passphrase: secret.optional(),
+  /** Requests go through a tunnel of this proxy; variables like HTTPS_PROXY are not read. */
+  proxy: httpUrl.refine((url) => new URL(url).pathname === '/', 'has a path: leave it out').optional(),
+  proxy_username: z.string().min(1).optional(),
+  proxy_password: secret.optional(),
+  proxy_password_file: z.string().optional(),
+  /** PEM file with the certificates to trust in the proxy itself, where it is reached by https. */
+  proxy_ca_file: z.string().optional(),
   /** Link-local and cloud metadata addresses are refused, since a redirected name would carry our credentials there. */
   allow_metadata_addresses: z.boolean().default(false),
 }
@@ -66,6 +74,14 @@ const common = {
     .optional(),
   /** Older than this at the destination is an alert. */
   freshness_ms: ms(900_000, 1),
+  /** Holding one ledger for a while and proving that it catches up; by itself where `every` says so. */
+  drill: z
+    .strictObject({
+      every: duration.optional(),
+      // Every node has heeded the hold by then.
+      for: duration.refine((text) => durationMs(text) >= 10_000, 'is shorter than 10s').default('10m'),
+    })
+    .default({ for: '10m' }),
 }
 
 const splunk = z
@@ -74,6 +90,9 @@ const splunk = z
     ...common,
     token: secret.optional(),
     token_file: z.string().optional(),
+    /** Taken while the other is refused: two are valid at once during a rotation. */
+    previous_token: secret.optional(),
+    previous_token_file: z.string().optional(),
     proof: z.enum(['ack', 'search', 'answer']).default('search'),
     search: z
       .strictObject({
@@ -94,8 +113,12 @@ const splunk = z
   })
   .superRefine((settings, context) => {
     exactlyOne(context, settings.token, settings.token_file, 'token')
-    if (settings.search !== undefined)
+    atMostOne(context, settings.previous_token, settings.previous_token_file, 'previous_token')
+    checkWire(context, settings, '')
+    if (settings.search !== undefined) {
       exactlyOne(context, settings.search.token, settings.search.token_file, 'search.token')
+      checkWire(context, settings.search, 'search.')
+    }
     if (settings.proof === 'search' && settings.search === undefined) {
       context.addIssue({
         code: 'custom',
@@ -122,7 +145,8 @@ const elastic = z
   })
   .superRefine((settings, context) => {
     const { api_key, api_key_file, username, password, password_file } = settings
-    if (api_key !== undefined && api_key_file !== undefined) exactlyOne(context, api_key, api_key_file, 'api_key')
+    atMostOne(context, api_key, api_key_file, 'api_key')
+    checkWire(context, settings, '')
     if (username !== undefined) exactlyOne(context, password, password_file, 'password')
     if (username !== undefined && (api_key ?? api_key_file) !== undefined) {
       context.addIssue({ code: 'custom', path: ['username'], message: 'is given besides api_key: choose one' })
@@ -134,6 +158,28 @@ function exactlyOne(context: z.RefinementCtx, value: unknown, file: unknown, nam
   const message =
     value === undefined ? `is missing: give ${name} or ${name}_file` : `is given twice: ${name} and ${name}_file`
   context.addIssue({ code: 'custom', path: name.split('.'), message })
+}
+
+function atMostOne(context: z.RefinementCtx, value: unknown, file: unknown, name: string): void {
+  if (value !== undefined && file !== undefined) exactlyOne(context, value, file, name)
+}
+
+interface ProxySettings {
+  proxy?: string | undefined
+  proxy_username?: string | undefined
+  proxy_password?: unknown
+  proxy_password_file?: string | undefined
+  proxy_ca_file?: string | undefined
+}
+
+function checkWire(context: z.RefinementCtx, settings: ProxySettings, prefix: string): void {
+  const { proxy, proxy_username, proxy_password, proxy_password_file, proxy_ca_file } = settings
+  if (proxy_username !== undefined) exactlyOne(context, proxy_password, proxy_password_file, `${prefix}proxy_password`)
+  else if ((proxy_password ?? proxy_password_file) !== undefined)
+    context.addIssue({ code: 'custom', path: `${prefix}proxy_username`.split('.'), message: 'is missing' })
+  if (proxy === undefined && (proxy_username ?? proxy_password ?? proxy_password_file ?? proxy_ca_file) !== undefined) {
+    context.addIssue({ code: 'custom', path: `${prefix}proxy`.split('.'), message: 'is missing: what is written about it has no use' }) // oxfmt-ignore
+  }
 }
 
 export const destinationSettings = z.discriminatedUnion('type', [splunk, elastic])

@@ -32,6 +32,13 @@ function parseBody(body: string): HecBody | undefined {
   }
 }
 
+/** HEC's own word about the token, by code: it is given before the body is read. A proxy's 401 or 403 says nothing about it. */
+export function isTokenRefused(answer: Answer): boolean {
+  if (answer.kind !== 'answer' || (answer.status !== 401 && answer.status !== 403)) return false
+  const code = parseBody(answer.body)?.code
+  return code !== undefined && code >= 1 && code <= 4
+}
+
 /** One outcome that holds for all `count` members alike. `proof` is the strength the operator configured. */
 export function classifyHec(answer: Answer, count: number, proof: 'ack' | 'search' | 'answer'): Outcome {
   if (answer.kind !== 'answer') return httpOutcome(answer)
@@ -107,7 +114,9 @@ export function classifyHec(answer: Answer, count: number, proof: 'ack' | 'searc
 function taken(body: HecBody, code: number, proof: 'ack' | 'search' | 'answer'): Outcome {
   const slow = code === 0 ? {} : { slow: true }
   if (proof === 'answer') return { kind: 'delivered', receipt: { by: 'answer', code } }
-  return { kind: 'accepted', ...(body.ackId === undefined ? {} : { ackId: body.ackId }), ...slow }
+  if (body.ackId !== undefined) return { kind: 'accepted', ackId: body.ackId, ...slow }
+  const weaker = `HEC 200/${code} without an acknowledgement id: acknowledgement is switched off for the token`
+  return { kind: 'accepted', ...(proof === 'ack' ? { weaker } : {}), ...slow }
 }
 
 /** Answers without a HEC body: the web server in front of it, a load balancer, a proxy. */
@@ -134,6 +143,11 @@ export function readAck(answer: Answer, ackId: number): boolean | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Acknowledgement is switched off for this token: none will ever come. */
+export function isAckOff(answer: Answer): boolean {
+  return answer.kind === 'answer' && answer.status === 400 && parseBody(answer.body)?.code === 14
 }
 
 export function ackReceipt(channel: string, ackId: number): Receipt {

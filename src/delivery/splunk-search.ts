@@ -1,6 +1,7 @@
-import type { Certificate } from './connect.ts'
+import type { Certificate } from './certificate.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Secret } from './secret.ts'
+import { sendWith, type Source } from './source.ts'
 
 /** One row of a search: field values as text. */
 export type Row = Readonly<Record<string, string | readonly string[]>>
@@ -18,12 +19,12 @@ export interface Found {
 export interface SplunkSearch {
   /** Runs one search over [earliest, latest) seconds. Never rejects but on abort. */
   run(search: string, earliest: number, latest: number, signal: AbortSignal): Promise<Found>
-  certificate(): Certificate | undefined
+  certificates(): Certificate[]
   close(): Promise<void>
 }
 
 /** The export endpoint of the management port: newline-delimited JSON objects, each with `result` or `messages`. */
-export function createSplunkSearch(outgoing: Outgoing, token: Secret, timeoutMs: number): SplunkSearch {
+export function createSplunkSearch(outgoing: Outgoing, token: Source<Secret>, timeoutMs: number): SplunkSearch {
   return {
     async run(search, earliest, latest, signal) {
       const form = new URLSearchParams({
@@ -33,15 +34,20 @@ export function createSplunkSearch(outgoing: Outgoing, token: Secret, timeoutMs:
         output_mode: 'json',
         preview: 'false',
       })
-      const answer = await outgoing.request(
-        {
-          method: 'POST',
-          path: '/services/search/v2/jobs/export',
-          headers: { authorization: `Bearer ${token.reveal()}`, 'content-type': 'application/x-www-form-urlencoded' },
-          body: Buffer.from(form.toString()),
-          timeoutMs,
-        },
-        signal,
+      const answer = await sendWith(token, (secret) =>
+        outgoing.request(
+          {
+            method: 'POST',
+            path: '/services/search/v2/jobs/export',
+            headers: {
+              authorization: `Bearer ${secret.reveal()}`,
+              'content-type': 'application/x-www-form-urlencoded',
+            },
+            body: Buffer.from(form.toString()),
+            timeoutMs,
+          },
+          signal,
+        ),
       )
       if (answer.kind === 'expired') return { rows: [], complete: false, reason: 'the search was not begun in time' }
       if (answer.kind === 'failure') {
@@ -50,7 +56,7 @@ export function createSplunkSearch(outgoing: Outgoing, token: Secret, timeoutMs:
       if (answer.status !== 200) return { rows: [], complete: false, reason: `search: HTTP ${answer.status}` }
       return readRows(answer.body)
     },
-    certificate: () => outgoing.certificate(),
+    certificates: () => outgoing.certificates(),
     close: () => outgoing.close(),
   }
 }

@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { createBodyMemory, keptBodies } from './body.ts'
-import type { Answer, Attempt, Destination, Finding } from './destination.ts'
+import { createCollector } from './collector.ts'
+import type { Answer, Attempt, Destination } from './destination.ts'
 import type { Outgoing } from './outgoing.ts'
-import type { Secret } from './secret.ts'
-import { ackReceipt, classifyHec, readAck } from './splunk-answers.ts'
+import { type Acknowledged, createAckPoll } from './splunk-ack.ts'
+import { ackReceipt, classifyHec } from './splunk-answers.ts'
 import { createSplunkLook } from './splunk-look.ts'
 import { createSplunkMeasure } from './splunk-measure.ts'
 import { printSeconds, renderSplunk, splunkIndex, type SplunkRendering, splunkTarget } from './splunk-render.ts'
 import type { SplunkSearch } from './splunk-search.ts'
+import type { Tokens } from './tokens.ts'
 
 export interface SplunkDeps {
   rendering: SplunkRendering
   outgoing: Outgoing
-  token: Secret
+  tokens: Tokens
   proof: 'ack' | 'search' | 'answer'
   ackDeadlineMs: number
   requestTimeoutMs: number
@@ -32,30 +34,18 @@ const blind = { sum: refuse, sumBlocks: refuse, ids: refuse, digests: refuse }
 export function createSplunk(deps: SplunkDeps): Destination {
   const { rendering, outgoing, search, now } = deps
   const memory = createBodyMemory(keptBodies)
-  const headers = (channel: string): Record<string, string> => ({
-    authorization: `Splunk ${deps.token.reveal()}`,
-    'content-type': 'application/json',
-    'x-splunk-request-channel': channel,
-  })
+  const collector = createCollector(outgoing, deps.tokens)
+  const poll = createAckPoll({ ...deps, collector })
 
-  async function acknowledged(attempt: Attempt, signal: AbortSignal): Promise<Finding[] | undefined> {
-    if (deps.proof !== 'ack' || now().getTime() > attempt.openedAt.getTime() + deps.ackDeadlineMs) return undefined
-    const ackId = attempt.ackId ?? 0 // the channel was made for this attempt alone, so its only id is the first one
-    const answer = await outgoing.request(
-      {
-        method: 'POST',
-        path: `/services/collector/ack?channel=${attempt.id.channel}`,
-        headers: headers(attempt.id.channel),
-        body: Buffer.from(JSON.stringify({ acks: [ackId] })),
-        timeoutMs: deps.requestTimeoutMs,
-      },
-      signal,
-    )
-    // `true` is told once: the caller stores it before it does anything else. `false` means nothing.
-    if (readAck(answer, ackId) !== true) return undefined
-    const finding: Finding = { kind: 'present', copies: 1, receipt: ackReceipt(attempt.id.channel, ackId) }
-    return Array.from({ length: attempt.members }, () => finding)
+  async function acknowledged(attempt: Attempt, signal: AbortSignal): Promise<Acknowledged> {
+    if (deps.proof !== 'ack' || now().getTime() > attempt.openedAt.getTime() + deps.ackDeadlineMs)
+      return { kind: 'over' }
+    return poll(attempt, signal)
   }
+
+  /** A search costs Splunk far more than an acknowledgement, and finds nothing before it is indexed: what only waits for one is not searched. */
+  const isWaiting = ({ openedAt, trail }: Attempt): boolean =>
+    trail?.ackId !== undefined && now().getTime() < openedAt.getTime() + (search?.lagMs ?? 0)
 
   const searchFor =
     search === undefined
@@ -79,8 +69,8 @@ export function createSplunk(deps: SplunkDeps): Destination {
       event: { canary },
     }
     const body = Buffer.from(`{"time":${printSeconds(at)},${JSON.stringify(event).slice(1)}\n`)
-    const request = { method: 'POST', path: '/services/collector/event', headers: headers(randomUUID()), body } as const
-    const answer = await outgoing.request({ ...request, timeoutMs: deps.requestTimeoutMs }, signal)
+    const request = { path: '/services/collector/event', channel: randomUUID(), body, timeoutMs: deps.requestTimeoutMs }
+    const answer = await collector.post(request, signal)
     return classifyHec(answer, 1, 'answer').kind === 'delivered'
   }
 
@@ -101,21 +91,27 @@ export function createSplunk(deps: SplunkDeps): Destination {
     render: (records, attempt) => renderSplunk(rendering, records, attempt, memory),
     send({ attempt, body }, signal): Promise<Answer> {
       const { sendBeforeMs, deadlineMs, channel } = attempt
-      const request = { method: 'POST', path: '/services/collector/event', headers: headers(channel), body } as const
-      return outgoing.request({ ...request, sendBeforeMs, deadlineMs, left: memory.giveBack }, signal)
+      const path = '/services/collector/event'
+      return collector.post({ path, channel, body, sendBeforeMs, deadlineMs, left: memory.giveBack }, signal)
     },
     classify({ records }, answer) {
       const outcome = classifyHec(answer, records.length, deps.proof)
-      return records.map(() => outcome)
+      // Without a search nothing could ever prove what follows: better not to send it.
+      const isBlind = outcome.kind === 'accepted' && outcome.weaker !== undefined && search === undefined
+      return records.map(() => (isBlind ? { ...outcome, block: 'channel' } : outcome))
     },
     async look(attempt, signal) {
       const acked = await acknowledged(attempt, signal)
-      if (acked !== undefined) return acked
-      if (searchFor !== undefined) return searchFor(attempt, signal)
+      if (acked.kind === 'yes') {
+        const receipt = ackReceipt(attempt.id.channel, acked.ackId)
+        return Array.from({ length: attempt.members }, () => ({ kind: 'present', copies: 1, receipt }))
+      }
+      const isPending = acked.kind === 'pending' && isWaiting(attempt)
+      if (searchFor !== undefined && !isPending) return searchFor(attempt, signal)
       const reason = deps.proof === 'ack' ? 'not acknowledged' : 'there is neither acknowledgement nor search'
       return Array.from({ length: attempt.members }, () => ({ kind: 'unknown', reason }))
     },
-    certificates: () => [outgoing.certificate(), search?.client.certificate()].filter((one) => one !== undefined),
+    certificates: () => [...outgoing.certificates(), ...(search?.client.certificates() ?? [])],
     async close() {
       await Promise.all([outgoing.close(), search?.client.close()])
     },

@@ -3,6 +3,7 @@ import type { LedgerName, Micros } from '../record/record.ts'
 import { cutEnds, openAttempts } from './attempts.ts'
 import { foundAttempt, monthsBetween, progressOf } from './open-attempt.ts'
 import type { Lane } from './lane.ts'
+import { type LaneFailure, lastFailure } from './last-failure.ts'
 import { currentPause } from './pauses.ts'
 import { lanes, latestPosition, latestStanding } from './places.ts'
 
@@ -10,7 +11,7 @@ export interface LaneStatus {
   destination: string
   ledger: LedgerName
   state: 'running' | 'paused' | 'blocked'
-  /** Why it is blocked or paused. */
+  /** Why it is blocked or paused; `weaker_proof` of a running one whose own proof does not come. */
   reason: string | undefined
   detail: string
   since: Micros | null
@@ -24,6 +25,8 @@ export interface LaneStatus {
   inDoubt: number
   inDoubtSince: Micros | null
   parked: number
+  /** Why what is open was not taken when it was tried last; undefined when nothing is open, or nothing failed. */
+  failure: LaneFailure | undefined
 }
 
 /** Where every destination stands, from the database alone: any node can answer. */
@@ -47,7 +50,7 @@ export async function deliveryStatus(db: Queryable, now: Date = new Date()): Pro
       destination: lane.destination,
       ledger: lane.ledger,
       state: standing?.state ?? 'running',
-      reason: standing === undefined || standing.state === 'running' ? undefined : standing.reason,
+      reason: standing === undefined || standing.reason === 'none' ? undefined : standing.reason,
       detail: standing?.detail ?? '',
       since: standing?.at ?? null,
       start: ends.start,
@@ -58,6 +61,7 @@ export async function deliveryStatus(db: Queryable, now: Date = new Date()): Pro
       inDoubt,
       inDoubtSince: inDoubtSince ?? null,
       parked: await countDeadLetters(db, lane),
+      failure: await lastFailure(db, lane, open.map(({ row }) => row)), // oxfmt-ignore
     })
   }
   return all
@@ -88,7 +92,7 @@ export async function listDeadLetters(
   const { rows } = await db.query<DeadLetter>({
     name: 'list_dead_letters',
     text: `select p.ledger, p.destination, p.seq, p.try, p.id, p.kind, p.reason, p.at,
-             (select o.answer from outcomes o where o.ledger = p.ledger and o.destination = p.destination and o.month = p.month
+             (select o.answer - 'cookie' from outcomes o where o.ledger = p.ledger and o.destination = p.destination and o.month = p.month
                 and o.first_seq = p.first_seq and o.try = p.try and o.answer is not null order by o.step desc limit 1) as answer
            from parked p where ($1::text is null or p.destination = $1) and not exists (
              select from parked_ends e where e.ledger = p.ledger and e.destination = p.destination and e.seq = p.seq and e.try = p.try)

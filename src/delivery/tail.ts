@@ -17,6 +17,8 @@ export interface TailDeps {
   ledger: LedgerName
   reader: Reader
   settings: DestinationSettings
+  /** Bytes of records in one batch, at most; asked for each record, since it is learnt. */
+  maxBytes: () => number
   metrics: DeliveryMetrics
   monotonicMs: () => number
   open: ReadonlySet<unknown>
@@ -52,7 +54,7 @@ export function createTail(deps: TailDeps): Tail {
       for (const record of batch.records) {
         if (record.seq < into.next) continue
         const bytes = into.bytes + record.size
-        const isFull = into.records.length === limits.records || (into.records.length > 0 && bytes > limits.bytes)
+        const isFull = into.records.length === limits.records || (into.records.length > 0 && bytes > deps.maxBytes())
         if (isFull) return true
         into.records.push(record)
         into.bytes = bytes

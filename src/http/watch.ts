@@ -1,4 +1,5 @@
 import { type Principal, may } from '../access/principal.ts'
+import { type DrillTold, drillDestination, listDrills } from '../api/drills.ts'
 import { type AlertTold, type ReconciledTold, acknowledgeAlert, listAlerts, listReconciliations, reconcileDestination } from '../api/watch.ts' // oxfmt-ignore
 import type { RecordCommand } from '../watch/commands.ts'
 import { Problem } from '../record/problem.ts'
@@ -10,6 +11,10 @@ export interface WatchDeps {
   comparisons: () => Promise<ReconciledTold[]>
   alerts: (query: { all: boolean; limit: number }) => Promise<AlertTold[]>
   acknowledge: (alert: string, reason: string, by: string) => Promise<AlertTold>
+  drills: {
+    begin: (destination: string, wanted: { ledger?: string | undefined; forS?: number | undefined; reason: string }, by: string) => Promise<DrillTold>
+    list: (destination: string | undefined, limit: number) => Promise<DrillTold[]>
+  } // oxfmt-ignore
 }
 
 /** Watching is about all repositories, so a credential that is bound to some sees none of it. */
@@ -38,5 +43,17 @@ export function mountWatch(mount: Mount, deps: WatchDeps): void {
   mount(acknowledgeAlert, async ({ who, params, body }) => {
     demandWhole(who, 'operate')
     return { body: await deps.acknowledge(params.alert, body.reason, who.id) }
+  })
+
+  mount(drillDestination, async ({ who, params, body }) => {
+    demandWhole(who, 'operate')
+    const { reason, ledger, for_s: forS } = body
+    await deps.recordCommand({ who, command: 'destination.drill', target: params.name, reason })
+    return { body: await deps.drills.begin(params.name, { ledger, forS, reason }, who.id) }
+  })
+
+  mount(listDrills, async ({ who, query }) => {
+    demandWhole(who, 'audit')
+    return { body: { drills: await deps.drills.list(query.destination, query.limit) } }
   })
 }

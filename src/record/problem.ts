@@ -23,6 +23,7 @@ export const problems = {
   run_sealed: { status: 409, exit: 1, title: 'The run has ended and takes no more parts' },
   part_open: { status: 409, exit: 4, title: 'A part of the run is still being recorded' },
   inventory_missing: { status: 409, exit: 1, title: 'The inventory of a commit is needed first' },
+  destination_not_running: { status: 409, exit: 1, title: 'The destination is paused, blocked or in a drill' },
   in_use: { status: 409, exit: 4, title: 'Another process is using this' },
   cursor_expired: { status: 410, exit: 1, title: 'The feed no longer reaches back to that position' },
   use_parts: { status: 413, exit: 2, title: 'Too large for one push: declare the run and send parts' },

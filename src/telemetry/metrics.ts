@@ -1,13 +1,12 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Attributes, Meter } from '@opentelemetry/api'
-
-/** Of the names and labels below; on every metric. It changes when one of them changes its meaning. */
-const schemaVersion = '1'
+import { createDeliveryCounts, type DeliveryCounts } from './delivery-metrics.ts'
+import { createInstruments, delayBuckets, secondsBuckets } from './instruments.ts'
 
 export type WorkerState = 'standby' | 'running' | 'backing_off' | 'ended'
 
 /** What the service says about itself. Setting a reading is cheap: nothing is sent, the newest value is read at collection. */
-export interface Metrics {
+export interface Metrics extends DeliveryCounts {
   /** The database's clock in seconds since 1970, for proofline_emitted_at: when it fails the metric stands still, which is the signal. */
   setClock(clock: () => Promise<number>): void
   /** Records of a ledger whose append was committed by this process. */
@@ -37,32 +36,10 @@ export interface Metrics {
 const differenceKinds = ['missing', 'duplicated', 'altered', 'foreign'] as const
 type DifferenceCounts = Readonly<Record<(typeof differenceKinds)[number], number>>
 
-const secondsBuckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60]
-const delayBuckets = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400]
-
 /** The named instruments, on every meter given (ours for /metrics, OpenTelemetry's for OTLP); with none they do nothing. */
 export function createMetrics(meters: readonly Meter[], now: () => Date = () => new Date()): Metrics {
-  const label = (attributes: Attributes): Attributes => ({ ...attributes, schema_version: schemaVersion })
-  const counter = (name: string, description: string) => {
-    const all = meters.map((meter) => meter.createCounter(name, { description }))
-    return (count: number, attributes: Attributes) => all.forEach((one) => one.add(count, label(attributes)))
-  }
-  const histogram = (name: string, description: string, explicitBucketBoundaries: number[]) => {
-    const all = meters.map((meter) =>
-      meter.createHistogram(name, { description, advice: { explicitBucketBoundaries } }),
-    )
-    return (value: number, attributes: Attributes) => all.forEach((one) => one.record(value, label(attributes)))
-  }
-  type Readings = Iterable<readonly [number | undefined, Attributes]>
-  const gauge = (name: string, description: string, read: () => Readings | Promise<Readings>): void => {
-    for (const meter of meters) {
-      meter.createObservableGauge(name, { description }).addCallback(async (result) => {
-        for (const [value, attributes] of await read())
-          if (value !== undefined) result.observe(value, label(attributes))
-      })
-    }
-  }
-
+  const instruments = createInstruments(meters)
+  const { counter, histogram, gauge } = instruments
   const sizes = new Map<string, number>()
   const heads = new Map<string, { size: number; lastTime: number; at: number }>()
   const positions = new Map<string, { follower: string; ledger: string; next: number; lastTime: number }>()
@@ -108,7 +85,7 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
   gauge('proofline_worker_state', '1 for the state that a worker of this process is in', () =>
     [...workers].map(([worker, state]) => [1, { worker, state }]),
   )
-  gauge('proofline_in_doubt_attempts', 'Attempts whose outcome is not known', () =>
+  gauge('proofline_in_doubt_records', 'Records whose outcome is not known', () =>
     [...doubts.values()].map(({ labels, count }) => [count, labels]),
   )
   gauge('proofline_in_doubt_oldest_seconds', 'Age of the oldest attempt in doubt', () =>
@@ -160,7 +137,10 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
   )
   const timeRequest = histogram('proofline_http_request_seconds', 'Until the last byte of the answer', secondsBuckets)
 
+  const deliveries = createDeliveryCounts(instruments, (ledger) => heads.get(ledger)?.size, now)
+
   return {
+    ...deliveries,
     setClock(given) {
       clock = given
     },

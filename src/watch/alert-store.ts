@@ -24,6 +24,37 @@ export async function openAlerts(db: Queryable, operations: LedgerName): Promise
   return rows
 }
 
+/** When each alert with one of these codes was opened last. */
+export async function lastOpened(
+  db: Queryable,
+  operations: LedgerName,
+  codes: readonly AlertCode[],
+): Promise<Map<string, Micros>> {
+  const { rows } = await db.query<{ alert: string; at: Micros }>({
+    name: 'last_opened_alerts',
+    text: `select alert, max(at) as at from alerts where ledger = $1 and code = any($2::text[]) and state = 'opened' group by alert`,
+    values: [operations, codes],
+  })
+  return new Map(rows.map(({ alert, at }) => [alert, at]))
+}
+
+export const alertKey = (alert: string, n: number): string => `alert:${alert}/${n}`
+
+/**
+ * What happened to alerts and is not on record, whatever came later: the record is submitted after the row, so a crash between the two, or
+ * a ledger that was stopped, leaves it out. Oldest first.
+ */
+export async function unrecordedAlerts(db: Queryable, operations: LedgerName, limit: number): Promise<AlertRow[]> {
+  const { rows } = await db.query<AlertRow>({
+    name: 'unrecorded_alerts',
+    text: `select alert, n, code, subject, state, detail, by_whom as by, at from alerts as a where ledger = $1 and not exists (
+             select from submissions s where s.ledger = $1 and s.key = 'alert:' || a.alert || '/' || a.n)
+           order by at, alert, n limit $2`,
+    values: [operations, limit],
+  })
+  return rows
+}
+
 /** Newest first. */
 export async function listAlerts(
   db: Queryable,

@@ -12,6 +12,7 @@ export interface Command {
     | 'destination.pause'
     | 'destination.resume'
     | 'destination.reconcile'
+    | 'destination.drill'
     | 'alert.acknowledge'
   target: string
   reason?: string | undefined

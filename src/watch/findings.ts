@@ -1,4 +1,5 @@
 import type { Finding } from './alerts.ts'
+import type { NodeRow } from './node-store.ts'
 import type { Reconciled } from './run-reconciliation.ts'
 
 /** What is wrong, from what the service knows of itself. Pure; times in microseconds. */
@@ -19,6 +20,10 @@ export interface Known {
   certificates: readonly { subject: string; expiresAt: number }[]
   disks: readonly { path: string; freeBytes: number; totalBytes: number }[]
   partitionsAhead: number
+  /** Those that are alive. */
+  nodes: readonly NodeRow[]
+  /** Destinations that are to be drilled, and when one held last; else when they were first delivered to. */
+  drills: readonly { destination: string; everyMs: number; since: number }[]
   limits: { inDoubtMs: number; certificateDays: number; diskFree: number }
 }
 
@@ -33,6 +38,8 @@ export interface LaneKnown {
   parked: number
   /** recorded_at of the oldest published record that is not there; null when all is. */
   oldestUnsent: number | null
+  /** Why it was not taken when it was tried last. */
+  failure: { reason: string } | undefined
   freshnessMs: number
 }
 
@@ -60,7 +67,7 @@ export function findProblems(known: Known): Finding[] {
       lane.oldestUnsent !== null &&
       known.now - lane.oldestUnsent > lane.freshnessMs * 1000
     )
-      add('destination_late', subject, `the oldest record that is not there is ${since(lane.oldestUnsent)} old`)
+      add('destination_late', subject, `the oldest record that is not there is ${since(lane.oldestUnsent)} old${lane.failure === undefined ? '' : `; tried last: ${lane.failure.reason}`}`) // oxfmt-ignore
     if (lane.inDoubtSince !== null && known.now - lane.inDoubtSince > known.limits.inDoubtMs * 1000)
       add('in_doubt_old', subject, `${lane.inDoubt} records, the oldest for ${since(lane.inDoubtSince)}`)
     if (lane.parked > 0) add('dead_letters', subject, `${lane.parked} records wait for a decision`)
@@ -78,6 +85,16 @@ export function findProblems(known: Known): Finding[] {
   }
   for (const { path, freeBytes, totalBytes } of known.disks) {
     if (freeBytes < totalBytes * known.limits.diskFree) add('disk_low', path, `${Math.floor(freeBytes / 1_048_576)} MiB of ${Math.floor(totalBytes / 1_048_576)} are free`) // oxfmt-ignore
+  }
+  for (const { destination, everyMs, since: last } of known.drills) {
+    if (known.now - last > everyMs * 1000) add('drill_due', destination, `no drill has held for ${Math.floor((known.now - last) / dayMicros)} days`) // oxfmt-ignore
+  }
+  const kinds = new Set(known.nodes.map(({ version, configuration }) => `${version} ${configuration}`))
+  if (kinds.size > 1) {
+    const each = known.nodes.map(
+      ({ node, version, configuration }) => `${node}: ${version}, ${configuration.slice(0, 12)}`,
+    )
+    add('configuration_differs', 'nodes', each.join('; '))
   }
   if (known.partitionsAhead < fewestPartitionsAhead) add('partition_missing', 'segments', `${known.partitionsAhead} months ahead`) // oxfmt-ignore
   return findings

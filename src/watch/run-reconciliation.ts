@@ -122,7 +122,7 @@ async function spanToCompare(
 }
 
 /** How long a settled record may take until a search finds it. */
-function visibleAfterMs(settings: ReconciliationDeps['settings']): number {
+export function visibleAfterMs(settings: ReconciliationDeps['settings']): number {
   return settings.type === 'splunk' ? (settings.search?.lag_ms ?? 0) : settings.visible_after_ms
 }
 

@@ -16,6 +16,14 @@ export const watchSettings = z.strictObject({
     .max(3_600_000)
     .default(60_000)
     .describe('a window: what can be transient opens after two'),
+  drills_every_ms: z.int().min(100).max(600_000).default(5_000).describe('how often a drill under way is looked at'),
+  evidence_every_ms: z
+    .int()
+    .min(100)
+    .max(86_400_000)
+    .default(600_000)
+    .describe('how often runs, suites and contracts are looked at'),
+  unsealed_ms: z.int().min(1_000).default(21_600_000).describe('a run without seal for longer is an alert'),
   in_doubt_ms: z.int().min(0).default(3_600_000),
   certificate_days: z.int().min(0).default(21),
   disk_free: z.number().min(0).max(1).default(0.1).describe('of the volume of the data folder'),

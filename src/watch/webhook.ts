@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createOutgoing } from '../delivery/outgoing.ts'
+import { trustOf } from '../delivery/wire.ts'
 import type { AlertEvent } from './run-alerts.ts'
 import type { WatchSettings } from './settings.ts'
 
@@ -11,17 +12,16 @@ export interface Webhook {
 }
 
 /** Pauses before the second and the third try; then the alert stands untold, and that is logged. */
-const pausesMs = [1_000, 5_000]
-const timeoutMs = 10_000
+const patience = { pausesMs: [1_000, 5_000], timeoutMs: 10_000 }
 
 /** Rejects when a file that the settings name cannot be read. */
 export async function openWebhook(
   settings: NonNullable<WatchSettings['webhook']>,
   signal: AbortSignal,
+  { pausesMs, timeoutMs } = patience,
 ): Promise<Webhook> {
   const url = new URL(settings.url)
   const token = settings.token_file === undefined ? undefined : (await readFile(settings.token_file, 'utf8')).trim()
-  const ca = settings.ca_file === undefined ? undefined : await readFile(settings.ca_file)
   const outgoing = createOutgoing({
     url: url.origin,
     connections: 1,
@@ -29,7 +29,7 @@ export async function openWebhook(
     maxAnswerBytes: 65_536,
     timeoutMs,
     allowMetadataAddresses: settings.allow_metadata_addresses,
-    tls: ca === undefined ? {} : { ca },
+    trust: await trustOf(settings),
   })
   const headers = {
     'content-type': 'application/json',

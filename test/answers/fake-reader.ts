@@ -8,6 +8,8 @@ import { storedRecord } from '../support/stored-record.ts'
 export interface FakeReader extends Reader {
   add(count: number, fields?: { kind?: RecordKind; repository?: string; at?: number }): StoredRecord[]
   reads: number
+  /** How often somebody began to wait for more. */
+  waits: number
 }
 
 export const startMicros = Date.parse('2026-11-23T05:00:00Z') * 1000
@@ -22,6 +24,7 @@ export function createFakeReader(ledger: LedgerName = 'main/unit'): FakeReader {
   }
   const reader: FakeReader = {
     reads: 0,
+    waits: 0,
     add(count, { kind = 'coverage', repository = 'github.com/acme/payments', at } = {}) {
       if (at !== undefined) time = at
       const added: StoredRecord[] = []
@@ -59,6 +62,7 @@ export function createFakeReader(ledger: LedgerName = 'main/unit'): FakeReader {
     readBatch: batch,
     findRecord: async (id) => records.find((record) => record.id === id),
     async *tail(asked, next, signal, options) {
+      reader.waits += 1
       for (let at = next; !signal.aborted;) {
         const found = await batch(asked, at, options)
         at = found.next

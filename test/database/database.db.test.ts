@@ -186,11 +186,10 @@ describe('createDatabase', () => {
   })
 
   it('does not try again when the role is missing', async () => {
-    const startedAt = performance.now()
-    const roleless = createDatabase({ url: test.url, role: 'no_such_role' })
+    // If it did, it would go on for an hour.
+    const roleless = createDatabase({ url: test.url, role: 'no_such_role', retryForMs: 3_600_000 })
     const error = await roleless.query({ text: 'select 1' }).catch((cause: unknown) => cause)
     expect(sqlState(error)).toBe('22023')
-    expect(performance.now() - startedAt).toBeLessThan(2_000)
     await roleless.end()
   })
 })

@@ -6,12 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createOperator } from '../../src/delivery/operate.ts'
+import { checkConnection, createSteps } from '../../src/delivery/preflight.ts'
 import { type DestinationSettings, destinationSettings } from '../../src/delivery/settings.ts'
 import { startFakeBulk } from '../support/bulk.ts'
 import { startFakeHec } from '../support/hec.ts'
 import { elasticSettings, splunkSettings } from './lane.ts'
 
-const signal = AbortSignal.timeout(60_000)
+const signal = AbortSignal.timeout(600_000)
 const noDatabase = { query: () => Promise.reject(new Error('a check asks no database')) }
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -91,6 +92,17 @@ describe('checking a Splunk', () => {
       200,
     )
     expect(late.at(-1)).toMatch(/^failed proofline_operations: canary: accepted, and not acknowledged/)
+  })
+
+  it('says of two tokens which is taken, and stops when none is', async () => {
+    const fake = await hec()
+    const both = { token: 'new', previous_token: fake.token, ...oneLedger }
+    const steps = await check(splunkSettings(fake, both))
+    expect(steps).toContainEqual(expect.stringMatching(/^warning token: HTTP 403, code 4 /))
+    expect(steps).toContain('ok previous token: the token is known and enabled')
+    expect(steps.at(-1)).toMatch(/^ok proofline_operations: canary/)
+    fake.token = 'another'
+    expect((await check(splunkSettings(fake, both))).at(-1)).toBe('failed tokens: none of them is taken')
   })
 
   it('stops at a token that is wrong or disabled', async () => {
@@ -187,6 +199,23 @@ describe('checking a connection', () => {
       /^failed server: connect: connect 127.0.0.1:9: ECONNREFUSED/,
     )
     expect((await at('http://169.254.169.254')).at(-1)).toMatch(/^failed server: resolve: .*metadata address/)
+  })
+
+  it('goes through every address of the name, and warns of one that cannot be used beside one that can', async () => {
+    const fake = await hec()
+    const { port } = new URL(fake.url)
+    const settings = destinationSettings.parse({ type: 'elastic', url: `http://siem.example:${port}` })
+    const steps = createSteps()
+    expect(await checkConnection(steps, 'server', settings, new Date(), async () => ['127.0.0.9', '127.0.0.1'])).toBe(true) // oxfmt-ignore
+    expect(steps.list.map(({ step, result, detail }) => `${result} ${step}: ${detail}`)).toEqual([
+      `ok server: resolve: siem.example leads to 127.0.0.9:${port}, 127.0.0.1:${port}`,
+      expect.stringMatching(/^warning server: connect: connect 127\.0\.0\.9:\d+: ECONNREFUSED/),
+      `ok server: connect: 127.0.0.1:${port}`,
+      'warning server: tls: not encrypted: the credential travels in clear',
+    ])
+    const none = createSteps()
+    expect(await checkConnection(none, 'server', settings, new Date(), async () => ['127.0.0.9', '127.0.0.8'])).toBe(false) // oxfmt-ignore
+    expect(none.list.map(({ result }) => result)).toEqual(['ok', 'failed', 'failed'])
   })
 
   it('names the certificate, its days, and why it is not believed', async () => {

@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import { inspect } from 'node:util'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { isMetadataAddress } from '../../src/delivery/addresses.ts'
+import { cookieOf } from '../../src/delivery/cookies.ts'
 import { createGate } from '../../src/delivery/gate.ts'
 import { createOutgoing } from '../../src/delivery/outgoing.ts'
 import { destinationSettings } from '../../src/delivery/settings.ts'
@@ -18,7 +19,6 @@ const settings = {
   maxAnswerBytes: 1_000,
   timeoutMs: 500,
   allowMetadataAddresses: false,
-  tls: {},
 }
 const post = { method: 'POST', path: '/x', headers: {}, body: Buffer.from('{}'), timeoutMs: 400 } as const
 
@@ -168,6 +168,18 @@ describe('outgoing', () => {
   })
 })
 
+describe('cookieOf', () => {
+  it.each([
+    [undefined, undefined],
+    ['AWSALB=abc/+==; Expires=Mon, 30 Nov 2026 05:00:00 GMT; Path=/; HttpOnly', 'AWSALB=abc/+=='],
+    [['a=1; Path=/', 'b=2', 'a=3; Secure'], 'a=3; b=2'],
+    [['no cookie', '=nameless', 'a=b\r\nx: y', 'ok=1'], 'ok=1'],
+    [[`big=${'x'.repeat(5_000)}`, 'small=1'], 'small=1'],
+  ])('reads %j as %j', (header, cookie) => {
+    expect(cookieOf(header)).toBe(cookie)
+  })
+})
+
 describe('destinationSettings', () => {
   const splunk = { type: 'splunk', url: 'https://hec.example:8088', token: 'very-secret', proof: 'answer' }
 
@@ -246,6 +258,18 @@ describe('createGate', () => {
     second({ kind: 'ok' })
     expect(await isOpen(made)).toBeDefined()
     expect(changes).toEqual(['blocked', 'running'])
+  })
+
+  it('case 25: says once that proofs are weaker, and takes it back when none was for a minute', async () => {
+    const { made, changes, tick } = gate()
+    const weaker = { kind: 'ok', weaker: 'no acknowledgement id' } as const
+    for (const report of [weaker, { kind: 'ok' }, weaker, { kind: 'ok' }] as const) (await made.enter(signal))(report)
+    expect(made.state()).toEqual({ state: 'running', reason: 'weaker_proof', detail: 'no acknowledgement id' })
+    expect(changes).toEqual(['running'])
+    tick(60_000)
+    ;(await made.enter(signal))({ kind: 'ok' })
+    expect(made.state()).toEqual({ state: 'running' })
+    expect(changes).toEqual(['running', 'running'])
   })
 
   it('counts failures of one wave once', async () => {

@@ -9,7 +9,7 @@ import { type FakeBulk, startFakeBulk } from '../support/bulk.ts'
 import { attemptId } from './contract.ts'
 import { makeRecord } from './records.ts'
 
-const signal = AbortSignal.timeout(60_000)
+const signal = AbortSignal.timeout(600_000)
 let fake: FakeBulk
 afterEach(() => fake.close())
 

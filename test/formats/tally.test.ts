@@ -197,11 +197,9 @@ describe('a tally', () => {
   it('takes no longer for a small section of a large file than for one of a small file', () => {
     const tally = create()
     observe(tally, { path: 'a', lines: scattered(500_000), branches: [], functions: [] })
-    const began = performance.now()
-    for (let i = 0; i < 5_000; i += 1)
+    // Reading the large one each time, 6 ms, would take many times as long as a test may.
+    for (let i = 0; i < 20_000; i += 1)
       observe(tally, { path: 'a', lines: [[1 + (i % 9_999) * 97, true]], branches: [], functions: [] })
-    // Reading the large one each time would take half a minute.
-    expect(performance.now() - began).toBeLessThan(5_000)
     expect(filesOf(tally)[0]).toMatch(/^a 1,3,5,7,9/)
   })
 

@@ -45,6 +45,8 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   listReconciliations: { path: '/v1/reconciliations', status: 200 },
   listAlerts: { path: '/v1/alerts', status: 200 },
   acknowledgeAlert: { path: '/v1/alerts/disk_low:data/acknowledge', body: '{"reason":"on it"}', status: 200 },
+  drillDestination: { path: '/v1/destinations/siem/drill', body: '{"reason":"practice"}', status: 200 },
+  listDrills: { path: '/v1/drills', status: 200 },
   pauseDestination: { path: '/v1/destinations/siem/pause', body: '{"reason":"maintenance"}', status: 200 },
   resumeDestination: { path: '/v1/destinations/siem/resume', body: '{"reason":"over"}', status: 200 },
   setUpDestination: { path: '/v1/destinations/siem/setup', body: '{}', status: 200 },

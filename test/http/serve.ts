@@ -168,12 +168,14 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     recordCommand: async (command) => void commands.push(command),
   })
   const anAlert = { alert: 'disk_low:data', n: 2, code: 'disk_low', subject: 'data', state: 'acknowledged', detail: '', by: 'x', at: '' } as const // oxfmt-ignore
+  const aDrill = { destination: 'siem', ledger: 'main/unit', n: 1, state: 'holding', started_at: '', measure_at: '', hold_until: '', why: '', by: '', verdict: null, reason: null, boundary: null, to: null, paused: null, resumed: null } as const // oxfmt-ignore
   mountWatch(server.mount, {
     recordCommand: async (command) => void commands.push(command),
     reconcile: async () => [],
     comparisons: async () => [],
     alerts: async () => [anAlert],
     acknowledge: async () => anAlert,
+    drills: { begin: async () => aDrill, list: async () => [aDrill] },
   })
   mountPage(server.mount, {
     org: 'main',

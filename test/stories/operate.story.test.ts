@@ -33,7 +33,14 @@ beforeAll(async () => {
   const quick = { window_ms: 50, position_every_ms: 100, probe_ms: { min: 100, max: 200 } }
   const config = {
     destinations: {
-      elk: { type: 'elastic', url: elastic.url, api_key: elastic.apiKey, keeps: '400d', ...quick },
+      elk: {
+        type: 'elastic',
+        url: elastic.url,
+        api_key: elastic.apiKey,
+        keeps: '400d',
+        visible_after_ms: 500,
+        ...quick,
+      },
       siem: {
         type: 'splunk',
         url: splunk.url,
@@ -147,4 +154,30 @@ it('pauses and resumes: nothing is sent meanwhile, all of it afterwards, and eac
     ['destination.pause', 'siem', 'maintenance 4711'],
     ['destination.resume', 'siem', 'done'],
   ])
+})
+
+it('drills a ledger: holds it, finds missing what is pushed meanwhile, and proves that it came', async () => {
+  expect((await cli('drill', 'siem')).code).toBe(2)
+  expect(await cli('drill', 'siem', '--reason', 'x', '--for', '1s')).toMatchObject({ code: 2 })
+  const drilling = cli('drill', 'elk', '--ledger', 'unit', '--for', '10s', '--reason', 'quarterly')
+  const lane = async () => {
+    const { body } = await ask(service, '/v1/destinations')
+    const [elk] = body['destinations'] as { ledgers: { ledger: string; state: string; reason?: string }[] }[]
+    return elk?.ledgers.find(({ ledger }) => ledger === 'main/unit')
+  }
+  for (let tries = 0; (await lane())?.state !== 'paused' && tries < 200; tries++)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(await lane()).toMatchObject({ state: 'paused', reason: 'by drill 1', detail: 'quarterly' })
+  expect(await cli('drill', 'elk', '--ledger', 'unit', '--reason', 'again')).toMatchObject({ code: 1, stderr: expect.stringContaining('drill') as string }) // oxfmt-ignore
+  await new Promise((resolve) => setTimeout(resolve, 2_000)) // every node heeds a hold within a second
+  await pushRun(service, 'local.drilled.api.unit', anLcov(4))
+  const { code, stdout, stderr } = await drilling
+  expect(code, stdout + stderr).toBe(0)
+  expect(stdout).toMatch(/^held: \d+ records were missing while it was held, and are there now, each once$/m)
+  expect((await cli('drills')).stdout).toMatch(/elk +main\/unit +held/)
+  await delivered()
+  const commands = await readLedger(service, 'operations', 'command')
+  expect(commands.filter(({ command }) => command === 'destination.drill').map(({ reason }) => reason)).toEqual(['quarterly', 'again']) // oxfmt-ignore
+  const drills = (await readLedger(service, 'operations', 'reconciliation')).filter(({ drill }) => drill !== undefined)
+  expect(drills).toMatchObject([{ drill: { step: 'measured' } }, { of: 'main/unit', drill: { step: 'ended', verdict: 'held', by: expect.stringMatching(/^token:/) as string } }]) // oxfmt-ignore
 })

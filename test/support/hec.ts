@@ -13,6 +13,10 @@ import { answerSearch, type SplunkEvent } from './spl.ts'
 
 export interface FakeHecOptions {
   port?: number
+  /** An address of its own, as one node of several has. */
+  host?: string
+  /** A second token that is taken, as during a rotation. */
+  otherToken?: string
   searchPort?: number
   token?: string
   searchToken?: string
@@ -35,6 +39,7 @@ export interface FakeHecOptions {
 export interface FakeHec extends Omit<Failures, 'take'> {
   url: string
   searchUrl: string
+  /** As in the options; may be changed while it runs. */
   token: string
   searchToken: string
   counters: Counters & { searches: number; acks: number; canaries: number }
@@ -52,6 +57,13 @@ export interface FakeHec extends Omit<Failures, 'take'> {
   /** Deletes an event, as an administrator would. */
   forget(id: string): boolean
   tokenDisabled: boolean
+  otherToken: string | undefined
+  /** Requests with a token that is not known, and what happens before one is answered. */
+  refusals: number
+  beforeRefusing: () => void
+  useAck: boolean
+  /** What the next questions for acknowledgements are answered with. */
+  answerAckNext(status: number, body: unknown): void
   /** As in the options; to be changed while it runs. */
   ackAfterMs: number
   /** Which indexes the token may write to; all unless told. */
@@ -80,6 +92,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
   const { onBadEvent = 'keep-prefix', badEventOff = 0, events = createHecEvents(keep, maxEvents) } = options
   const failures = createFailures()
   const acks = createHecAcks(ackAfterMs)
+  const ackAnswers: { status: number; body: unknown }[] = []
   const answers: { status: number; body: unknown; headers: Record<string, string> }[] = []
   const counters = Object.assign(events.counters, { requests: 0, bytes: 0, searches: 0, acks: 0 })
 
@@ -99,6 +112,8 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     get ackAfterMs() { return acks.quirks.afterMs },
     set ackAfterMs(ms) { acks.quirks.afterMs = ms },
     allowsIndex: () => true, discards: () => false,
+    answerAckNext: (status, body) => void ackAnswers.push({ status, body }),
+    useAck, otherToken: options.otherToken, refusals: 0, beforeRefusing: () => {},
     tokenDisabled: false, searchDown: false, peerMissing: false,
     connections: () => collector.connections(),
     async close() {
@@ -112,17 +127,23 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     const { authorization = '' } = request.headers
     if (authorization === '') return sendJson(response, 401, { text: 'Token is required', code: 2 })
     if (!authorization.startsWith('Splunk ')) return sendJson(response, 401, { text: 'Invalid authorization', code: 3 })
-    if (authorization !== `Splunk ${token}`) return sendJson(response, 403, { text: 'Invalid token', code: 4 })
+    if (![fake.token, fake.otherToken].some((one) => one !== undefined && authorization === `Splunk ${one}`)) {
+      fake.refusals++
+      fake.beforeRefusing()
+      return sendJson(response, 403, { text: 'Invalid token', code: 4 })
+    }
     if (fake.tokenDisabled) return sendJson(response, 403, { text: 'Token disabled', code: 1 })
     const channel = String(
       request.headers['x-splunk-request-channel'] ??
         new URL(request.url ?? '', 'http://x').searchParams.get('channel') ??
         '',
     )
-    if (path === '/services/collector/ack') return answerAck(request, response, channel)
+    // Ids are counted for each channel of each token.
+    const ackKey = `${authorization} ${channel}`
+    if (path === '/services/collector/ack') return answerAck(request, response, ackKey)
     if (path !== '/services/collector/event') return sendJson(response, 404, notFound)
-    if (useAck && channel === '') return sendJson(response, 400, { text: 'Data channel is missing', code: 10 })
-    if (useAck && !/^[0-9a-f-]{36}$/i.test(channel))
+    if (fake.useAck && channel === '') return sendJson(response, 400, { text: 'Data channel is missing', code: 10 })
+    if (fake.useAck && !/^[0-9a-f-]{36}$/i.test(channel))
       return sendJson(response, 400, { text: 'Invalid data channel', code: 11 })
     counters.requests++
     const mode = failures.take()
@@ -150,8 +171,8 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     const reply: Record<string, unknown> = { text: 'Success', code: 0 }
     if (mode === 'near-capacity') Object.assign(reply, { text: 'HEC queue approaching capacity', code: 24 })
     if (mode === 'near-ack-capacity') Object.assign(reply, { text: 'HEC ACK approaching capacity', code: 25 })
-    if (useAck) {
-      const ackId = acks.stored(channel)
+    if (fake.useAck) {
+      const ackId = acks.stored(ackKey)
       if (!acks.quirks.silent) reply['ackId'] = ackId
     }
     if (mode === 'shutting-down-after-storing')
@@ -163,12 +184,14 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
   async function answerAck(request: IncomingMessage, response: ServerResponse, channel: string): Promise<void> {
     counters.acks++
     const body = await readBody(request, 65_536)
+    const planned = ackAnswers.shift()
+    if (planned !== undefined) return sendJson(response, planned.status, planned.body)
     const { broken } = acks.quirks
     if (broken !== undefined)
       return typeof broken.body === 'string' && broken.body.startsWith('<')
         ? sendHtml(response, broken.status)
         : sendJson(response, broken.status, broken.body)
-    if (!useAck) return sendJson(response, 400, { text: 'ACK is disabled', code: 14 })
+    if (!fake.useAck) return sendJson(response, 400, { text: 'ACK is disabled', code: 14 })
     const asked = (JSON.parse(body.toString()) as { acks: number[] }).acks
     sendJson(response, 200, { acks: acks.ask(channel, asked) })
   }
@@ -176,7 +199,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
   async function find(request: IncomingMessage, response: ServerResponse): Promise<void> {
     counters.searches++
     if (fake.searchDown) return sendHtml(response, 503)
-    if (request.headers.authorization !== `Bearer ${searchToken}`)
+    if (request.headers.authorization !== `Bearer ${fake.searchToken}`)
       return sendJson(response, 401, { messages: [{ type: 'WARN', text: 'call not properly authenticated' }] })
     const body = await readBody(request, 1_048_576)
     const form = new URLSearchParams(body.toString())
@@ -192,7 +215,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     sendJson(response, 200, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
   }
 
-  const collector = await listen(collect, options.port)
+  const collector = await listen(collect, options.port, options.host)
   const search = await listen(find, options.searchPort)
   fake.url = collector.url
   fake.searchUrl = search.url

@@ -21,16 +21,17 @@ export interface Listening {
 export async function listen(
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
   port = 0,
+  host = '127.0.0.1',
 ): Promise<Listening> {
   const server = createServer((request, response) => {
     handle(request, response).catch(() => request.socket.destroy())
   })
   server.keepAliveTimeout = 60_000
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(port, host, resolve))
   const address = server.address() as AddressInfo
   return {
     server,
-    url: `http://127.0.0.1:${address.port}`,
+    url: `http://${host}:${address.port}`,
     connections: () =>
       new Promise((resolve, reject) => {
         server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)))
@@ -49,9 +50,10 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > maxBytes) return 'too-large'
-    chunks.push(chunk)
+    // Read on: the refusal of who closes at once is lost on the way.
+    if (size <= maxBytes) chunks.push(chunk)
   }
+  if (size > maxBytes) return 'too-large'
   const body = Buffer.concat(chunks, size)
   return request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body
 }

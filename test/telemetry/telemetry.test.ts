@@ -57,6 +57,37 @@ describe('metrics', () => {
     expect(await read('proofline_generation')).toEqual({ '': 0 })
   })
 
+  it('what is sent, answered, resolved and proved is counted by destination', async () => {
+    const { metrics } = telemetry
+    const request = { status: '503', code: '9', records: 100, bytes: 60_000, seconds: 0.02 }
+    metrics.sent('siem', 'main/unit', request)
+    metrics.sent('siem', 'main/unit', { ...request, status: '200', code: '0' })
+    metrics.settled('siem', 'main/unit', 'delivered', 90)
+    metrics.resolved('siem', 'main/unit', 'search', 'present', 7)
+    metrics.proved('siem', 'ack', 130)
+    expect(await read('proofline_delivery_attempts_total')).toEqual({ 'destination="siem",ledger="main/unit"': 2 })
+    expect(await read('proofline_delivery_bytes_total')).toEqual({ 'destination="siem",ledger="main/unit"': 120_000 })
+    expect(await read('proofline_delivery_responses_total')).toEqual({
+      'destination="siem",status="503",code="9"': 1,
+      'destination="siem",status="200",code="0"': 1,
+    })
+    expect(await read('proofline_settled_records_total')).toEqual({ 'destination="siem",ledger="main/unit",outcome="delivered"': 90 }) // oxfmt-ignore
+    expect(await read('proofline_in_doubt_resolved_total')).toEqual({ 'destination="siem",ledger="main/unit",by="search",result="present"': 7 }) // oxfmt-ignore
+    expect(await read('proofline_proof_seconds_sum')).toEqual({ 'destination="siem",by="ack"': 130 })
+  })
+
+  it('the lag of a puller grows with the ledger, and a drill gets older', async () => {
+    telemetry.metrics.setConsumers(() => [{ consumer: 'qradar', ledger: 'main/unit', next: 40 }])
+    expect(await read('proofline_consumer_lag_records')).toEqual({ 'consumer="qradar",ledger="main/unit"': 0 })
+    telemetry.metrics.published('main/unit', 100, micros(0))
+    expect(await read('proofline_consumer_lag_records')).toEqual({ 'consumer="qradar",ledger="main/unit"': 60 })
+    telemetry.metrics.drilled('siem', undefined)
+    expect(await read('proofline_drill_age_seconds')).toEqual({})
+    telemetry.metrics.drilled('siem', clock)
+    clock += 60_000
+    expect(await read('proofline_drill_age_seconds')).toEqual({ 'destination="siem"': 60 })
+  })
+
   it('the lag of a follower grows with the ledger also when the follower is dead', async () => {
     telemetry.metrics.published('main/unit', 100, micros(0))
     telemetry.metrics.followed('delivery:splunk', 'main/unit', 100, micros(0))

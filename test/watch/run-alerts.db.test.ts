@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ensurePartitions } from '../../src/storage.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
-import { listAlerts, openAlerts } from '../../src/watch/alert-store.ts'
+import { insertAlert, listAlerts, openAlerts, unrecordedAlerts } from '../../src/watch/alert-store.ts'
 import type { Finding } from '../../src/watch/alerts.ts'
 import { beat } from '../../src/watch/heartbeat.ts'
 import { type AlertEvent, runAlerts, takeStep } from '../../src/watch/run-alerts.ts'
@@ -73,6 +74,7 @@ describe('runAlerts', () => {
     expect(acknowledged).toMatchObject({ n: 2, state: 'acknowledged', by: 'ada', severity: 'high' })
     expect(await openAlerts(database.db, 'main/operations')).toMatchObject([{ state: 'acknowledged', detail: 'on it' }])
 
+    await eventually(async () => (await onRecord('alert')).length === 2) // else the next process tells it once more
     findings = []
     const second = new AbortController()
     const again = runAlerts(deps, 10, second.signal)
@@ -87,6 +89,28 @@ describe('runAlerts', () => {
     expect(await listAlerts(database.db, 'main/operations', true, 10)).toMatchObject([{ state: 'closed', n: 3 }])
     await webhook.close()
     await receiver.close()
+  })
+
+  it('puts on record what was stored before a crash, also of an alert that is closed by now', async () => {
+    const finding: Finding = { code: 'disk_low', subject: 'old', detail: '2 MiB' }
+    for (const state of ['opened', 'closed'] as const) {
+      const row = { alert: 'disk_low:old', ...finding, state, by: 'proofline', at: Date.now() * 1000 }
+      await insertAlert(database.db, 'main/operations', row) // and killed before the record was written
+    }
+    const webhook: string[] = []
+    const tell = async ({ n, state }: AlertEvent): Promise<void> => void webhook.push(`${n} ${state}`)
+    const deps = { db: database.db, operations: operations.book, look: async () => [], tell, now, log: silentLogger }
+    const told = async () => (await onRecord('alert')).filter(({ alert }) => alert === 'disk_low:old')
+    for (let starts = 0; starts < 2; starts++) {
+      const abort = new AbortController()
+      const running = runAlerts(deps, 10, abort.signal)
+      await eventually(async () => (await told()).length === 2)
+      abort.abort()
+      await running
+    }
+    expect((await told()).map(({ n, state }) => `${String(n)} ${String(state)}`)).toEqual(['1 opened', '2 closed'])
+    expect(webhook).toEqual(['1 opened', '2 closed']) // nobody knows whether it was told before the crash
+    expect(await unrecordedAlerts(database.db, 'main/operations', 10)).toEqual([])
   })
 
   it('takes each step once, and none that does not follow from how the alert stands', async () => {
@@ -105,14 +129,34 @@ describe('runAlerts', () => {
 })
 
 describe('a heartbeat', () => {
+  it('has count and sum of check of the last closed block of each ledger, as anybody can count them', async () => {
+    const ledger = 'main/integration'
+    const node = await openNode(database.db, await createMemorySigner(), 'a', ledger)
+    const at = new Date('2026-11-24T05:00:00Z')
+    const deps = { db: database.db, reader: node.reader, ledgers: [ledger] as const, operations: operations.book, now: () => at } // oxfmt-ignore
+    for (let n = 0; n < 65; n++) await node.book.appender.submit([aSubmission(`run:${n}`, `block ${n}`, 1_024, ledger)])
+    await beat(deps, 300_000)
+    const newest = (await onRecord('heartbeat')).at(-1)
+    let checkSum = 0
+    for (let from = 0; from < 65_536;) {
+      const { records, next } = await node.reader.readBatch(ledger, from, { until: 65_536, maxRecords: 10_000 })
+      for (const { bytes } of records) checkSum += createHash('sha256').update(bytes).digest().readUInt32BE(0)
+      from = next
+    }
+    const block = { number: 0, records: 65_536, check_sum: checkSum }
+    expect(newest).toMatchObject({ generation: 66_560, heads: [{ ledger, size: 66_560, block }] })
+    await node.book.close()
+  })
+
   it('is one record an interval, with the signed notes of every ledger', async () => {
+    const before = (await onRecord('heartbeat')).length
     await unit.book.appender.submit([aSubmission('run:a', 'a', 3)])
     const deps = { db: database.db, reader: unit.reader, ledgers: ['main/unit', 'main/operations'] as const, operations: operations.book, now: () => new Date('2026-11-23T05:00:01Z') } // oxfmt-ignore
     await Promise.all([beat(deps, 300_000), beat(deps, 300_000)])
     await beat(deps, 300_000)
     await beat({ ...deps, now: () => new Date('2026-11-23T05:05:00Z') }, 300_000)
-    const beats = await onRecord('heartbeat')
-    expect(beats.length).toBe(2)
+    const beats = (await onRecord('heartbeat')).slice(-2)
+    expect((await onRecord('heartbeat')).length - before).toBe(2)
     expect(beats[0]).toMatchObject({ interval_s: 300, schema: 'proofline.heartbeat.v1' })
     const [head] = (beats[0]?.['heads'] ?? []) as { ledger: string; size: number; note: string; block: unknown; last_recorded_at: string }[] // oxfmt-ignore
     expect(head).toMatchObject({ ledger: 'main/unit', size: 3, block: null })
