@@ -5,15 +5,15 @@ import { expect, it } from 'vitest'
 const all = Array.from({ length: 58 }, (_, i) => i + 1)
 
 /** Numbers of hard cases whose test is still to come. Who writes one takes its number out, else this fails; in the end it is empty. */
-const toCome = [7, 16, 25, 26, 27, 32, 34, 35, 38, 39, 40, 45, 46, 47, 48, 49, 50]
+const toCome = [32, 34, 38, 39, 40, 45, 46, 47, 48, 49]
 
 /** The numbers that names of tests begin with: `case 3, 4: ...`. */
 async function numbersInTests(): Promise<Set<number>> {
   const root = join(import.meta.dirname, '..')
   const numbers = new Set<number>()
   for await (const file of glob('**/*.test.ts', { cwd: root })) {
+    if (join(root, file) === import.meta.filename) continue
     const text = await readFile(join(root, file), 'utf8')
-    if (file.endsWith('cases.test.ts')) continue
     for (const [, list = ''] of text.matchAll(/['"`]case (\d+(?:, \d+)*): /g))
       for (const number of list.split(', ')) numbers.add(Number(number))
   }
