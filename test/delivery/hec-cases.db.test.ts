@@ -241,6 +241,20 @@ describe('an acknowledgement that never comes', () => {
     expect(sixty.slice(0, 10).map(({ id }) => fake.event(id)?.marked)).toEqual(Array(10).fill(1))
   })
 
+  it('case 23: confirms nothing when the indexer has forgotten its channels, and counts from 0 again', async () => {
+    const fake = await splunk({ useAck: true, visibleAfterMs: 200 })
+    fake.acks.idleCleanupMs = 20
+    const { lane, until, parked } = await deliver(
+      splunkSettings(fake, { ...acked, ...ten, ack_deadline_ms: 60_000, look_delays_ms: [100] }),
+    )
+    await until(({ provedTo }) => provedTo === 60)
+    await lane.stop()
+    expect(await parked()).toEqual([])
+    expect(fake.counters).toMatchObject({ requests: 6, stored: 60, duplicates: 0 })
+    expect(fake.counters.acks).toBeGreaterThanOrEqual(6)
+    expect(fake.counters.searches).toBeGreaterThanOrEqual(6)
+  })
+
   it('case 24: that turns true while the search goes on settles once, whichever was first', async () => {
     const fake = await splunk({ useAck: true, ackAfterMs: 120, visibleAfterMs: 120 })
     const { lane, until } = await deliver(splunkSettings(fake, { ...acked, ...ten, look_delays_ms: [0, 10] }))
