@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { type Bodies, createBodies, type Span } from './bodies.ts'
 import type { SplunkEvent } from './spl.ts'
 
-/** The index of a Splunk of our own. It merges nothing: what is stored twice is there twice. Two collectors may share one. */
+/** The index of a Splunk of our own. It merges nothing: what is stored twice is there twice. */
 export interface HecEvents {
   /** Stores line by line, and stops at the first event that `refuse` has a code for. */
   store(body: Buffer, rules: StoreRules): Refused | undefined
@@ -62,9 +62,7 @@ export function createHecEvents(keep: 'bytes' | 'ids', maxEvents: number): HecEv
     const fields = (envelope['fields'] ?? {}) as Record<string, string>
     const id = recordId ?? fields['proofline_canary'] ?? ''
     const into = isCanary ? canaries : events
-    const isMarked = isWhole
-      ? fields['proofline_possible_dup'] === '1'
-      : line.indexOf('"proofline_possible_dup":"1"') > 0
+    const isMarked = fields['proofline_possible_dup'] === '1'
     if (isCanary) counters.canaries++
     else counters.stored++
     const known = into.get(id)

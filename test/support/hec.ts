@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createFailures, type FailMode, type Failures } from './fail-modes.ts'
 import { type AckQuirks, createHecAcks } from './hec-acks.ts'
-import { createHecEvents, type HecEvents, type StoreRules } from './hec-events.ts'
+import { createHecEvents, type StoreRules } from './hec-events.ts'
 import { type Counters, listen, readBody, sendHtml, sendJson } from './http-fake.ts'
 import { failAfterStoring, failBeforeStoring, failWhileReading, type Words } from './misbehave.ts'
 import { answerSearch, type SplunkEvent } from './spl.ts'
@@ -32,8 +32,6 @@ export interface FakeHecOptions {
   onBadEvent?: StoreRules['onBadEvent']
   /** The number that is told of a bad event, from 0: real ones have been measured to be one off (SIEM.md 1.7). */
   badEventOff?: number
-  /** Of another indexer of the same cluster: one search finds what either stored. */
-  events?: HecEvents
 }
 
 export interface FakeHec extends Omit<Failures, 'take'> {
@@ -43,7 +41,6 @@ export interface FakeHec extends Omit<Failures, 'take'> {
   token: string
   searchToken: string
   counters: Counters & { searches: number; acks: number; canaries: number }
-  events: HecEvents
   acks: AckQuirks
   /** Which events HEC refuses, and with which code; called with each id. */
   refuse: (id: string) => number | undefined
@@ -89,7 +86,8 @@ const notFound = { text: 'The requested URL was not found on this server.', code
 export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHec> {
   const { token = 'hec-token', searchToken = 'search-token', keep = 'bytes', maxEvents = 4_000_000 } = options
   const { maxBodyBytes = 64 * 1024 * 1024, useAck = false, ackAfterMs = 0, visibleAfterMs = 0 } = options
-  const { onBadEvent = 'keep-prefix', badEventOff = 0, events = createHecEvents(keep, maxEvents) } = options
+  const { onBadEvent = 'keep-prefix', badEventOff = 0 } = options
+  const events = createHecEvents(keep, maxEvents)
   const failures = createFailures()
   const acks = createHecAcks(ackAfterMs)
   const ackAnswers: { status: number; body: unknown }[] = []
@@ -97,7 +95,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
   const counters = Object.assign(events.counters, { requests: 0, bytes: 0, searches: 0, acks: 0 })
 
   const fake: FakeHec = {
-    url: '', searchUrl: '', token, searchToken, counters, events,
+    url: '', searchUrl: '', token, searchToken, counters,
     acks: acks.quirks,
     failNext: failures.failNext,
     failAtRandom: failures.failAtRandom,

@@ -6,7 +6,7 @@ import type { Span } from './bodies.ts'
 export interface SplunkEvent {
   id: string
   copies: number
-  /** How many of the copies say that they may be one. */
+  /** How many of the copies say that they may be one; told only where events are kept as bytes. */
   marked: number
   storedAt: number
   /** Where its `_raw` is kept. */
