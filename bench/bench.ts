@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { arch, availableParallelism, cpus, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type Figure, median, printFigures, ratioOf, skipped } from './figure.ts'
+import { measureDoubt } from './doubt.ts'
 import { measureFeed } from './feed.ts'
 import { measureForwarding } from './forward.ts'
 import { printYardstick, takeYardstick } from './machine.ts'
@@ -56,7 +57,11 @@ async function measureLedger(): Promise<void> {
   await measure('record', 'pushing, and copying the same', () => measureRecording(service, size, check))
   if (wanted('feed')) await measure('feed', 'pulling the feed', () => measureFeed(service, quick ? 3 : 7, check))
   if (wanted('verify')) await measure('verify', 'verifying', () => measureVerifying(service, quick ? 3 : 5, check))
-  if (wanted('forward')) await measure('forward', 'forwarding', () => measureForwarding(service, quick ? 2 : 4, check))
+  if (wanted('forward'))
+    await measure('forward', 'forwarding', () =>
+      measureForwarding(service, quick ? { passes: 2, runs: 50 } : { passes: 3, runs: 1_000 }, check),
+    )
+  if (wanted('forward')) await measure('doubt', 'resolving what is in doubt', () => measureDoubt(service, check))
   await service.stop()
   await (await start(service.dataDir, 'next')).stop()
 }

@@ -25,8 +25,17 @@ export interface ForwardInput {
 export interface ForwardAnswer {
   records: number
   bytes: number
-  /** Seconds; `left` is what was in doubt or parked at the end. */
-  passes: { cpu: number; wall: number; left: number }[]
+  passes: Pass[]
+}
+
+export interface Pass {
+  /** Seconds. */
+  cpu: number
+  wall: number
+  /** What was in doubt or parked at the end. */
+  left: number
+  /** Highest resident set in bytes while each half of the backlog was forwarded. */
+  peaks: [number, number]
 }
 
 const { databaseUrl, ledger, type, proof, url, secret, runs, maxRecords } = childInput<ForwardInput>()
@@ -55,10 +64,10 @@ async function sizeAndBytes(): Promise<{ size: number; bytes: number }> {
   return { size, bytes }
 }
 
-async function pass(number: number, size: number): Promise<ForwardAnswer['passes'][number]> {
+async function pass(number: number, size: number): Promise<Pass> {
   const name = `bench-${type}-${number}`
   const own =
-    type === 'splunk' ? { token: secret, proof } : { api_key: secret, indexes: { unit: `proofline-unit-${number}` } }
+    type === 'splunk' ? { token: secret, proof } : { api_key: secret, indexes: { integration: `proofline-${number}` } }
   const settings = destinationSettings.parse({ type, url, position_every_ms: 200, ...own })
   const destination = await openDestination(settings, { publicHost: 'localhost', now: () => new Date() })
   const ending = new AbortController()
@@ -83,8 +92,12 @@ async function pass(number: number, size: number): Promise<ForwardAnswer['passes
   const running = runDelivery(deps, ending.signal)
   let failed = false
   running.catch(() => (failed = true))
-  while (proved < size && !failed && performance.now() - began < 300_000)
+  const peaks: Pass['peaks'] = [0, 0]
+  while (proved < size && !failed && performance.now() - began < 300_000) {
     await new Promise((done) => setTimeout(done, 20))
+    const half = proved < size / 2 ? 0 : 1
+    peaks[half] = Math.max(peaks[half], process.memoryUsage.rss())
+  }
   const { user, system } = process.cpuUsage(used)
   const wall = (performance.now() - began) / 1000
   ending.abort()
@@ -95,6 +108,7 @@ async function pass(number: number, size: number): Promise<ForwardAnswer['passes
     cpu: (user + system) / 1e6,
     wall,
     left: status === undefined || status.provedTo < size ? size : status.inDoubt + status.parked,
+    peaks,
   }
 }
 

@@ -4,6 +4,7 @@ import { type Check, type Figure, median, printNumber } from './figure.ts'
 import type { ForwardAnswer, ForwardInput } from './forward-child.ts'
 import { inChild } from './proc.ts'
 import type { Received } from './receiver.ts'
+import { pushSmallRuns } from './small-reports.ts'
 import type { BenchService } from './service.ts'
 
 /**
@@ -16,7 +17,18 @@ const kinds = [
   { type: 'elastic', what: 'forward to _bulk, each record proved by its answer', proof: 'answer' },
 ] as const
 
-export async function measureForwarding(service: BenchService, runs: number, check: Check): Promise<Figure[]> {
+export interface ForwardSettings {
+  passes: number
+  /** A backlog of 2,000 times as many records. */
+  runs: number
+}
+
+export async function measureForwarding(
+  service: BenchService,
+  settings: ForwardSettings,
+  check: Check,
+): Promise<Figure[]> {
+  await pushSmallRuns(service, settings.runs)
   const databaseUrl = await service.databaseUrl()
   const figures: Figure[] = []
   for (const { type, what, proof } of kinds) {
@@ -25,12 +37,13 @@ export async function measureForwarding(service: BenchService, runs: number, che
       const rates: number[] = []
       const input: ForwardInput = {
         databaseUrl,
-        ledger: 'main/unit',
+        ledger: 'main/integration',
         type,
         proof,
         ...receiver.address,
-        runs: runs + 1,
-        maxRecords: 400_000,
+        runs: settings.passes + 1,
+        // The receiver keeps the ids of each pass, since each has documents of its own there.
+        maxRecords: type === 'splunk' ? 10_000_000 : 400_000,
       }
       const { passes, records, bytes } = await inChild<ForwardAnswer>('./forward-child.ts', input, profiling())
       const received = await receiver.received()
@@ -50,6 +63,12 @@ export async function measureForwarding(service: BenchService, runs: number, che
         what, unit: 'events a CPU s', measured: median(rates), target: 210_000, better: 'more', runs: rates,
         note: `${printNumber(records)} events of ${Math.round(bytes / records)} bytes, exactly once; ${printNumber(records / median(passes.slice(1).map(({ wall }) => wall)))} a second of wall time`,
         limit: 'one thread: records opened and hashed against their leaves, rendered, hashed, written to the socket',
+      }) // oxfmt-ignore
+      // Of the last pass: by then the heap has its size.
+      const [first = Number.NaN, second = Number.NaN] = passes.at(-1)?.peaks ?? []
+      figures.push({
+        what: `memory over a backlog to ${type}, second half over first`, unit: 'times', measured: second / first, target: 1.1, better: 'less', runs: [second / first],
+        note: `${printNumber(records)} records; highest resident set ${printNumber(first / 1e6)} MB, then ${printNumber(second / 1e6)} MB`,
       }) // oxfmt-ignore
     } finally {
       receiver.stop()

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
+import { addDeadLetters } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
@@ -125,6 +126,7 @@ program
   )
 
 addDestinations(program, run)
+addDeadLetters(program, run)
 addAlerts(program, run)
 
 configuration(program.command('verify').description('find out whether records are what the signed log says'))

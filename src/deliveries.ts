@@ -9,13 +9,14 @@ import type { DeliveryMetrics } from './delivery/metrics.ts'
 import { openDestination } from './delivery/open-destination.ts'
 import { type Operator, createOperator } from './delivery/operate.ts'
 import type { DestinationSettings } from './delivery/settings.ts'
+import type { Order } from './delivery/order-store.ts'
 import { createSteadyClock } from './delivery/steady-clock.ts'
 import { selectOf } from './delivery/select.ts'
 import { traced } from './delivery/traced.ts'
 import { type DeadLetterPlace, countDeadLetters, deliveryStatus, listDeadLetters } from './delivery/status.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import { Problem } from './record/problem.ts'
-import { type LedgerName, type Micros, isLedgerName, printTime } from './record/record.ts'
+import { type LedgerName, type Micros, ledgerKindOf, printTime } from './record/record.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
@@ -108,6 +109,7 @@ export async function startDeliveries({
           state: lane.state,
           reason: lane.reason,
           detail: lane.detail,
+          redeliveries: lane.orders.map(toRedelivery),
           failure: lane.failure === undefined ? null : { ...lane.failure, at: printTime(lane.failure.at) },
         })),
       }
@@ -136,18 +138,24 @@ export async function startDeliveries({
           })), // from LedgerName above
       )
     },
-    async deadLetters({ destination, after, limit }) {
+    async deadLetters({ destination, ledger, kind, after, limit }) {
       if (destination !== undefined && !destinations.has(destination))
         throw new Problem('not_found', `there is no destination ${destination}`)
       const letters = await listDeadLetters(db, {
+        destination,
+        ledger: ledgers.find((one) => ledgerKindOf(one) === ledger),
+        kind,
         limit: limit + 1,
-        ...(destination === undefined ? {} : { destination }),
         ...(after === undefined ? {} : { after: parsePlace(after) }),
       })
       const page = letters.slice(0, limit)
       const last = letters.length > limit ? page.at(-1) : undefined
       return {
-        dead_letters: page.map(({ at, ...letter }) => ({ ...letter, since: printTime(at) })),
+        dead_letters: page.map(({ at, seq, ...letter }) => ({
+          ...letter,
+          seq: seq < 0 ? null : seq,
+          since: printTime(at),
+        })),
         next: last === undefined ? null : printPlace(last),
       }
     },
@@ -157,14 +165,24 @@ export async function startDeliveries({
   }
 }
 
-const printPlace = ({ at, ledger, seq, try: n, destination }: DeadLetterPlace): string =>
-  `${at}.${ledger}.${seq}.${n}.${destination}`
+const toRedelivery = ({ n, why, first, end, next, reason, byWhom, at, endedAt }: Order) => ({
+  n,
+  why,
+  first,
+  last: end - 1,
+  next,
+  state: endedAt !== undefined ? ('ended' as const) : next > first ? ('running' as const) : ('waiting' as const),
+  reason,
+  by: byWhom,
+  at: printTime(at),
+})
+
+const printPlace = ({ at, letter }: DeadLetterPlace): string => `${at}.${letter}`
 
 function parsePlace(text: string): DeadLetterPlace {
-  const [, at, ledger = '', seq, n, destination = ''] =
-    /^(\d{1,16})\.([a-z0-9-]+\/[a-z]+)\.(\d{1,16})\.(\d{1,9})\.([a-z0-9_-]+)$/.exec(text) ?? []
-  if (!isLedgerName(ledger)) throw new Problem('request_invalid', 'after is not the next of a page of this list')
-  return { at: Number(at), ledger, seq: Number(seq), try: Number(n), destination }
+  const [, at, letter = ''] = /^(\d{1,16})\.([^]+)$/.exec(text) ?? []
+  if (at === undefined) throw new Problem('request_invalid', 'after is not the next of a page of this list')
+  return { at: Number(at), letter }
 }
 
 /** Delivery's reports on the named instruments. */

@@ -29,6 +29,7 @@ import { mountContracts } from './http/contracts.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountLog } from './http/log.ts'
 import { mountOperations } from './http/operations.ts'
+import { mountOrders } from './http/orders.ts'
 import { mountPage } from './http/page.ts'
 import { mountRecords } from './http/records.ts'
 import { mountRuns } from './http/runs.ts'
@@ -44,6 +45,7 @@ import { ensurePartitions, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 import { createCommandRecorder } from './watch/commands.ts'
+import { createOrdering } from './watch/ordering.ts'
 import { readLedgers } from './watch/status.ts'
 import { createUses } from './watch/uses.ts'
 
@@ -207,6 +209,9 @@ export async function startService(config: Config, version: string): Promise<Ser
     }) // oxfmt-ignore
     const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
 
+    const { destinations } = deliveries
+    const ordering = createOrdering({ db, reader, ledgers, destinations, publicHost: config.public_host, recordCommand, now: () => new Date() }) // oxfmt-ignore
+
     mountRuns(server.mount, admission, config.http.limits)
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
     mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
@@ -233,6 +238,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       operator: deliveries.operator,
       recordCommand,
     })
+    mountOrders(server.mount, ordering)
     mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {
       org: config.org,

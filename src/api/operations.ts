@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { noBody, nothing, route } from './route.ts'
-import { count, ledgerName, recordId, seq, text, time, whole } from './shapes.ts'
+import { count, ledger, ledgerName, seq, text, time, whole } from './shapes.ts'
 
 /** What operators and machines read about the service itself. */
 
@@ -23,6 +23,18 @@ export const status = z.looseObject({
 })
 export type Status = z.infer<typeof status>
 
+export const redelivery = z.object({
+  n: z.int().min(1),
+  why: z.enum(['retry', 'missing', 'range']),
+  first: seq,
+  last: seq,
+  next: seq.describe('how far it is taken on'),
+  state: z.enum(['waiting', 'running', 'ended']),
+  reason: z.string(),
+  by: z.string(),
+  at: time,
+})
+
 export const destination = z.looseObject({
   name: z.string(),
   kind: z.string(),
@@ -36,6 +48,7 @@ export const destination = z.looseObject({
       published: seq,
       in_doubt: count,
       parked: count,
+      redeliveries: z.array(redelivery).describe('that have not ended, or within a day'),
       failure: z
         .looseObject({ at: time, reason: z.string(), address: z.string().nullable(), phase: z.string().nullable() })
         .nullable()
@@ -46,11 +59,23 @@ export const destination = z.looseObject({
 })
 export type DestinationStatus = z.infer<typeof destination>
 
+export const deadLetterKind = z.enum([
+  'refused',
+  'unresolved',
+  'unproved',
+  'missing',
+  'duplicated',
+  'altered',
+  'foreign',
+])
+
 export const deadLetter = z.looseObject({
+  letter: z.string().describe('its name in this list'),
+  kind: deadLetterKind.describe('the first three were parked by delivery, the others found by a comparison'),
   destination: z.string(),
   ledger: ledgerName,
-  seq,
-  id: recordId.nullable(),
+  seq: seq.nullable(),
+  id: z.string().describe('of the record, or what a foreigner wrote there'),
   reason: z.string(),
   since: time,
 })
@@ -58,7 +83,9 @@ export type DeadLetter = z.infer<typeof deadLetter>
 
 export const deadLetterQuery = z.strictObject({
   destination: text.optional(),
-  after: z.string().max(200).optional().describe('`next` of the page before'),
+  ledger: ledger.optional(),
+  kind: deadLetterKind.optional(),
+  after: z.string().max(4_096).optional().describe('`next` of the page before'),
   limit: whole(1, 1_000).default(100).describe('100 unless told'),
 })
 export type DeadLetterQuery = z.infer<typeof deadLetterQuery>
@@ -109,7 +136,7 @@ export const listDeadLetters = route({
   ...operator,
   name: 'listDeadLetters',
   path: '/v1/dead-letters',
-  summary: 'Records that a destination refused or holds in doubt, until someone decides',
+  summary: 'Records that a destination refused, holds in doubt, or does not hold as they are, until someone decides',
   query: deadLetterQuery,
   answers: [{ status: 200, what: 'A page', content: json(deadLetterPage) }],
   problems: [],

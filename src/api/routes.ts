@@ -1,6 +1,7 @@
 import { contractRoutes } from './contracts.ts'
 import { drillRoutes } from './drills.ts'
 import { operationRoutes } from './operations.ts'
+import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
 import type { Route } from './route.ts'
 import { runRoutes } from './run-routes.ts'
@@ -13,5 +14,6 @@ export const routes: readonly Route[] = [
   ...recordRoutes,
   ...operationRoutes,
   ...watchRoutes,
+  ...orderRoutes,
   ...drillRoutes,
 ]

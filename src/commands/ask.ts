@@ -215,6 +215,7 @@ function printDestinations(list: readonly DestinationStatus[]): string {
   return [
     printTable([head, ...rows]),
     ...list.flatMap(({ name, ledgers }) => ledgers.flatMap((at) => printBlock(name, at))),
+    ...list.flatMap(({ name, ledgers }) => ledgers.flatMap((at) => printOrders(name, at))),
   ].join('')
 }
 
@@ -228,4 +229,11 @@ function printBlock(name: string, lane: DestinationStatus['ledgers'][number]): s
     return [oneLine(`${name} proves ${ledger} in another way than is configured: ${String(detail)}`), '\n']
   if (failure === undefined || failure === null) return []
   return [oneLine(`${name} did not take ${ledger} at ${failure.at}: ${failure.reason}`), '\n']
+}
+
+function printOrders(name: string, { ledger, redeliveries }: DestinationStatus['ledgers'][number]): string[] {
+  return redeliveries.map(({ n, why, first, last, next, state, by, reason }) => {
+    const how = state === 'running' ? `is at ${next}` : state
+    return `${oneLine(`order ${n} to ${name}: ${ledger} ${first}-${last} (${why}) ${how}; by ${by}: ${reason}`)}\n`
+  })
 }

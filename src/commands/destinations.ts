@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { addOrders } from './order-options.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 
 /** `proofline destinations ...` and `proofline alerts ...` as cli.ts has its commands: what a command needs is loaded when it is called. */
 
-type Run = (
+export type Run = (
   options: { json?: boolean },
   action: (terminal: Terminal, signal: AbortSignal) => Promise<ExitCode>,
 ) => Promise<void>
@@ -53,6 +54,8 @@ export function addDestinations(program: Command, run: Run): void {
     (name: string, options) =>
       run(options, async (terminal, signal) => (await import('./watch.ts')).reconcile(name, terminal, signal)),
   )
+
+  addOrders(about, run)
 
   about('drill', 'hold one ledger for a while, measure what is missing there, let it go and prove that it caught up')
     .requiredOption('--reason <text>', 'why, for who reads the record')

@@ -20,12 +20,14 @@ export interface AttemptRow extends MemberRange {
   openedAt: Micros
   sendBefore: Micros
   deadline: Micros
+  /** The order that it carries out; undefined for one of a cut. */
+  redelivery: number | undefined
 }
 
 export interface OutcomeRow {
   step: number
   at: Micros
-  source: 'answer' | 'look' | 'loss' | 'policy'
+  source: 'answer' | 'look' | 'loss' | 'policy' | 'operator'
   marks: string
   reason: string | undefined
   /** Offset of a member -> its reason, where it differs. */
@@ -37,6 +39,11 @@ export interface OutcomeRow {
   answer: Readonly<Record<string, unknown>> | undefined
 }
 
+/** An outcome of which nothing is known but its marks. */
+export const blankOutcome: Omit<OutcomeRow, 'step' | 'at' | 'source' | 'marks'> = {
+  reason: undefined, reasons: undefined, split: undefined, retryAt: undefined, block: undefined, receipt: undefined, answer: undefined,
+} // oxfmt-ignore
+
 export interface ParkedRow {
   seq: number
   id: string
@@ -44,8 +51,9 @@ export interface ParkedRow {
   reason: string
 }
 
-const attemptColumns = `month, first_seq, try, last_seq, left_out, target, channel, mark, render, request, opened_at, send_before, deadline`
-const attemptValues = (from: number): string =>
+export const attemptColumns = `month, first_seq, try, last_seq, left_out, target, channel, mark, render, request, opened_at, send_before, deadline,
+  redelivery`
+export const attemptValues = (from: number): string =>
   [
     'date',
     'bigint',
@@ -60,11 +68,12 @@ const attemptValues = (from: number): string =>
     'bigint',
     'bigint',
     'bigint',
+    'bigint',
   ]
     .map((type, i) => `$${from + i}::${type}[]`)
     .join(', ')
 
-function attemptArrays(rows: readonly AttemptRow[]): unknown[] {
+export function attemptArrays(rows: readonly AttemptRow[]): unknown[] {
   return [
     rows.map((row) => row.month),
     rows.map((row) => row.first),
@@ -79,6 +88,7 @@ function attemptArrays(rows: readonly AttemptRow[]): unknown[] {
     rows.map((row) => row.openedAt),
     rows.map((row) => row.sendBefore),
     rows.map((row) => row.deadline),
+    rows.map((row) => row.redelivery ?? null),
   ]
 }
 
@@ -135,7 +145,7 @@ export async function insertOutcome(
            ), parks as (
              insert into parked (ledger, destination, seq, try, month, first_seq, id, kind, reason, at)
              select $1, $2, p.seq, $5, $3::date, $4, p.id, p.kind, p.reason, $7
-             from unnest($30::bigint[], $31::text[], $32::text[], $33::text[]) as p(seq, id, kind, reason) cross join outcome returning 1
+             from unnest($31::bigint[], $32::text[], $33::text[], $34::text[]) as p(seq, id, kind, reason) cross join outcome returning 1
            ) select (select count(*) from outcome) as outcomes, (select count(*) from opened) as attempts, (select count(*) from parks) as parked`,
     values: [
       ...base,
@@ -151,7 +161,8 @@ export async function insertOutcome(
   return written(row, 'outcomes', next.length)
 }
 
-function written(
+/** Whether the first of the things that belong together was inserted; then all of them must have been. */
+export function written(
   row: ({ attempts: number } & Record<string, number>) | undefined,
   first: string,
   attempts: number,
@@ -176,30 +187,51 @@ export interface OpenRow extends AttemptRow {
   answer: Readonly<Record<string, unknown>> | null
 }
 
-/** Attempts from `from` on that have no outcome, or whose newest one leaves a member open; in order. */
+const openOnes = (where: string): string =>
+  `select a.month::text, a.first_seq as first, a.last_seq as last, a.left_out as "leftOut", a.try, a.target, a.channel::text, a.mark, a.render,
+     a.request, a.opened_at as "openedAt", a.send_before as "sendBefore", a.deadline, a.redelivery, o.step, o.at, o.marks, o.split,
+     o.retry_at as "retryAt", o.block,
+     exists (select from outcomes x where x.ledger = a.ledger and x.destination = a.destination and x.month = a.month
+       and x.first_seq = a.first_seq and x.try = a.try and x.marks ~ 'i') as left,
+     (select x.answer - 'body' - 'message' from outcomes x where x.ledger = a.ledger and x.destination = a.destination
+       and x.month = a.month and x.first_seq = a.first_seq and x.try = a.try and x.step = 0) as answer
+   from attempts a left join lateral (
+     select step, at, marks, split, retry_at, block from outcomes o where o.ledger = a.ledger and o.destination = a.destination
+       and o.month = a.month and o.first_seq = a.first_seq and o.try = a.try order by step desc limit 1) as o on true
+   where a.ledger = $1 and a.destination = $2 and ${where} and (o.marks is null or o.marks ~ '[auie]')
+   order by a.first_seq, a.try`
+
+type FoundRow = Omit<OpenRow, 'leftOut' | 'redelivery'> & { leftOut: Buffer | null; redelivery: number | null }
+const toOpenRow = (row: FoundRow): OpenRow => ({
+  ...row,
+  leftOut: row.leftOut ?? undefined,
+  redelivery: row.redelivery ?? undefined,
+})
+
+/** Attempts of cuts, from `from` on, that have no outcome, or whose newest one leaves a member open; in order. */
 export async function openAttempts(
   db: Queryable,
   lane: Lane,
   months: readonly string[],
   from: number,
 ): Promise<OpenRow[]> {
-  const { rows } = await db.query<OpenRow & { leftOut: Buffer | null }>({
+  const { rows } = await db.query<FoundRow>({
     name: 'open_attempts',
-    text: `select a.month::text, a.first_seq as first, a.last_seq as last, a.left_out as "leftOut", a.try, a.target, a.channel::text, a.mark, a.render,
-             a.request, a.opened_at as "openedAt", a.send_before as "sendBefore", a.deadline, o.step, o.at, o.marks, o.split,
-             o.retry_at as "retryAt", o.block,
-             exists (select from outcomes x where x.ledger = a.ledger and x.destination = a.destination and x.month = a.month
-               and x.first_seq = a.first_seq and x.try = a.try and x.marks ~ 'i') as left,
-             (select x.answer - 'body' - 'message' from outcomes x where x.ledger = a.ledger and x.destination = a.destination
-               and x.month = a.month and x.first_seq = a.first_seq and x.try = a.try and x.step = 0) as answer
-           from attempts a left join lateral (
-             select step, at, marks, split, retry_at, block from outcomes o where o.ledger = a.ledger and o.destination = a.destination
-               and o.month = a.month and o.first_seq = a.first_seq and o.try = a.try order by step desc limit 1) as o on true
-           where a.ledger = $1 and a.destination = $2 and a.month = any($3::date[]) and a.first_seq >= $4 and (o.marks is null or o.marks ~ '[auie]')
-           order by a.first_seq, a.try`,
+    text: openOnes('a.redelivery is null and a.month = any($3::date[]) and a.first_seq >= $4'),
     values: [lane.ledger, lane.destination, months, from],
   })
-  return rows.map((row) => ({ ...row, leftOut: row.leftOut ?? undefined }))
+  return rows.map(toOpenRow)
+}
+
+/** The same of those that carry out these orders: they lie anywhere behind the position. */
+export async function openOrderAttempts(db: Queryable, lane: Lane, orders: readonly number[]): Promise<OpenRow[]> {
+  if (orders.length === 0) return []
+  const { rows } = await db.query<FoundRow>({
+    name: 'open_order_attempts',
+    text: openOnes('a.redelivery = any($3::bigint[])'),
+    values: [lane.ledger, lane.destination, orders],
+  })
+  return rows.map(toOpenRow)
 }
 
 export interface CutEnds {

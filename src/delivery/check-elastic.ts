@@ -1,5 +1,7 @@
 import { hash, randomUUID } from 'node:crypto'
 import { type ElasticAdmin, type Asked, dig, errorOf, objectionTo, readFlavour } from './elastic-admin.ts'
+import { noIds } from './elastic-answers.ts'
+import { dryRunVerdict } from './elastic-dry-run.ts'
 import { basesOf, pipelineName } from './elastic-setup.ts'
 import type { Steps, Verdict } from './preflight.ts'
 import type { ElasticSettings } from './settings.ts'
@@ -31,6 +33,7 @@ export async function checkElastic(
     })
     if (!isTarget) continue
     await steps.run(`${base}: template`, () => templateVerdict(admin, index))
+    await steps.run(`${base}: mapping`, () => dryRunVerdict(admin, index, deps))
     await steps.run(`${base}: canary`, () => canaryVerdict(admin, settings, index, deps))
   }
 }
@@ -41,6 +44,8 @@ async function credentialVerdict(admin: ElasticAdmin, settings: ElasticSettings)
   if (status === 401) return { result: 'failed', detail: `HTTP 401: ${settings.url} does not know this credential` }
   if (status === 403)
     return { result: 'warning', detail: 'HTTP 403: the credential is known, and may not ask what this server is' }
+  if (status === 404)
+    return { result: 'warning', detail: 'HTTP 404 to GET /: it does not say what it is, as OpenSearch Serverless' }
   return { result: 'failed', detail: `HTTP ${status} to GET /: is this an Elasticsearch or OpenSearch?` }
 }
 
@@ -49,6 +54,7 @@ async function templateVerdict(admin: ElasticAdmin, index: string): Promise<Verd
   const answer = await admin.ask('POST', `/_index_template/_simulate_index/${index}`)
   if (answer.status === 403)
     return { result: 'skipped', detail: 'the credential may not look at templates (manage_index_templates)' }
+  if (answer.status === 404) return { result: 'skipped', detail: 'this server does not tell what an index would be' }
   if (answer.status !== 200) return { result: 'failed', detail: errorOf(answer) }
   const template = dig(answer.body, 'template')
   const wrong = [
@@ -73,6 +79,11 @@ async function templateVerdict(admin: ElasticAdmin, index: string): Promise<Verd
     : { result: 'warning', detail: `${pipelines.join(', ')}: records that it drops, renames or reroutes are refused` }
 }
 
+/** There is no question for the type of a collection that a data client may ask; the answer to an id is certain (opensearch-py#792). */
+const ofSomeoneElse =
+  'it takes no ids of ours: an OpenSearch Serverless collection of type TIMESERIES or VECTORSEARCH gives its own, so a repeat would be ' +
+  'stored a second time. Take a collection of type SEARCH, or a domain'
+
 /** One document is made, is not made a second time, is read back by id byte for byte, and is found by a search. */
 async function canaryVerdict(
   admin: ElasticAdmin,
@@ -94,7 +105,9 @@ async function canaryVerdict(
   const sentAt = deps.now().getTime()
   const first = await create(admin, path, body)
   if (first.problem !== undefined) return { result: 'failed', detail: first.problem }
-  if (first.status !== 201 || first.index !== index || first.failureStore)
+  if (noIds.test(first.said)) return { result: 'failed', detail: ofSomeoneElse }
+  if (first.failureStore) return { result: 'failed', detail: `went to a failure store, not to ${index}: ${first.said}` }
+  if (first.status !== 201 || first.index !== index)
     return { result: 'failed', detail: `not made in ${index}: ${first.said}` }
   const second = await create(admin, path, body)
   if (second.status !== 409) return { result: 'failed', detail: `made a second time under the same id: ${second.said}` }

@@ -1,8 +1,9 @@
 import type { StoredRecord } from '../ledger/read.ts'
-import { type AttemptRow, insertOutcome, type OutcomeRow, type ParkedRow } from './attempts.ts'
+import { type AttemptRow, blankOutcome, insertOutcome, type OutcomeRow, type ParkedRow } from './attempts.ts'
 import type { Rendered } from './destination.ts'
 import { type Gate, type Pass, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
+import { LostRace } from './lost-race.ts'
 import { type Mark, packMarks } from './marks.ts'
 import { nextStep, type ParkReason, type Step } from './next-step.ts'
 import { freshAttempt, historyOf, membersMarked, type OpenAttempt, splitMembers, toAttempt } from './open-attempt.ts'
@@ -12,11 +13,6 @@ import { gateReport, readAnswer, readFinding } from './readings.ts'
 import { reportLook, reportPolicy, reportSettled } from './report.ts'
 import { policyOf } from './settings.ts'
 import type { Slots } from './slots.ts'
-
-/** Another worker took this step first; everything known here is old. */
-export class LostRace extends Error {
-  override readonly name = 'LostRace'
-}
 
 /** The right to send one request now. */
 export interface Ticket {
@@ -98,8 +94,7 @@ export function createConductor(deps: ConductDeps): Conductor {
     parked: readonly ParkedRow[] = [],
   ): Promise<void> {
     const { step, row } = attempt
-    const blank = { reason: undefined, reasons: undefined, retryAt: undefined, block: undefined, receipt: undefined, answer: undefined } // oxfmt-ignore
-    const stored: OutcomeRow = { ...blank, step, at: micros(), split: attempt.split, ...outcome }
+    const stored: OutcomeRow = { ...blankOutcome, step, at: micros(), split: attempt.split, ...outcome }
     if (!(await insertOutcome(db, lane, row, stored, next, parked))) {
       throw new LostRace(`step ${step} of attempt ${row.first}/${row.try} was taken by another worker`)
     }
@@ -256,6 +251,7 @@ export function createConductor(deps: ConductDeps): Conductor {
         month: attempt.row.month,
         try: attempt.row.try + 1,
         mark: attempt.row.mark + (attempt.left ? 1 : 0),
+        redelivery: attempt.row.redelivery,
       }
       const tries = splitMembers(members, attempt.split).map((seqs) =>
         openTry(

@@ -1,14 +1,20 @@
 import type { StoredRecord } from '../ledger/read.ts'
-import { cutEnds, ensureMonth, insertCut, openAttempts } from './attempts.ts'
+import { ensureMonth, insertCut } from './attempts.ts'
 import { createBatchLimit } from './batch-limit.ts'
-import { createConductor, LostRace } from './conduct.ts'
+import { awaitBinding, begin } from './begin.ts'
+import { createConductor, type Ticket } from './conduct.ts'
 import { createGate, type GateState, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
-import { foundAttempt, freshAttempt, monthsBetween, type OpenAttempt, progressOf, timely } from './open-attempt.ts'
-import { openTry } from './open-try.ts'
+import { LostRace } from './lost-race.ts'
+import { readLane } from './lane-state.ts'
+import { foundAttempt, freshAttempt, type OpenAttempt, progressOf, timely } from './open-attempt.ts'
+import { openTry, type Try } from './open-try.ts'
+import { latestWords, unfinishedOrders } from './order-store.ts'
 import { currentPause } from './pauses.ts'
-import { insertPosition, insertStanding, latestPosition, latestStanding } from './places.ts'
+import { insertPosition, insertStanding, latestStanding } from './places.ts'
 import { monthOf, planCut } from './plan-cut.ts'
+import { createRedelivery } from './redeliver.ts'
+import { createRoom } from './room.ts'
 import { createSlots } from './slots.ts'
 import { createTail } from './tail.ts'
 import { createTasks } from './tasks.ts'
@@ -49,12 +55,17 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     run.abort(error)
   })
 
+  const blocked = (detail: string) => stand({ state: 'blocked', reason: 'settings', detail })
+  if (!(await awaitBinding(deps, lane, blocked, signal))) return
   await ensureMonth(db, monthOf(micros()))
-  const begun = await begin(deps, lane)
-  const position = await latestPosition(db, lane)
-  const open = new Set<OpenAttempt>()
+  await begin(deps, lane)
+  const found = await readLane(db, lane)
+  if (found === undefined) throw new Error(`${deps.name} has not begun ${ledger}`)
+  const longest = (settings.send_before_ms + settings.request_timeout_ms) * 1000
+  const open = new Set<OpenAttempt>(found.open.map((row) => foundAttempt(timely(row, micros(), longest))))
   const ensured = new Set<string>()
-  let { next, lastMonth: month } = begun
+  let { next, lastMonth: month } = found.ends
+  const { words } = found
 
   const [quickestMs = 1_000] = settings.retry_delays_ms
   const gate = createGate({
@@ -101,11 +112,8 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     await insertStanding(db, lane, { at: micros(), state, reason, detail })
   }
 
-  /** Until what is open was read, nothing is known of where the lane stands: a position written before would leave it behind for ever. */
-  let isRead = false
   let kept = { text: '', atMs: -Infinity }
   async function keepPosition(force: boolean): Promise<void> {
-    if (!isRead) return
     const progress = progressOf(open, next, month)
     metrics.progress(deps.name, ledger, { ...progress, next, open: open.size })
     const { sentTo, provedTo, openFrom, openMonth } = progress
@@ -127,13 +135,19 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     }
     const ticket = await conductor.admit()
     const tries = plan.groups.map((group) =>
-      openTry({ ...deps, monotonicMs }, { month: plan.month, try: 1, mark: 0 }, group),
+      openTry({ ...deps, monotonicMs }, { month: plan.month, try: 1, mark: 0, redelivery: undefined }, group),
     )
     const rows = tries.map(({ row }) => row)
     if (!(await insertCut(db, lane, plan, rows)))
       throw new LostRace(`the cut at ${plan.base} was made by another worker`)
     next = plan.next
     month = plan.month
+    await launch(tries, ticket)
+    return next
+  }
+
+  /** Lets attempts go that are written. */
+  async function launch(tries: readonly Try[], ticket: Ticket): Promise<void> {
     if (tries.length === 0) {
       ticket.pass({ kind: 'unused' })
       ticket.release()
@@ -145,12 +159,29 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
       const own = i === 0 ? ticket : await conductor.admit().catch(() => undefined)
       tasks.add(conductor.conduct(attempt, own))
     }
-    return next
   }
 
+  const room = createRoom(open, settings.max_open_attempts, () => redelivery.isBusy())
+  const { admit } = conductor
+  const redelivery = createRedelivery({ ...deps, destination, maxBytes: limit.bytes, lane, orders: found.orders, open, monotonicMs, room: room.ofOrders, admit, launch }) // oxfmt-ignore
+
   let paused = false
-  /** The word may be given at any node, so it is read; what it says holds from the next send on. */
+  /** Words may be given at any node, so they are read; what a pause says holds from the next send on. */
   async function heed(): Promise<void> {
+    const { orders, settlements } = await latestWords(db, lane)
+    if (settlements !== words.settlements) throw new LostRace('a settlement was made by hand')
+    if (orders !== words.orders) {
+      const given = (await unfinishedOrders(db, lane)).filter(({ n }) => n > words.orders)
+      // What another worker has begun to carry out, or what lies behind the end of our cuts, is more than we know.
+      if (
+        given.length !== orders - words.orders ||
+        given.some((order) => order.next !== order.first || order.end > next)
+      )
+        throw new LostRace('an order was taken on elsewhere')
+      words.orders = orders
+      redelivery.add(given)
+    }
+    await redelivery.finish()
     const pause = await currentPause(db, lane)
     if ((pause !== undefined) === paused) return
     paused = pause !== undefined
@@ -169,45 +200,40 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     if (standing?.state === 'blocked' || standing?.reason === 'weaker_proof')
       await stand({ state: 'running', detail: 'started again' })
     else metrics.state(deps.name, ledger, 'running')
-    const months = monthsBetween(position?.openMonth ?? begun.firstMonth ?? begun.lastMonth, begun.lastMonth)
-    for (const row of await openAttempts(db, lane, months, position?.openFrom ?? 0)) {
-      const attempt = foundAttempt(
-        timely(row, micros(), (settings.send_before_ms + settings.request_timeout_ms) * 1000),
-      )
-      open.add(attempt)
-      tasks.add(conductor.conduct(attempt))
-    }
-    isRead = true
+    for (const attempt of open) tasks.add(conductor.conduct(attempt))
     log.info('delivery.started', { destination: deps.name, ledger, next, open: open.size })
-    const tail = createTail({ ...deps, maxBytes: limit.bytes, monotonicMs, open, idle: () => keepPosition(false) })
+    tasks.add(
+      redelivery.run(signal).catch((error: unknown) => {
+        if (!signal.aborted) throw error
+      }),
+    )
+    const tail = createTail({
+      ...deps,
+      maxBytes: limit.bytes,
+      monotonicMs,
+      room: room.ofTail,
+      idle: () => keepPosition(false),
+    })
     await tail.follow(next, cut, signal)
   } catch (error) {
     if (!signal.aborted) failure ??= { error }
   } finally {
     run.abort()
     clearInterval(beat)
-    const drain = setTimeout(
-      () => wire.abort(new Error('the sender is stopping')),
-      failure === undefined ? settings.drain_ms : 0,
-    )
+    // What another worker or a person did is no failure of ours: requests on their way may be answered, and are not in doubt then.
+    const isMild = failure === undefined || failure.error instanceof LostRace
+    const stop = (): void => wire.abort(new Error('the sender is stopping'))
+    const drain = setTimeout(stop, isMild ? settings.send_before_ms + settings.request_timeout_ms : 0)
+    let hurry: NodeJS.Timeout | undefined
+    const onStop = (): void => void (hurry = setTimeout(stop, settings.drain_ms))
+    if (outer.aborted) onStop()
+    else outer.addEventListener('abort', onStop, { once: true })
     await tasks.settled()
+    outer.removeEventListener('abort', onStop)
+    clearTimeout(hurry)
     clearTimeout(drain)
   }
   if (failure !== undefined) throw failure.error
   await keepPosition(true)
   log.info('delivery.stopped', { destination: deps.name, ledger, next, open: open.size })
-}
-
-/** Finds where the lane's cuts end; a lane that is new begins where its settings say, and that is written for ever. */
-async function begin(
-  deps: DeliveryDeps,
-  lane: Lane,
-): Promise<{ next: number; firstMonth: string | null; lastMonth: string }> {
-  const found = await cutEnds(deps.db, lane)
-  if (found !== undefined) return found
-  const next = deps.settings.start === 'now' ? ((await deps.reader.published(lane.ledger))?.size ?? 0) : 0
-  const month = monthOf(deps.now().getTime() * 1000)
-  if (!(await insertCut(deps.db, lane, { month, base: -1, next }, [])))
-    throw new LostRace('the lane was begun by another worker')
-  return { next, firstMonth: null, lastMonth: month }
 }

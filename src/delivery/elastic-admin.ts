@@ -85,9 +85,10 @@ function names(body: unknown, list: string): string[] {
   return Array.isArray(entries) ? entries.map((entry) => String(dig(entry, 'name'))) : []
 }
 
-/** `error.type: error.reason` of an answer. */
+/** `error.type: error.reason` of an answer; an OpenSearch without a handler says its error in one string. */
 export function errorOf({ status, body }: Asked): string {
-  const [type, reason] = [dig(body, 'error', 'type'), dig(body, 'error', 'reason')]
+  const error = dig(body, 'error')
+  const [type, reason] = typeof error === 'string' ? [undefined, error] : [dig(error, 'type'), dig(error, 'reason')]
   return `HTTP ${status}${typeof type === 'string' ? ` ${type}` : ''}${typeof reason === 'string' ? `: ${reason.slice(0, 300)}` : ''}`
 }
 

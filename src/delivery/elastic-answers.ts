@@ -3,7 +3,7 @@ import type { Answer, Outcome } from './destination.ts'
 import { httpOutcome } from './http-answers.ts'
 
 /**
- * What a `_bulk` answer means. Items are matched by id, never by position or count. In doubt is cheap here: the same bytes are sent
+ * What a `_bulk` answer means. Items are matched by id, never by position or count, but to tell a pipeline that changes ids. In doubt is cheap here: the same bytes are sent
  * again, and a document that is already there answers 409, which is compared by digest before it counts as ours.
  */
 
@@ -35,9 +35,19 @@ export function classifyBulk(answer: Answer, ids: readonly string[], index: stri
       byId ??= new Map(items.map((other) => [other._id, other]))
       item = byId.get(id)
     }
-    if (item === undefined) return { kind: 'in_doubt', reason: 'the answer does not name this id' }
+    if (item === undefined) return unnamed(items.length === ids.length ? items[i] : undefined, ids)
     return isPlainSuccess(item, index) ? done : itemOutcome(item, index)
   })
+}
+
+/**
+ * Of a member that no item names. Where there are as many items as members and the one in its place has an id that nobody sent, a
+ * pipeline changes ids: sent again it could be stored once more, under one more id.
+ */
+function unnamed(inItsPlace: Item | undefined, ids: readonly string[]): Outcome {
+  return inItsPlace === undefined || ids.includes(inItsPlace._id)
+    ? { kind: 'in_doubt', reason: 'the answer does not name this id' }
+    : { kind: 'refused', reason: `answered as ${inItsPlace._id.slice(0, 100)}: a pipeline changes ids` }
 }
 
 /**
@@ -85,8 +95,8 @@ function requestOutcome(answer: Extract<Answer, { kind: 'answer' }>, count: numb
     const reason = `HTTP 400: ${body.slice(0, 200)}`
     return count === 1 ? { kind: 'refused', reason } : { kind: 'in_doubt', reason, split: 'halve' }
   }
-  if (status === 403 && body.includes('cluster_block_exception'))
-    return { kind: 'unsent', reason: 'HTTP 403: cluster block', block: 'cluster_block' }
+  if (isBlockStatus(status) && body.includes('cluster_block_exception'))
+    return { kind: 'unsent', reason: `HTTP ${status}: cluster block`, block: 'cluster_block' }
   if (status === 404 && body.includes('index_not_found'))
     return { kind: 'unsent', reason: 'HTTP 404: no such index', block: 'index' }
   return httpOutcome(answer)
@@ -102,14 +112,28 @@ function itemOutcome(item: Item, index: string): Outcome {
   if (status === 201 && item.result === 'created') return { kind: 'delivered', receipt: { by: 'create', index } }
   if (status === 200 && item.result === 'noop') return { kind: 'refused', reason: 'dropped by an ingest pipeline' }
   if (status === 409) return { kind: 'in_doubt', reason: 'a document of this id is there', held: true }
-  if (status === 413) return { kind: 'refused', reason }
+  // A pipeline's `fail` is answered with 500, and ends before anything is stored.
+  if (status === 413 || type === 'fail_processor_exception') return { kind: 'refused', reason }
+  if (isBlockStatus(status) && type === 'cluster_block_exception')
+    return { kind: 'unsent', reason, block: 'cluster_block' }
   if (status === 429) return { kind: 'unsent', reason }
-  if (status === 403)
-    return { kind: 'unsent', reason, block: type === 'cluster_block_exception' ? 'cluster_block' : 'credentials' }
-  if (status === 404) return { kind: 'unsent', reason, block: 'index' }
+  if (status === 403) return { kind: 'unsent', reason, block: 'credentials' }
+  if (status === 404 || ofIndex.has(type)) return { kind: 'unsent', reason, block: 'index' }
+  if (type === 'illegal_argument_exception' && (noPipeline.test(reason) || noIds.test(reason)))
+    return { kind: 'unsent', reason, block: 'settings' }
   if (status >= 400 && status < 500) return { kind: 'refused', reason }
   return { kind: 'in_doubt', reason }
 }
+
+/** The block of a full disk is 429, since a node takes it away when there is room again; those of administrators are 403. */
+const isBlockStatus = (status: number): boolean => status === 403 || status === 429
+
+/** Answered with 400, and no fault of the document: the index is closed, or the cluster has no shard left for the index of a new month. */
+const ofIndex = new Set(['index_closed_exception', 'validation_exception'])
+
+/** What is told by its words only, and would have every document refused: a pipeline that is gone, a collection that takes no ids of ours. */
+const noPipeline = /pipeline with id \[.*\] does not exist/
+export const noIds = /Document ID is not supported/
 
 /** The `create` members of an answer that have an id and a status; undefined when it is no bulk answer. */
 function readItems(body: string): Item[] | undefined {

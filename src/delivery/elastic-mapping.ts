@@ -10,13 +10,16 @@ const long: Mapping = { type: 'long' }
 const object = (properties: Mapping): Mapping => ({ properties })
 const counts = (...names: string[]): Mapping => object(Object.fromEntries(names.map((name) => [name, long])))
 
+/** `closed_blocks` ("<ledger> <block> <records> <check sum>") and `sealed_records` are set by our pipeline (elastic-setup.ts). */
 const proofline: Mapping = {
   dynamic: false,
   properties: {
     ...Object.fromEntries(
-      ['ledger', 'kind', 'test_type', 'run', 'part', 'build', 'suite', 'repository', 'blob', 'metric', 'definition', 'artifact_sha256', 'outcome', 'reason', 'reasons', 'stage', 'environment', 'severity', 'code', 'destination', 'command', 'route'].map((name) => [name, keyword]),
+      ['ledger', 'kind', 'test_type', 'run', 'part', 'build', 'suite', 'repository', 'blob', 'metric', 'definition', 'artifact_sha256', 'outcome', 'reason', 'reasons', 'stage', 'environment', 'severity', 'code', 'destination', 'command', 'route', 'alert', 'subject', 'state', 'of', 'verdict', 'closed_blocks'].map((name) => [name, keyword]),
     ), // oxfmt-ignore
-    ...Object.fromEntries(['render', 'block', 'check', 'ordinal', 'build_seq'].map((name) => [name, long])),
+    ...Object.fromEntries(
+      ['render', 'block', 'check', 'ordinal', 'build_seq', 'sealed_records'].map((name) => [name, long]),
+    ),
     admitted: { type: 'boolean' },
     tool: object({ name: keyword, version: keyword }),
     lines: counts('found', 'covered', 'partial', 'missed', 'executed'),

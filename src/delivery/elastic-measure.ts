@@ -34,12 +34,14 @@ export function createElasticMeasure({ ask, pattern, target }: ElasticMeasure) {
   return {
     async sum(range: SeqRange, signal: AbortSignal): Promise<Sum> {
       const found = await search(range, { size: 0, aggs: check }, signal)
+      if (isEmpty(found)) return { count: 0, checkSum: 0 }
       return toSum(dig(found, 'hits', 'total', 'value'), dig(found, 'aggregations', 'check', 'value'))
     },
     async sumBlocks(range: SeqRange, signal: AbortSignal): Promise<Map<number, Sum>> {
       const blocks = { terms: { field: 'proofline.block', size: maxBlocks }, aggs: check }
       const found = await search(range, { size: 0, aggs: { blocks } }, signal)
       const sums = new Map<number, Sum>()
+      if (isEmpty(found)) return sums
       if (dig(found, 'aggregations', 'blocks', 'sum_other_doc_count') !== 0)
         throw new Error('there are more blocks than one answer holds')
       for (const bucket of listOf(dig(found, 'aggregations', 'blocks', 'buckets'))) {
@@ -78,6 +80,9 @@ export function createElasticMeasure({ ask, pattern, target }: ElasticMeasure) {
     },
   }
 }
+
+/** Where no index fits the pattern, as after a deletion over there, the answer has a total of 0 and no aggregations at all. */
+const isEmpty = (found: unknown): boolean => dig(found, 'hits', 'total', 'value') === 0
 
 function toSum(count: unknown, checkSum: unknown): Sum {
   if (typeof count !== 'number' || typeof checkSum !== 'number')

@@ -31,10 +31,36 @@ export function setupRequests(settings: ElasticSettings, flavour: Flavour): Setu
   ]
 }
 
-/** Detection rules go by when a document came, not by when its record was made: a pause is then no blind spot. */
+/** What heartbeats and seals say about other records lies in lists and objects, where no rule can read it. Integers only: a script has no doubles here. */
+const derived = `
+def p = ctx.proofline;
+if (p.kind == 'seal') {
+  if (p.records instanceof Map) { p.sealed_records = p.records.count; }
+} else if (p.heads instanceof List) {
+  p.closed_blocks = [];
+  for (def head : p.heads) {
+    if (head.block instanceof Map) {
+      p.closed_blocks.add(head.ledger + ' ' + head.block.number + ' ' + head.block.records + ' ' + head.block.check_sum);
+    }
+  }
+}`
+
+/**
+ * Detection rules go by when a document came, not by when its record was made: a pause is then no blind spot. Nothing of it may refuse a
+ * record: what fails is left out.
+ */
 const pipeline = {
-  description: 'Proofline: when a document came',
-  processors: [{ set: { field: 'event.ingested', value: '{{{_ingest.timestamp}}}' } }],
+  description: 'Proofline: when a document came, and what heartbeats and seals say where rules can read it',
+  processors: [
+    { set: { field: 'event.ingested', value: '{{{_ingest.timestamp}}}' } },
+    {
+      script: {
+        if: "ctx.proofline?.kind == 'heartbeat' || ctx.proofline?.kind == 'seal'",
+        source: derived.trim(),
+        ignore_failure: true,
+      },
+    },
+  ],
 }
 
 /** An index holds a month and its age counts from its making, so its last record is kept as long as it should be. Nothing but deletion. */

@@ -110,8 +110,10 @@ function readDocs(target: string, records: readonly StoredRecord[], answer: Answ
         receipt: { by: 'compare', index: target },
       }
     }
-    return found === false
+    const error = dig(doc, 'error', 'type')
+    // An index is made by its first document, so one that is not there has held none.
+    return found === false || error === 'index_not_found_exception'
       ? { kind: 'absent' }
-      : { kind: 'unknown', reason: `_mget: ${JSON.stringify(dig(doc, 'error', 'type') ?? 'no answer')}` }
+      : { kind: 'unknown', reason: `_mget: ${JSON.stringify(error ?? 'no answer')}` }
   })
 }

@@ -87,6 +87,9 @@ export function historyOf(open: OpenAttempt): AttemptHistory {
   }
 }
 
+/** Whether something is still to happen to such a member within its attempt. */
+export const isOpenMark = (mark: Mark): boolean => mark === 'u' || mark === 'i' || mark === 'e' || mark === 'a'
+
 /** The members with one of these marks, with their places in the attempt. */
 export function membersMarked(open: OpenAttempt, wanted: readonly Mark[]): { at: number; seq: number }[] {
   const members: { at: number; seq: number }[] = []
@@ -127,7 +130,10 @@ export interface Progress {
   inDoubtSince: Micros | undefined
 }
 
-/** Where a lane stands: `next` is the end of its cuts, `month` the month of the newest. */
+/**
+ * Where a lane stands: `next` is the end of its cuts, `month` the month of the newest. What is sent again by an order does not take the
+ * positions back: its records were settled once, and a start finds its attempts by the order.
+ */
 export function progressOf(open: Iterable<OpenAttempt>, next: number, month: string): Progress {
   const progress: Progress = {
     sentTo: next,
@@ -139,11 +145,13 @@ export function progressOf(open: Iterable<OpenAttempt>, next: number, month: str
   }
   for (const attempt of open) {
     const { row } = attempt
-    if (row.first < progress.openFrom) progress.openFrom = row.first
-    if (row.month < progress.openMonth) progress.openMonth = row.month
+    const isOrdered = row.redelivery !== undefined
+    if (!isOrdered && row.first < progress.openFrom) progress.openFrom = row.first
+    if (!isOrdered && row.month < progress.openMonth) progress.openMonth = row.month
     const { tally, firstUnsent, firstUnproved } = summarize(attempt.marks)
-    if (firstUnsent !== undefined) progress.sentTo = Math.min(progress.sentTo, attempt.seqs[firstUnsent] ?? next)
-    if (firstUnproved !== undefined)
+    if (!isOrdered && firstUnsent !== undefined)
+      progress.sentTo = Math.min(progress.sentTo, attempt.seqs[firstUnsent] ?? next)
+    if (!isOrdered && firstUnproved !== undefined)
       progress.provedTo = Math.min(progress.provedTo, attempt.seqs[firstUnproved] ?? next)
     if (attempt.hand === 'held' || tally.i + tally.e === 0) continue
     progress.inDoubt += tally.i + tally.e

@@ -21,7 +21,7 @@ export interface Try {
 /** A try, ready to be written and then sent. Its times begin now, so the write and the send follow at once. */
 export function openTry(
   deps: OpenTry,
-  place: { month: string; try: number; mark: number },
+  place: Pick<AttemptRow, 'month' | 'try' | 'mark' | 'redelivery'>,
   records: readonly StoredRecord[],
 ): Try {
   const { settings } = deps

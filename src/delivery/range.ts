@@ -23,12 +23,15 @@ export function toRange(seqs: readonly number[]): MemberRange {
   return { first, last, leftOut }
 }
 
-export function membersOf({ first, last, leftOut }: MemberRange): number[] {
+/** `seq` not below first. */
+export function hasMember({ first, leftOut }: Pick<MemberRange, 'first' | 'leftOut'>, seq: number): boolean {
+  const i = seq - first
+  return i >= 0 && (leftOut === undefined || ((leftOut[i >> 3] ?? 0xff) & (1 << (i & 7))) === 0)
+}
+
+export function membersOf(range: MemberRange): number[] {
   const seqs: number[] = []
-  for (let seq = first; seq <= last; seq++) {
-    const i = seq - first
-    if (leftOut === undefined || ((leftOut[i >> 3] ?? 0xff) & (1 << (i & 7))) === 0) seqs.push(seq)
-  }
+  for (let seq = range.first; seq <= range.last; seq++) if (hasMember(range, seq)) seqs.push(seq)
   return seqs
 }
 

@@ -31,7 +31,8 @@ export async function setUpElastic(
     const objection = await objectionTo(admin, base)
     if (objection !== undefined) throw new Problem('destination_refused', objection)
   }
-  const requests = setupRequests(settings, flavour)
+  const isManaged = flavour !== 'opensearch' || settings.keeps === undefined || (await hasIsm(admin))
+  const requests = setupRequests(settings, flavour).filter(({ path }) => isManaged || !isIsm(path))
   if (beforeChange !== undefined) {
     await beforeChange()
     for (const request of requests) await install(admin, request)
@@ -40,13 +41,22 @@ export async function setUpElastic(
     flavour,
     version,
     requests,
-    notes: [...notesOn(settings, flavour), ...(await guessedIndices(admin, settings))],
+    notes: [...(isManaged ? notesOn(settings, flavour) : [unmanaged]), ...(await guessedIndices(admin, settings))],
   }
+}
+
+const isIsm = (path: string): boolean => path.startsWith('/_plugins/_ism/')
+const unmanaged = 'this OpenSearch has no index state management (a plugin): old months are yours to delete'
+
+/** Asked for before anything is changed: the minimal distribution has no handler for it, and says so with 400. */
+async function hasIsm(admin: ElasticAdmin): Promise<boolean> {
+  const answer = await admin.ask('GET', `/_plugins/_ism/policies/${policyName}`)
+  return answer.status !== 400 || !errorOf(answer).includes('no handler found')
 }
 
 async function install(admin: ElasticAdmin, { path, body }: SetupRequest): Promise<void> {
   let answer = await admin.ask('PUT', path, body)
-  if (answer.status === 409 && path.includes('/_ism/')) {
+  if (answer.status === 409 && isIsm(path)) {
     // An ISM policy that is there is replaced only by who names the version that it replaces.
     const { body: known } = await admin.ask('GET', path)
     const version = `if_seq_no=${String(dig(known, '_seq_no'))}&if_primary_term=${String(dig(known, '_primary_term'))}`

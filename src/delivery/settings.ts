@@ -42,7 +42,14 @@ const common = {
       repositories: z.array(z.string().min(1)).nonempty().optional(),
     })
     .default({}),
-  start: z.enum(['beginning', 'now']).default('beginning'),
+  /** Where a ledger begins that was never followed: looked at once, and written for ever. A ledger that is not named begins at 0. */
+  start: z
+    .union([
+      z.enum(['beginning', 'now']),
+      z.iso.datetime({ offset: true }),
+      z.partialRecord(z.enum(ledgerKinds), z.int().min(0)),
+    ])
+    .default('beginning'),
   /** Every window what has come is sent, however little. */
   window_ms: ms(1_000, 1),
   batch: z
@@ -150,6 +157,17 @@ const elastic = z
     if (username !== undefined) exactlyOne(context, password, password_file, 'password')
     if (username !== undefined && (api_key ?? api_key_file) !== undefined) {
       context.addIssue({ code: 'custom', path: ['username'], message: 'is given besides api_key: choose one' })
+    }
+    const names = ledgerKinds.map((kind) => settings.indexes[kind] ?? `proofline-${kind}`)
+    for (const [at, kind] of ledgerKinds.entries()) {
+      // The index pattern of the shorter one would take in the longer one's indices, and a server refuses two such templates.
+      const other = names.find((name) => name.startsWith(`${names[at]}-`))
+      if (other !== undefined)
+        context.addIssue({
+          code: 'custom',
+          path: ['indexes', kind],
+          message: `is how ${other} begins: name them apart`,
+        })
     }
   })
 

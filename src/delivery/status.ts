@@ -1,11 +1,12 @@
 import type { Queryable } from '../database/database.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
-import { cutEnds, openAttempts } from './attempts.ts'
-import { foundAttempt, monthsBetween, progressOf } from './open-attempt.ts'
+import { foundAttempt, progressOf } from './open-attempt.ts'
+import { readLane } from './lane-state.ts'
 import type { Lane } from './lane.ts'
 import { type LaneFailure, lastFailure } from './last-failure.ts'
+import { type Order, ordersSince } from './order-store.ts'
 import { currentPause } from './pauses.ts'
-import { lanes, latestPosition, latestStanding } from './places.ts'
+import { lanes, latestStanding } from './places.ts'
 
 export interface LaneStatus {
   destination: string
@@ -25,19 +26,22 @@ export interface LaneStatus {
   inDoubt: number
   inDoubtSince: Micros | null
   parked: number
+  /** Orders to send again that have not ended, and those that ended within a day. */
+  orders: Order[]
   /** Why what is open was not taken when it was tried last; undefined when nothing is open, or nothing failed. */
   failure: LaneFailure | undefined
 }
+
+const dayMicros = 86_400_000_000
 
 /** Where every destination stands, from the database alone: any node can answer. */
 export async function deliveryStatus(db: Queryable, now: Date = new Date()): Promise<LaneStatus[]> {
   const all: LaneStatus[] = []
   for (const lane of await lanes(db)) {
-    const ends = await cutEnds(db, lane)
-    if (ends === undefined) continue
-    const position = await latestPosition(db, lane)
-    const months = monthsBetween(position?.openMonth ?? ends.firstMonth ?? ends.lastMonth, ends.lastMonth)
-    const open = (await openAttempts(db, lane, months, position?.openFrom ?? 0)).map(foundAttempt)
+    const found = await readLane(db, lane)
+    if (found === undefined) continue
+    const { ends } = found
+    const open = found.open.map(foundAttempt)
     const inFlight = open.filter(({ hand, row }) => hand === 'lost' && row.deadline > now.getTime() * 1000)
     for (const attempt of inFlight) attempt.hand = 'held'
     const { sentTo, provedTo, inDoubt, inDoubtSince } = progressOf(open, ends.next, ends.lastMonth)
@@ -61,19 +65,29 @@ export async function deliveryStatus(db: Queryable, now: Date = new Date()): Pro
       inDoubt,
       inDoubtSince: inDoubtSince ?? null,
       parked: await countDeadLetters(db, lane),
+      orders: await ordersSince(db, lane, now.getTime() * 1000 - dayMicros),
       failure: await lastFailure(db, lane, open.map(({ row }) => row)), // oxfmt-ignore
     })
   }
   return all
 }
 
+export const parkedKinds = ['refused', 'unresolved', 'unproved'] as const
+export const differenceKinds = ['missing', 'duplicated', 'altered', 'foreign'] as const
+export const deadLetterKinds = [...parkedKinds, ...differenceKinds] as const
+
+/** A record that waits for a decision: parked by delivery, or found to differ by a comparison. */
 export interface DeadLetter {
+  /** Its name in the list. */
+  letter: string
   ledger: LedgerName
   destination: string
+  /** -1 for an id that is none of ours. */
   seq: number
-  try: number
+  /** The try that was parked; null for what a comparison found. */
+  try: number | null
   id: string
-  kind: 'refused' | 'unresolved' | 'unproved'
+  kind: (typeof deadLetterKinds)[number]
   reason: string
   at: Micros
   /** What the destination answered, redacted and cut short. */
@@ -81,24 +95,42 @@ export interface DeadLetter {
 }
 
 /** Where a page begins: behind this one. */
-export type DeadLetterPlace = Pick<DeadLetter, 'at' | 'ledger' | 'seq' | 'try' | 'destination'>
+export type DeadLetterPlace = Pick<DeadLetter, 'at' | 'letter'>
 
-/** What is parked and has not left the list, oldest first. */
+export interface DeadLetterFilter {
+  destination?: string | undefined
+  ledger?: LedgerName | undefined
+  kind?: DeadLetter['kind'] | undefined
+  letters?: readonly string[] | undefined
+}
+
+/** What waits for a decision, oldest first. */
 export async function listDeadLetters(
   db: Queryable,
-  filter: { destination?: string; limit?: number; after?: DeadLetterPlace } = {},
+  filter: DeadLetterFilter & { limit?: number; after?: DeadLetterPlace } = {},
 ): Promise<DeadLetter[]> {
-  const { after } = filter
+  const { destination, ledger, kind, letters, after, limit = 1_000 } = filter
   const { rows } = await db.query<DeadLetter>({
     name: 'list_dead_letters',
-    text: `select p.ledger, p.destination, p.seq, p.try, p.id, p.kind, p.reason, p.at,
-             (select o.answer - 'cookie' from outcomes o where o.ledger = p.ledger and o.destination = p.destination and o.month = p.month
-                and o.first_seq = p.first_seq and o.try = p.try and o.answer is not null order by o.step desc limit 1) as answer
-           from parked p where ($1::text is null or p.destination = $1) and not exists (
-             select from parked_ends e where e.ledger = p.ledger and e.destination = p.destination and e.seq = p.seq and e.try = p.try)
-             and ($3::bigint is null or (p.at, p.ledger, p.seq, p.try, p.destination) > ($3::bigint, $4::text, $5::bigint, $6::integer, $7::text))
-           order by p.at, p.ledger, p.seq, p.try, p.destination limit $2`,
-    values: [filter.destination ?? null, filter.limit ?? 1_000, after?.at ?? null, after?.ledger ?? null, after?.seq ?? null, after?.try ?? null, after?.destination ?? null], // oxfmt-ignore
+    text: `with page as (
+             select * from (
+               select 'parked:' || p.destination || ':' || p.ledger || ':' || p.seq || ':' || p.try as letter, p.ledger, p.destination, p.seq, p.try,
+                 p.id, p.kind, p.reason, p.at, p.month, p.first_seq
+               from parked p where ($1::text is null or p.destination = $1) and not exists (
+                 select from parked_ends e where e.ledger = p.ledger and e.destination = p.destination and e.seq = p.seq and e.try = p.try)
+               union all
+               select d.kind || ':' || d.destination || ':' || d.ledger || ':' || d.id, d.ledger, d.destination, d.seq, null, d.id, d.kind, d.detail,
+                 d.at, null, null
+               from (select distinct on (ledger, destination, kind, id) * from differences where $1::text is null or destination = $1
+                 order by ledger, destination, kind, id, n desc) as d where d.state = 'found') as l
+             where ($2::text is null or ledger = $2) and ($3::text is null or kind = $3) and ($4::text[] is null or letter = any($4))
+               and ($5::bigint is null or (at, letter collate "C") > ($5::bigint, $6::text))
+             order by at, letter collate "C" limit $7)
+           select letter, ledger, destination, seq, try, id, kind, reason, at,
+             (select o.answer - 'cookie' from outcomes o where o.ledger = page.ledger and o.destination = page.destination and o.month = page.month
+                and o.first_seq = page.first_seq and o.try = page.try and o.answer is not null order by o.step desc limit 1) as answer
+           from page order by at, letter collate "C"`,
+    values: [destination ?? null, ledger ?? null, kind ?? null, letters ?? null, after?.at ?? null, after?.letter ?? null, limit], // oxfmt-ignore
   })
   return rows
 }

@@ -21,7 +21,8 @@ export interface TailDeps {
   maxBytes: () => number
   metrics: DeliveryMetrics
   monotonicMs: () => number
-  open: ReadonlySet<unknown>
+  /** Resolves when another cut may be made. */
+  room: (signal: AbortSignal) => Promise<void>
   /** Called when everything is taken on and the tail begins to wait. */
   idle: () => Promise<void>
 }
@@ -70,7 +71,7 @@ export function createTail(deps: TailDeps): Tail {
       let windowEndsMs = monotonicMs() + windowMs
       for (;;) {
         signal.throwIfAborted()
-        while (deps.open.size >= settings.max_open_attempts) await sleep(100, undefined, signal)
+        await deps.room(signal)
         const gathered: Gathered = { records: [], bytes: 0, next }
         let full = await gather(gathered)
         if (gathered.records.length === 0) {

@@ -12,21 +12,29 @@ export interface Command {
     | 'destination.pause'
     | 'destination.resume'
     | 'destination.reconcile'
+    | 'destination.redeliver'
+    | 'destination.settle'
+    | 'destination.moved'
+    | 'dead_letters.retry'
+    | 'dead_letters.discard'
     | 'destination.drill'
     | 'alert.acknowledge'
   target: string
   reason?: string | undefined
+  /** What exactly, where target and reason do not say it. */
+  detail?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** Rejects when the command cannot be recorded: then it is not carried out. */
 export type RecordCommand = (command: Command) => Promise<void>
 
 export function createCommandRecorder(operations: Book): RecordCommand {
-  return async ({ who, command, target, reason }) => {
+  return async ({ who, command, target, reason, detail }) => {
     const id = randomUUID()
     const payload = printPayload('command', operations.ledger, {
       command,
       destination: target,
+      ...detail,
       reason,
       by: { method: who.method, subject: who.id },
     })

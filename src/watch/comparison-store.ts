@@ -50,14 +50,22 @@ export interface ParkedSeq {
   seq: number
   try: number
   id: string
+  /** Still on the list. */
+  isOpen: boolean
 }
 
-export async function findParked(db: Queryable, lane: Lane): Promise<ParkedSeq[]> {
+/**
+ * Records that may be there or not: parked; disposed of while they were; or sent again so lately (after `since`) that they need not be
+ * visible yet.
+ */
+export async function findParked(db: Queryable, lane: Lane, since: Micros): Promise<ParkedSeq[]> {
   const { rows } = await db.query<ParkedSeq>({
     name: 'find_parked',
-    text: `select p.seq, p.try, p.id from parked p where p.ledger = $1 and p.destination = $2 and not exists (
-             select from parked_ends e where e.ledger = p.ledger and e.destination = p.destination and e.seq = p.seq and e.try = p.try)`,
-    values: [lane.ledger, lane.destination],
+    text: `select p.seq, p.try, p.id, e.how is null as "isOpen" from parked p
+             left join parked_ends e on e.ledger = p.ledger and e.destination = p.destination and e.seq = p.seq and e.try = p.try
+           where p.ledger = $1 and p.destination = $2 and (e.how is null or e.how = 'discarded' or (e.how = 'retried' and not exists (
+             select from redelivery_ends r where r.ledger = $1 and r.destination = $2 and r.n = e.redelivery and r.at <= $3)))`,
+    values: [lane.ledger, lane.destination, since],
   })
   return rows
 }
@@ -103,16 +111,16 @@ export async function findDifferences(db: Queryable, lane: Lane): Promise<Standi
 
 export type DifferenceStep = DifferenceRow & { state: 'found' | 'gone' | 'discarded' }
 
-/** The next row of each. One that says what the newest row says already is left out: another comparison saw the same. */
+/** The next row of each; answers how many. One that says what the newest row says already is left out: another comparison saw the same. */
 export async function insertDifferences(
   db: Queryable,
   lane: Lane,
   steps: readonly DifferenceStep[],
   by: string,
   at: Micros,
-): Promise<void> {
-  if (steps.length === 0) return
-  await db.query({
+): Promise<number> {
+  if (steps.length === 0) return 0
+  const { rowCount } = await db.query({
     name: 'insert_differences',
     text: `insert into differences (ledger, destination, kind, id, n, seq, state, detail, by_whom, at)
            select $1, $2, d.kind, d.id, coalesce(newest.n, 0) + 1, d.seq, d.state, d.detail, $8, $9
@@ -126,6 +134,7 @@ export async function insertDifferences(
       steps.map(({ state }) => state), steps.map(({ detail }) => detail), by, at,
     ], // oxfmt-ignore
   })
+  return rowCount
 }
 
 export async function keepComparison(db: Queryable, lane: Lane, at: Micros, result: object): Promise<void> {
@@ -135,6 +144,16 @@ export async function keepComparison(db: Queryable, lane: Lane, at: Micros, resu
            on conflict (ledger, destination) do update set at = excluded.at, result = excluded.result`,
     values: [lane.ledger, lane.destination, at, JSON.stringify(result)],
   })
+}
+
+/** When the lane was last compared and the destination answered; 0 for never. */
+export async function comparedAt(db: Queryable, lane: Lane): Promise<Micros> {
+  const { rows } = await db.query<{ at: Micros }>({
+    name: 'compared_at',
+    text: `select at from comparisons where ledger = $1 and destination = $2 and result ->> 'verdict' <> 'unknown'`,
+    values: [lane.ledger, lane.destination],
+  })
+  return rows[0]?.at ?? 0
 }
 
 export interface KeptComparison extends Lane {

@@ -39,18 +39,19 @@ export interface Findings {
 export const mostListed = 10_000
 
 /**
- * Compares [from, to) of a lane: all of it by count and sum of blocks, what differs by ids, and reads back `sample` (seqs) to hash it anew. Writes
- * nothing but the end of parked records that are there after all. Rejects when the destination cannot be asked.
+ * Compares [from, to) of a lane: all of it by count and sum of blocks, what differs by ids, and reads back `sample` (seqs) to hash it anew. What was
+ * sent after `visible` (microseconds) need not be there yet. Writes nothing but the end of parked records that are there after all. Rejects
+ * when the destination cannot be asked.
  */
 export async function reconcile(
   deps: ReconcileDeps,
   lane: Lane,
-  { from, to, sample }: { from: number; to: number; sample: readonly number[] },
+  { from, to, sample, visible }: { from: number; to: number; sample: readonly number[]; visible: number },
   signal: AbortSignal,
 ): Promise<Findings> {
   const { db, reader, destination, select } = deps
   const { ledger } = lane
-  const parked = await findParked(db, lane)
+  const parked = await findParked(db, lane, visible)
   const parkedIds = new Set(parked.map(({ id }) => id))
   const expected = createExpected({
     db,
@@ -99,7 +100,7 @@ export async function reconcile(
         for (const { id, seq } of there.missing) add('missing', id, seq, 'not there')
         for (const { id, seq, copies } of there.duplicated) add('duplicated', id, seq, `${copies} copies`)
         for (const id of there.foreign) add('foreign', id, -1, 'no record of this ledger has this id')
-        const found = parked.filter(({ id }) => there.found.includes(id))
+        const found = parked.filter(({ id, isOpen }) => isOpen && there.found.includes(id))
         if (found.length > 0) await endParked(db, lane, found, deps.now().getTime() * 1000)
         findings.found += found.length
       }

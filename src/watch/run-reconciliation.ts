@@ -1,5 +1,6 @@
 import { hash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { addressOf, currentBinding, describeMove } from '../delivery/bindings.ts'
 import type { Lane } from '../delivery/lane.ts'
 import type { DestinationSettings } from '../delivery/settings.ts'
 import { deliveryStatus, type LaneStatus } from '../delivery/status.ts'
@@ -71,6 +72,10 @@ async function reconcileLane(
   const lane: Lane = { ledger: status.ledger, destination: status.destination }
   const at = now().getTime() * 1000
   const before = await findDifferences(db, lane)
+  const bound = await currentBinding(db, lane)
+  if (bound !== undefined && bound !== addressOf(deps.settings.url))
+    // Another SIEM has none of it, and that is no difference.
+    return { ...summary(lane, at, empty, before), verdict: 'unknown', reason: describeMove(lane.destination, bound, addressOf(deps.settings.url)) } // oxfmt-ignore
   const span = await spanToCompare(deps, lane, status, at)
   if (span.to === span.from) {
     // Nothing is no comparison: it is neither put on record nor takes the place of an earlier result.
@@ -81,7 +86,12 @@ async function reconcileLane(
   const sample = sampleOf(span, deps.sample, round, before)
   let findings: Findings
   try {
-    findings = await reconcile({ ...deps, select: deps.selects(lane.ledger) }, lane, { ...span, sample }, signal)
+    findings = await reconcile(
+      { ...deps, select: deps.selects(lane.ledger) },
+      lane,
+      { ...span, sample, visible: at - visibleAfterMs(deps.settings) * 1000 },
+      signal,
+    )
   } catch (error) {
     signal.throwIfAborted()
     const reason = error instanceof Error ? error.message : String(error)

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { anLcov, pushRun, startServe } from '../support/service.ts'
+import { buildReceiver, checkHec } from './hec.ts'
+import { buildOpenSearch, checkOpenSearch, openSearchVersions } from './opensearch.ts'
 import { checkS3 } from './s3.ts'
 
 /**
  * `npm run conformance`: our log against other people's software, where this machine has it or can install it by name, and the long forms
- * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only go,schemathesis,s3,long` for some of it.
+ * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only go,schemathesis,s3,opensearch,hec,long` for some of it.
  */
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -192,6 +194,26 @@ if (wanted('s3')) {
   if (gateway === undefined) report(what, 'skipped', 'no Go here, or the module cannot be had')
   else {
     const wrong = await checkS3(gateway, folder)
+    report(what, wrong === undefined ? 'ok' : 'FAILED', wrong)
+  }
+}
+
+for (const version of wanted('opensearch') ? openSearchVersions : []) {
+  const what = `delivery, setup, check, comparison and monitors over OpenSearch ${version.version}`
+  const built = await buildOpenSearch(tools, version)
+  if ('skipped' in built) report(what, 'skipped', built.skipped)
+  else {
+    const wrong = await checkOpenSearch(built, folder)
+    report(what, wrong === undefined ? 'ok' : 'FAILED', wrong)
+  }
+}
+
+if (wanted('hec')) {
+  const what = "HEC over the OpenTelemetry Collector's splunkhec receiver"
+  const built = await buildReceiver(tools)
+  if ('skipped' in built) report(what, 'skipped', built.skipped)
+  else {
+    const wrong = await checkHec(built.program, folder)
     report(what, wrong === undefined ? 'ok' : 'FAILED', wrong)
   }
 }

@@ -1,12 +1,10 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import * as sdk from '@aws-sdk/client-s3'
-
-const project = fileURLToPath(new URL('../..', import.meta.url))
+import { freePort } from './free-port.ts'
+import { runConformance } from './run-conformance.ts'
 
 /** Runs the contract of object storage against Versity S3 Gateway; undefined when all of it holds, else what does not. */
 export async function checkS3(program: string, folder: string): Promise<string | undefined> {
@@ -30,19 +28,12 @@ export async function checkS3(program: string, folder: string): Promise<string |
     await whenReady(server, () =>
       client.send(new sdk.CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true })),
     )
-    const vitest = join(project, 'node_modules/vitest/vitest.mjs')
-    const ran = spawnSync(process.execPath, [vitest, 'run', '--config', 'test/conformance/vitest.config.ts'], {
-      cwd: project,
-      encoding: 'utf8',
-      env: {
-        ...process.env,
-        TEST_S3_ENDPOINT: endpoint,
-        TEST_S3_BUCKET: bucket,
-        TEST_S3_KEY: keys.accessKeyId,
-        TEST_S3_SECRET: keys.secretAccessKey,
-      },
+    return runConformance('s3', {
+      TEST_S3_ENDPOINT: endpoint,
+      TEST_S3_BUCKET: bucket,
+      TEST_S3_KEY: keys.accessKeyId,
+      TEST_S3_SECRET: keys.secretAccessKey,
     })
-    return ran.status === 0 ? undefined : (ran.stdout + ran.stderr).slice(-4_000)
   } finally {
     client.destroy()
     server.kill()
@@ -60,13 +51,4 @@ async function whenReady(server: ChildProcess, ask: () => Promise<unknown>): Pro
       await sleep(200)
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  if (typeof address !== 'object' || address === null) throw new Error('no port is free')
-  return address.port
 }

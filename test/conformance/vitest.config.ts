@@ -6,5 +6,7 @@ export default defineConfig({
     root: new URL('../..', import.meta.url).pathname,
     include: ['test/conformance/**/*.conformance.ts'],
     testTimeout: 120_000,
+    hookTimeout: 120_000,
+    fileParallelism: false,
   },
 })

@@ -134,6 +134,16 @@ describe('classifyBulk', () => {
     ])
   })
 
+  it('sees that a pipeline changes ids, and takes an answer of another number for nothing', () => {
+    const items = [item('x', 201, { result: 'created' }), item('y', 409)]
+    const refused = { kind: 'refused', reason: 'answered as x: a pipeline changes ids' }
+    expect(classifyBulk(answer(200, { items }), ['a', 'b'], index, 100)).toEqual([
+      refused,
+      { ...refused, reason: 'answered as y: a pipeline changes ids' },
+    ])
+    expect(classifyBulk(answer(200, { items }), ['a'], index, 100)).toMatchObject([{ kind: 'in_doubt' }])
+  })
+
   it.each([
     [201, { result: 'created' }, { kind: 'delivered' }],
     [201, { result: 'created', failure_store: 'used' }, { kind: 'refused' }],
@@ -147,6 +157,31 @@ describe('classifyBulk', () => {
     [403, { error: { type: 'security_exception' } }, { kind: 'unsent', block: 'credentials' }],
     [404, { error: { type: 'index_not_found_exception' } }, { kind: 'unsent', block: 'index' }],
     [429, {}, { kind: 'unsent' }],
+    // As OpenSearch 2.19 answers.
+    [429, { error: { type: 'cluster_block_exception' } }, { kind: 'unsent', block: 'cluster_block' }],
+    [400, { error: { type: 'index_closed_exception' } }, { kind: 'unsent', block: 'index' }],
+    [
+      400,
+      { error: { type: 'validation_exception', reason: 'maximum shards open' } },
+      { kind: 'unsent', block: 'index' },
+    ],
+    [
+      400,
+      { error: { type: 'illegal_argument_exception', reason: 'pipeline with id [p] does not exist' } },
+      { kind: 'unsent', block: 'settings' },
+    ],
+    [
+      400,
+      {
+        error: {
+          type: 'illegal_argument_exception',
+          reason: 'Document ID is not supported in create/index operation request',
+        },
+      },
+      { kind: 'unsent', block: 'settings' },
+    ],
+    [400, { error: { type: 'illegal_argument_exception', reason: 'another' } }, { kind: 'refused' }],
+    [500, { error: { type: 'fail_processor_exception' } }, { kind: 'refused' }],
     [500, {}, { kind: 'in_doubt' }],
     [503, {}, { kind: 'in_doubt' }],
   ])('classifies an item with %i %j', (status, more, outcome) => {
@@ -159,6 +194,7 @@ describe('classifyBulk', () => {
     [400, '{}', { kind: 'in_doubt', split: 'halve' }],
     [401, '{}', { kind: 'unsent', block: 'credentials' }],
     [403, '{"error":{"type":"cluster_block_exception"}}', { kind: 'unsent', block: 'cluster_block' }],
+    [429, '{"error":{"type":"cluster_block_exception"}}', { kind: 'unsent', block: 'cluster_block' }],
     [404, '{"error":{"type":"index_not_found_exception"}}', { kind: 'unsent', block: 'index' }],
     [413, html, { kind: 'unsent', split: 'halve' }],
     [429, '{}', { kind: 'unsent' }],

@@ -154,11 +154,11 @@ describe('checking an Elastic', () => {
     })
     await operator.setUp('siem', async () => {}, signal)
     const steps = await check(settings)
-    expect(steps.map((line) => line.split(' ')[0])).toEqual(Array(6).fill('ok'))
+    expect(steps.map((line) => line.split(' ')[0])).toEqual(Array(7).fill('ok'))
     expect(steps.at(-1)).toMatch(/^ok proofline-operations: canary: made once, read back whole, found after \d+ ms$/)
   })
 
-  it('refuses a data stream, and writes nothing to it', async () => {
+  it('case 38: refuses a data stream, and writes nothing to it', async () => {
     const fake = await bulk({ cluster: { dataStreams: ['proofline-operations'] } })
     expect((await check(elasticSettings(fake, oneLedger))).at(-1)).toMatch(
       /^failed proofline-operations: target: proofline-operations is a data stream/,
@@ -168,9 +168,60 @@ describe('checking an Elastic', () => {
 
   it('goes on where the credential may only write, and stops where it is unknown', async () => {
     const limited = await check(elasticSettings(await bulk({ cluster: { limited: true } }), oneLedger))
-    expect(limited.map((line) => line.split(' ')[0])).toEqual(['ok', 'ok', 'warning', 'ok', 'skipped', 'ok'])
+    expect(limited.map((line) => line.split(' ')[0])).toEqual(['ok', 'ok', 'warning', 'ok', 'skipped', 'skipped', 'ok'])
     expect((await check(elasticSettings(await bulk(), { api_key: 'wrong' }))).at(-1)).toMatch(
       /^failed credential: HTTP 401/,
+    )
+  })
+
+  it.each([
+    ['drops it', () => ({ result: 'noop' }), 'would be dropped'],
+    ['reroutes it', (doc: object) => ({ ...doc, _index: 'elsewhere' }), 'stored in elsewhere instead'],
+    ['changes its id', (doc: object) => ({ ...doc, _id: 'other' }), 'stored as other instead'],
+    ['changes its bytes', (doc: object) => ({ ...doc, _source: { event: {} } }), 'changes event.hash'],
+    ['ignores fields', (doc: object) => ({ ...doc, ignored_fields: [{ field: 'file.path' }] }), 'would be ignored'],
+    [
+      'refuses it',
+      (doc: object) => ({ ...doc, error: { type: 'document_parsing_exception', reason: 'no' } }),
+      'refused: HTTP 400 document_parsing_exception: no',
+    ],
+  ])('goes through mapping and pipelines with a record, and says when a pipeline %s', async (_, simulated, said) => {
+    const fake = await bulk({ cluster: { simulated } })
+    expect(await check(elasticSettings(fake, oneLedger))).toContainEqual(
+      expect.stringMatching(new RegExp(`^failed proofline-operations: mapping: .*${said}`)),
+    )
+  })
+
+  it('says that a mapping of others would refuse a record, and that an OpenSearch has no dry run', async () => {
+    const guessed = await bulk()
+    const mappings = { dynamic: 'strict', properties: { '@timestamp': { type: 'date' } } }
+    guessed.cluster.put.set('/_index_template/others', { index_patterns: ['proofline-*'], template: { mappings } })
+    expect(await check(elasticSettings(guessed, oneLedger))).toContainEqual(
+      expect.stringMatching(/^failed .*: mapping: a record would be refused: .*\[ecs\] is not allowed/),
+    )
+    const opensearch = await bulk({ cluster: { distribution: 'opensearch' } })
+    expect(await check(elasticSettings(opensearch, oneLedger))).toContainEqual(
+      expect.stringMatching(/^skipped .*: mapping: this server has no dry run/),
+    )
+  })
+
+  it('case 39: refuses a collection of OpenSearch Serverless that gives its own ids, with the reason', async () => {
+    const collection = await bulk({ cluster: { distribution: 'collection' } })
+    const settings = elasticSettings(collection, oneLedger)
+    expect((await check(settings)).map((line) => line.split(' ')[0])).toEqual(['ok', 'ok', 'warning', 'ok', 'skipped', 'skipped', 'ok']) // oxfmt-ignore
+    const reason = 'Document ID is not supported in create/index operation request'
+    collection.refuse = () => ({ status: 400, type: 'illegal_argument_exception', reason })
+    expect((await check(settings)).at(-1)).toMatch(
+      /^failed .*: canary: it takes no ids of ours: .*TIMESERIES.*stored a second time/,
+    )
+  })
+
+  it('case 32: refuses a canary that went to a failure store', async () => {
+    const fake = await bulk()
+    const stored = { create: { _index: '.fs-proofline', _id: 'x', status: 201, result: 'created', failure_store: 'used' } } // oxfmt-ignore
+    fake.answerNext(200, { errors: false, items: [stored] })
+    expect((await check(elasticSettings(fake, oneLedger))).at(-1)).toMatch(
+      /^failed .*: canary: went to a failure store/,
     )
   })
 

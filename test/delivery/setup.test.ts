@@ -81,7 +81,17 @@ describe('setting up Elasticsearch', () => {
     expect(notes.join()).toContain('serverless')
   })
 
-  it('refuses a data stream, and an index where the alias has to be, before anything is changed', async () => {
+  it('installs no lifecycle where OpenSearch has no state management, and says so', async () => {
+    const cluster = { distribution: 'opensearch', withoutStateManagement: true } as const
+    const { notes } = await setUp(cluster, { keeps: '90d' })
+    expect([...fake.cluster.put.keys()]).toEqual([
+      '/_ingest/pipeline/proofline-ingested',
+      ...['unit', 'integration', 'changes', 'operations'].map((kind) => `/_index_template/proofline-${kind}`),
+    ])
+    expect(notes).toEqual(['this OpenSearch has no index state management (a plugin): old months are yours to delete'])
+  })
+
+  it('case 38: refuses a data stream, and an index where the alias has to be, before anything is changed', async () => {
     await expect(setUp({ dataStreams: ['proofline-unit'] })).rejects.toMatchObject({
       code: 'destination_refused',
       message: expect.stringMatching(/proofline-unit is a data stream: a repeat after its rollover/) as string,
@@ -91,6 +101,15 @@ describe('setting up Elasticsearch', () => {
     fake.plant('proofline-changes', 'x', '{}')
     await expect(again()).rejects.toMatchObject({ code: 'destination_refused' })
     expect(fake.cluster.put.size).toBe(0)
+  })
+
+  it('refuses names of which one is how another begins, since their templates would fit the same indices', () => {
+    const parse = (indexes: object) => destinationSettings.safeParse({ type: 'elastic', url: 'http://elk', indexes })
+    expect(parse({ unit: 'acme', operations: 'acme-operations' }).error?.issues).toMatchObject([
+      { path: ['indexes', 'unit'], message: 'is how acme-operations begins: name them apart' },
+    ])
+    expect(parse({ changes: 'proofline' }).success).toBe(false)
+    expect(parse({ unit: 'acme', operations: 'acmeoperations' }).success).toBe(true)
   })
 
   it('names the privilege that is missing, the wrong credential, and nothing that listens', async () => {

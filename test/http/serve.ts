@@ -12,6 +12,7 @@ import { mountFeed } from '../../src/http/feed.ts'
 import { mountLog } from '../../src/http/log.ts'
 import type { Use } from '../../src/http/mount.ts'
 import { mountOperations } from '../../src/http/operations.ts'
+import { mountOrders } from '../../src/http/orders.ts'
 import { mountPage } from '../../src/http/page.ts'
 import { mountRecords } from '../../src/http/records.ts'
 import { mountWatch } from '../../src/http/watch.ts'
@@ -166,6 +167,23 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
       check: async () => [],
     },
     recordCommand: async (command) => void commands.push(command),
+  })
+  const given =
+    (what: string, answered: object) =>
+    async (...told: unknown[]) => {
+      admitted.push([what, ...told])
+      const csv = told.find((one) => typeof one === 'object' && one !== null && Symbol.asyncIterator in one)
+      if (csv !== undefined) for await (const _ of csv as AsyncIterable<Uint8Array>);
+      return answered as never
+    }
+  mountOrders(server.mount, {
+    retry: given('retry', { decided: 1, left: 0 }),
+    discard: given('discard', { decided: 1, left: 0 }),
+    redeliver: given('redeliver', { orders: [], records: 0 }),
+    lookup: given('lookup', []),
+    settle: given('settle', { rows: 0, ledgers: [] }),
+    estimate: given('estimate', { keeps: undefined, ledgers: [] }),
+    moved: given('moved', { address: 'siem:8088', changed: true }),
   })
   const anAlert = { alert: 'disk_low:data', n: 2, code: 'disk_low', subject: 'data', state: 'acknowledged', detail: '', by: 'x', at: '' } as const // oxfmt-ignore
   const aDrill = { destination: 'siem', ledger: 'main/unit', n: 1, state: 'holding', started_at: '', measure_at: '', hold_until: '', why: '', by: '', verdict: null, reason: null, boundary: null, to: null, paused: null, resumed: null } as const // oxfmt-ignore

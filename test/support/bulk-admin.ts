@@ -4,7 +4,12 @@
  */
 
 export interface FakeClusterOptions {
-  distribution?: 'elasticsearch' | 'opensearch' | 'serverless'
+  /** `collection`: OpenSearch Serverless, which has no more than documents and searches. */
+  distribution?: 'elasticsearch' | 'opensearch' | 'serverless' | 'collection'
+  /** OpenSearch's minimal distribution. */
+  withoutStateManagement?: boolean
+  /** What a pipeline does to the document that is simulated. */
+  simulated?: (doc: Record<string, unknown>) => Record<string, unknown>
   /** Data streams that are there. */
   dataStreams?: string[]
   /** GET / and templates are not allowed, as to a credential that may only write. */
@@ -36,6 +41,8 @@ export function createFakeCluster({
   distribution = 'elasticsearch',
   dataStreams = [],
   limited = false,
+  withoutStateManagement = false,
+  simulated = (doc) => doc,
 }: FakeClusterOptions = {}): FakeCluster {
   const put = new Map<string, Tree>()
   const versions = new Map<string, number>()
@@ -65,10 +72,26 @@ export function createFakeCluster({
     return { status: 200, body: { acknowledged: true } }
   }
 
+  const simulate = (body: string): { status: number; body: unknown } => {
+    if (distribution === 'opensearch') return { status: 400, body: { error: 'no handler found for uri [/_ingest/_simulate]' } } // oxfmt-ignore
+    if (limited) return error(403, 'security_exception', 'unauthorized')
+    const [asked] = at(JSON.parse(body), 'docs') as Tree[]
+    const index = String(asked?.['_index'])
+    const refused = refusalBy((at(templateOf(index), 'template', 'mappings') ?? {}) as Tree, asked?.['_source'] as Tree, '', true) // oxfmt-ignore
+    const pipeline = at(templateOf(index), 'template', 'settings', 'index', 'final_pipeline')
+    const doc = { ...asked, executed_pipelines: pipeline === undefined ? [] : [pipeline], ...(refused === undefined ? {} : { error: refused }) } // oxfmt-ignore
+    return { status: 200, body: { docs: [{ doc: simulated(doc) }] } }
+  }
+
   return {
     put,
     answer(method, url, body, indexes) {
       const [path = '', query = ''] = url.split('?')
+      if (distribution === 'collection' && /^\/(?:$|_ingest|_index_template|_resolve)/.test(path))
+        return { status: 404, body: {} }
+      if (withoutStateManagement && path.startsWith('/_plugins/'))
+        return { status: 400, body: { error: `no handler found for uri [${path}] and method [${method}]` } }
+      if (path === '/_ingest/_simulate') return simulate(body)
       if (path === '/') {
         if (limited) return error(403, 'security_exception', 'action [cluster:monitor/main] is unauthorized')
         return { status: 200, body: { version: { number: '9.1.0', ...flags } } }

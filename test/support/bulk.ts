@@ -60,7 +60,7 @@ export interface FakeBulk extends Omit<Failures, 'take'> {
   close(): Promise<void>
 }
 
-const words: Words = {
+export const bulkWords: Words = {
   internal: { error: { type: 'internal' }, status: 500 },
   busy: { error: { type: 'unavailable_shards_exception' }, status: 503 },
   tooMany: { error: { type: 'es_rejected_execution_exception' }, status: 429 },
@@ -134,13 +134,13 @@ export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<Fake
     counters.bytes += body.length
     const planned = answers.shift()
     if (planned !== undefined) return sendJson(response, planned.status, planned.body, planned.headers)
-    if (failBeforeStoring(mode, request, response, words, () => bulk(body))) return
+    if (failBeforeStoring(mode, request, response, bulkWords, () => bulk(body))) return
     if (mode === 'cluster-block')
       return sendJson(response, 403, { error: { type: 'cluster_block_exception', reason: 'flood stage' }, status: 403 })
     const items = bulk(body, mode)
     const told = toldOf(mode, items)
     const reply = JSON.stringify({ errors: items.some(({ create }) => create.status >= 300), items: told })
-    if (await failAfterStoring(mode, request, response, words, reply)) return
+    if (await failAfterStoring(mode, request, response, bulkWords, reply)) return
     sendJson(response, 200, reply)
   }
 

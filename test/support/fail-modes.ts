@@ -50,7 +50,8 @@ export const failModes = {
 export type FailMode = keyof typeof failModes
 
 interface Wanted {
-  by: 'hec' | 'bulk'
+  /** any: only what every fake knows. */
+  by: 'hec' | 'bulk' | 'any'
   stores?: 'all' | 'nothing' | 'part' | 'late'
   says?: 'doubt' | 'yes' | 'no'
 }

@@ -6,7 +6,7 @@ import { listDeadLetters } from '../../src/delivery/status.ts'
 import { ensurePartitions } from '../../src/storage.ts'
 import type { Signer } from '../../src/signing/signer.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
-import { listComparisons } from '../../src/watch/comparison-store.ts'
+import { findDifferences, listComparisons } from '../../src/watch/comparison-store.ts'
 import { type Reconciled, reconcileDestination } from '../../src/watch/run-reconciliation.ts'
 import { elasticSettings, eventually, splunkSettings, startLane } from '../delivery/lane.ts'
 import { createMemoryReader, makeRecord } from '../delivery/records.ts'
@@ -183,6 +183,20 @@ describe('reconciliation', () => {
     expect(await compare()).toMatchObject({ verdict: 'unknown', missing: 1, reason: expect.stringContaining('503') as string }) // oxfmt-ignore
     const kept = (await listComparisons(database.db)).find(({ destination }) => destination === name)
     expect(kept?.result).toMatchObject({ verdict: 'unknown', missing: 1 })
+  })
+
+  it('case 48: asks no other SIEM than the one that the name began with, which would miss everything', async () => {
+    const fake = await elastic()
+    const { name } = await deliver(fake.settings)
+    const other = await elastic()
+    const told = await compareAs(name, other.settings)
+    expect(told).toMatchObject({
+      verdict: 'unknown',
+      missing: 0,
+      reason: expect.stringContaining('it began at') as string,
+    })
+    expect(other.counters.requests).toBe(0)
+    expect(await findDifferences(database.db, { ledger: 'main/unit', destination: name })).toEqual([])
   })
 
   it('settles what was on hold and is there after all, and does not miss what is parked and is not', async () => {

@@ -1,35 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { recordKinds } from '../../src/record/record.ts'
-
-const folder = join(import.meta.dirname, '../../deploy/splunk/TA-proofline')
-
-/** Stanzas of a .conf file: name -> settings. Throws on a line that is neither, and on a stanza or setting that stands twice. */
-function readConf(name: string): Map<string, Map<string, string>> {
-  const stanzas = new Map<string, Map<string, string>>()
-  let stanza: Map<string, string> | undefined
-  for (const line of readFileSync(join(folder, 'default', name), 'utf8').split('\n')) {
-    if (line.trim() === '' || line.startsWith('#')) continue
-    const head = /^\[(.*)\]$/.exec(line)?.[1]
-    if (head !== undefined) {
-      if (stanzas.has(head)) throw new Error(`${name}: [${head}] stands twice`)
-      stanzas.set(head, (stanza = new Map()))
-      continue
-    }
-    const [, key, value] = /^([\w.-]+) = (.+)$/.exec(line) ?? []
-    if (stanza === undefined || key === undefined || value === undefined) throw new Error(`${name}: ${line}`)
-    if (stanza.has(key)) throw new Error(`${name}: ${key} stands twice`)
-    stanza.set(key, value)
-  }
-  return stanzas
-}
+import { dashboardQueries, readConf } from './splunk-conf.ts'
 
 const searches = [...readConf('savedsearches.conf')].map(
   ([name, stanza]) => [name, stanza.get('search') ?? ''] as const,
 )
-const views = readdirSync(join(folder, 'default/data/ui/views')).map((name) => readFileSync(join(folder, 'default/data/ui/views', name), 'utf8')) // oxfmt-ignore
-const queries = views.flatMap((view) => [...view.matchAll(/<query>([^<]*)<\/query>/g)].map(([, query = '']) => query.replaceAll('&gt;', '>').replaceAll('&lt;', '<').replaceAll('&amp;', '&'))) // oxfmt-ignore
+const queries = dashboardQueries()
 const all = [...searches.map(([, search]) => search), ...queries, ...[...readConf('eventtypes.conf').values()].map((stanza) => stanza.get('search') ?? '')] // oxfmt-ignore
 
 describe('the add-on for Splunk', () => {
