@@ -6,6 +6,9 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { ConnectError } from '../../src/delivery/connect-error.ts'
+import { openDestination } from '../../src/delivery/open-destination.ts'
+import type { LookUp } from '../../src/delivery/resolve.ts'
 import { createSteadyClock } from '../../src/delivery/steady-clock.ts'
 import { startFakeBulk } from '../support/bulk.ts'
 import type { FailMode } from '../support/fail-modes.ts'
@@ -38,14 +41,22 @@ async function freePort(): Promise<number> {
 describe('before a byte has left', () => {
   it('case 1: a name that does not resolve leaves nothing in doubt, and what is sent later is no second copy', async () => {
     const fake = await splunk()
-    const lost = await deliver(splunkSettings(fake, { url: 'http://nowhere.invalid' }))
-    await lost.until(({ next }) => next === 60)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(await lost.status()).toMatchObject({ sentTo: 0, inDoubt: 0, parked: 0, state: 'running' })
-    await lost.lane.stop()
-    const found = await deliver(splunkSettings(fake), { name: lost.name })
-    await found.until(({ provedTo }) => provedTo === 60)
-    await found.lane.stop()
+    let isKnown = false
+    let asked = 0
+    const lookUp: LookUp = async () => {
+      asked++
+      if (!isKnown) throw new ConnectError('resolve', 'ENOTFOUND', 'there is no such name', 'siem.acme.example')
+      return ['127.0.0.1']
+    }
+    const settings = splunkSettings(fake, { url: fake.url.replace('127.0.0.1', 'siem.acme.example') })
+    const destination = await openDestination(settings, { publicHost: 'proofline.acme.example', now: () => new Date(), lookUp }) // oxfmt-ignore
+    const { lane, until, status } = await deliver(settings, { destination })
+    await until(({ next }) => next === 60)
+    await eventually(() => asked > 2)
+    expect(await status()).toMatchObject({ sentTo: 0, inDoubt: 0, parked: 0, state: 'running' })
+    isKnown = true
+    await until(({ provedTo }) => provedTo === 60)
+    await lane.stop()
     expect(fake.counters).toMatchObject({ stored: 60, duplicates: 0 })
     expect(sixty.filter(({ id }) => fake.event(id)?.fields['proofline_attempt'] !== '1')).toEqual([])
   })
