@@ -1,6 +1,6 @@
 import type { StoredRecord } from '../ledger/read.ts'
 import { type AttemptRow, blankOutcome, insertOutcome, type OutcomeRow, type ParkedRow } from './attempts.ts'
-import type { Rendered } from './destination.ts'
+import type { Answer, Rendered } from './destination.ts'
 import { type Gate, type Pass, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
 import { LostRace } from './lost-race.ts'
@@ -117,9 +117,10 @@ export function createConductor(deps: ConductDeps): Conductor {
   async function transmit(attempt: OpenAttempt, rendered: Rendered, given: Ticket | undefined): Promise<void> {
     const before = attempt.marks
     let ticket = given
+    let answer: Answer | undefined
     try {
       ticket ??= await admit()
-      const answer = await destination.send(rendered, wire)
+      answer = await destination.send(rendered, wire)
       const outcomes = destination.classify(rendered, answer)
       ticket.pass(gateReport(answer, outcomes))
       const { marks, outcome, parked, trail, slow } = readAnswer(rendered.records, answer, outcomes, micros())
@@ -137,9 +138,10 @@ export function createConductor(deps: ConductDeps): Conductor {
         })
       }
     } catch (error) {
-      ticket?.pass({ kind: 'unused' })
-      // `send` rejects on abort only before the first byte, and waiting for a ticket sends nothing either: that is worth knowing.
-      if (attempt.step === 0 && signal.aborted && !(error instanceof LostRace)) {
+      if (answer === undefined) ticket?.pass({ kind: 'unused' })
+      // `send` rejects on abort only before the first byte, and waiting for a ticket sends nothing either: that is worth knowing. With an
+      // answer it was sent, and only its outcome could not be stored: without a row it is in doubt, as after a crash.
+      if (answer === undefined && signal.aborted && !(error instanceof LostRace)) {
         await store(
           attempt,
           { source: 'answer', marks: 'u', reason: 'the sender stopped before the first byte' },

@@ -22,7 +22,11 @@ function takers(slots: ReturnType<typeof createSlots>, count: number, signal: Ab
 
 describe('slots', () => {
   it('are never more than their limit, however many wait when one is given back', async () => {
-    const { begun, releases } = takers(createSlots(2, () => 0), 100, new AbortController().signal)
+    const { begun, releases } = takers(
+      createSlots(2, () => 0),
+      100,
+      new AbortController().signal,
+    )
     await turn()
     expect(begun).toEqual([0, 1])
     for (let n = 3; n <= 100; n++) {
@@ -34,7 +38,11 @@ describe('slots', () => {
   })
 
   it('given back twice count once', async () => {
-    const { begun, releases } = takers(createSlots(1, () => 0), 3, new AbortController().signal)
+    const { begun, releases } = takers(
+      createSlots(1, () => 0),
+      3,
+      new AbortController().signal,
+    )
     await turn()
     releases[0]?.()
     releases[0]?.()
