@@ -1,6 +1,7 @@
 import { isTooLarge } from './batch-limit.ts'
 import type { Answer, Outcome } from './destination.ts'
 import { httpOutcome } from './http-answers.ts'
+import { redact } from './secret.ts'
 
 /**
  * What a `_bulk` answer means. Items are matched by id, never by position or count, but to tell a pipeline that changes ids. In doubt is cheap here: the same bytes are sent
@@ -91,8 +92,10 @@ function requestOutcome(answer: Extract<Answer, { kind: 'answer' }>, count: numb
       : { kind: 'unsent', reason: 'HTTP 413', split: 'halve' }
   }
   if (status === 400) {
+    const reason = `HTTP 400: ${redact(body.slice(0, 200))}`
+    // Not its word about a document: a proxy that wants https, a path that leads nowhere. Nothing would ever be taken that way.
+    if (!isError(body)) return { kind: 'in_doubt', reason, block: 'settings' }
     // The request is read while it is carried out, so earlier members may be stored; of one, the answer is definite.
-    const reason = `HTTP 400: ${body.slice(0, 200)}`
     return count === 1 ? { kind: 'refused', reason } : { kind: 'in_doubt', reason, split: 'halve' }
   }
   if (isBlockStatus(status) && body.includes('cluster_block_exception'))
@@ -123,6 +126,15 @@ function itemOutcome(item: Item, index: string): Outcome {
     return { kind: 'unsent', reason, block: 'settings' }
   if (status >= 400 && status < 500) return { kind: 'refused', reason }
   return { kind: 'in_doubt', reason }
+}
+
+/** As a server says what is wrong with a request that it understood; where no handler is found the error is a mere text. */
+function isError(body: string): boolean {
+  try {
+    return text(dig(JSON.parse(body), 'error', 'type')) !== ''
+  } catch {
+    return false
+  }
 }
 
 /** The block of a full disk is 429, since a node takes it away when there is room again; those of administrators are 403. */
