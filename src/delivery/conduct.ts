@@ -1,11 +1,12 @@
 import type { StoredRecord } from '../ledger/read.ts'
+import { policyFor } from './attempt-policy.ts'
 import { type AttemptRow, blankOutcome, insertOutcome, type OutcomeRow, type ParkedRow } from './attempts.ts'
 import type { Answer, Rendered } from './destination.ts'
 import { type Gate, type Pass, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
 import { LostRace } from './lost-race.ts'
 import { type Mark, packMarks } from './marks.ts'
-import { nextStep, type ParkReason, type Step } from './next-step.ts'
+import { nextStep, type ParkReason, type Policy, type Step } from './next-step.ts'
 import { freshAttempt, historyOf, membersMarked, type OpenAttempt, splitMembers, toAttempt } from './open-attempt.ts'
 import { openTry } from './open-try.ts'
 import { readMembers } from './range.ts'
@@ -60,11 +61,12 @@ export function createConductor(deps: ConductDeps): Conductor {
 
   async function conduct(attempt: OpenAttempt, ticket?: Ticket): Promise<void> {
     try {
+      const own = await policyFor({ policy, destination, reader }, lane.ledger, attempt)
       if (attempt.rendered !== undefined) await transmit(attempt, attempt.rendered, ticket)
       for (;;) {
-        const step = nextStep(historyOf(attempt), policy, now())
+        const step = nextStep(historyOf(attempt), own, now())
         if (step.kind === 'settle') break
-        await take(attempt, step)
+        await take(attempt, step, own)
       }
       open.delete(attempt)
     } catch (error) {
@@ -73,13 +75,13 @@ export function createConductor(deps: ConductDeps): Conductor {
     }
   }
 
-  async function take(attempt: OpenAttempt, step: Exclude<Step, { kind: 'settle' }>): Promise<void> {
+  async function take(attempt: OpenAttempt, step: Exclude<Step, { kind: 'settle' }>, own: Policy): Promise<void> {
     if (step.kind === 'wait') return sleep(step.until.getTime() - now().getTime(), undefined, signal)
     // The opener is gone. From here on the outcome is ours to write: this row is what tells two heirs apart.
     if (attempt.hand === 'lost') return claim(attempt)
     if (step.kind === 'look') return look(attempt)
     if (step.kind === 'park') return park(attempt, step.reason)
-    return again(attempt)
+    return again(attempt, own)
   }
 
   const recordsOf = (attempt: OpenAttempt): Promise<StoredRecord[]> =>
@@ -239,15 +241,13 @@ export function createConductor(deps: ConductDeps): Conductor {
   }
 
   /** Opens the next tries for what is to be sent again, in one statement with the step that hands it on, and conducts them. */
-  async function again(attempt: OpenAttempt): Promise<void> {
+  async function again(attempt: OpenAttempt, own: Policy): Promise<void> {
     const ticket = await admit()
     let children: OpenAttempt[]
     try {
-      const step = nextStep(historyOf(attempt), policy, now())
-      const members = membersMarked(
-        attempt,
-        step.kind === 'send' && step.doubtful ? ['u', 'i'] : policy.repeatable ? ['u', 'i'] : ['u'],
-      )
+      const step = nextStep(historyOf(attempt), own, now())
+      const isDoubtful = own.repeatable || (step.kind === 'send' && step.doubtful)
+      const members = membersMarked(attempt, isDoubtful ? ['u', 'i'] : ['u'])
       const bySeq = new Map((await recordsOf(attempt)).map((record) => [record.seq, record]))
       const place = {
         month: attempt.row.month,
