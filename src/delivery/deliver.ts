@@ -2,6 +2,7 @@ import type { StoredRecord } from '../ledger/read.ts'
 import { ensureMonth, insertCut } from './attempts.ts'
 import { createBatchLimit } from './batch-limit.ts'
 import { awaitBinding, begin } from './begin.ts'
+import { notAhead } from './clock-step.ts'
 import { createConductor, type Ticket } from './conduct.ts'
 import { createGate, type GateState, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
@@ -61,7 +62,7 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
   await begin(deps, lane)
   const found = await readLane(db, lane)
   if (found === undefined) throw new Error(`${deps.name} has not begun ${ledger}`)
-  const open = new Set<OpenAttempt>(found.open.map(foundAttempt))
+  const open = new Set<OpenAttempt>(found.open.map((row) => notAhead(foundAttempt(row), micros())))
   const ensured = new Set<string>()
   let { next, lastMonth: month } = found.ends
   const { words } = found
