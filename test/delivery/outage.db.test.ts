@@ -237,23 +237,26 @@ describe('a shutdown while the database fails', () => {
 })
 
 describe('a clock that is set', () => {
-  it.each(['splunk', 'elastic'] as const)('case 11: back by an hour makes no retry to %s wait for an hour', async (kind) => {
-    const fake = kind === 'splunk' ? await startFakeHec() : await startFakeBulk()
-    const more = { retry_delays_ms: [500] }
-    const settings = 'searchUrl' in fake ? splunkSettings(fake, more) : elasticSettings(fake, more)
-    const name = nextName()
-    let offsetMs = 0
-    const now = (): Date => new Date(Date.now() + offsetMs)
-    fake.failNext('busy')
-    const lane = await startLane({ name, db: database.db, reader: createMemoryReader(recordsOf(1)), settings, now })
-    await eventually(async () => (await laneOf(database, name).catch(() => undefined))?.failure !== undefined)
-    offsetMs = -3_600_000
-    await eventually(() => isDone(database, name, 1))
-    await lane.stop()
-    await fake.close()
-    expect(fake.ids().length).toBe(1)
-    expect(fake.counters.duplicates).toBe(0)
-  })
+  it.each(['splunk', 'elastic'] as const)(
+    'case 11: back by an hour makes no retry to %s wait for an hour',
+    async (kind) => {
+      const fake = kind === 'splunk' ? await startFakeHec() : await startFakeBulk()
+      const more = { retry_delays_ms: [500] }
+      const settings = 'searchUrl' in fake ? splunkSettings(fake, more) : elasticSettings(fake, more)
+      const name = nextName()
+      let offsetMs = 0
+      const now = (): Date => new Date(Date.now() + offsetMs)
+      fake.failNext('busy')
+      const lane = await startLane({ name, db: database.db, reader: createMemoryReader(recordsOf(1)), settings, now })
+      await eventually(async () => (await laneOf(database, name).catch(() => undefined))?.failure !== undefined)
+      offsetMs = -3_600_000
+      await eventually(() => isDone(database, name, 1))
+      await lane.stop()
+      await fake.close()
+      expect(fake.ids().length).toBe(1)
+      expect(fake.counters.duplicates).toBe(0)
+    },
+  )
 
   it('case 11: ahead by a day gives nothing up that is waited for; a restart behind one that was ahead does not wait for a day', async () => {
     const fake = await startFakeHec()
