@@ -25,7 +25,7 @@ export interface Ticket {
 export interface Conductor {
   /** Waits for a slot and for the gate; rejects when the signal aborts. */
   admit(): Promise<Ticket>
-  /** Takes one attempt, and those that follow from it, to their end. Rejects with LostRace, on errors of the database, on bugs. */
+  /** Takes one attempt to its end; those that follow from it are spawned. Rejects with LostRace, on errors of the database, on bugs. */
   conduct(attempt: OpenAttempt, ticket?: Ticket): Promise<void>
 }
 
@@ -37,6 +37,8 @@ interface ConductDeps extends DeliveryDeps {
   /** Looks at once: searches cost more than sends. */
   lookSlots: Slots
   monotonicMs: () => number
+  /** Sees to it that the attempts that follow end too, and hears of their errors. */
+  spawn: (task: Promise<void>) => void
   /** Ends waiting. */
   signal: AbortSignal
   /** Ends requests. */
@@ -288,8 +290,9 @@ export function createConductor(deps: ConductDeps): Conductor {
     for (const child of children) open.add(child)
     if (!attempt.marks.some((mark) => mark === 'u' || mark === 'i' || mark === 'e' || mark === 'a'))
       open.delete(attempt)
-    // The ticket goes with the first; the others wait for one, and when that takes too long they are not begun and tried again.
-    await Promise.all(children.map((child, i) => (i === 0 ? conduct(child, ticket) : conduct(child))))
+    // Not waited for: through an outage each try would keep all that went before it. The ticket goes with the first; the others wait for
+    // one, and when that takes too long they are not begun and tried again.
+    for (const [i, child] of children.entries()) deps.spawn(i === 0 ? conduct(child, ticket) : conduct(child))
   }
 
   return { admit, conduct }
