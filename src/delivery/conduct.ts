@@ -1,7 +1,6 @@
 import type { StoredRecord } from '../ledger/read.ts'
 import { policyFor } from './attempt-policy.ts'
 import { type AttemptRow, blankOutcome, insertOutcome, type OutcomeRow, type ParkedRow } from './attempts.ts'
-import { createClockWatch, shiftTimes } from './clock-step.ts'
 import type { Answer, Rendered } from './destination.ts'
 import { type Gate, type Pass, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
@@ -51,10 +50,6 @@ export function createConductor(deps: ConductDeps): Conductor {
   const { db, lane, open, gate, slots, lookSlots, destination, reader, metrics, log, now, signal, wire } = deps
   const policy = policyOf(deps.settings)
   const micros = (): number => now().getTime() * 1000
-  const heedClock = createClockWatch(now, deps.monotonicMs, (by) => {
-    log.warn('clock.stepped', { ...lane, seconds: by / 1e6 })
-    for (const attempt of open) shiftTimes(attempt, by)
-  })
 
   async function admit(): Promise<Ticket> {
     const release = await slots.take(signal)
@@ -71,7 +66,6 @@ export function createConductor(deps: ConductDeps): Conductor {
       const own = await policyFor({ policy, destination, reader }, lane.ledger, attempt)
       if (attempt.rendered !== undefined) await transmit(attempt, attempt.rendered, ticket)
       for (;;) {
-        heedClock()
         const step = nextStep(historyOf(attempt), own, now())
         if (step.kind === 'settle') break
         await take(attempt, step, own)

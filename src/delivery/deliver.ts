@@ -2,13 +2,12 @@ import type { StoredRecord } from '../ledger/read.ts'
 import { ensureMonth, insertCut } from './attempts.ts'
 import { createBatchLimit } from './batch-limit.ts'
 import { awaitBinding, begin } from './begin.ts'
-import { notAhead } from './clock-step.ts'
 import { createConductor, type Ticket } from './conduct.ts'
 import { createGate, type GateState, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
 import { LostRace } from './lost-race.ts'
 import { readLane } from './lane-state.ts'
-import { foundAttempt, freshAttempt, type OpenAttempt, progressOf } from './open-attempt.ts'
+import { foundAttempt, freshAttempt, type OpenAttempt, progressOf, timely } from './open-attempt.ts'
 import { openTry, type Try } from './open-try.ts'
 import { latestWords, unfinishedOrders } from './order-store.ts'
 import { currentPause } from './pauses.ts'
@@ -62,7 +61,8 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
   await begin(deps, lane)
   const found = await readLane(db, lane)
   if (found === undefined) throw new Error(`${deps.name} has not begun ${ledger}`)
-  const open = new Set<OpenAttempt>(found.open.map((row) => notAhead(foundAttempt(row), micros())))
+  const longest = (settings.send_before_ms + settings.request_timeout_ms) * 1000
+  const open = new Set<OpenAttempt>(found.open.map((row) => foundAttempt(timely(row, micros(), longest))))
   const ensured = new Set<string>()
   let { next, lastMonth: month } = found.ends
   const { words } = found

@@ -1,7 +1,6 @@
 import { isTooLarge } from './batch-limit.ts'
 import type { Answer, Outcome } from './destination.ts'
 import { httpOutcome } from './http-answers.ts'
-import { redact } from './secret.ts'
 
 /**
  * What a `_bulk` answer means. Items are matched by id, never by position or count, but to tell a pipeline that changes ids. In doubt is cheap here: the same bytes are sent
@@ -92,7 +91,7 @@ function requestOutcome(answer: Extract<Answer, { kind: 'answer' }>, count: numb
       : { kind: 'unsent', reason: 'HTTP 413', split: 'halve' }
   }
   if (status === 400) {
-    const reason = `HTTP 400: ${redact(body.slice(0, 200))}`
+    const reason = `HTTP 400: ${body.slice(0, 200)}`
     // Not its word about a document: a proxy that wants https, a path that leads nowhere. Nothing would ever be taken that way.
     if (!isError(body)) return { kind: 'in_doubt', reason, block: 'settings' }
     // The request is read while it is carried out, so earlier members may be stored; of one, the answer is definite.

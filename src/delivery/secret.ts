@@ -15,8 +15,3 @@ export function toSecret(value: string): Secret {
     [inspect.custom]: () => '[secret]',
   })
 }
-
-/** What somebody answers may hold our own header: a destination does not send it back, but a proxy may echo it. */
-export function redact(text: string): string {
-  return text.replace(/\b(splunk|basic|bearer|apikey)\s+[\w+/=.~-]{8,}/gi, '$1 [secret]')
-}

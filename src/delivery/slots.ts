@@ -7,51 +7,56 @@ export interface Slots {
 
 const slowMs = 60_000
 
-/**
- * Whoever gives a slot back hands it to the one that waits longest, and counts it as taken before anybody runs: were all woken to look for
- * themselves, all would find the same slot free, and thousands that waited out an outage would be rendered and sent at once.
- */
 export function createSlots(limit: number, monotonicMs: () => number): Slots {
   let used = 0
   let slowUntilMs = -Infinity
+  /** A queue, and each release wakes one: ten thousand attempts may wait for a look, and waking all of them for each costs a minute. */
   const waiting = new Set<() => void>()
   const most = (): number => (monotonicMs() < slowUntilMs ? Math.max(1, Math.floor(limit / 2)) : limit)
 
-  function handOut(): void {
-    for (const go of waiting) {
+  function occupy(): () => void {
+    used++
+    let given = false
+    return () => {
+      if (given) return
+      given = true
+      used--
+      admit()
+    }
+  }
+
+  function admit(): void {
+    for (const next of waiting) {
       if (used >= most()) return
-      used++
-      waiting.delete(go)
-      go()
+      next()
     }
   }
 
   return {
-    async take(signal) {
-      signal.throwIfAborted()
-      await new Promise<void>((resolve, reject) => {
-        const onAbort = (): void => {
-          waiting.delete(go)
-          reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
-        }
-        const go = (): void => {
+    take(signal) {
+      return new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason as Error)
+        if (used < most()) return resolve(occupy())
+        const leave = (): void => {
+          waiting.delete(next)
           signal.removeEventListener('abort', onAbort)
-          resolve()
+        }
+        const next = (): void => {
+          leave()
+          resolve(occupy())
+        }
+        const onAbort = (): void => {
+          leave()
+          reject(signal.reason as Error)
         }
         signal.addEventListener('abort', onAbort, { once: true })
-        waiting.add(go)
-        handOut()
+        waiting.add(next)
       })
-      let given = false
-      return () => {
-        if (given) return
-        given = true
-        used--
-        handOut()
-      }
     },
     slowDown() {
       slowUntilMs = monotonicMs() + slowMs
+      // Nobody may give anything back by then.
+      setTimeout(admit, slowMs + 1).unref()
     },
   }
 }

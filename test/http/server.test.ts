@@ -182,7 +182,7 @@ describe('headers', () => {
 })
 
 describe('limits', () => {
-  it('end what one credential asks, with all that a poller needs to wait', async () => {
+  it('case 57: end what one credential asks, with all that a poller needs to wait', async () => {
     const served = await start({ limits: { requests_per_minute: 3 } })
     const ask = (): Promise<Response> => served.fetch('/v1/feed/unit?cursor=earliest', { token: 'feed' })
     for (const left of ['2', '1', '0']) {
