@@ -33,8 +33,10 @@ export async function orderMissing(
     const wanted = some === undefined ? undefined : new Set(some)
     const standing = (await findDifferences(tx, lane)).filter(({ seq }) => wanted?.has(seq) ?? true)
     const seenAt = await comparedAt(tx, lane)
-    const orders = await ordersSince(tx, lane, 0)
-    const seqs = toSend(standing, orders, seenAt, visibleAfterMs(lane.destination) * 1000)
+    const visibleAfter = visibleAfterMs(lane.destination) * 1000
+    // Earlier ones were seen; each may have 128 KiB of what it leaves out.
+    const orders = await ordersSince(tx, lane, seenAt - visibleAfter)
+    const seqs = toSend(standing, orders, seenAt, visibleAfter)
     const planned = toOrders(seqs, 'missing', undefined)
     const numbers = await insertOrders(tx, lane, planned, by)
     return { orders: planned.flatMap((order, i) => ({ ...order, n: numbers[i] ?? 0 })), records: seqs.length }
