@@ -55,6 +55,9 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     run.abort(error)
   })
 
+  /** A person's word hides whatever else is the matter, as in the list of destinations. */
+  let paused = false
+  const tell = (state: GateState['state']): void => metrics.state(deps.name, ledger, paused ? 'paused' : state)
   const blocked = (detail: string) => stand({ state: 'blocked', reason: 'settings', detail })
   if (!(await awaitBinding(deps, lane, blocked, signal))) return
   await ensureMonth(db, monthOf(micros()))
@@ -100,7 +103,7 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     reason?: string
     detail?: string
   }): Promise<void> {
-    metrics.state(deps.name, ledger, state)
+    tell(state)
     const event = state === 'blocked' ? 'blocked' : reason === 'weaker_proof' ? 'weakened' : 'resumed'
     log.warn(`destination.${event}`, {
       destination: deps.name,
@@ -164,7 +167,6 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
   const { admit } = conductor
   const redelivery = createRedelivery({ ...deps, destination, maxBytes: limit.bytes, lane, orders: found.orders, open, monotonicMs, room: room.ofOrders, admit, launch }) // oxfmt-ignore
 
-  let paused = false
   /** Words may be given at any node, so they are read; what a pause says holds from the next send on. */
   async function heed(): Promise<void> {
     const { orders, settlements } = await latestWords(db, lane)
@@ -185,7 +187,7 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     if ((pause !== undefined) === paused) return
     paused = pause !== undefined
     gate.hold(paused)
-    metrics.state(deps.name, ledger, paused ? 'paused' : gate.state().state)
+    tell(gate.state().state)
     log.warn(paused ? 'destination.paused' : 'destination.resumed', { ...lane, reason: pause?.reason ?? '' })
   }
 
@@ -198,7 +200,7 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     const standing = await latestStanding(db, lane)
     if (standing?.state === 'blocked' || standing?.reason === 'weaker_proof')
       await stand({ state: 'running', detail: 'started again' })
-    else metrics.state(deps.name, ledger, 'running')
+    else tell('running')
     for (const attempt of open) tasks.add(conductor.conduct(attempt))
     log.info('delivery.started', { destination: deps.name, ledger, next, open: open.size })
     tasks.add(
