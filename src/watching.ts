@@ -32,8 +32,8 @@ import { openWebhook } from './watch/webhook.ts'
 
 /** Watching as the service does it: heartbeats, comparisons with every destination, alerts; each in one process at a time. */
 export interface Watching {
-  /** Compares now. Throws Problem not_found for a name that is none. */
-  reconcile(destination: string, signal: AbortSignal): Promise<Reconciled[]>
+  /** Compares now, after `record`. Throws Problem not_found for a name that is none, of which nothing goes on record. */
+  reconcile(destination: string, record: () => Promise<void>, signal: AbortSignal): Promise<Reconciled[]>
   /** What the last comparisons found. */
   comparisons(): Promise<Reconciled[]>
   alerts(query: { all: boolean; limit: number }): Promise<AlertTold[]>
@@ -156,7 +156,11 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
   )
 
   return {
-    reconcile: (name, ending) => reconcileDestination(reconciliationOf(name), now().getTime(), ending),
+    async reconcile(name, record, ending) {
+      const found = reconciliationOf(name)
+      await record()
+      return reconcileDestination(found, now().getTime(), ending)
+    },
     comparisons,
     drills,
     async alerts({ all, limit }) {

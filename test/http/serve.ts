@@ -189,11 +189,11 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const aDrill = { destination: 'siem', ledger: 'main/unit', n: 1, state: 'holding', started_at: '', measure_at: '', hold_until: '', why: '', by: '', verdict: null, reason: null, boundary: null, to: null, paused: null, resumed: null } as const // oxfmt-ignore
   mountWatch(server.mount, {
     recordCommand: async (command) => void commands.push(command),
-    reconcile: async () => [],
+    reconcile: async (_, record) => record().then(() => []),
     comparisons: async () => [],
     alerts: async () => [anAlert],
     acknowledge: async () => anAlert,
-    drills: { begin: async () => aDrill, list: async () => [aDrill] },
+    drills: { begin: async (_, __, ___, record) => record().then(() => aDrill), list: async () => [aDrill] },
   })
   mountPage(server.mount, {
     org: 'main',
