@@ -56,6 +56,7 @@ export const redelivered = z.object({
   destination: z.string(),
   orders: z.array(z.object({ ledger: ledgerName, n: z.int().min(1), first: seq, last: seq })),
   records: count.describe('at most; what the destination does not select is passed over'),
+  left: count.describe('missing as well, and for the next comparison to find'),
 })
 export type Redelivered = z.infer<typeof redelivered>
 

@@ -30,7 +30,11 @@ export interface Ordering {
     name: string,
     stretch: { ledger: LedgerKind; from: string; to: string } | { ledger: LedgerKind | undefined },
     reason: string,
-  ): Promise<{ orders: { ledger: LedgerName; n: number; first: number; last: number }[]; records: number }>
+  ): Promise<{
+    orders: { ledger: LedgerName; n: number; first: number; last: number }[]
+    records: number
+    left: number
+  }>
   lookup(name: string): Promise<LookupSearch[]>
   settle(
     who: Command['who'],
@@ -119,11 +123,16 @@ export function createOrdering(deps: OrderingDeps): Ordering {
       if (!('from' in asked)) {
         const lanes = lanesOf(name, asked.ledger)
         await recordCommand({ ...command, detail: { of: asked.ledger, missing: true } })
-        const all = { orders: [] as { ledger: LedgerName; n: number; first: number; last: number }[], records: 0 }
+        const all = {
+          orders: [] as { ledger: LedgerName; n: number; first: number; last: number }[],
+          records: 0,
+          left: 0,
+        }
         for (const lane of lanes) {
-          const { orders, records } = await orderMissing(db, lane, visible, by)
+          const { orders, records, left } = await orderMissing(db, lane, visible, by)
           all.orders.push(...orders.map(({ n, first, end }) => ({ ledger: lane.ledger, n, first, last: end - 1 })))
           all.records += records
+          all.left += left
         }
         return all
       }
@@ -133,7 +142,7 @@ export function createOrdering(deps: OrderingDeps): Ordering {
       const stretch = await readStretch(reader, ledger, asked.from, asked.to)
       await recordCommand({ ...command, detail: { of: ledger, first: stretch.first, last: stretch.end - 1 } })
       const { n, first, end } = await orderStretch(db, lane, stretch, by)
-      return { orders: [{ ledger, n, first, last: end - 1 }], records: end - first }
+      return { orders: [{ ledger, n, first, last: end - 1 }], records: end - first, left: 0 }
     },
 
     async lookup(name) {

@@ -11,6 +11,7 @@ import { digestList, printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type DifferenceKind, type DifferenceStep, findDifferences, insertDifferences, keepComparison, provedToAt, type StandingDifference } from './comparison-store.ts' // oxfmt-ignore
 import { type Findings, reconcile, type ReconcileDeps, sampleOf } from './reconcile.ts'
+import { noneUnlisted } from './unlisted.ts'
 
 /** Comparing as the service does it: every lane of a destination, again and again, with what it finds on record. */
 
@@ -105,14 +106,14 @@ async function reconcileLane(
   const after = await findDifferences(db, lane)
   const result = summary(lane, at, findings, after)
   await putOnRecord(deps, result, steps.length > 0)
-  await keepComparison(db, lane, at, result)
+  await keepComparison(db, lane, at, result, findings.unlisted)
   if (result.verdict === 'differs' && steps.length > 0)
     log.error('reconciliation.differs', { ...lane, ...countsOf(after) })
   return result
 }
 
 const empty: Findings = {
-  from: 0, to: 0, records: 0, checkSum: 0, counts: { missing: 0, duplicated: 0, altered: 0, foreign: 0 }, differences: [], found: 0, sampled: [],
+  from: 0, to: 0, records: 0, checkSum: 0, counts: { missing: 0, duplicated: 0, altered: 0, foreign: 0 }, differences: [], unlisted: noneUnlisted(), found: 0, sampled: [],
 } // oxfmt-ignore
 
 /**

@@ -23,6 +23,8 @@ export interface FakeService {
   /** Every request seen, in order: `PUT /v1/runs/...`, with what it said. */
   requests: { line: string; headers: IncomingMessage['headers']; body: Buffer; atMs: number }[]
   records: Uint8Array[]
+  /** What a path answers with, whatever it is asked. */
+  canned: Map<string, unknown>
   /** What GET /v1/destinations lists. */
   destinations: DestinationStatus[]
   /** What the answer to a declaration names as missing, until it is sent. */
@@ -46,6 +48,7 @@ export async function startFakeService(): Promise<FakeService> {
   const requests: FakeService['requests'] = []
   const missingMaps: FakeService['missingMaps'] = []
   const destinations: DestinationStatus[] = []
+  const canned = new Map<string, unknown>()
   const answered = new Map<string, { digest: string; answer: Record<string, unknown> }>()
   const failures: { match: string; failure: Failure }[] = []
 
@@ -254,6 +257,7 @@ export async function startFakeService(): Promise<FakeService> {
         followers: [{ name: 'splunk', ledger, next: 1, lag: 2 }],
         consumers: [],
       })
+    if (canned.has(path)) return json(200, canned.get(path))
     if (path === '/v1/destinations') return json(200, { destinations })
     if (path === `/log/${ledger}/checkpoint`) return { status: 200, body: Buffer.from(await note()) }
     if (path.startsWith(`/log/${ledger}/`)) return tile(path.slice(`/log/${ledger}/`.length))
@@ -292,6 +296,7 @@ export async function startFakeService(): Promise<FakeService> {
     requests,
     missingMaps,
     destinations,
+    canned,
     records,
     failNext: (match, failure, times = 1) =>
       void failures.push(...Array.from({ length: times }, () => ({ match, failure }))),

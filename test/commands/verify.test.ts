@@ -276,4 +276,20 @@ describe('proofline status and destinations', () => {
       '',
     ])
   })
+
+  it('say how many missing records an order did not cover, and end with 3 then', async () => {
+    const answer = {
+      destination: 'elk',
+      orders: [{ ledger: 'main/unit', n: 4, first: 5, last: 9 }],
+      records: 2,
+      left: 0,
+    }
+    const order = () => proofline('destinations', 'redeliver', 'elk', '--missing', '--reason', 'x')
+    service.canned.set('/v1/destinations/elk/redeliver', answer)
+    expect(await order()).toMatchObject({ code: 0, stdout: 'order 4: main/unit 5-9\n2 records at most; proofline destinations shows how far it is\n' }) // oxfmt-ignore
+    service.canned.set('/v1/destinations/elk/redeliver', { ...answer, left: 7 })
+    expect(await order()).toMatchObject({ code: 3, stdout: expect.stringMatching(/how far it is\n7 more are missing than were noted: when these are there, proofline destinations reconcile elk, and this again\n$/) as string }) // oxfmt-ignore
+    service.canned.set('/v1/destinations/elk/redeliver', { ...answer, orders: [], records: 0 })
+    expect(await order()).toMatchObject({ code: 0, stdout: 'nothing is missing that is not under way already\n' })
+  })
 })

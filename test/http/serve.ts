@@ -179,7 +179,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   mountOrders(server.mount, {
     retry: given('retry', { decided: 1, left: 0 }),
     discard: given('discard', { decided: 1, left: 0 }),
-    redeliver: given('redeliver', { orders: [], records: 0 }),
+    redeliver: given('redeliver', { orders: [], records: 0, left: 0 }),
     lookup: given('lookup', []),
     settle: given('settle', { rows: 0, ledgers: [] }),
     estimate: given('estimate', { keeps: undefined, ledgers: [] }),
