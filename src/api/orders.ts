@@ -172,14 +172,19 @@ export const estimateDestination = route({
   problems: [],
 })
 
-export const moved = z.object({ destination: z.string(), address: z.string(), changed: z.boolean() })
+export const moved = z.object({
+  destination: z.string(),
+  address: z.string(),
+  cluster: z.string().nullable().describe('what the cluster there calls itself, where it tells'),
+  changed: z.boolean(),
+})
 export type Moved = z.infer<typeof moved>
 
 export const moveDestination = route({
   ...command,
   name: 'moveDestination',
   path: '/v1/destinations/{name}/moved',
-  summary: 'The address in the configuration is the same SIEM as before',
+  summary: 'What answers at the address in the configuration is the same SIEM as before',
   params,
   body: { kind: 'json', schema: z.strictObject({ reason }) },
   answers: [{ status: 200, what: 'It goes on there', content: json(moved) }],

@@ -161,7 +161,11 @@ export async function move(
 ): Promise<ExitCode> {
   const body = { reason: options.reason }
   const answer = await ask(moved, { method: 'POST', path: pathOf(name, 'moved'), body, signal })
-  terminal.print(answer, () => `${name} is at ${answer.address}${answer.changed ? '' : ' (as before)'}\n`)
+  terminal.print(
+    answer,
+    () =>
+      `${name} is at ${answer.address}${answer.cluster === null ? '' : `, cluster ${answer.cluster}`}${answer.changed ? '' : ' (as before)'}\n`,
+  )
   return 0
 }
 

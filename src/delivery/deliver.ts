@@ -1,7 +1,7 @@
 import type { StoredRecord } from '../ledger/read.ts'
 import { ensureMonth, insertCut } from './attempts.ts'
 import { createBatchLimit } from './batch-limit.ts'
-import { awaitBinding, begin } from './begin.ts'
+import { awaitBinding, begin, createBindingWatch } from './begin.ts'
 import { createConductor, type Ticket } from './conduct.ts'
 import { createGate, type GateState, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
@@ -191,9 +191,10 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     log.warn(paused ? 'destination.paused' : 'destination.resumed', { ...lane, reason: pause?.reason ?? '' })
   }
 
+  const watchBinding = createBindingWatch(deps, lane, signal)
   await heed()
   const beat = setInterval(
-    () => tasks.add(Promise.all([keepPosition(false), heed()]).then(() => undefined)),
+    () => tasks.add(Promise.all([keepPosition(false), heed(), watchBinding()]).then(() => undefined)),
     Math.min(settings.position_every_ms, 1_000),
   )
   try {

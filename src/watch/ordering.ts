@@ -43,8 +43,12 @@ export interface Ordering {
     options: { complete: boolean; reason: string },
   ): Promise<{ rows: number; ledgers: (Settled & { ledger: LedgerName })[] }>
   estimate(name: string, days: number): Promise<{ keeps: string | undefined; ledgers: Estimate[] }>
-  /** The address in the configuration is the SIEM that the name began with. */
-  moved(who: Command['who'], name: string, reason: string): Promise<{ address: string; changed: boolean }>
+  /** What answers at the address in the configuration is the SIEM that the name began with. */
+  moved(
+    who: Command['who'],
+    name: string,
+    reason: string,
+  ): Promise<{ address: string; cluster: string | null; changed: boolean }>
 }
 
 export type LetterChoice = Omit<DeadLetterFilter, 'ledger'> & { ledger?: LedgerKind | undefined }
@@ -187,12 +191,14 @@ export function createOrdering(deps: OrderingDeps): Ordering {
     },
 
     async moved(who, name, reason) {
-      const address = addressOf(find(name).settings.url)
-      await recordCommand({ who, command: 'destination.moved', target: name, reason, detail: { address } })
+      const { settings, destination } = find(name)
+      // One that does not tell its name is taken by its address, and its name when it tells it.
+      const here = { address: addressOf(settings.url), cluster: await destination.cluster(AbortSignal.timeout(10_000)) }
+      await recordCommand({ who, command: 'destination.moved', target: name, reason, detail: here })
       let changed = false
       for (const lane of lanesOf(name))
-        changed = (await insertBinding(db, lane, { address, ...said(who, reason) }, 'bound')) || changed
-      return { address, changed }
+        changed = (await insertBinding(db, lane, { ...here, ...said(who, reason) }, 'bound')) || changed
+      return { ...here, cluster: here.cluster ?? null, changed }
     },
   }
 

@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { addressOf, currentBinding, describeMove } from '../delivery/bindings.ts'
+import { addressOf, currentBinding, describeMove, judgeBinding, readHere } from '../delivery/bindings.ts'
 import type { Lane } from '../delivery/lane.ts'
 import type { DestinationSettings } from '../delivery/settings.ts'
 import { deliveryStatus, type LaneStatus } from '../delivery/status.ts'
@@ -74,9 +74,10 @@ async function reconcileLane(
   const at = now().getTime() * 1000
   const before = await findDifferences(db, lane)
   const bound = await currentBinding(db, lane)
-  if (bound !== undefined && bound !== addressOf(deps.settings.url))
+  const here = await readHere(addressOf(deps.settings.url), bound, () => deps.destination.cluster(signal))
+  if (bound !== undefined && judgeBinding(bound, here) === 'elsewhere')
     // Another SIEM has none of it, and that is no difference.
-    return { ...summary(lane, at, empty, before), verdict: 'unknown', reason: describeMove(lane.destination, bound, addressOf(deps.settings.url)) } // oxfmt-ignore
+    return { ...summary(lane, at, empty, before), verdict: 'unknown', reason: describeMove(lane.destination, bound, here) } // oxfmt-ignore
   const span = await spanToCompare(deps, lane, status, at)
   if (span.to === span.from) {
     // Nothing is no comparison: it is neither put on record nor takes the place of an earlier result.
