@@ -47,6 +47,7 @@ export interface ServeOptions {
   openArtifact?: (sha256: string) => Promise<Readable | undefined>
   recordUse?: (use: Use) => Promise<void>
   earliest?: number
+  now?: () => Date
 }
 
 export const artifactDigest = 'ab'.repeat(32)
@@ -95,6 +96,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     recordUse: options.recordUse ?? (async (use) => void uses.push(use)),
     logPublic,
     log,
+    ...(options.now === undefined ? {} : { now: options.now }),
   })
 
   const answer =
