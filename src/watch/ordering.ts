@@ -5,6 +5,7 @@ import { estimateLedger, type Estimate } from '../delivery/estimate.ts'
 import { readExport } from '../delivery/export-csv.ts'
 import type { Lane } from '../delivery/lane.ts'
 import { printLookup, spansOf } from '../delivery/lookup.ts'
+import type { DeliveryMetrics } from '../delivery/metrics.ts'
 import { orderStretch, readStretch } from '../delivery/order-range.ts'
 import { ledgersOf } from '../delivery/select.ts'
 import { type Settled, settleLane } from '../delivery/settle.ts'
@@ -70,6 +71,7 @@ export interface OrderingDeps {
   destinations: ReadonlyMap<string, { destination: Destination; settings: DestinationSettings }>
   publicHost: string
   recordCommand: RecordCommand
+  metrics: Pick<DeliveryMetrics, 'duplicates'>
   now: () => Date
 }
 
@@ -174,7 +176,7 @@ export function createOrdering(deps: OrderingDeps): Ordering {
       const detail = { rows: found.rows, complete, searches: found.searched.length }
       await recordCommand({ who, command: 'destination.settle', target: name, reason, detail })
       const ledgers: (Settled & { ledger: LedgerName })[] = []
-      const settling = { db, reader, now, lagMs: settings.search?.lag_ms ?? defaultLagMs }
+      const settling = { db, reader, now, metrics: deps.metrics, lagMs: settings.search?.lag_ms ?? defaultLagMs }
       for (const lane of lanesOf(name))
         ledgers.push({ ledger: lane.ledger, ...(await settleLane(settling, lane, found, complete, said(who, reason))) })
       return { rows: found.rows, ledgers }
