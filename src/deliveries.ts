@@ -10,6 +10,7 @@ import { openDestination } from './delivery/open-destination.ts'
 import { type Operator, createOperator } from './delivery/operate.ts'
 import type { DestinationSettings } from './delivery/settings.ts'
 import type { Order } from './delivery/order-store.ts'
+import { createSteadyClock } from './delivery/steady-clock.ts'
 import { selectOf } from './delivery/select.ts'
 import { traced } from './delivery/traced.ts'
 import { type DeadLetterPlace, countDeadLetters, deliveryStatus, listDeadLetters } from './delivery/status.ts'
@@ -49,7 +50,7 @@ export async function startDeliveries({
   metrics,
   signal,
 }: DeliveriesDeps): Promise<Deliveries> {
-  const now = (): Date => new Date()
+  const now = createSteadyClock()
   const workers: Promise<void>[] = []
   const destinations = new Map<string, { destination: Destination; settings: DestinationSettings }>()
   for (const [name, settings] of Object.entries(config.destinations)) {

@@ -6,7 +6,7 @@ import type { Answer } from './destination.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Steps, Verdict } from './preflight.ts'
 import type { SplunkSettings } from './settings.ts'
-import { readAck } from './splunk-answers.ts'
+import { ackedOf, firstAckIds } from './splunk-answers.ts'
 import { printSeconds, splunkIndex } from './splunk-render.ts'
 import { type SplunkSearch, quoteSpl } from './splunk-search.ts'
 import type { Token, Tokens } from './tokens.ts'
@@ -137,8 +137,9 @@ async function canaryVerdict(deps: Asking, index: string): Promise<Verdict> {
   for (;;) {
     const lagMs = now().getTime() - sentMs
     if (settings.proof === 'ack' && acked === undefined) {
-      const asked = await send(deps, 'POST', `/services/collector/ack?channel=${channel}`, '{"acks":[0]}', channel)
-      if (readAck(asked, 0) === true) acked = `acknowledged after ${lagMs} ms`
+      const ids = JSON.stringify({ acks: firstAckIds })
+      const asked = await send(deps, 'POST', `/services/collector/ack?channel=${channel}`, ids, channel)
+      if (ackedOf(asked, firstAckIds) !== undefined) acked = `acknowledged after ${lagMs} ms`
     }
     const needsAck = settings.proof === 'ack' && acked === undefined
     if (deps.search === undefined && !needsAck)

@@ -7,7 +7,7 @@ import { createGate, type GateState, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
 import { LostRace } from './lost-race.ts'
 import { readLane } from './lane-state.ts'
-import { foundAttempt, freshAttempt, type OpenAttempt, progressOf } from './open-attempt.ts'
+import { foundAttempt, freshAttempt, type OpenAttempt, progressOf, timely } from './open-attempt.ts'
 import { openTry, type Try } from './open-try.ts'
 import { latestWords, unfinishedOrders } from './order-store.ts'
 import { currentPause } from './pauses.ts'
@@ -64,7 +64,8 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
   await begin(deps, lane)
   const found = await readLane(db, lane)
   if (found === undefined) throw new Error(`${deps.name} has not begun ${ledger}`)
-  const open = new Set<OpenAttempt>(found.open.map(foundAttempt))
+  const longest = (settings.send_before_ms + settings.request_timeout_ms) * 1000
+  const open = new Set<OpenAttempt>(found.open.map((row) => foundAttempt(timely(row, micros(), longest))))
   const ensured = new Set<string>()
   let { next, lastMonth: month } = found.ends
   const { words } = found

@@ -50,6 +50,23 @@ export function foundAttempt(found: OpenRow): OpenAttempt {
   } // oxfmt-ignore
 }
 
+/** Retry-After counts for so long at most (http-answers.ts). */
+const longestRetry = 900_000_000
+
+/**
+ * A row as it can be believed at a start: its writer's clock may have been ahead. Nothing in it happened later than now, and its opener can
+ * be at it no longer than an attempt takes (`longest`); without this a clock that was put right by an hour would hold it for an hour.
+ */
+export function timely(row: OpenRow, now: Micros, longest: Micros): OpenRow {
+  return {
+    ...row,
+    at: row.at === null ? null : Math.min(row.at, now),
+    openedAt: Math.min(row.openedAt, now),
+    deadline: Math.min(row.deadline, now + longest),
+    retryAt: row.retryAt === null ? null : Math.min(row.retryAt, now + longestRetry),
+  }
+}
+
 const toDate = (at: Micros): Date => new Date(Math.ceil(at / 1000))
 
 export function historyOf(open: OpenAttempt): AttemptHistory {

@@ -150,6 +150,16 @@ export function isAckOff(answer: Answer): boolean {
   return answer.kind === 'answer' && answer.status === 400 && parseBody(answer.body)?.code === 14
 }
 
+/**
+ * What the only request of a channel can be called: Splunk counts from 0, the OpenTelemetry Collector's receiver from 1. A channel is made
+ * for one attempt, so each of them is ours.
+ */
+export const firstAckIds: readonly number[] = [0, 1]
+
+/** The one of these ids that is acknowledged. */
+export const ackedOf = (answer: Answer, ids: readonly number[]): number | undefined =>
+  ids.find((id) => readAck(answer, id) === true)
+
 export function ackReceipt(channel: string, ackId: number): Receipt {
   return { by: 'ack', channel, ack_id: ackId }
 }

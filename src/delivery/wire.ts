@@ -5,6 +5,7 @@ import { readOwn } from './certificate.ts'
 import { messageOf } from './connect-error.ts'
 import { createOutgoing, type Outgoing } from './outgoing.ts'
 import type { Trust } from './pools.ts'
+import { withoutCredentials } from './redact.ts'
 import { createResolver, type LookUp } from './resolve.ts'
 import { type Secret, toSecret } from './secret.ts'
 import type { DestinationSettings, ElasticSettings } from './settings.ts'
@@ -134,7 +135,7 @@ export async function outgoingOf(
   lookUp?: LookUp,
 ): Promise<Outgoing> {
   const [trust, proxy] = await Promise.all([trustOf(wire, monotonicMs), proxyOf(wire, monotonicMs)])
-  return createOutgoing(
+  const outgoing = createOutgoing(
     {
       url: wire.url,
       connections,
@@ -148,4 +149,5 @@ export async function outgoingOf(
     },
     monotonicMs,
   )
+  return withoutCredentials(outgoing)
 }

@@ -97,7 +97,7 @@ const a = 'a'.repeat(64)
 const b = 'b'.repeat(64)
 
 describe('a conflict', () => {
-  it('of two declarations names both digests, in the answer and on record', async () => {
+  it('case 51: of two declarations names both digests, in the answer and on record', async () => {
     const { problem, rejection } = await refused(declaration('second'), { sha256: hex(digestOf('second')) })
     const [first_sha256, offered_sha256] = [hex(digestOf('first')), hex(digestOf('second'))]
     expect(problem).toMatchObject({ code: 'run_conflict', extra: { first_sha256, offered_sha256, first_seq: 0 } })
@@ -117,7 +117,7 @@ describe('a conflict', () => {
     expect(rejection).not.toHaveProperty('first')
   })
 
-  it('of two parts names the digests of both reports, and what two jobs are to do', async () => {
+  it('case 51: of two parts names the digests of both reports, and what two jobs are to do', async () => {
     const [recorded] = await node.book.appender.submit([part(a)])
     const { problem, rejection } = await refused(part(b), { part: 'p', sha256: b, bytes: 1 })
     expect(problem).toMatchObject({
@@ -134,7 +134,7 @@ describe('a conflict', () => {
     expect(same.message).toMatch(/the same bytes.*another format, section, strip or root/)
   })
 
-  it('of two ends names both digests', async () => {
+  it('case 51: of two ends names both digests', async () => {
     const [recorded] = await node.book.appender.submit([seal('completed')])
     const { problem, rejection } = await refused(seal('failed'), {})
     const [first_sha256, offered_sha256] = [

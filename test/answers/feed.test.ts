@@ -158,7 +158,7 @@ describe('windows', () => {
     expect(seqs(await read(feed, ask({ since: at(5), until: at(5) })))).toEqual([])
   })
 
-  it('end where nothing more can be published, and say so', async () => {
+  it('case 58: end where nothing more can be published, and say so', async () => {
     const { reader, feed } = setUp()
     reader.add(10)
     const closed = await read(feed, ask({ since: startMicros, until: startMicros + 4 }))
@@ -182,7 +182,7 @@ describe('windows', () => {
     expect(after).toMatchObject({ records: [], short: { hasMore: false } })
   })
 
-  it('that begin in the future give nothing from before it', async () => {
+  it('case 58: that begin in the future give nothing from before it', async () => {
     const { reader, feed } = setUp()
     reader.add(3)
     const query = ask({ since: startMicros + 1_000, waitMs: 2_000 })
@@ -229,7 +229,7 @@ describe('a long poll', () => {
 })
 
 describe('a page cut short by its budget', () => {
-  it('of bytes is not full, and what follows goes on behind it', async () => {
+  it('case 55: of bytes is not full, and what follows goes on behind it', async () => {
     const { reader, feed } = setUp({ budget: { bytes: 1_000 } })
     reader.add(100)
     const page = await read(feed, ask({ cursor: 'earliest' }))
@@ -239,7 +239,7 @@ describe('a page cut short by its budget', () => {
     expect(next.records[0]?.seq).toBe(page.records.length)
   })
 
-  it('of time stops reading', async () => {
+  it('case 55: of time stops reading', async () => {
     const { reader, feed } = setUp({ budget: { workMs: 0 } })
     reader.add(100)
     const page = await read(feed, ask({ cursor: 'earliest' }))

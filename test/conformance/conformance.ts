@@ -219,7 +219,13 @@ if (wanted('hec')) {
 }
 
 if (wanted('long')) {
-  const long = { PROOFLINE_KILLS: '100', PROOFLINE_FREEZE_S: '60', PROOFLINE_BIG: '1' }
+  const long = {
+    PROOFLINE_KILLS: '100',
+    PROOFLINE_FREEZE_S: '60',
+    PROOFLINE_BIG: '1',
+    PROOFLINE_CHAOS_RECORDS: '200000',
+    PROOFLINE_CHAOS_KILLS: '20',
+  }
   try {
     execFileSync(
       process.execPath,

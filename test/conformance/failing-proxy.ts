@@ -1,5 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createFailures, type Failures, listen, readBody, sendCut, sendHtml, sendJson } from '../support/http-fake.ts'
+import { bulkWords } from '../support/bulk.ts'
+import { createFailures, type Failures } from '../support/fail-modes.ts'
+import { listen, readBody, sendJson } from '../support/http-fake.ts'
+import { failAfterStoring, failBeforeStoring, failWhileReading } from '../support/misbehave.ts'
 
 /** Stands before a real server and fails as the fakes do: requests that carry records are lost before it, or their answers behind it. */
 export interface FailingProxy extends Pick<Failures, 'failNext'> {
@@ -8,6 +11,7 @@ export interface FailingProxy extends Pick<Failures, 'failNext'> {
   blind: boolean
   /** Answers that the client did not get, though the server had done what was asked. */
   lost: number
+  connections(): Promise<number>
   close(): Promise<void>
 }
 
@@ -19,6 +23,7 @@ export async function startFailingProxy(upstream: string, carries: string): Prom
     blind: false,
     lost: 0,
     failNext: failures.failNext,
+    connections: () => front.connections(),
     close: () => front.close(),
   }
 
@@ -26,55 +31,26 @@ export async function startFailingProxy(upstream: string, carries: string): Prom
     const isCarrier = (request.url ?? '').startsWith(carries)
     if (proxy.blind && !isCarrier) return sendJson(response, 503, { error: { type: 'blind' } })
     const mode = isCarrier ? failures.take() : undefined
-    if (mode === 'drop-while-writing') return void request.socket.destroy()
+    if (failWhileReading(mode, request, response)) return
     const body = await readBody(request, 64 * 1024 * 1024)
     if (body === 'too-large') throw new Error('nobody sends as much')
-    switch (mode) {
-      case 'drop-before-storing':
-        return void request.socket.destroy()
-      case 'timeout-before-storing':
-        return
-      case '500-before-storing':
-        return sendJson(response, 500, { error: { type: 'internal' } })
-      case 'not-json-before-storing':
-        return sendHtml(response, 200)
-      case 'busy':
-        return sendHtml(response, 503)
-      case 'too-many':
-        return sendJson(response, 429, { error: { type: 'es_rejected_execution_exception' } }, { 'retry-after': '0' })
-      case 'too-large':
-        return sendHtml(response, 413)
-      case 'wrong-token':
-        return sendJson(response, 401, { error: { type: 'security_exception' } })
-      case 'redirect':
-        return sendHtml(response, 302, { location: 'http://127.0.0.1:9/login' })
-      default:
-    }
+    const send = (): Promise<Response> => pass(request, body)
+    if (failBeforeStoring(mode, request, response, bulkWords, send)) return
+    const answer = await send()
+    const text = await answer.text()
+    if (mode !== undefined && mode !== 'slow') proxy.lost++
+    if (await failAfterStoring(mode, request, response, bulkWords, text)) return
+    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'text/plain' })
+    response.end(text)
+  }
+
+  function pass(request: IncomingMessage, body: Buffer): Promise<Response> {
     const { host: _, connection: _c, 'content-length': _l, 'transfer-encoding': _t, 'content-encoding': _e, ...headers } = request.headers // oxfmt-ignore
-    const answer = await fetch(`${upstream}${request.url}`, {
+    return fetch(`${upstream}${request.url}`, {
       method: request.method ?? 'GET',
       headers: headers as Record<string, string>,
       ...(body.length === 0 ? {} : { body: new Uint8Array(body) }),
     })
-    const text = await answer.text()
-    if (mode !== undefined && mode !== 'slow') proxy.lost++
-    switch (mode) {
-      case 'drop-after-storing':
-        return void request.socket.destroy()
-      case 'timeout-after-storing':
-        return
-      case '500-after-storing':
-        return sendJson(response, 500, { error: { type: 'internal' } })
-      case 'html-502-after-storing':
-        return sendHtml(response, 502)
-      case 'garbled-after-storing':
-        return sendJson(response, 200, text.slice(0, 20))
-      case 'cut-after-storing':
-        return sendCut(response, text)
-      default:
-        response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'text/plain' })
-        response.end(text)
-    }
   }
 
   const front = await listen(handle)

@@ -50,7 +50,7 @@ async function freshBase(): Promise<string> {
 }
 
 describe('the contract, by a real OpenSearch', () => {
-  destinationContract(async (): Promise<Fixture> => {
+  const start = async (): Promise<Fixture> => {
     const base = await freshBase()
     const destination = await openDestination(settings({ url: proxy.url, indexes: { unit: base } }), deps)
     const ids = async (): Promise<string[]> => (await hitsOf(`${base}-*`)).map(({ _id }) => _id)
@@ -60,9 +60,12 @@ describe('the contract, by a real OpenSearch', () => {
       ids,
       copies: async (id) => (await ids()).filter((one) => one === id).length,
       blind: () => void (proxy.blind = true),
+      connections: proxy.connections,
+      secrets: [],
       close: async () => void (proxy.blind = false),
     }
-  })
+  }
+  destinationContract({ by: 'any', yes: 'delivered', start })
 })
 
 /** Searches wait for a refresh, as those of a service do by `visible_after_ms`. */

@@ -125,6 +125,18 @@ describe('an acknowledgement of one of several addresses', () => {
     expect(asked()).toEqual([1, 1, 1])
   })
 
+  it('case 5: is found under the first id that there can be, whether a server counts from 0 or from 1', async () => {
+    const fake = await hec({ ackFrom: 1 })
+    const destination = await opened(ackSettings(fake.url))
+    fake.failNext('drop-after-storing')
+    const lost = await sent(destination)
+    const byOne = { kind: 'present', receipt: { by: 'ack', ack_id: 1 } }
+    expect(await destination.look(attemptOf(lost, lost.trail), signal)).toMatchObject([byOne, byOne, byOne])
+    const told = await sent(destination)
+    expect(told.trail.ackId).toBe(1)
+    expect(await destination.look(attemptOf(told, told.trail), signal)).toMatchObject([byOne, byOne, byOne])
+  })
+
   it('case 42: is asked at every address when nobody knows where the attempt went', async () => {
     const { one, destination } = await addressed(false)
     for (const each of one) expect(await destination.look(attemptOf(each), signal)).toMatchObject([acked, acked, acked])

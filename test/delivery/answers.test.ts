@@ -42,7 +42,7 @@ describe('classifyHec', () => {
     if (code !== 8) expect(classifyHec(answer(other, { code }), 9, 'search').kind).toBe('in_doubt')
   })
 
-  it('slows down at 24 and 25, and sends nothing again', () => {
+  it('case 13: slows down at 24 and 25, and sends nothing again', () => {
     expect(classifyHec(answer(200, { code: 24, ackId: 0 }), 9, 'ack')).toEqual({
       kind: 'accepted',
       ackId: 0,
@@ -55,7 +55,7 @@ describe('classifyHec', () => {
     expect(classifyHec(answer(200, { code: 0 }), 9, 'ack').kind).toBe('accepted')
   })
 
-  it('isolates the event that a batch was refused for', () => {
+  it('case 19: isolates the event that a batch was refused for', () => {
     expect(classifyHec(answer(400, { code: 6, 'invalid-event-number': 75 }), 100, 'search')).toMatchObject({
       kind: 'in_doubt',
       split: 'isolate:75',
@@ -75,12 +75,12 @@ describe('classifyHec', () => {
     expect(said(classifyHec(answer(status, body), 9, 'search'))).toBe(outcome)
   }) // oxfmt-ignore
 
-  it('halves what is too large, and refuses a single event that is', () => {
+  it('case 21, 22: halves what is too large, and refuses a single event that is', () => {
     expect(classifyHec(answer(413, html), 2, 'search')).toMatchObject({ split: 'halve' })
     expect(classifyHec(answer(413, html), 1, 'search').kind).toBe('refused')
   })
 
-  it('caps Retry-After, takes dates, and ignores nonsense', () => {
+  it('case 14: caps Retry-After, takes dates, and ignores nonsense', () => {
     const after = (header: string) =>
       classifyHec(
         answer(429, { code: 26 }, { 'retry-after': header, date: 'Mon, 23 Nov 2026 05:00:00 GMT' }),
@@ -93,7 +93,7 @@ describe('classifyHec', () => {
     expect(after('soon')).not.toHaveProperty('retryAfterMs')
   })
 
-  it('is in doubt from the first byte on, and not before', () => {
+  it('case 1, 2, 3: is in doubt from the first byte on, and not before', () => {
     expect(classifyHec(failure('resolve', false, 'ENOTFOUND'), 9, 'search')).toMatchObject({ kind: 'unsent' })
     expect(classifyHec(failure('tls', false, 'CERT_HAS_EXPIRED'), 9, 'search')).toMatchObject({
       kind: 'unsent',
@@ -121,7 +121,7 @@ describe('classifyBulk', () => {
   const one = (status: number, more: object = {}) =>
     classifyBulk(answer(200, { errors: true, items: [item('a', status, more)] }), ['a'], index, 100)[0]
 
-  it('matches items by id, in whatever order and number they come', () => {
+  it('case 30: matches items by id, in whatever order and number they come', () => {
     const items = [
       item('b', 201, { result: 'created' }),
       item('x', 201, { result: 'created' }),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { openDestination } from '../../src/delivery/open-destination.ts'
 import { startFakeBulk } from '../support/bulk.ts'
 import { startFakeHec } from '../support/hec.ts'
-import { attemptId, destinationContract, type Fixture } from './contract.ts'
+import { attemptId, destinationContract, type Fixture, type Promised } from './contract.ts'
 import { elasticSettings, splunkSettings } from './lane.ts'
 import { makeRecord } from './records.ts'
 
@@ -14,51 +14,60 @@ async function splunk(settings: Record<string, unknown> = {}, options: Parameter
   return { fake, destination, close: fake.close }
 }
 
-describe('the contract, by Splunk', () => {
-  destinationContract(async (): Promise<Fixture> => {
-    const { fake, destination, close } = await splunk()
+const bySplunk =
+  (settings: Record<string, unknown>, options: Parameters<typeof startFakeHec>[0]) => async (): Promise<Fixture> => {
+    const { fake, destination, close } = await splunk(settings, options)
+    const { failNext, ids, copies, connections } = fake
+    const secrets = [fake.token, fake.searchToken]
     return {
       destination,
       close,
-      failNext: fake.failNext,
-      ids: fake.ids,
-      copies: fake.copies,
+      failNext,
+      ids,
+      copies,
+      connections,
+      secrets,
       blind: () => void (fake.searchDown = true),
     }
-  })
+  }
+
+describe.each<[string, Promised['yes'], Record<string, unknown>, Parameters<typeof startFakeHec>[0]]>([
+  ['believing answers', 'delivered', {}, {}],
+  ['with gzip', 'delivered', { compression: 'gzip' }, {}],
+  ['waiting for acknowledgement', 'accepted', { proof: 'ack' }, { useAck: true, ackAfterMs: 1e9 }],
+  ['proving by search', 'accepted', { proof: 'search', event_form: 'string' }, { onBadEvent: 'atomic' }],
+])('the contract, by Splunk %s', (_, yes, settings, options) => {
+  destinationContract({ by: 'hec', yes, start: bySplunk(settings, options) })
 })
 
-describe('the contract, by Splunk with gzip', () => {
-  destinationContract(async (): Promise<Fixture> => {
-    const { fake, destination, close } = await splunk({ compression: 'gzip' })
-    return {
-      destination,
-      close,
-      failNext: fake.failNext,
-      ids: fake.ids,
-      copies: fake.copies,
-      blind: () => void (fake.searchDown = true),
-    }
-  })
-})
-
-describe('the contract, by Elastic', () => {
-  destinationContract(async (): Promise<Fixture> => {
-    const fake = await startFakeBulk()
-    const destination = await openDestination(elasticSettings(fake), deps)
-    return {
-      destination,
-      close: fake.close,
-      failNext: fake.failNext,
-      ids: fake.ids,
-      copies: fake.copies,
-      blind: () => void (fake.searchDown = true),
-    }
+describe.each<[string, Record<string, unknown>]>([
+  ['as it is', {}],
+  ['with gzip', { compression: 'gzip' }],
+])('the contract, by Elastic %s', (_, settings) => {
+  destinationContract({
+    by: 'bulk',
+    yes: 'delivered',
+    async start() {
+      const fake = await startFakeBulk()
+      const destination = await openDestination(elasticSettings(fake, settings), deps)
+      const { close, failNext, ids, copies, connections } = fake
+      const secrets = [fake.apiKey]
+      return {
+        destination,
+        close,
+        failNext,
+        ids,
+        copies,
+        connections,
+        secrets,
+        blind: () => void (fake.searchDown = true),
+      }
+    },
   })
 })
 
 describe('looking in Splunk', () => {
-  const signal = AbortSignal.timeout(300_000)
+  const signal = AbortSignal.timeout(1_800_000)
   const records = Array.from({ length: 300 }, (_, seq) => makeRecord(seq))
 
   async function tried(settings: Record<string, unknown>, options: Parameters<typeof startFakeHec>[0], count = 3) {
@@ -75,7 +84,7 @@ describe('looking in Splunk', () => {
       records: async () => rendered.records,
       openedAt: past,
       deadline: past,
-      ...(ackId === undefined ? {} : { trail: { ackId } }),
+      ...(ackId === undefined ? {} : { ackId }),
     }
     const close = () => Promise.all([made.destination.close(), made.close()])
     return { ...made, attempt, outcome, close }
@@ -84,7 +93,7 @@ describe('looking in Splunk', () => {
   it('is believed when the acknowledgement says true, also when its id was lost', async () => {
     const { destination, attempt, outcome, close } = await tried({ proof: 'ack' }, { useAck: true })
     expect(outcome).toEqual({ kind: 'accepted', ackId: 0 })
-    const { trail: _, ...lost } = attempt
+    const { ackId: _, ...lost } = attempt
     expect(await destination.look(lost, signal)).toMatchObject([
       { kind: 'present', receipt: { by: 'ack', ack_id: 0 } },
       {},

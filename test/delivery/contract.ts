@@ -1,23 +1,35 @@
+import { inspect } from 'node:util'
 import { expect, it } from 'vitest'
 import type { Attempt, AttemptId, Destination, Rendered } from '../../src/delivery/destination.ts'
 import type { StoredRecord } from '../../src/ledger/read.ts'
 import { sha256Hex } from '../../src/record/sha256.ts'
-import type { FailMode } from '../support/http-fake.ts'
+import { type Failures, modesOf } from '../support/fail-modes.ts'
 import { makeRecord } from './records.ts'
 
 /** A destination with a fake behind it. */
-export interface Fixture {
+export interface Fixture extends Pick<Failures, 'failNext'> {
   destination: Destination
-  failNext(mode: FailMode): void
+  /** What must be seen nowhere. */
+  secrets: readonly string[]
   ids(): string[] | Promise<string[]>
   copies(id: string): number | Promise<number>
   /** Makes what is there invisible to looks, as a search that is down does. */
   blind(): void
+  /** Connections that are open at its end. */
+  connections(): Promise<number>
   close(): Promise<void>
 }
 
+export interface Promised {
+  /** Whose ways of failing are tried. */
+  by: 'hec' | 'bulk' | 'any'
+  /** What a definite yes comes to: `accepted` where the proof is yet to come. */
+  yes: 'delivered' | 'accepted'
+  start(): Promise<Fixture>
+}
+
 const records = [0, 1, 2].map((seq) => makeRecord(seq))
-const signal = AbortSignal.timeout(600_000)
+const signal = AbortSignal.timeout(1_800_000)
 
 export function attemptId(more: Partial<AttemptId> = {}): AttemptId {
   const startMs = performance.now()
@@ -28,8 +40,8 @@ export function attemptId(more: Partial<AttemptId> = {}): AttemptId {
     try: 1,
     mark: 0,
     channel,
-    sendBeforeMs: startMs + 5_000,
-    deadlineMs: startMs + 5_400,
+    sendBeforeMs: startMs + 15_000,
+    deadlineMs: startMs + 15_400,
     ...more,
   }
 }
@@ -47,24 +59,8 @@ function lookedUp(rendered: Rendered, which: readonly StoredRecord[] = rendered.
   }
 }
 
-const storesFirst: FailMode[] = [
-  'drop-after-storing',
-  'timeout-after-storing',
-  '500-after-storing',
-  'html-502-after-storing',
-  'garbled-after-storing',
-  'cut-after-storing',
-]
-const storesNothing: FailMode[] = [
-  'drop-before-storing',
-  'drop-while-writing',
-  'timeout-before-storing',
-  '500-before-storing',
-  'not-json-before-storing',
-]
-
 /** What every destination promises. */
-export function destinationContract(start: () => Promise<Fixture>): void {
+export function destinationContract({ by, yes, start }: Promised): void {
   async function within(work: (fixture: Fixture) => Promise<void>): Promise<void> {
     const fixture = await start()
     try {
@@ -74,7 +70,10 @@ export function destinationContract(start: () => Promise<Fixture>): void {
       await fixture.close()
     }
   }
-  async function sendOnce(destination: Destination, id = attemptId({ deadlineMs: performance.now() + 300 })) {
+  /** Only what never answers is given up soon: a busy machine is no reason for doubt. */
+  async function sendOnce(destination: Destination, mode = '', more: Partial<AttemptId> = {}) {
+    const soon = /timeout|endless|late/.test(mode) ? { deadlineMs: performance.now() + 300 } : {}
+    const id = attemptId({ ...soon, ...more })
     const rendered = destination.render(records, id)
     const answer = await destination.send(rendered, signal)
     return { rendered, answer, outcomes: destination.classify(rendered, answer) }
@@ -95,7 +94,7 @@ export function destinationContract(start: () => Promise<Fixture>): void {
   it('tells one outcome per record, and that they are there', () =>
     within(async ({ destination, ids }) => {
       const { rendered, outcomes } = await sendOnce(destination)
-      expect(outcomes.map(({ kind }) => kind)).toEqual(['delivered', 'delivered', 'delivered'])
+      expect(outcomes.map(({ kind }) => kind)).toEqual([yes, yes, yes])
       expect((await ids()).length).toBe(3)
       expect(await destination.look(lookedUp(rendered), signal)).toMatchObject([
         { kind: 'present', copies: 1 },
@@ -104,47 +103,122 @@ export function destinationContract(start: () => Promise<Fixture>): void {
       ])
     }))
 
-  it.each(storesFirst)('is in doubt after %s, and finds by looking that the records are there', (mode) =>
-    within(async ({ destination, failNext, ids }) => {
-      failNext(mode)
-      const { rendered, outcomes } = await sendOnce(destination)
-      expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt', 'in_doubt', 'in_doubt'])
-      expect((await ids()).length).toBe(3)
-      const findings = await destination.look(lookedUp(rendered), signal)
-      for (const [i, finding] of findings.entries()) {
-        expect(finding.kind).toBe('present')
-        if (finding.kind === 'present' && finding.digest !== undefined)
-          expect(sha256Hex(records[i]!.bytes).startsWith(finding.digest)).toBe(true)
-      }
-    }),
-  )
-
-  it.each(storesNothing)('is in doubt after %s, and finds by looking that the records are not there', (mode) =>
-    within(async ({ destination, failNext, ids }) => {
-      failNext(mode)
-      const { rendered, outcomes } = await sendOnce(destination)
-      expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt', 'in_doubt', 'in_doubt'])
-      expect(await ids()).toEqual([])
-      let findings = await destination.look(lookedUp(rendered), signal)
-      // Where absence needs a canary, it takes a second look.
-      if (findings.some(({ kind }) => kind === 'unknown')) findings = await destination.look(lookedUp(rendered), signal)
-      expect(findings.map(({ kind }) => kind)).toEqual(['absent', 'absent', 'absent'])
-    }),
-  )
-
-  it.each(['busy', 'too-many', 'too-large', 'wrong-token', 'redirect'] as FailMode[])(
-    'never takes %s for a yes',
+  it.each(modesOf({ by, stores: 'all', says: 'doubt' }).filter((mode) => mode !== 'items-missing'))(
+    'is in doubt after %s, and finds by looking that the records are there',
     (mode) =>
-      within(async ({ destination, failNext }) => {
+      within(async ({ destination, failNext, ids }) => {
         failNext(mode)
-        const { outcomes } = await sendOnce(destination)
-        expect(outcomes.every(({ kind }) => kind === 'unsent' || kind === 'in_doubt')).toBe(true)
+        const { rendered, outcomes } = await sendOnce(destination, mode)
+        expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt', 'in_doubt', 'in_doubt'])
+        expect((await ids()).length).toBe(3)
+        const findings = await destination.look(lookedUp(rendered), signal)
+        for (const [i, finding] of findings.entries()) {
+          expect(finding.kind).toBe('present')
+          if (finding.kind === 'present' && finding.digest !== undefined)
+            expect(sha256Hex(records[i]!.bytes).startsWith(finding.digest)).toBe(true)
+        }
       }),
   )
 
+  it.each(modesOf({ by, stores: 'nothing', says: 'doubt' }))(
+    'is in doubt after %s, and finds by looking that the records are not there',
+    (mode) =>
+      within(async ({ destination, failNext, ids }) => {
+        failNext(mode)
+        const { rendered, outcomes } = await sendOnce(destination, mode)
+        expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt', 'in_doubt', 'in_doubt'])
+        expect(await ids()).toEqual([])
+        let findings = await destination.look(lookedUp(rendered), signal)
+        // Where absence needs a canary, it takes a second look.
+        if (findings.some(({ kind }) => kind === 'unknown'))
+          findings = await destination.look(lookedUp(rendered), signal)
+        expect(findings.map(({ kind }) => kind)).toEqual(['absent', 'absent', 'absent'])
+      }),
+  )
+
+  it.each(modesOf({ by, stores: 'all', says: 'yes' }))('takes %s for a yes, and never sends it again', (mode) =>
+    within(async ({ destination, failNext, ids }) => {
+      failNext(mode)
+      const { outcomes } = await sendOnce(destination, mode)
+      expect(outcomes.map(({ kind }) => kind)).toEqual([yes, yes, yes])
+      expect((await ids()).length).toBe(3)
+    }),
+  )
+
+  it.each(modesOf({ by, stores: 'nothing', says: 'no' }))('never takes %s for a yes', (mode) =>
+    within(async ({ destination, failNext, ids }) => {
+      failNext(mode)
+      const { outcomes } = await sendOnce(destination, mode)
+      expect(outcomes.every(({ kind }) => kind === 'unsent' || kind === 'in_doubt')).toBe(true)
+      expect(await ids()).toEqual([])
+    }),
+  )
+
+  it.each(modesOf({ by, stores: 'part' }))(
+    'tells of %s no member to be there that is not, and finds those that are',
+    (mode) =>
+      within(async ({ destination, failNext, copies }) => {
+        failNext(mode)
+        const { rendered, outcomes } = await sendOnce(destination, mode)
+        for (const [i, { id }] of records.entries()) {
+          const { kind } = outcomes[i]!
+          if (kind === yes) expect(await copies(id)).toBe(1)
+          if (kind === 'unsent' || kind === 'refused') expect(await copies(id)).toBe(0)
+        }
+        let findings = await destination.look(lookedUp(rendered), signal)
+        if (findings.some(({ kind }) => kind === 'unknown'))
+          findings = await destination.look(lookedUp(rendered), signal)
+        const there = await Promise.all(records.map(async ({ id }) => (await copies(id)) === 1))
+        expect(findings.map(({ kind }) => kind === 'present')).toEqual(there)
+      }),
+  )
+
+  it('leaves no connection open on which a request is overdue', () =>
+    within(async ({ destination, failNext, connections }) => {
+      failNext('timeout-after-storing')
+      await sendOnce(destination, 'timeout')
+      for (const end = Date.now() + 5_000; (await connections()) > 0 && Date.now() < end;) {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      expect(await connections()).toBe(0)
+    }))
+
+  it('is in doubt when it is told to stop while it waits for the answer', () =>
+    within(async ({ destination, failNext, ids }) => {
+      failNext('timeout-after-storing')
+      const rendered = destination.render(records, attemptId())
+      const stop = new AbortController()
+      const sending = destination.send(rendered, stop.signal)
+      while ((await ids()).length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+      stop.abort(new Error('stop'))
+      const answer = await sending
+      expect(answer).toMatchObject({ kind: 'failure', wrote: true })
+      expect(destination.classify(rendered, answer)[0]?.kind).toBe('in_doubt')
+    }))
+
+  it('sends records of another ledger, and of another month where that is another index, to another place', () =>
+    within(async ({ destination }) => {
+      const unit = destination.target(makeRecord(0))
+      expect(destination.target(makeRecord(1))).toBe(unit)
+      expect(destination.target(makeRecord(0, { ledger: 'main/integration' }))).not.toBe(unit)
+      const december = destination.target(makeRecord(0, { recordedAt: Date.UTC(2026, 11, 1) * 1000 }))
+      expect(december === unit).toBe(by === 'hec')
+    }))
+
+  it('case 52: tells nobody its secrets, whatever happens', () =>
+    within(async ({ destination, failNext, secrets }) => {
+      const told: unknown[] = [destination]
+      for (const mode of modesOf({ by }).filter((one) => !/timeout|endless|late/.test(one))) {
+        failNext(mode)
+        told.push(await sendOnce(destination, mode))
+      }
+      const text = `${JSON.stringify(told)}${inspect(told, { depth: 12, showHidden: true, maxStringLength: 100_000 })}`
+      expect(secrets.filter((secret) => text.includes(secret))).toEqual([])
+    }))
+
   it('does not begin a byte when send_before has passed', () =>
     within(async ({ destination, ids }) => {
-      const { answer, outcomes } = await sendOnce(destination, attemptId({ sendBeforeMs: performance.now() - 1 }))
+      const { answer, outcomes } = await sendOnce(destination, '', { sendBeforeMs: performance.now() - 1 })
       expect(answer).toEqual({ kind: 'expired' })
       expect(outcomes[0]).toMatchObject({ kind: 'unsent' })
       expect(await ids()).toEqual([])

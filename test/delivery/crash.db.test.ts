@@ -6,8 +6,8 @@ import { sha256Hex } from '../../src/record/sha256.ts'
 import { startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startFakeHec } from '../support/hec.ts'
-import type { FailMode } from '../support/http-fake.ts'
-import { elasticSettings, eventually, mortal, splunkSettings, startLane } from './lane.ts'
+import type { FailMode } from '../support/fail-modes.ts'
+import { elasticSettings, eventually, mortal, type MortalDatabase, splunkSettings, startLane } from './lane.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 let database: TestDatabase
@@ -49,12 +49,12 @@ describe.each([
   ['splunk', splunk],
   ['elastic', elastic],
 ] as const)('a crash of a delivery to %s', (_, start) => {
-  const effects: [string, 'before' | 'after'][] = [
-    ['insert_cut', 'before'], ['insert_cut', 'after'], ['insert_outcome', 'before'], ['insert_outcome', 'after'],
-    ['insert_position', 'before'], ['insert_position', 'after'],
+  const effects: [string, string, 'before' | 'after'][] = [
+    ['case 43: ', 'insert_cut', 'before'], ['case 41: ', 'insert_cut', 'after'], ['case 42: ', 'insert_outcome', 'before'],
+    ['case 42: ', 'insert_outcome', 'after'], ['', 'insert_position', 'before'], ['', 'insert_position', 'after'],
   ] // oxfmt-ignore
 
-  it.each(effects)('at %s, %s it was stored, ends with every record there once', async (statement, when) => {
+  it.each(effects)('%sat %s, %s it was stored, ends with every record there once', async (__, statement, when) => {
     const { fake, settings } = await start()
     const name = `crash-${++lanes}`
     // The first insert_cut begins the lane; what matters is the one that takes records on.
@@ -103,6 +103,38 @@ describe.each([
       }
     },
   )
+})
+
+describe('a start', () => {
+  /** A database that never tells which attempts are open, as one that is slow to. */
+  const silent = (db: MortalDatabase): MortalDatabase => ({
+    ...db,
+    query: (statement) => (statement.name === 'open_attempts' ? new Promise(() => undefined) : db.query(statement)),
+  })
+
+  it.each([
+    ['splunk', splunk],
+    ['elastic', elastic],
+  ] as const)('case 41: to %s that ends before it has read what is open forgets nothing of it', async (_, begin) => {
+    const { fake, settings } = await begin()
+    const name = `start-${++lanes}`
+    fake.failNext('drop-before-storing', 2)
+    const first = await dying(name, settings)
+    first.db.dieAt('insert_outcome', 'before')
+    await eventually(() => first.db.dead)
+    await first.die()
+    // A second goes by, which is when a position is written, and then it is gone.
+    const db = mortal(database.db)
+    await startLane({ name, db: silent(db), reader: createMemoryReader(records), settings })
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    db.kill()
+    const heir = await startLane({ name, db: database.db, reader: createMemoryReader(records), settings })
+    await eventually(() => finished(name))
+    await heir.stop()
+    await fake.close()
+    expect(fake.ids().length).toBe(records.length)
+    expect(fake.counters.duplicates).toBe(0)
+  })
 })
 
 describe('two workers on one lane', () => {
@@ -158,7 +190,7 @@ describe('a worker that is frozen', () => {
   it.each([
     ['splunk', splunk],
     ['elastic', elastic],
-  ] as const)('between the row and the send sends nothing to %s when it thaws too late', async (_, start) => {
+  ] as const)('case 44: between the row and the send sends nothing to %s when it thaws too late', async (_, start) => {
     const { fake, settings } = await start()
     const name = `frozen-${++lanes}`
     const clock = { ms: 0 }

@@ -33,7 +33,7 @@ function exportOf(fake: FakeHec, search: string, at = later(), cut = false): str
   const [, what = '', earliest, latest, , scope = ''] =
     /^\| (tstats .+?) earliest=(\d+) latest=(\d+) (by proofline_id) .*eval proofline_id="([^"]+)"/.exec(search) ?? []
   const events = thirty.flatMap(({ id }): SplunkEvent[] => [fake.event(id) ?? []].flat())
-  const rows = answerSearch(`| ${what} by proofline_id`, events, Number(earliest), Number(latest))
+  const rows = answerSearch(`| ${what} by proofline_id`, events, Number(earliest), Number(latest), () => undefined)
   const seconds = Math.floor(at.getTime() / 1000)
   const lines = rows.map((row) => `"${String(row['proofline_id'])}",${String(row['count'])},"${String(row['proofline_check'])}",${seconds}`) // oxfmt-ignore
   return [

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -50,7 +51,7 @@ async function opened(settings: ReturnType<typeof splunkSettings>): Promise<Dest
   return destination
 }
 async function send(destination: Destination, more: Parameters<typeof attemptId>[0] = {}) {
-  const rendered = destination.render(records, attemptId({ channel: `channel-${Math.random()}`, ...more }))
+  const rendered = destination.render(records, attemptId({ channel: randomUUID(), ...more }))
   const answer = await destination.send(rendered, signal)
   return { rendered, answer, outcome: destination.classify(rendered, answer)[0] }
 }

@@ -57,7 +57,7 @@ describe('GET /v1/feed/{ledger}', () => {
     expect(seqs(last)).toEqual([4])
   })
 
-  it('answers problems where there is no start, a foreign cursor, or the past is gone', async () => {
+  it('case 56: answers problems where there is no start, a foreign cursor, or the past is gone', async () => {
     const served = await start(5, { earliest: 2 })
     const code = async (query: string): Promise<unknown> =>
       ((await page(served, query)) as unknown as { code: string }).code
@@ -156,7 +156,7 @@ describe('caching', () => {
     expect(moving.headers.get('cache-control')).toBe('private, no-cache')
   })
 
-  it('answers 304 to who has the page, without reading it, and the same bytes to who asks again', async () => {
+  it('case 54: answers 304 to who has the page, without reading it, and the same bytes to who asks again', async () => {
     const served = await start(5)
     const path = '/v1/feed/unit?after=-1&limit=5'
     const first = await get(served, path)

@@ -182,7 +182,7 @@ describe('headers', () => {
 })
 
 describe('limits', () => {
-  it('end what one credential asks, with all that a poller needs to wait', async () => {
+  it('case 57: end what one credential asks, with all that a poller needs to wait', async () => {
     let now = new Date('2026-11-23T05:00:20.500Z')
     const served = await start({ limits: { requests_per_minute: 3 }, now: () => now })
     const ask = (): Promise<Response> => served.fetch('/v1/feed/unit?cursor=earliest', { token: 'feed' })

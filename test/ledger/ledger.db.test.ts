@@ -201,7 +201,7 @@ describe('an appender', () => {
     expect(await audit(reader)).toMatchObject({ size: 1, differences: [] })
   })
 
-  it('signs at start what a crash left unsigned, and nobody reads it before', async () => {
+  it('case 53: signs at start what a crash left unsigned, and nobody reads it before', async () => {
     const { book } = await open()
     await book.appender.submit([aSubmission('run:a')])
     const cut = await open(
@@ -265,6 +265,29 @@ describe('two nodes on one ledger', () => {
     const seqs = (await Promise.all([work(a, 'a'), work(b, 'b')])).flat()
     expect(seqs.toSorted((x, y) => x - y)).toEqual(Array.from({ length: 120 }, (_, i) => i))
     expect(await audit(a.reader)).toMatchObject({ size: 120, differences: [] })
+  })
+
+  it('case 53: show followers of either every record once and in order, whichever of them commits first', async () => {
+    const both = [await open(test.db, 'a'), await open(test.db, 'b')]
+    const stop = new AbortController()
+    const follow = async ({ reader }: TestNode): Promise<number[]> => {
+      const seen: number[] = []
+      for await (const batch of reader.tail(ledger, 0, stop.signal)) {
+        seen.push(...batch.records.map(({ seq }) => seq))
+        if (seen.length === 80) break
+      }
+      return seen
+    }
+    const following = both.map(follow)
+    await Promise.all(
+      both.map(async ({ book }, name) => {
+        for (let i = 0; i < 20; i++)
+          await book.appender.submit([aSubmission(`run:${name}-${i}`, `run:${name}-${i}`, 2)])
+      }),
+    )
+    const inOrder = Array.from({ length: 80 }, (_, i) => i)
+    expect(await Promise.all(following)).toEqual([inOrder, inOrder])
+    stop.abort()
   })
 })
 

@@ -1,13 +1,17 @@
 import { spawn } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { startFakeBulk } from '../support/bulk.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
+import { startFakeHec } from '../support/hec.ts'
 import {
   anLcov,
   cleanEnvironment,
   cli,
   endOf,
   pushRun,
+  readLedger,
   runCli,
   startServe,
   temporaryFolder,
@@ -25,14 +29,31 @@ afterEach(async () => {
 })
 
 const until = async (condition: () => boolean): Promise<void> => {
-  for (const end = performance.now() + 40_000; !condition(); await new Promise((wake) => setTimeout(wake, 50))) {
-    if (performance.now() > end) throw new Error('it did not happen within 40 s')
+  for (const end = performance.now() + 120_000; !condition(); await new Promise((wake) => setTimeout(wake, 50))) {
+    if (performance.now() > end) throw new Error('it did not happen within 120 s')
   }
+}
+
+/** A Splunk and an Elastic that answer late at times, so that something is on its way when a service is frozen; and a configuration for both. */
+async function startSiem(config: string) {
+  const splunk = await startFakeHec()
+  const elastic = await startFakeBulk()
+  for (const fake of [splunk, elastic])
+    fake.failAtRandom(0.3, ['slow', 'drop-after-storing', 'drop-before-storing'], 44)
+  const short = { window_ms: 20, send_before_ms: 1_000, request_timeout_ms: 2_000, position_every_ms: 500, unresolved_after_ms: 600_000 } // oxfmt-ignore
+  const batch = { records: 10, bytes: 524_288 }
+  const search = { url: splunk.searchUrl, token: splunk.searchToken, lag_ms: 3_000, timeout_ms: 10_000 }
+  const destinations = {
+    siem: { type: 'splunk', url: splunk.url, token: splunk.token, proof: 'answer', search, batch, ...short },
+    elk: { type: 'elastic', url: elastic.url, api_key: elastic.apiKey, batch, ...short },
+  }
+  await writeFile(config, JSON.stringify({ destinations }))
+  return { config, splunk, elastic, close: () => Promise.all([splunk.close(), elastic.close()]) }
 }
 
 describe('two services on one database, sharing one signer', () => {
   it(
-    'record into the same ledgers without a gap or a double, also while one is frozen',
+    'case 44: record into the same ledgers and deliver every record once, also while the one that delivers is frozen',
     async () => {
       const database = (test = await createTestDatabase())
       const folder = await temporaryFolder('two')
@@ -48,11 +69,16 @@ describe('two services on one database, sharing one signer', () => {
       })
       await new Promise((resolve) => signer.stdout.once('data', resolve))
       const env = { PROOFLINE_SIGNER_SOCKET: socket }
-      const a = await startServe({ dataDir: join(folder.path, 'a'), databaseUrl: database.url, env })
-      cleanups.push(async () => a.signal('SIGKILL'))
-      const b = await startServe({ dataDir: join(folder.path, 'b'), databaseUrl: database.url, env })
+      const siem = await startSiem(join(folder.path, 'proofline.yaml'))
+      cleanups.push(siem.close)
+      const args = ['--config', siem.config]
+      // The first one has all the work that one process does for all, deliveries among it, until it is frozen.
+      const b = await startServe({ dataDir: join(folder.path, 'b'), databaseUrl: database.url, env, args })
       cleanups.push(async () => b.signal('SIGKILL'))
-      const { token } = a // the first one made it; the second found it in the database
+      const { token } = b // the first one made it; the second found it in the database
+      await until(() => b.log().includes('delivery.started'))
+      const a = await startServe({ dataDir: join(folder.path, 'a'), databaseUrl: database.url, env, args })
+      cleanups.push(async () => a.signal('SIGKILL'))
 
       const receipts = new Map<string, unknown[]>()
       let pushing = true
@@ -84,17 +110,31 @@ describe('two services on one database, sharing one signer', () => {
       ]
       await until(() => done.a > 4 && done.b > 4)
       const before = receipts.size
+      const deliveredBefore = [siem.splunk.counters.stored, siem.elastic.counters.stored]
       b.signal('SIGSTOP')
       const frozenAt = done.b
       await new Promise((wake) => setTimeout(wake, frozenMs))
       const during = receipts.size
+      // The other one has taken the deliveries over, and goes on with them.
+      await until(() =>
+        [siem.splunk, siem.elastic].every(({ counters }, i) => counters.stored > (deliveredBefore[i] ?? 0)),
+      )
       b.signal('SIGCONT')
+      for (const fake of [siem.splunk, siem.elastic]) fake.failAtRandom(0, [], 0)
       await until(() => done.b > frozenAt + 5)
       pushing = false
       await Promise.all(working)
       expect(before).toBeGreaterThan(4)
       expect(during).toBeGreaterThan(before + 10)
       for (const [run, seals] of receipts) for (const seal of seals) expect(seal, run).toEqual(seals[0])
+      const unit = (await readLedger({ url: a.url, token }, 'unit')).map(({ id }) => String(id))
+      const isUnit = (id: string): boolean => id.startsWith('main.unit-')
+      await until(() => [siem.splunk, siem.elastic].every(({ ids }) => ids().filter(isUnit).length >= unit.length))
+      for (const { ids } of [siem.splunk, siem.elastic])
+        expect(ids().filter(isUnit).toSorted()).toEqual(unit.toSorted())
+      expect(siem.splunk.counters.duplicates).toBe(0)
+      const { rows: parked } = await database.db.query({ text: 'select id, reason from parked' })
+      expect(parked).toEqual([])
 
       const stored = await database.db.query<{ n: number }>({
         text: `select count(*) as n from submissions where ledger = 'main/unit' and key like 'end:%'`,
@@ -111,7 +151,7 @@ describe('two services on one database, sharing one signer', () => {
       })
       expect(verified, verified.stdout + verified.stderr).toMatchObject({ code: 0 })
     },
-    frozenMs + 120_000,
+    frozenMs + 400_000,
   )
 
   it('is refused to a service with a guard of its own', async () => {

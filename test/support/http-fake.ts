@@ -2,42 +2,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 
-/** What a fake does to the next requests that carry records, instead of answering as it should. */
-export type FailMode =
-  | 'drop-before-storing' // reads the body, closes the connection
-  | 'drop-after-storing'
-  | 'drop-while-writing' // closes while the body is still coming
-  | 'timeout-before-storing' // never answers
-  | 'timeout-after-storing'
-  | '500-before-storing'
-  | '500-after-storing'
-  | 'html-502-after-storing' // a load balancer's page
-  | 'garbled-after-storing' // 200 with half a body
-  | 'cut-after-storing' // 200, headers, half the announced bytes, then gone
-  | 'not-json-before-storing' // 200 with a page of something else
-  | 'slow' // answers rightly, but late
-  | 'busy' // 503, nothing stored
-  | 'too-many' // 429 with Retry-After: 0
-  | 'too-large' // 413 with HTML
-  | 'wrong-token'
-  | 'redirect'
-
-export interface Failures {
-  /** The next `times` requests fail in this way, one after another with what was asked for before. */
-  failNext(mode: FailMode, times?: number): void
-  take(): FailMode | undefined
-}
-
-export function createFailures(): Failures {
-  const queue: FailMode[] = []
-  return {
-    failNext(mode, times = 1) {
-      for (let i = 0; i < times; i++) queue.push(mode)
-    },
-    take: () => queue.shift(),
-  }
-}
-
 export interface Counters {
   requests: number
   /** Events or documents stored, copies included. */
@@ -49,6 +13,8 @@ export interface Counters {
 export interface Listening {
   server: Server
   url: string
+  /** Connections that are open. */
+  connections(): Promise<number>
   close(): Promise<void>
 }
 
@@ -66,6 +32,10 @@ export async function listen(
   return {
     server,
     url: `http://${host}:${address.port}`,
+    connections: () =>
+      new Promise((resolve, reject) => {
+        server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)))
+      }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -109,8 +79,19 @@ export function sendHtml(response: ServerResponse, status: number, headers: Reco
   response.end(text)
 }
 
-/** Announces more than it sends and closes. */
-export function sendCut(response: ServerResponse, text: string): void {
+/** Announces more than it sends, sends that share of it, and closes. */
+export function sendCut(response: ServerResponse, text: string, share = 0.5): void {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
-  response.write(text.slice(0, Math.floor(text.length / 2)), () => setTimeout(() => response.socket?.destroy(), 20))
+  response.flushHeaders()
+  const gone = (): void => void setTimeout(() => response.socket?.destroy(), 20)
+  if (share === 0) gone()
+  else response.write(text.slice(0, Math.ceil(text.length * share)), gone)
+}
+
+/** A 200 whose body comes a byte at a time and never ends. */
+export function sendEndless(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.write('{"text":"')
+  const drip = setInterval(() => response.write('x'), 20)
+  response.on('close', () => clearInterval(drip))
 }

@@ -1,25 +1,37 @@
 import { hash } from 'node:crypto'
+import type { Span } from './bodies.ts'
 
 /** As much of SPL's `tstats`, and of `search ... | table proofline_id _raw`, as delivery writes; anything else is an error, so that a changed query is noticed. */
 
 export interface SplunkEvent {
   id: string
   copies: number
+  /** How many of the copies say that they may be one; told only where events are kept as bytes. */
+  marked: number
   storedAt: number
-  raw: Buffer | undefined
-  envelope: Record<string, unknown> | undefined
+  /** Where its `_raw` is kept. */
+  at: Span | undefined
+  envelope: Readonly<Record<string, unknown>> | undefined
   fields: Readonly<Record<string, string>>
 }
 
 type Row = Record<string, string | string[]>
 
-export function answerSearch(search: string, events: readonly SplunkEvent[], earliest: number, latest: number): Row[] {
+export function answerSearch(
+  search: string,
+  events: readonly SplunkEvent[],
+  earliest: number,
+  latest: number,
+  raw: (event: SplunkEvent) => Buffer | undefined,
+): Row[] {
   const read = /^search (.+) \| table proofline_id _raw$/.exec(search)?.[1]
   if (read !== undefined) {
     const matches = parseWhere(read)
     return events
       .filter((event) => inTime(event, earliest, latest) && matches(event))
-      .flatMap(({ id, copies, raw }) => Array.from({ length: copies }, () => ({ proofline_id: id, _raw: rawOf(raw) })))
+      .flatMap((event) =>
+        Array.from({ length: event.copies }, () => ({ proofline_id: event.id, _raw: rawOf(raw(event)) })),
+      )
   }
   const canary =
     /^search index=("(?:[^"\\]|\\.)*") sourcetype="proofline:canary" proofline_canary::([0-9a-f-]{36}) \| eval digest=sha256\(_raw\) \| table digest$/.exec(
@@ -30,7 +42,7 @@ export function answerSearch(search: string, events: readonly SplunkEvent[], ear
     const found = events.filter(
       (event) => event.id === id && inTime(event, earliest, latest) && valueOf(event, 'index') === unquote(index),
     )
-    return found.map(({ raw }) => ({ digest: hash('sha256', rawOf(raw), 'hex') }))
+    return found.map((event) => ({ digest: hash('sha256', rawOf(raw(event)), 'hex') }))
   }
   const match = /^\| tstats (.+?) where (.+?)(?: by (\w+))?$/.exec(search)
   if (match === null) throw new Error(`not a search that is known here: ${search}`)
@@ -40,7 +52,9 @@ export function answerSearch(search: string, events: readonly SplunkEvent[], ear
   const groups = new Map<string, SplunkEvent[]>()
   for (const event of found) {
     const key = by === undefined ? '' : (valueOf(event, by) ?? '')
-    groups.set(key, [...(groups.get(key) ?? []), event])
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [event])
+    else group.push(event)
   }
   if (by === undefined && groups.size === 0) groups.set('', [])
   return [...groups].map(([key, members]) => ({

@@ -129,6 +129,16 @@ describe('reconciliation', () => {
     expect(await compare()).toMatchObject({ verdict: 'differs', missing: 60 })
   })
 
+  it('case 18: tells that an index takes events and throws them away, though every one was answered with a yes', async () => {
+    const fake = await splunk()
+    fake.discards = (index) => index === 'proofline_unit'
+    const { compare } = await deliver(fake.settings)
+    expect(await compare()).toMatchObject({ verdict: 'differs', missing: 60, duplicated: 0 })
+    fake.discards = () => false
+    expect(await compare()).toMatchObject({ verdict: 'differs', missing: 60 }) // it sends nothing again by itself
+    expect(fake.counters.stored).toBe(0)
+  })
+
   it('counts copies in Splunk', async () => {
     const fake = await splunk()
     const { compare } = await deliver(fake.settings)
