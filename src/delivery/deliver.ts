@@ -11,13 +11,14 @@ import { foundAttempt, freshAttempt, type OpenAttempt, progressOf, timely } from
 import { openTry, type Try } from './open-try.ts'
 import { latestWords, unfinishedOrders } from './order-store.ts'
 import { currentPause } from './pauses.ts'
-import { insertPosition, insertStanding, latestStanding } from './places.ts'
+import { insertPosition, latestStanding } from './places.ts'
 import { monthOf, planCut } from './plan-cut.ts'
 import { createRedelivery } from './redeliver.ts'
 import { createRoom } from './room.ts'
 import { createSlots } from './slots.ts'
+import { createStandings } from './standing.ts'
 import { createTail } from './tail.ts'
-import { createTasks } from './tasks.ts'
+import { createTasks, unlessRunning } from './tasks.ts'
 
 /**
  * Follows one ledger to one destination from its own position. Cuts are made in order and written with their attempts before a byte is
@@ -58,6 +59,11 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
   /** A person's word hides whatever else is the matter, as in the list of destinations. */
   let paused = false
   const tell = (state: GateState['state']): void => metrics.state(deps.name, ledger, paused ? 'paused' : state)
+  const standings = createStandings({ ...deps, lane, monotonicMs })
+  const stand = (state: GateState): Promise<void> => {
+    tell(state.state)
+    return standings.write(state)
+  }
   const blocked = (detail: string) => stand({ state: 'blocked', reason: 'settings', detail })
   if (!(await awaitBinding(deps, lane, blocked, signal))) return
   await ensureMonth(db, monthOf(micros()))
@@ -75,7 +81,10 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     failingMs: { min: quickestMs, max: settings.retry_delays_ms.at(-1) ?? quickestMs },
     blockedMs: settings.probe_ms,
     monotonicMs,
-    onChange: (state) => tasks.add(stand(state)),
+    onChange: (state) => {
+      tell(state.state)
+      tasks.add(standings.change(state))
+    },
   })
   const slots = createSlots(settings.concurrency, monotonicMs)
   const lookSlots = createSlots(
@@ -95,26 +104,6 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     signal,
     wire: wire.signal,
   })
-
-  async function stand({
-    state,
-    reason = 'none',
-    detail = '',
-  }: {
-    state: GateState['state']
-    reason?: string
-    detail?: string
-  }): Promise<void> {
-    tell(state)
-    const event = state === 'blocked' ? 'blocked' : reason === 'weaker_proof' ? 'weakened' : 'resumed'
-    log.warn(`destination.${event}`, {
-      destination: deps.name,
-      ledger,
-      reason,
-      detail,
-    })
-    await insertStanding(db, lane, { at: micros(), state, reason, detail })
-  }
 
   let kept = { text: '', atMs: -Infinity }
   async function keepPosition(force: boolean): Promise<void> {
@@ -195,10 +184,11 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
 
   const watchBinding = createBindingWatch(deps, lane, signal)
   await heed()
-  const beat = setInterval(
-    () => tasks.add(Promise.all([keepPosition(false), heed(), watchBinding()]).then(() => undefined)),
-    Math.min(settings.position_every_ms, 1_000),
-  )
+  // Two at once would both find the same new order, and carry it out twice.
+  const once = unlessRunning(async () => {
+    await Promise.all([keepPosition(false), heed(), watchBinding(), standings.flush()])
+  })
+  const beat = setInterval(() => tasks.add(once()), Math.min(settings.position_every_ms, 1_000))
   try {
     const standing = await latestStanding(db, lane)
     if (standing?.state === 'blocked' || standing?.reason === 'weaker_proof')

@@ -17,3 +17,13 @@ export function createTasks(failed: (error: unknown) => void): Tasks {
     },
   }
 }
+
+/** Does nothing while the last run lasts: a slow database is not asked the same again and again. */
+export function unlessRunning(run: () => Promise<void>): () => Promise<void> {
+  let isRunning = false
+  return async () => {
+    if (isRunning) return
+    isRunning = true
+    await run().finally(() => (isRunning = false))
+  }
+}

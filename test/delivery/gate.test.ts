@@ -44,6 +44,22 @@ describe('createGate', () => {
     expect(changes).toEqual(['blocked', 'running'])
   })
 
+  it('stays as it is for a yes of what was on its way: only a probe opens it', async () => {
+    const { made, changes, tick } = gate()
+    const [bad, ...good] = await Promise.all(Array.from({ length: 20 }, () => made.enter(signal)))
+    bad?.({ kind: 'blocked', reason: 'credentials', detail: 'HEC 403/4' })
+    for (const pass of good) pass({ kind: 'ok' })
+    expect(changes).toEqual(['blocked'])
+    expect(await isOpen(made)).toBeUndefined()
+    tick(60)
+    ;(await made.enter(signal))({ kind: 'ok' })
+    expect(changes).toEqual(['blocked', 'running'])
+    const [failing, other] = [await made.enter(signal), await made.enter(signal)]
+    failing({ kind: 'failing' })
+    other({ kind: 'ok' })
+    expect(await isOpen(made)).toBeUndefined()
+  })
+
   it('case 25: says once that proofs are weaker, and takes it back when none was for a minute', async () => {
     const { made, changes, tick } = gate()
     const weaker = { kind: 'ok', weaker: 'no acknowledgement id' } as const
