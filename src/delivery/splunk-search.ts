@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Certificate } from './certificate.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Secret } from './secret.ts'
@@ -7,8 +8,8 @@ import { sendWith, type Source } from './source.ts'
 export type Row = Readonly<Record<string, string | readonly string[]>>
 
 /**
- * `complete` false: rows may be missing (a peer did not answer, a message of warning or worse, a line that does not parse), so that
- * absence means nothing. What is there, is there.
+ * `complete` false: rows may be missing (a peer did not answer, a message of warning or worse, a line that does not parse, no last row), so
+ * that absence means nothing. What is there, is there.
  */
 export interface Found {
   rows: Row[]
@@ -27,8 +28,10 @@ export interface SplunkSearch {
 export function createSplunkSearch(outgoing: Outgoing, token: Source<Secret>, timeoutMs: number): SplunkSearch {
   return {
     async run(search, earliest, latest, signal) {
+      // The search itself adds the last row, another one each time: a 200 without it was cut short, is empty or was another search's.
+      const end = randomUUID()
       const form = new URLSearchParams({
-        search,
+        search: `${search} | append [| makeresults | eval ${endField}="${end}"]`,
         earliest_time: String(earliest),
         latest_time: String(latest),
         output_mode: 'json',
@@ -54,15 +57,18 @@ export function createSplunkSearch(outgoing: Outgoing, token: Source<Secret>, ti
         return { rows: [], complete: false, reason: `search: ${answer.phase} ${answer.address}: ${answer.code}` }
       }
       if (answer.status !== 200) return { rows: [], complete: false, reason: `search: HTTP ${answer.status}` }
-      return readRows(answer.body)
+      return readRows(answer.body, end)
     },
     certificates: () => outgoing.certificates(),
     close: () => outgoing.close(),
   }
 }
 
-export function readRows(body: string): Found {
+const endField = 'proofline_end'
+
+export function readRows(body: string, end: string): Found {
   const rows: Row[] = []
+  let isWhole = false
   let reason: string | undefined
   for (const line of body.split('\n')) {
     if (line.trim() === '') continue
@@ -72,12 +78,15 @@ export function readRows(body: string): Found {
       if ('messages' in parsed && Array.isArray(parsed.messages)) reason ??= worst(parsed.messages)
       if ('preview' in parsed && parsed.preview === true) continue
       if ('result' in parsed && typeof parsed.result === 'object' && parsed.result !== null) {
-        rows.push(parsed.result as Row) // values of a result row are text or lists of text
+        const row = parsed.result as Row // values of a result row are text or lists of text
+        if (row[endField] === undefined) rows.push(row)
+        else isWhole ||= row[endField] === end
       }
     } catch {
       reason ??= 'search: a line of the answer does not parse'
     }
   }
+  if (!isWhole) reason ??= 'search: the answer ends before its last row'
   return reason === undefined ? { rows, complete: true } : { rows, complete: false, reason }
 }
 

@@ -142,6 +142,23 @@ describe('looking in Splunk', () => {
     await close()
   })
 
+  it.each([0, 1])(
+    'does not believe absence of a 200 that ends after %i rows, though a canary is visible',
+    async (n) => {
+      const { fake, destination, attempt, close } = await tried({}, {})
+      const others = records.slice(200, 203)
+      const absent = { ...attempt, members: others.length, records: async () => others }
+      expect((await destination.look(absent, signal))[0]).toEqual({ kind: 'unknown', reason: 'a canary was sent' })
+      expect((await destination.look(absent, signal))[0]).toEqual({ kind: 'absent' })
+      fake.searchRows = n
+      const cut = await destination.look(attempt, signal)
+      expect(cut.filter(({ kind }) => kind === 'present')).toHaveLength(n)
+      expect(cut.at(-1)).toEqual({ kind: 'unknown', reason: 'search: the answer ends before its last row' })
+      await expect(destination.sum({ ledger: 'main/unit', first: 0, last: 2 }, signal)).rejects.toThrow('ends before') // oxfmt-ignore
+      await close()
+    },
+  )
+
   it('tells how many copies there are, and which bytes', async () => {
     const { destination, attempt, close } = await tried({}, {})
     await destination.send(destination.render(records.slice(0, 1), attemptId({ mark: 1 })), signal)

@@ -18,6 +18,8 @@ export interface AckQuirks {
   broken: { status: number; body: unknown } | undefined
   /** Answers to events carry no ackId, though the client sends a channel: useACK was turned off (case 25). */
   silent: boolean
+  /** What was kept of a request before a bad event is acknowledged like any other. */
+  ofPrefixes: boolean
   /** Requests whose acknowledgement never turns true though they are indexed; asked once a request. */
   loses: () => boolean
 }
@@ -31,7 +33,14 @@ interface Channel {
 
 export function createHecAcks(afterMs: number, from = 0): HecAcks {
   const channels = new Map<string, Channel>()
-  const quirks: AckQuirks = { afterMs, idleCleanupMs: 600_000, broken: undefined, silent: false, loses: () => false }
+  const quirks: AckQuirks = {
+    afterMs,
+    idleCleanupMs: 600_000,
+    broken: undefined,
+    silent: false,
+    ofPrefixes: false,
+    loses: () => false,
+  }
 
   function use(name: string): Channel | undefined {
     const channel = channels.get(name)

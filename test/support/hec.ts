@@ -72,6 +72,8 @@ export interface FakeHec extends Omit<Failures, 'take'> {
   searchDown: boolean
   /** Searches answer as if a peer were missing. */
   peerMissing: boolean
+  /** Searches are answered with 200 and only so many of their rows. */
+  searchRows: number
   /** Open to the collector. */
   connections(): Promise<number>
   close(): Promise<void>
@@ -114,7 +116,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     allowsIndex: () => true, discards: () => false,
     answerAckNext: (status, body) => void ackAnswers.push({ status, body }),
     useAck, otherToken: options.otherToken, refusals: 0, beforeRefusing: () => {},
-    tokenDisabled: false, searchDown: false, peerMissing: false,
+    tokenDisabled: false, searchDown: false, peerMissing: false, searchRows: Infinity,
     connections: () => collector.connections(),
     async close() {
       await Promise.all([collector.close(), search.close()])
@@ -162,6 +164,7 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     )
     const bad =
       missing >= 0 ? { code: 7, number: missing } : events.store(body, { ...rules, ...prefixOf(mode, body, rules) })
+    if (bad !== undefined && fake.useAck && acks.quirks.ofPrefixes) acks.stored(ackKey)
     if (bad !== undefined)
       return sendJson(response, bad.code === 9 ? 503 : 400, {
         text: 'Bad event',
@@ -207,7 +210,9 @@ export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHe
     const visible = [...events.some(text)].filter(({ storedAt }) => Date.now() - storedAt >= visibleAfterMs)
     const [earliest, latest] = [Number(form.get('earliest_time')), Number(form.get('latest_time'))]
     const rows = answerSearch(text, visible, earliest, latest, events.raw)
-    const lines: unknown[] = rows.map((result, offset) => ({ preview: false, offset, result }))
+    const lines: unknown[] = rows
+      .slice(0, fake.searchRows)
+      .map((result, offset) => ({ preview: false, offset, result }))
     if (fake.peerMissing)
       lines.push({
         messages: [{ type: 'WARN', text: 'Search results might be incomplete: the search peer idx2 is down' }],

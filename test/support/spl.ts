@@ -24,6 +24,11 @@ export function answerSearch(
   latest: number,
   raw: (event: SplunkEvent) => Buffer | undefined,
 ): Row[] {
+  const ended = /^(.+) \| append \[\| makeresults \| eval (\w+)="([^"]*)"\]$/s.exec(search)
+  if (ended !== null) {
+    const [, main = '', field = '', value = ''] = ended
+    return [...answerSearch(main, events, earliest, latest, raw), { [field]: value }]
+  }
   const read = /^search (.+) \| table proofline_id _raw$/.exec(search)?.[1]
   if (read !== undefined) {
     const matches = parseWhere(read)
