@@ -51,6 +51,8 @@ export interface Trail {
   token?: string
   /** Acknowledgement id told by the answer, when there was one. */
   ackId?: number
+  /** Of several some may have been kept and others not: what holds for the request as a whole says nothing of each. */
+  partial?: true
 }
 
 export type Phase = 'resolve' | 'connect' | 'tls' | 'write' | 'read'
@@ -109,7 +111,7 @@ export type Outcome =
   | { kind: 'accepted'; ackId?: number; slow?: boolean; weaker?: string; block?: BlockReason } // a definite yes without proof; weaker: why the proof that was asked for will not come
   | { kind: 'refused'; reason: string } // will never be taken
   | { kind: 'unsent'; reason: string; retryAfterMs?: number; block?: BlockReason; split?: Split } // provably nothing stored
-  | { kind: 'in_doubt'; reason: string; held?: true; block?: BlockReason; split?: Split } // look before anything is sent again; held: its id is taken
+  | { kind: 'in_doubt'; reason: string; held?: true; partial?: true; block?: BlockReason; split?: Split } // look before anything is sent again; held: its id is taken; partial: in Trail
 
 export type Finding =
   /** `digest`: the first hex digits of the SHA-256 of the stored bytes, as many as the destination knows. */

@@ -29,6 +29,7 @@ export function readAnswer(
   let worst: { reason: string; retryAfterMs?: number; block?: BlockReason; split?: Split } | undefined
   let receipt: OutcomeRow['receipt']
   let ackId: number | undefined
+  let partial: true | undefined
   let slow = false
   outcomes.forEach((outcome, i) => {
     const record = records[i]
@@ -47,11 +48,13 @@ export function readAnswer(
         break
       case 'unsent':
       case 'in_doubt':
+        if (outcome.kind === 'in_doubt') partial ??= outcome.partial
         // What is tried again matters more than what is not: it carries the wait, the block, the split.
         if (worst === undefined || !('split' in worst || 'block' in worst || 'retryAfterMs' in worst)) worst = outcome
         break
     }
   })
+  const trail = trailOf(answer, ackId, partial)
   const outcome = {
     source: 'answer' as const,
     marks: packMarks(marks),
@@ -61,9 +64,9 @@ export function readAnswer(
     block: worst?.block,
     retryAt: worst?.retryAfterMs === undefined ? undefined : at + worst.retryAfterMs * 1000,
     receipt,
-    answer: worst === undefined && ackId === undefined ? undefined : seen(answer, ackId),
+    answer: worst === undefined && ackId === undefined ? undefined : seen(answer, trail),
   }
-  return { marks, outcome, parked, trail: trailOf(answer, ackId), slow }
+  return { marks, outcome, parked, trail, slow }
 }
 
 /** What one finding makes of a member that was `before`. */
@@ -117,10 +120,10 @@ function reasonsOf(outcomes: readonly Outcome[]): Record<string, string> | undef
 }
 
 /** What is kept of an answer. A destination does not send our credentials back, but a proxy may echo them. */
-function seen(answer: Answer, ackId: number | undefined): Record<string, unknown> {
+function seen(answer: Answer, kept: Trail): Record<string, unknown> {
   if (answer.kind === 'expired') return { kind: 'expired' }
   const { status } = answer
-  const trail = printTrail(trailOf(answer, ackId))
+  const trail = printTrail(kept)
   if (answer.kind === 'failure') {
     const { phase, code, message, wrote } = answer
     return { phase, code, message: message.slice(0, 500), wrote, status, ...trail }

@@ -44,12 +44,16 @@ export function classifyHec(answer: Answer, count: number, proof: 'ack' | 'searc
   if (answer.kind !== 'answer') return httpOutcome(answer)
   const { status } = answer
   const body = parseBody(answer.body)
-  if (body === undefined) return withoutCode(answer, count)
+  // Whatever stands in it: the length is known before anything is parsed, and the same bytes again would get the same answer.
+  if (status === 413) return tooLarge(body === undefined ? 'HTTP 413' : `HEC 413/${body.code}`, count)
+  if (body === undefined) return withoutCode(answer)
   const { code } = body
   const reason = `HEC ${status}/${code}`
   const block = (why: BlockReason): Outcome => ({ kind: 'unsent', reason, block: why })
   const later = (): Outcome => ({ kind: 'unsent', reason, ...retryAfterMs(answer) })
-  const doubt = (split?: Split): Outcome => ({ kind: 'in_doubt', reason, ...(split === undefined ? {} : { split }) })
+  // An acknowledgement of such a request may be one of those that were kept before the bad one.
+  const partial = count > 1 && ![0, 24, 25].includes(code) ? { partial: true as const } : {}
+  const doubt = (split?: Split): Outcome => ({ kind: 'in_doubt', reason, ...partial, ...(split === undefined ? {} : { split }) }) // oxfmt-ignore
   // Decided while parsing: of one event the answer is definite; of several the named one is only a hint (it is off by one at times).
   const bad = (): Outcome =>
     count === 1
@@ -77,7 +81,9 @@ export function classifyHec(answer: Answer, count: number, proof: 'ack' | 'searc
       return as(400, bad)
     case 7: // incorrect index: all members name the same one, so when the first is refused (0, or 1 as measured) none was kept
       return as(400, () =>
-        count === 1 || (body.badEvent ?? 0) <= 1 ? block('index') : { kind: 'in_doubt', reason, block: 'index' },
+        count === 1 || (body.badEvent ?? 0) <= 1
+          ? block('index')
+          : { kind: 'in_doubt', reason, ...partial, block: 'index' },
       )
     case 8: // internal error: any time
       return doubt()
@@ -119,14 +125,14 @@ function taken(body: HecBody, code: number, proof: 'ack' | 'search' | 'answer'):
   return { kind: 'accepted', ...(proof === 'ack' ? { weaker } : {}), ...slow }
 }
 
+function tooLarge(reason: string, count: number): Outcome {
+  if (count === 1) return { kind: 'refused', reason: `${reason}: a single event is over the limit` }
+  return { kind: 'unsent', reason, split: 'halve' }
+}
+
 /** Answers without a HEC body: the web server in front of it, a load balancer, a proxy. */
-function withoutCode(answer: Extract<Answer, { kind: 'answer' }>, count: number): Outcome {
-  const { status } = answer
-  if (status === 415) return { kind: 'unsent', reason: 'HTTP 415: the encoding is not taken', block: 'settings' }
-  if (status === 413) {
-    if (count === 1) return { kind: 'refused', reason: 'HTTP 413: a single event is over the limit' }
-    return { kind: 'unsent', reason: 'HTTP 413', split: 'halve' }
-  }
+function withoutCode(answer: Extract<Answer, { kind: 'answer' }>): Outcome {
+  if (answer.status === 415) return { kind: 'unsent', reason: 'HTTP 415: the encoding is not taken', block: 'settings' }
   return httpOutcome(answer)
 }
 

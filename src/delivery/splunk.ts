@@ -38,6 +38,8 @@ export function createSplunk(deps: SplunkDeps): Destination {
   const poll = createAckPoll({ ...deps, collector })
 
   async function acknowledged(attempt: Attempt, signal: AbortSignal): Promise<Acknowledged> {
+    // After an answer with a code of an error `true` may be about those that were kept, and would settle the rest.
+    if (attempt.trail?.partial === true) return { kind: 'over' }
     if (deps.proof !== 'ack' || now().getTime() > attempt.openedAt.getTime() + deps.ackDeadlineMs)
       return { kind: 'over' }
     return poll(attempt, signal)

@@ -8,9 +8,10 @@ const stored = z.object({
   cookie: z.string().optional(),
   token: z.string().optional(),
   ack_id: z.int().min(0).optional(),
+  partial: z.literal(true).optional(),
 })
 
-export function trailOf(answer: Answer, ackId: number | undefined): Trail {
+export function trailOf(answer: Answer, ackId: number | undefined, partial?: true): Trail {
   if (answer.kind === 'expired') return {}
   const { address, cookie, token } = answer
   return {
@@ -18,6 +19,7 @@ export function trailOf(answer: Answer, ackId: number | undefined): Trail {
     ...(cookie === undefined ? {} : { cookie }),
     ...(token === undefined ? {} : { token }),
     ...(ackId === undefined ? {} : { ackId }),
+    ...(partial === undefined ? {} : { partial }),
   }
 }
 
@@ -29,11 +31,12 @@ export function printTrail({ ackId, ...trail }: Trail): z.input<typeof stored> {
 export function readTrail(answer: Readonly<Record<string, unknown>>): Trail | undefined {
   const { success, data } = stored.safeParse(answer)
   if (!success) return undefined
-  const { ack_id: ackId, address, cookie, token } = data
+  const { ack_id: ackId, address, cookie, token, partial } = data
   return {
     ...(address === undefined ? {} : { address }),
     ...(cookie === undefined ? {} : { cookie }),
     ...(token === undefined ? {} : { token }),
     ...(ackId === undefined ? {} : { ackId }),
+    ...(partial === undefined ? {} : { partial }),
   }
 }

@@ -3,6 +3,7 @@ import type { Attempt, Destination, Outcome, Rendered, Trail } from '../../src/d
 import { openDestination } from '../../src/delivery/open-destination.ts'
 import { gateReport, readAnswer } from '../../src/delivery/readings.ts'
 import { type DestinationSettings, destinationSettings } from '../../src/delivery/settings.ts'
+import { printTrail, readTrail } from '../../src/delivery/trail.ts'
 import { startBalancer } from '../support/balancer.ts'
 import { type FakeHec, startFakeHec } from '../support/hec.ts'
 import { attemptId } from './contract.ts'
@@ -153,6 +154,24 @@ describe('an acknowledgement of one of several addresses', () => {
 describe('an acknowledgement that does not come', () => {
   const withSearch = (fake: FakeHec, lag_ms = 0): DestinationSettings =>
     ackSettings(fake.url, { search: { url: fake.searchUrl, token: fake.searchToken, lag_ms, timeout_ms: 1_000 } })
+
+  it.each([6, 9])(
+    'case 12, 19: is not asked for after code %i of a batch: it may be that of what was kept',
+    async (code) => {
+      const fake = await hec()
+      fake.acks.ofPrefixes = true
+      fake.refuse = (id) => (id === records[2]?.id ? code : undefined)
+      const destination = await opened(withSearch(fake))
+      const one = await sent(destination)
+      expect(one.outcomes[0]?.kind).toBe('in_doubt')
+      const kept = readTrail(JSON.parse(JSON.stringify(printTrail(one.trail))) as Record<string, unknown>)
+      for (const trail of [one.trail, kept])
+      expect((await destination.look(attemptOf(one, trail), signal)).map((finding) => finding.kind)).toEqual([
+        'present', 'present', 'unknown',
+      ]) // oxfmt-ignore
+      expect(fake.counters.acks).toBe(0)
+    },
+  )
 
   it('case 25: an answer without its id is no delivery; the search proves instead, and the gate is told', async () => {
     const fake = await hec({ useAck: false })

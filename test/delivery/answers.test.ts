@@ -78,6 +78,10 @@ describe('classifyHec', () => {
   it('case 21, 22: halves what is too large, and refuses a single event that is', () => {
     expect(classifyHec(answer(413, html), 2, 'search')).toMatchObject({ split: 'halve' })
     expect(classifyHec(answer(413, html), 1, 'search').kind).toBe('refused')
+    for (const code of [0, 6, 99]) {
+      expect(classifyHec(answer(413, { text: 'too large', code }), 2, 'search')).toMatchObject({ kind: 'unsent', split: 'halve' }) // oxfmt-ignore
+      expect(classifyHec(answer(413, { text: 'too large', code }), 1, 'search').kind).toBe('refused')
+    }
   })
 
   it('case 14: caps Retry-After, takes dates, and ignores nonsense', () => {
