@@ -28,7 +28,9 @@ export type Choice = z.infer<typeof choice>
 
 export const decided = z.object({
   decided: count.describe('records that are sent again, or letters that were disposed of'),
-  left: count.describe('letters that stay as they were: of a kind that is not sent again, or under way already'),
+  left: count.describe(
+    'letters that stay as they were: of a kind that is not sent again, under way already, or of a ledger that does not go there any more',
+  ),
 })
 export type Decided = z.infer<typeof decided>
 

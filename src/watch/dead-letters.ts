@@ -19,6 +19,8 @@ export interface Decided {
 export interface DecideDeps {
   db: Database
   visibleAfterMs: VisibleAfter
+  /** Whether somebody would carry out an order there. */
+  isServed: (lane: Lane) => boolean
   /** Called for each destination and page, before anything of it is changed; a rejection keeps it from being changed. */
   record: (destination: string, letters: number) => Promise<void>
 }
@@ -27,7 +29,13 @@ const pageSize = 10_000
 
 const isParked = ({ kind }: DeadLetter): boolean => parkedKinds.some((parked) => parked === kind)
 
-/** Throws Problem not_found where nothing is chosen, request_invalid for one by name that cannot be sent again. */
+const refusal = ({ destination, ledger }: Lane): Problem =>
+  new Problem('request_invalid', `nothing of ${ledger} goes to ${destination} any more: nobody would send it again. Discard it, or select it again`) // oxfmt-ignore
+
+/**
+ * Throws Problem not_found where nothing is chosen, request_invalid for one by name that cannot be sent again. Of a lane that is not served
+ * any more nothing leaves the list: its order would wait for ever.
+ */
 export async function retryDeadLetters(deps: DecideDeps, filter: DeadLetterFilter, by: Said): Promise<Decided> {
   const isChosenByKind = filter.letters !== undefined || filter.kind !== undefined
   return decide(
@@ -45,11 +53,14 @@ export async function retryDeadLetters(deps: DecideDeps, filter: DeadLetterFilte
       )
     },
     (letters) => {
+      const lost = filter.letters === undefined ? undefined : letters.find((letter) => !deps.isServed(letter))
+      if (lost !== undefined) throw refusal(lost)
       const other = letters.find((letter) => !isParked(letter) && letter.kind !== 'missing')
       if (other === undefined || !isChosenByKind) return
       const detail = `what is ${other.kind} cannot be sent again (${other.letter}): put it right at the destination, or discard it`
       throw new Problem('request_invalid', detail)
     },
+    deps.isServed,
   )
 }
 
@@ -72,6 +83,7 @@ export async function discardDeadLetters(deps: DecideDeps, filter: DeadLetterFil
       return ended + (await insertDifferences(deps.db, lane, steps, by.byWhom, by.at))
     },
     () => undefined,
+    () => true,
   )
 }
 
@@ -85,13 +97,18 @@ async function decide(
   by: Said,
   take: (lane: Lane, letters: readonly DeadLetter[]) => Promise<number>,
   check: (letters: readonly DeadLetter[]) => void,
+  isTaken: (lane: Lane) => boolean,
 ): Promise<Decided> {
   const total = { decided: 0, left: 0 }
+  let untaken: Lane | undefined
   for (let after: DeadLetter | undefined; ;) {
     const page = await listDeadLetters(db, { ...filter, limit: pageSize, ...(after === undefined ? {} : { after }) })
     const letters = page.filter(({ at }) => at <= by.at)
     check(letters)
-    for (const [destination, own] of Map.groupBy(letters, (letter) => letter.destination)) {
+    const taken = letters.filter(isTaken)
+    untaken ??= letters.find((letter) => !isTaken(letter))
+    total.left += letters.length - taken.length
+    for (const [destination, own] of Map.groupBy(taken, (letter) => letter.destination)) {
       await record(destination, own.length)
       for (const [ledger, ofLane] of Map.groupBy(own, (letter) => letter.ledger)) {
         const decided = await take({ destination, ledger }, ofLane)
@@ -102,6 +119,7 @@ async function decide(
     after = page.at(-1)
     if (page.length < pageSize || letters.length < page.length) break
   }
+  if (total.decided === 0 && untaken !== undefined) throw refusal(untaken)
   if (total.decided + total.left === 0) throw new Problem('not_found', 'no dead letter is chosen by that')
   return total
 }

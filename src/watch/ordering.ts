@@ -7,7 +7,7 @@ import type { Lane } from '../delivery/lane.ts'
 import { printLookup, spansOf } from '../delivery/lookup.ts'
 import type { DeliveryMetrics } from '../delivery/metrics.ts'
 import { orderStretch, readStretch } from '../delivery/order-range.ts'
-import { ledgersOf } from '../delivery/select.ts'
+import { ledgersOf, selectOf } from '../delivery/select.ts'
 import { type Settled, settleLane } from '../delivery/settle.ts'
 import type { DestinationSettings, SplunkSettings } from '../delivery/settings.ts'
 import { splunkIndex } from '../delivery/splunk-render.ts'
@@ -113,6 +113,10 @@ export function createOrdering(deps: OrderingDeps): Ordering {
   const deciding = (who: Command['who'], command: Command['command'], choice: LetterChoice, reason: string) => ({
     db,
     visibleAfterMs: visible,
+    isServed: ({ destination, ledger }: Lane) => {
+      const settings = destinations.get(destination)?.settings
+      return settings !== undefined && selectOf(settings, ledger) !== undefined
+    },
     record: (target: string, letters: number) =>
       recordCommand({ who, command, target, reason, detail: { of: choice.ledger, letter_kind: choice.kind, letters } }),
   })

@@ -220,6 +220,32 @@ describe('what a comparison found', () => {
     expect(toSend(missing, [{ ...order, first: 5, endedAt: undefined }], 0, 50)).toEqual([4])
   })
 
+  it('is not ordered again where nobody would send it: of a ledger that is selected no more, of a destination that is gone', async () => {
+    const { name, reader, letters, close } = await poisoned(elastic, [0, 1])
+    const { fake, settings } = await elastic()
+    const deselected = { ...settings, select: { ledgers: ['changes' as const] } }
+    const shown = await letters()
+    const refused = { code: 'request_invalid', message: expect.stringContaining(`nothing of main/unit goes to ${name} any more`) as string } // oxfmt-ignore
+    const named = shown.map(({ letter }) => letter)
+    for (const [configured, choice] of [
+      [name, { destination: name }],
+      [name, { letters: named }],
+      ['another', { letters: named }],
+    ] as const) {
+      const orders = await openOrdering(database, configured, deselected, reader)
+      await expect(orders.retry(ann, choice, 'x')).rejects.toMatchObject(refused)
+      expect(orders.commands).toEqual([])
+      await orders.close()
+    }
+    expect(await letters()).toEqual(shown)
+    expect((await laneOf(database, name)).orders).toEqual([])
+    const orders = await openOrdering(database, name, deselected, reader)
+    expect(await orders.discard(ann, { letters: named }, 'gone for good')).toEqual({ decided: 2, left: 0 })
+    await orders.close()
+    await fake.close()
+    await close()
+  })
+
   it('is listed page by page, each letter once', async () => {
     const { name, letters, close } = await poisoned(elastic, [0, 1, 2])
     const lane = { ledger: 'main/unit', destination: name } as const
