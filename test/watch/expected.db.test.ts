@@ -31,10 +31,18 @@ describe('createExpected', () => {
     expect([...(await expected().sumBlocks(span))]).toEqual(whole)
     expect(reads - before).toBe(1) // only of the block that is not closed
 
-    const parked = await expected({}, [7, 11]).sumBlocks(span)
-    expect(parked.get(0)).toEqual(sumOf((seq) => seq < blockSize && seq !== 7 && seq !== 11))
-    const selected = await expected({ repositories: ['a'] }).sumBlocks(span)
-    expect(selected.get(0)).toEqual(sumOf((seq) => seq < blockSize && seq % 2 === 0))
+    const out = [7, 11, 40_000]
+    const beforeParked = reads
+    const parked = await expected({}, [40_000, 7, 11]).sumBlocks(span)
+    expect(parked.get(0)).toEqual(sumOf((seq) => seq < blockSize && !out.includes(seq)))
+    expect(reads - beforeParked).toBe(3) // what lies together at once; and the block that is not closed
+    // What was summed while something was parked is remembered whole.
+    const selected = await expected({ repositories: ['a'] }, [6, 7]).sumBlocks(span)
+    expect(selected.get(0)).toEqual(sumOf((seq) => seq < blockSize && seq % 2 === 0 && seq !== 6))
+    const beforeWhole = reads
+    expect((await expected({ repositories: ['a'] }).sumBlocks(span)).get(0)).toEqual(sumOf((seq) => seq < blockSize && seq % 2 === 0)) // oxfmt-ignore
+    expect(reads - beforeWhole).toBe(1)
+    expect((await expected({}, out).sumBlocks({ first: 5, last: 9 })).get(0)).toEqual(sumOf((seq) => seq >= 5 && seq <= 9 && seq !== 7)) // oxfmt-ignore
     expect((await expected().sumBlocks({ first: 5, last: 9 })).get(0)).toEqual(sumOf((seq) => seq >= 5 && seq <= 9))
   })
 })
