@@ -27,7 +27,7 @@ import { liveNodes } from './watch/node-store.ts'
 import { startPresence } from './watch/presence.ts'
 import { runHeartbeat } from './watch/heartbeat.ts'
 import { type AlertEvent, runAlerts, takeStep, toEvent } from './watch/run-alerts.ts'
-import { type Reconciled, reconcileDestination, runReconciliation } from './watch/run-reconciliation.ts'
+import { isAskable, type Reconciled, reconcileDestination, runReconciliation } from './watch/run-reconciliation.ts'
 import type { LedgersStatus } from './watch/status.ts'
 import { openWebhook } from './watch/webhook.ts'
 
@@ -151,7 +151,11 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
       })),
       openAlerts: (await openAlerts(db, operations.ledger)).length,
     })
-    const found = findProblems({ now: at, ledgers: all, lanes, comparisons: compared, certificates, disks, partitionsAhead, nodes, drills: due, limits }) // oxfmt-ignore
+    const asked = compared.map((one) => {
+      const settings = destinations.get(one.destination)?.settings
+      return { ...one, isAskable: settings !== undefined && isAskable(settings) }
+    })
+    const found = findProblems({ now: at, ledgers: all, lanes, comparisons: asked, certificates, disks, partitionsAhead, nodes, drills: due, limits }) // oxfmt-ignore
     return [...found, ...(await evidence())]
   }
   work('alerts', (ending) =>

@@ -13,6 +13,7 @@ export const alertCodes = {
   reconciliation_duplicated: { severity: 'high', owner: 'siem', transient: true },
   reconciliation_altered: { severity: 'critical', owner: 'security', transient: false },
   reconciliation_foreign: { severity: 'critical', owner: 'security', transient: true },
+  reconciliation_unanswered: { severity: 'medium', owner: 'siem', transient: true },
   drill_due: { severity: 'low', owner: 'siem', transient: true },
   evidence_missing: { severity: 'high', owner: 'engineering', transient: false },
   run_unsealed: { severity: 'medium', owner: 'engineering', transient: false },

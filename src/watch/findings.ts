@@ -13,10 +13,7 @@ export interface Known {
     stopped: { code: string; detail: string } | null
   }[]
   lanes: readonly LaneKnown[]
-  comparisons: readonly Pick<
-    Reconciled,
-    'destination' | 'ledger' | 'at' | 'verdict' | 'missing' | 'duplicated' | 'altered' | 'foreign'
-  >[]
+  comparisons: readonly ComparisonKnown[]
   certificates: readonly { subject: string; expiresAt: number }[]
   disks: readonly { path: string; freeBytes: number; totalBytes: number }[]
   partitionsAhead: number
@@ -25,6 +22,14 @@ export interface Known {
   /** Destinations that are to be drilled, and when one held last; else when they were first delivered to. */
   drills: readonly { destination: string; everyMs: number; since: number }[]
   limits: { inDoubtMs: number; certificateDays: number; diskFree: number }
+}
+
+export interface ComparisonKnown extends Pick<
+  Reconciled,
+  'destination' | 'ledger' | 'at' | 'verdict' | 'reason' | 'missing' | 'duplicated' | 'altered' | 'foreign'
+> {
+  /** Whether its settings say how it can be asked: where they do not, that it gives no answer is no news. */
+  isAskable: boolean
 }
 
 export interface LaneKnown {
@@ -73,8 +78,10 @@ export function findProblems(known: Known): Finding[] {
       add('in_doubt_old', subject, `${lane.inDoubt} records, the oldest for ${since(lane.inDoubtSince)}`)
     if (lane.parked > 0) add('dead_letters', subject, `${lane.parked} records wait for a decision`)
   }
-  for (const { destination, ledger, at, missing, duplicated, altered, foreign } of known.comparisons) {
+  for (const one of known.comparisons) {
+    const { destination, ledger, at, missing, duplicated, altered, foreign } = one
     const subject = `${destination} ${ledger}`
+    if (one.verdict === 'unknown' && one.isAskable) add('reconciliation_unanswered', subject, one.reason ?? 'no answer', at) // oxfmt-ignore
     if (missing > 0) add('reconciliation_missing', subject, `${missing} records`, at)
     if (duplicated > 0) add('reconciliation_duplicated', subject, `${duplicated} records`, at)
     if (altered > 0) add('reconciliation_altered', subject, `${altered} records`, at)

@@ -137,6 +137,11 @@ async function spanToCompare(
   return { from: Math.min(Math.max(status.start, kept), to), to }
 }
 
+/** Whether it can be compared at all: a Splunk is asked by search. */
+export function isAskable(settings: ReconciliationDeps['settings']): boolean {
+  return settings.type !== 'splunk' || settings.search !== undefined
+}
+
 /** How long a settled record may take until a search finds it. */
 export function visibleAfterMs(settings: ReconciliationDeps['settings']): number {
   return settings.type === 'splunk' ? (settings.search?.lag_ms ?? 0) : settings.visible_after_ms

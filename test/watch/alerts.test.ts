@@ -85,7 +85,7 @@ const now = 2_000_000 * day
 const ledger: Known['ledgers'][number] = { ledger: 'main/unit', recorded: 9, published: 9, stopped: null }
 const lane: Known['lanes'][number] = { destination: 'siem', ledger: 'main/unit', state: 'running', reason: undefined, detail: '', inDoubt: 0, inDoubtSince: null, parked: 0, oldestUnsent: null, failure: undefined, freshnessMs: 900_000 } // oxfmt-ignore
 const comparison: Known['comparisons'][number] = {
-  at: '', destination: 'siem', ledger: 'main/unit', verdict: 'same', missing: 0, duplicated: 0, altered: 0, foreign: 0 } // oxfmt-ignore
+  at: '', destination: 'siem', ledger: 'main/unit', verdict: 'same', isAskable: true, missing: 0, duplicated: 0, altered: 0, foreign: 0 } // oxfmt-ignore
 const node: Known['nodes'][number] = { node: 'a', host: 'a', version: '1', configuration: 'x' }
 const well: Known = {
   now,
@@ -121,6 +121,7 @@ describe('findProblems', () => {
     ['copies', () => codes({ comparisons: [{ ...comparison, duplicated: 1 }] }), 'reconciliation_duplicated'],
     ['altered records', () => codes({ comparisons: [{ ...comparison, altered: 1 }] }), 'reconciliation_altered'],
     ['foreign records', () => codes({ comparisons: [{ ...comparison, foreign: 1 }] }), 'reconciliation_foreign'],
+    ['a comparison without an answer', () => codes({ comparisons: [{ ...comparison, verdict: 'unknown', reason: 'search: HTTP 401' }] }), 'reconciliation_unanswered'], // oxfmt-ignore
     ['a certificate', () => codes({ certificates: [{ subject: 's', expiresAt: now + 20 * day }] }), 'certificate_expiring'], // oxfmt-ignore
     ['a full disk', () => codes({ disks: [{ path: 'data', freeBytes: 9, totalBytes: 100 }] }), 'disk_low'],
     ['a destination without a drill', () => codes({ drills: [{ destination: 'siem', everyMs: 86_400_000, since: now - 1.1 * day }] }), 'drill_due'], // oxfmt-ignore
@@ -129,6 +130,10 @@ describe('findProblems', () => {
     ['partitions that nobody made', () => codes({ partitionsAhead: 1 }), 'partition_missing'],
   ])('tells %s', (_, find, code) => {
     expect(find()).toEqual([code])
+  })
+
+  it('does not tell that a destination is not asked which nobody can ask', () => {
+    expect(codes({ comparisons: [{ ...comparison, verdict: 'unknown', isAskable: false }] })).toEqual([])
   })
 
   it('says of a destination that lags why it was not taken, where that is known', () => {
