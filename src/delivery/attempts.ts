@@ -37,11 +37,14 @@ export interface OutcomeRow {
   block: BlockReason | undefined
   receipt: Receipt | undefined
   answer: Readonly<Record<string, unknown>> | undefined
+  /** How long it was looked for until then, by all processes. */
+  lookedMs: number | undefined
 }
 
 /** An outcome of which nothing is known but its marks. */
 export const blankOutcome: Omit<OutcomeRow, 'step' | 'at' | 'source' | 'marks'> = {
   reason: undefined, reasons: undefined, split: undefined, retryAt: undefined, block: undefined, receipt: undefined, answer: undefined,
+  lookedMs: undefined,
 } // oxfmt-ignore
 
 export interface ParkedRow {
@@ -128,11 +131,11 @@ export async function insertOutcome(
   const base = [
     lane.ledger, lane.destination, attempt.month, attempt.first, attempt.try, outcome.step, outcome.at, outcome.source, outcome.marks,
     outcome.reason ?? null, json(outcome.reasons), outcome.split ?? null, outcome.retryAt ?? null, outcome.block ?? null,
-    json(outcome.receipt), json(outcome.answer),
+    json(outcome.receipt), json(outcome.answer), outcome.lookedMs ?? null,
   ] // oxfmt-ignore
   const insert = `insert into outcomes (ledger, destination, month, first_seq, try, step, at, source, marks, reason, reasons, split, retry_at, block,
-                    receipt, answer)
-                  values ($1, $2, $3::date, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict do nothing returning 1`
+                    receipt, answer, looked_ms)
+                  values ($1, $2, $3::date, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) on conflict do nothing returning 1`
   if (next.length === 0 && parked.length === 0) {
     const { rowCount } = await db.query({ name: 'insert_outcome', text: insert, values: base })
     return rowCount === 1
@@ -141,11 +144,11 @@ export async function insertOutcome(
     name: 'insert_outcome_with',
     text: `with outcome as (${insert}), opened as (
              insert into attempts (ledger, destination, ${attemptColumns})
-             select $1, $2, a.* from unnest(${attemptValues(17)}) as a cross join outcome returning 1
+             select $1, $2, a.* from unnest(${attemptValues(18)}) as a cross join outcome returning 1
            ), parks as (
              insert into parked (ledger, destination, seq, try, month, first_seq, id, kind, reason, at)
              select $1, $2, p.seq, $5, $3::date, $4, p.id, p.kind, p.reason, $7
-             from unnest($31::bigint[], $32::text[], $33::text[], $34::text[]) as p(seq, id, kind, reason) cross join outcome returning 1
+             from unnest($32::bigint[], $33::text[], $34::text[], $35::text[]) as p(seq, id, kind, reason) cross join outcome returning 1
            ) select (select count(*) from outcome) as outcomes, (select count(*) from opened) as attempts, (select count(*) from parks) as parked`,
     values: [
       ...base,
@@ -185,6 +188,8 @@ export interface OpenRow extends AttemptRow {
   left: boolean
   /** What was kept of the answer (readings.ts), without its text. */
   answer: Readonly<Record<string, unknown>> | null
+  /** As the newest row says that says it. */
+  lookedMs: number | null
 }
 
 const openOnes = (where: string): string =>
@@ -194,7 +199,9 @@ const openOnes = (where: string): string =>
      exists (select from outcomes x where x.ledger = a.ledger and x.destination = a.destination and x.month = a.month
        and x.first_seq = a.first_seq and x.try = a.try and x.marks ~ 'i') as left,
      (select x.answer - 'body' - 'message' from outcomes x where x.ledger = a.ledger and x.destination = a.destination
-       and x.month = a.month and x.first_seq = a.first_seq and x.try = a.try and x.step = 0) as answer
+       and x.month = a.month and x.first_seq = a.first_seq and x.try = a.try and x.step = 0) as answer,
+     (select max(x.looked_ms) from outcomes x where x.ledger = a.ledger and x.destination = a.destination and x.month = a.month
+       and x.first_seq = a.first_seq and x.try = a.try) as "lookedMs"
    from attempts a left join lateral (
      select step, at, marks, split, retry_at, block from outcomes o where o.ledger = a.ledger and o.destination = a.destination
        and o.month = a.month and o.first_seq = a.first_seq and o.try = a.try order by step desc limit 1) as o on true

@@ -7,7 +7,7 @@ import type { DeliveryDeps, Lane } from './lane.ts'
 import { LostRace } from './lost-race.ts'
 import { type Mark, packMarks } from './marks.ts'
 import { nextStep, type ParkReason, type Policy, type Step } from './next-step.ts'
-import { freshAttempt, historyOf, membersMarked, type OpenAttempt, splitMembers, toAttempt } from './open-attempt.ts'
+import { freshAttempt, historyOf, isNoteDue, lookedMs, membersMarked, type OpenAttempt, splitMembers, toAttempt } from './open-attempt.ts' // oxfmt-ignore
 import { openTry } from './open-try.ts'
 import { readMembers } from './range.ts'
 import { gateReport, readAnswer, readFinding } from './readings.ts'
@@ -185,16 +185,19 @@ export function createConductor(deps: ConductDeps): Conductor {
       attempt.looks++
       attempt.lookedAt = now()
       attempt.lookingSince ??= attempt.lookedAt
-      if (marks.every((mark, at) => mark === before[at])) return
+      const isSame = marks.every((mark, at) => mark === before[at])
+      if (isSame && !isNoteDue(attempt, policy)) return
       const proof = findings.find((finding) => finding.kind === 'present')
       const reason = parked[0]?.reason
+      attempt.notedMs = lookedMs(attempt)
       await store(
         attempt,
-        { source: 'look', marks: packMarks(marks), block: attempt.block, reason, receipt: proof?.receipt },
+        { source: 'look', marks: packMarks(marks), block: attempt.block, reason, receipt: proof?.receipt, lookedMs: attempt.notedMs },
         marks,
         [],
         parked,
-      )
+      ) // oxfmt-ignore
+      if (isSame) return
       reportSettled(metrics, lane, before, marks)
       const looked = members.map(({ at }, i) => ({ at, finding: findings[i] }))
       reportLook(metrics, lane, { before, marks, openedAt: attempt.row.openedAt, at: micros() }, looked)

@@ -18,8 +18,9 @@ export interface AttemptHistory {
   /** Looks made by this process, and when the last one was. */
   looks: number
   lookedAt?: Date
-  /** When this process looked first: what is given up was looked for that long, however old it is. */
+  /** When this process looked first, and how long others did before: what is given up was looked for that long, however old it is. */
   lookingSince?: Date
+  lookedBeforeMs?: number
   retryAt?: Date
   block?: BlockReason
   split?: Split
@@ -94,8 +95,11 @@ function prove(history: AttemptHistory, policy: Policy, now: Date): Step {
   return lookOrWait(history, policy, now)
 }
 
-function isOver({ lookingSince }: AttemptHistory, ms: number, now: Date): boolean {
-  return lookingSince !== undefined && now >= after(lookingSince, ms)
+/** So large a part of the time each process looks for itself: its first looks only prepare for an answer, and much may have happened. */
+export const ownPart = 1 / 12
+
+function isOver({ lookingSince, lookedBeforeMs = 0 }: AttemptHistory, ms: number, now: Date): boolean {
+  return lookingSince !== undefined && now >= after(lookingSince, Math.max(ms * ownPart, ms - lookedBeforeMs))
 }
 
 function lookOrWait(history: AttemptHistory, policy: Policy, now: Date): Step {

@@ -2,7 +2,7 @@ import type { LedgerName, Micros } from '../record/record.ts'
 import type { AttemptRow, OpenRow } from './attempts.ts'
 import type { Attempt, BlockReason, Rendered, Split, Trail } from './destination.ts'
 import { type Mark, summarize, unpackMarks } from './marks.ts'
-import type { AttemptHistory } from './next-step.ts'
+import { type AttemptHistory, ownPart, type Policy } from './next-step.ts'
 import { membersOf } from './range.ts'
 import { readTrail } from './trail.ts'
 
@@ -21,6 +21,9 @@ export interface OpenAttempt {
   looks: number
   lookedAt: Date | undefined
   lookingSince: Date | undefined
+  /** How long others looked for it before this process, and how much of all is stored. */
+  lookedBeforeMs: number
+  notedMs: number
   retryAt: Micros | undefined
   block: BlockReason | undefined
   split: Split | undefined
@@ -35,6 +38,7 @@ export function freshAttempt(row: AttemptRow, rendered: Rendered): OpenAttempt {
   return {
     row, seqs, rendered, marks: seqs.map((): Mark => 'i'), step: 0, since: row.openedAt, hand: 'held', left: false, looks: 0,
     lookedAt: undefined, lookingSince: undefined, retryAt: undefined, block: undefined, split: undefined, trail: undefined,
+    lookedBeforeMs: 0, notedMs: 0,
   } // oxfmt-ignore
 }
 
@@ -47,6 +51,7 @@ export function foundAttempt(found: OpenRow): OpenAttempt {
     step: found.step === null ? 0 : found.step + 1, since: found.at ?? found.openedAt, hand: lost ? 'lost' : 'free', left: lost || found.left,
     looks: 0, lookedAt: undefined, lookingSince: undefined, retryAt: found.retryAt ?? undefined, block: found.block ?? undefined, split: found.split ?? undefined,
     trail: found.answer === null ? undefined : readTrail(found.answer),
+    lookedBeforeMs: found.lookedMs ?? 0, notedMs: found.lookedMs ?? 0,
   } // oxfmt-ignore
 }
 
@@ -67,6 +72,17 @@ export function timely(row: OpenRow, now: Micros, longest: Micros): OpenRow {
   }
 }
 
+/** How long it was looked for, by this process and those before it; what lies between two of them does not count. */
+export function lookedMs({ lookedBeforeMs, lookingSince, lookedAt }: OpenAttempt): number {
+  const ownMs = lookingSince === undefined || lookedAt === undefined ? 0 : lookedAt.getTime() - lookingSince.getTime()
+  return lookedBeforeMs + Math.max(0, Math.round(ownMs))
+}
+
+/** Whether it is time to store how long it was looked for: a process that ends takes no more than this with it. */
+export function isNoteDue(open: OpenAttempt, { unresolvedAfterMs, unprovedAfterMs }: Policy): boolean {
+  return lookedMs(open) - open.notedMs >= Math.max(1, Math.min(unresolvedAfterMs, unprovedAfterMs) * ownPart)
+}
+
 const toDate = (at: Micros): Date => new Date(Math.ceil(at / 1000))
 
 export function historyOf(open: OpenAttempt): AttemptHistory {
@@ -79,6 +95,7 @@ export function historyOf(open: OpenAttempt): AttemptHistory {
     since: toDate(open.since),
     tally: summarize(open.marks).tally,
     looks: open.looks,
+    lookedBeforeMs: open.lookedBeforeMs,
     ...(lookedAt === undefined ? {} : { lookedAt }),
     ...(lookingSince === undefined ? {} : { lookingSince }),
     ...(retryAt === undefined ? {} : { retryAt: toDate(retryAt) }),

@@ -94,6 +94,18 @@ describe('nextStep', () => {
       { kind: 'look' },
     ],
     [
+      'in doubt, looked for long enough by several processes',
+      history({ i: 3 }, { looks: 9, lookedAt: at(-10), lookingSince: at(-20_000), lookedBeforeMs: 40_000 }),
+      policy,
+      { kind: 'park', reason: 'unresolved' },
+    ],
+    [
+      'in doubt, looked for long enough by others, and hardly by this process',
+      history({ i: 3 }, { looks: 9, lookedAt: at(-2_000), lookingSince: at(-4_999), lookedBeforeMs: 3e10 }),
+      policy,
+      { kind: 'look' },
+    ],
+    [
       'in doubt where twice is once',
       history({ i: 3 }),
       { ...policy, repeatable: true },
@@ -125,7 +137,7 @@ describe('nextStep', () => {
   const histories = fc.record(
     {
       try: fc.integer({ min: 1, max: 40 }), members: fc.constant(3), hand: fc.constantFrom('free' as const, 'held' as const, 'lost' as const), deadline: times,
-      since: times, tally: tallies, looks: fc.nat(20), lookedAt: times, lookingSince: times, retryAt: times,
+      since: times, tally: tallies, looks: fc.nat(20), lookedAt: times, lookingSince: times, lookedBeforeMs: fc.nat(200_000), retryAt: times,
       block: fc.constantFrom('credentials' as const, 'index' as const), split: fc.constantFrom('halve' as const, 'single' as const),
     },
     { requiredKeys: ['try', 'members', 'hand', 'deadline', 'since', 'tally', 'looks'] },
