@@ -34,6 +34,8 @@ const tls = {
 
 const startForms = 'is none of beginning, now, a time such as 2026-11-01T00:00:00Z, or a seq for each ledger'
 
+const keepsForm = 'has to be days, such as 90d'
+
 const common = {
   url: httpUrl,
   ...tls,
@@ -81,8 +83,8 @@ const common = {
   drain_ms: ms(5_000),
   /** How long the destination keeps what it gets; reconciliation asks for no more. */
   keeps: z
-    .string()
-    .regex(/^\d+d$/)
+    .string(keepsForm)
+    .regex(/^\d+d$/, keepsForm)
     .optional(),
   /** Older than this at the destination is an alert. */
   freshness_ms: ms(900_000, 1),
