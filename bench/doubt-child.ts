@@ -39,7 +39,7 @@ const limited: LedgerReader = {
   readBatch: (from, at, options) =>
     reader.readBatch(from, at, { ...options, until: Math.min(records, options?.until ?? records) }),
 }
-const name = `doubt-${batch}`
+const name = `doubt-${process.pid}-${batch}`
 const hec = await startFakeHec({ keep: 'bytes' })
 
 async function run(lookDelaysMs: number[], wrap: (of: Destination) => Destination, until: () => Promise<boolean>) {

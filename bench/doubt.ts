@@ -9,7 +9,7 @@ const records = 10_000
 export async function measureDoubt(service: BenchService, check: Check): Promise<Figure[]> {
   const databaseUrl = await service.databaseUrl()
   const figures: Figure[] = []
-  for (const batch of [1_000, 1]) {
+  for (const batch of [1_000, 10]) {
     const input: DoubtInput = { databaseUrl, ledger: 'main/integration', records, batch }
     const { inDoubt, seconds, searches, duplicates, left } = await inChild<DoubtAnswer>('./doubt-child.ts', input, [])
     check('all of them were in doubt', inDoubt === records, String(inDoubt))

@@ -93,7 +93,7 @@ export async function startDeliveries({
       await Promise.all(ledgers.map(async (ledger) => [ledger, (await reader.published(ledger))?.size ?? 0] as const)),
     )
     return Object.entries(config.destinations).map(([name, settings]) => {
-      const own = lanes.filter((lane) => lane.destination === name)
+      const own = lanes.filter((lane) => lane.destination === name && selectOf(settings, lane.ledger) !== undefined)
       return {
         name,
         kind: settings.type,
@@ -191,19 +191,33 @@ function wired(
   times: ReadonlyMap<LedgerName, Micros>,
   countParked: (destination: string, ledger: LedgerName) => Promise<number>,
 ): DeliveryMetrics {
+  /** Thousands may be parked one by one: they are counted once at a time, and once more when some came meanwhile. */
+  const counting = new Map<string, 'once' | 'again'>()
+  function count(destination: string, ledger: LedgerName): void {
+    const key = `${destination} ${ledger}`
+    if (counting.has(key)) return void counting.set(key, 'again')
+    counting.set(key, 'once')
+    countParked(destination, ledger)
+      .then(
+        (parked) => metrics.parked(destination, ledger, parked),
+        () => {}, // the database being away shows elsewhere; the next one counts anew
+      )
+      .finally(() => {
+        const isAgain = counting.get(key) === 'again'
+        counting.delete(key)
+        if (isAgain) count(destination, ledger)
+      })
+  }
   return {
     progress(destination, ledger, { sentTo, inDoubt, inDoubtSince }) {
       metrics.followed(destination, ledger, sentTo, times.get(ledger) ?? Date.now() * 1000)
       metrics.inDoubt(destination, ledger, inDoubt, inDoubtSince === undefined ? undefined : inDoubtSince / 1000)
     },
-    settled(destination, ledger, kind, count) {
-      metrics.settled(destination, ledger, kind, count)
+    settled(destination, ledger, kind, n) {
+      metrics.settled(destination, ledger, kind, n)
       if (kind === 'delivered' || kind === 'accepted') return
       // The gauge is what is parked now, also by other processes and before this one.
-      countParked(destination, ledger).then(
-        (parked) => metrics.parked(destination, ledger, parked),
-        () => {}, // the database being away shows elsewhere; the next one counts anew
-      )
+      count(destination, ledger)
     },
     duplicates: (destination, ledger, count) => metrics.duplicatesConfirmed(destination, ledger, count),
     resolved: (destination, ledger, by, result, count) => metrics.resolved(destination, ledger, by, result, count),

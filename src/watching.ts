@@ -6,6 +6,7 @@ import { runWorker } from './database/worker.ts'
 import type { Deliveries } from './deliveries.ts'
 import { createDrills, type Drills } from './drills.ts'
 import { durationMs } from './delivery/duration.ts'
+import type { Lane } from './delivery/lane.ts'
 import { selectOf } from './delivery/select.ts'
 import { deliveryStatus } from './delivery/status.ts'
 import type { EvidenceWatch } from './evidence.ts'
@@ -77,7 +78,7 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
   const reconciliationOf = (name: string) => {
     const found = deliveries.destinations.get(name)
     if (found === undefined) throw new Problem('not_found', `there is no destination ${name}`)
-    const selects = (ledger: LedgerName) => selectOf(found.settings, ledger) ?? {}
+    const selects = (ledger: LedgerName) => selectOf(found.settings, ledger)
     return { ...found, name, db, reader, operations, now, log, selects, sample: watch.reconcile_sample }
   }
   for (const name of deliveries.destinations.keys())
@@ -91,8 +92,13 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
 
   const webhook = watch.webhook === undefined ? undefined : await openWebhook(watch.webhook, signal)
   const alerting = { db, operations, now, log, ...(webhook === undefined ? {} : { tell: webhook.tell }) }
+  /** What is configured no more, a whole destination or one of its ledgers, is waited for by nobody. */
+  const isWanted = ({ destination, ledger }: Lane): boolean => {
+    const settings = deliveries.destinations.get(destination)?.settings
+    return settings !== undefined && selectOf(settings, ledger) !== undefined
+  }
   const comparisons = async (): Promise<Reconciled[]> => {
-    const wanted = (await listComparisons(db)).filter(({ destination }) => deliveries.destinations.has(destination))
+    const wanted = (await listComparisons(db)).filter(isWanted)
     return wanted.map(({ result }) => result as Reconciled) // keepComparison wrote it
   }
 
@@ -114,13 +120,10 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     const lanes: LaneKnown[] = []
     for (const lane of await deliveryStatus(db, now())) {
       const settings = deliveries.destinations.get(lane.destination)?.settings
-      if (settings === undefined) continue // configured no more: nobody waits for it
+      if (settings === undefined || !isWanted(lane)) continue
       const published = status.ledgers.find(({ ledger }) => ledger === lane.ledger)?.published ?? 0
-      const isWanted = selectOf(settings, lane.ledger) !== undefined // what is selected no more goes no further, and is not late
       const next =
-        isWanted && lane.sentTo < published
-          ? await reader.readBatch(lane.ledger, lane.sentTo, { maxRecords: 1 })
-          : undefined
+        lane.sentTo < published ? await reader.readBatch(lane.ledger, lane.sentTo, { maxRecords: 1 }) : undefined
       lanes.push({ ...lane, oldestUnsent: next?.records[0]?.recordedAt ?? null, freshnessMs: settings.freshness_ms })
     }
     const certificates = [...deliveries.destinations].flatMap(([name, { destination }]) =>

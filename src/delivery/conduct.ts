@@ -1,11 +1,12 @@
 import type { StoredRecord } from '../ledger/read.ts'
+import { policyFor } from './attempt-policy.ts'
 import { type AttemptRow, blankOutcome, insertOutcome, type OutcomeRow, type ParkedRow } from './attempts.ts'
-import type { Rendered } from './destination.ts'
+import type { Answer, Rendered } from './destination.ts'
 import { type Gate, type Pass, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
 import { LostRace } from './lost-race.ts'
 import { type Mark, packMarks } from './marks.ts'
-import { nextStep, type ParkReason, type Step } from './next-step.ts'
+import { nextStep, type ParkReason, type Policy, type Step } from './next-step.ts'
 import { freshAttempt, historyOf, membersMarked, type OpenAttempt, splitMembers, toAttempt } from './open-attempt.ts'
 import { openTry } from './open-try.ts'
 import { readMembers } from './range.ts'
@@ -23,7 +24,7 @@ export interface Ticket {
 export interface Conductor {
   /** Waits for a slot and for the gate; rejects when the signal aborts. */
   admit(): Promise<Ticket>
-  /** Takes one attempt, and those that follow from it, to their end. Rejects with LostRace, on errors of the database, on bugs. */
+  /** Takes one attempt to its end; those that follow from it are spawned. Rejects with LostRace, on errors of the database, on bugs. */
   conduct(attempt: OpenAttempt, ticket?: Ticket): Promise<void>
 }
 
@@ -35,6 +36,8 @@ interface ConductDeps extends DeliveryDeps {
   /** Looks at once: searches cost more than sends. */
   lookSlots: Slots
   monotonicMs: () => number
+  /** Sees to it that the attempts that follow end too, and hears of their errors. */
+  spawn: (task: Promise<void>) => void
   /** Ends waiting. */
   signal: AbortSignal
   /** Ends requests. */
@@ -60,11 +63,12 @@ export function createConductor(deps: ConductDeps): Conductor {
 
   async function conduct(attempt: OpenAttempt, ticket?: Ticket): Promise<void> {
     try {
+      const own = await policyFor({ policy, destination, reader }, lane.ledger, attempt)
       if (attempt.rendered !== undefined) await transmit(attempt, attempt.rendered, ticket)
       for (;;) {
-        const step = nextStep(historyOf(attempt), policy, now())
+        const step = nextStep(historyOf(attempt), own, now())
         if (step.kind === 'settle') break
-        await take(attempt, step)
+        await take(attempt, step, own)
       }
       open.delete(attempt)
     } catch (error) {
@@ -73,13 +77,13 @@ export function createConductor(deps: ConductDeps): Conductor {
     }
   }
 
-  async function take(attempt: OpenAttempt, step: Exclude<Step, { kind: 'settle' }>): Promise<void> {
+  async function take(attempt: OpenAttempt, step: Exclude<Step, { kind: 'settle' }>, own: Policy): Promise<void> {
     if (step.kind === 'wait') return sleep(step.until.getTime() - now().getTime(), undefined, signal)
     // The opener is gone. From here on the outcome is ours to write: this row is what tells two heirs apart.
     if (attempt.hand === 'lost') return claim(attempt)
     if (step.kind === 'look') return look(attempt)
     if (step.kind === 'park') return park(attempt, step.reason)
-    return again(attempt)
+    return again(attempt, own)
   }
 
   const recordsOf = (attempt: OpenAttempt): Promise<StoredRecord[]> =>
@@ -117,9 +121,10 @@ export function createConductor(deps: ConductDeps): Conductor {
   async function transmit(attempt: OpenAttempt, rendered: Rendered, given: Ticket | undefined): Promise<void> {
     const before = attempt.marks
     let ticket = given
+    let answer: Answer | undefined
     try {
       ticket ??= await admit()
-      const answer = await destination.send(rendered, wire)
+      answer = await destination.send(rendered, wire)
       const outcomes = destination.classify(rendered, answer)
       ticket.pass(gateReport(answer, outcomes))
       const { marks, outcome, parked, trail, slow } = readAnswer(rendered.records, answer, outcomes, micros())
@@ -137,9 +142,10 @@ export function createConductor(deps: ConductDeps): Conductor {
         })
       }
     } catch (error) {
-      ticket?.pass({ kind: 'unused' })
-      // `send` rejects on abort only before the first byte, and waiting for a ticket sends nothing either: that is worth knowing.
-      if (attempt.step === 0 && signal.aborted && !(error instanceof LostRace)) {
+      if (answer === undefined) ticket?.pass({ kind: 'unused' })
+      // `send` rejects on abort only before the first byte, and waiting for a ticket sends nothing either: that is worth knowing. With an
+      // answer it was sent, and only its outcome could not be stored: without a row it is in doubt, as after a crash.
+      if (answer === undefined && signal.aborted && !(error instanceof LostRace)) {
         await store(
           attempt,
           { source: 'answer', marks: 'u', reason: 'the sender stopped before the first byte' },
@@ -237,15 +243,13 @@ export function createConductor(deps: ConductDeps): Conductor {
   }
 
   /** Opens the next tries for what is to be sent again, in one statement with the step that hands it on, and conducts them. */
-  async function again(attempt: OpenAttempt): Promise<void> {
+  async function again(attempt: OpenAttempt, own: Policy): Promise<void> {
     const ticket = await admit()
     let children: OpenAttempt[]
     try {
-      const step = nextStep(historyOf(attempt), policy, now())
-      const members = membersMarked(
-        attempt,
-        step.kind === 'send' && step.doubtful ? ['u', 'i'] : policy.repeatable ? ['u', 'i'] : ['u'],
-      )
+      const step = nextStep(historyOf(attempt), own, now())
+      const isDoubtful = own.repeatable || (step.kind === 'send' && step.doubtful)
+      const members = membersMarked(attempt, isDoubtful ? ['u', 'i'] : ['u'])
       const bySeq = new Map((await recordsOf(attempt)).map((record) => [record.seq, record]))
       const place = {
         month: attempt.row.month,
@@ -280,8 +284,9 @@ export function createConductor(deps: ConductDeps): Conductor {
     for (const child of children) open.add(child)
     if (!attempt.marks.some((mark) => mark === 'u' || mark === 'i' || mark === 'e' || mark === 'a'))
       open.delete(attempt)
-    // The ticket goes with the first; the others wait for one, and when that takes too long they are not begun and tried again.
-    await Promise.all(children.map((child, i) => (i === 0 ? conduct(child, ticket) : conduct(child))))
+    // Not waited for: through an outage each try would keep all that went before it. The ticket goes with the first; the others wait for
+    // one, and when that takes too long they are not begun and tried again.
+    for (const [i, child] of children.entries()) deps.spawn(i === 0 ? conduct(child, ticket) : conduct(child))
   }
 
   return { admit, conduct }

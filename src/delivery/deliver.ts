@@ -91,6 +91,7 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     slots,
     lookSlots,
     monotonicMs,
+    spawn: tasks.add,
     signal,
     wire: wire.signal,
   })

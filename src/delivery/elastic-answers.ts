@@ -91,8 +91,10 @@ function requestOutcome(answer: Extract<Answer, { kind: 'answer' }>, count: numb
       : { kind: 'unsent', reason: 'HTTP 413', split: 'halve' }
   }
   if (status === 400) {
-    // The request is read while it is carried out, so earlier members may be stored; of one, the answer is definite.
     const reason = `HTTP 400: ${body.slice(0, 200)}`
+    // Not its word about a document: a proxy that wants https, a path that leads nowhere. Nothing would ever be taken that way.
+    if (!isError(body)) return { kind: 'in_doubt', reason, block: 'settings' }
+    // The request is read while it is carried out, so earlier members may be stored; of one, the answer is definite.
     return count === 1 ? { kind: 'refused', reason } : { kind: 'in_doubt', reason, split: 'halve' }
   }
   if (isBlockStatus(status) && body.includes('cluster_block_exception'))
@@ -123,6 +125,15 @@ function itemOutcome(item: Item, index: string): Outcome {
     return { kind: 'unsent', reason, block: 'settings' }
   if (status >= 400 && status < 500) return { kind: 'refused', reason }
   return { kind: 'in_doubt', reason }
+}
+
+/** As a server says what is wrong with a request that it understood; where no handler is found the error is a mere text. */
+function isError(body: string): boolean {
+  try {
+    return text(dig(JSON.parse(body), 'error', 'type')) !== ''
+  } catch {
+    return false
+  }
 }
 
 /** The block of a full disk is 429, since a node takes it away when there is room again; those of administrators are 403. */

@@ -16,16 +16,19 @@ export interface LaneState {
 
 /**
  * Undefined when the lane has not begun. Read in this order: an attempt that is opened meanwhile belongs to a cut or a piece of an order
- * that is not in here yet, so whoever works from this and takes that on again finds it taken.
+ * that is not in here yet, so whoever works from this and takes that on again finds it taken. And no order is in here that reaches behind
+ * the cuts: it was given for less than what was cut by then.
  */
 export async function readLane(db: Queryable, lane: Lane): Promise<LaneState | undefined> {
-  const ends = await cutEnds(db, lane)
-  if (ends === undefined) return undefined
   const said = await latestWords(db, lane)
   const orders = await unfinishedOrders(db, lane)
   const words = { ...said, orders: Math.max(said.orders, ...orders.map(({ n }) => n)) }
+  const ends = await cutEnds(db, lane)
+  if (ends === undefined) return undefined
   const position = await latestPosition(db, lane)
-  const months = monthsBetween(position?.openMonth ?? ends.firstMonth ?? ends.lastMonth, ends.lastMonth)
+  // One from before the first record was taken on has the month in which the lane began, and its records may be older.
+  const openMonth = position === undefined || position.openFrom <= ends.start ? ends.firstMonth : position.openMonth
+  const months = monthsBetween(openMonth ?? ends.lastMonth, ends.lastMonth)
   const open = [
     ...(await openAttempts(db, lane, months, position?.openFrom ?? 0)),
     ...(await openOrderAttempts(

@@ -38,9 +38,11 @@ export function createSplunkLook(deps: SplunkLook): (attempt: Attempt, signal: A
 
   /** Undefined when a canary sent after `after` is visible in the index; else what is still missing. */
   async function barrier(index: string, after: Date, signal: AbortSignal): Promise<string | undefined> {
-    const oldest = deps.now().getTime() - deps.lagMs - lostCanaryMs
+    const now = deps.now()
+    const oldest = now.getTime() - deps.lagMs - lostCanaryMs
+    // One from the future was sent before the clock was set back: nobody knows what it came after.
     const known = (canaries.get(index) ?? [])
-      .filter((canary) => canary.seen || canary.sentAt.getTime() > oldest)
+      .filter(({ seen, sentAt }) => sentAt <= now && (seen || sentAt.getTime() > oldest))
       .slice(-maxCanaries)
     canaries.set(index, known)
     if (known.some((canary) => canary.seen && canary.sentAt >= after)) return undefined
@@ -49,7 +51,8 @@ export function createSplunkLook(deps: SplunkLook): (attempt: Attempt, signal: A
       const next = { id: randomUUID(), sentAt: deps.now(), seen: false }
       if (next.sentAt < after) return 'a canary cannot be sent before the deadline has passed'
       if (!(await deps.sendCanary(index, next.id, signal))) return 'no canary was accepted'
-      known.push(next)
+      // Another look may have tidied the list up meanwhile.
+      canaries.get(index)?.push(next)
       return 'a canary was sent'
     }
     const seconds = canary.sentAt.getTime() / 1000

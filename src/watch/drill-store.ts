@@ -149,7 +149,9 @@ export async function drillsByDestination(db: Queryable): Promise<DrillsOf[]> {
   const { rows } = await db.query<{ [K in keyof DrillsOf]: DrillsOf[K] | null }>({
     name: 'drills_by_destination',
     text: `select p.destination, p.begun as "begunAt", d.held as "lastHeld", d.ended as "lastEnded", coalesce(d.open, false) as "isOpen"
-           from (select destination, min(at) as begun from positions group by destination) as p
+           from (select c.destination, min(f.at) as begun from cuts c cross join lateral (
+             select at from positions q where q.ledger = c.ledger and q.destination = c.destination order by at limit 1) as f
+             where c.base = -1 group by c.destination) as p
            left join (
              select d.destination, max(s.at) filter (where s.verdict = 'held') as held, max(s.at) as ended, bool_or(s.n is null) as open
              from drills d left join drill_steps s on s.ledger = d.ledger and s.destination = d.destination and s.n = d.n and s.step = 'ended'

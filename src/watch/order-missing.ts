@@ -36,9 +36,11 @@ export async function orderMissing(
     const wanted = some === undefined ? undefined : new Set(some)
     const standing = (await findDifferences(tx, lane)).filter(({ seq }) => wanted?.has(seq) ?? true)
     const seenAt = await comparedAt(tx, lane)
-    const orders = await ordersSince(tx, lane, 0)
+    const visibleAfter = visibleAfterMs(lane.destination) * 1000
+    // Earlier ones were seen; each may have 128 KiB of what it leaves out.
+    const orders = await ordersSince(tx, lane, seenAt - visibleAfter)
     const unlisted = some === undefined ? await findUnlisted(tx, lane) : undefined
-    const seqs = toSend(standing, orders, seenAt, visibleAfterMs(lane.destination) * 1000, unlisted)
+    const seqs = toSend(standing, orders, seenAt, visibleAfter, unlisted)
     const planned = toOrders(seqs, 'missing', undefined)
     const numbers = await insertOrders(tx, lane, planned, by)
     const numbered = planned.map((order, i) => ({ ...order, n: numbers[i] ?? 0 }))

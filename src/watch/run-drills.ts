@@ -85,7 +85,7 @@ async function beginDue(deps: DrillDeps): Promise<void> {
     if (now().getTime() * 1000 < scheduledAt(durationMs(settings.drill.every) * 1000, drills)) continue
     const states = await deliveryStatus(db, now())
     const running = new Set(states.filter((lane) => lane.destination === destination && lane.state === 'running').map(({ ledger }) => ledger)) // oxfmt-ignore
-    const ledger = (await lanesByDrill(db, destination)).find((one) => running.has(one))
+    const ledger = (await lanesByDrill(db, destination)).find((one) => running.has(one) && deps.selects(settings, one) !== undefined) // oxfmt-ignore
     if (ledger === undefined) continue // paused or blocked: `drill_due` tells it if that goes on
     const reason = `every ${settings.drill.every}`
     try {

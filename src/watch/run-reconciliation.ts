@@ -17,9 +17,9 @@ import { noneUnlisted } from './unlisted.ts'
 
 export interface ReconciliationDeps extends Omit<ReconcileDeps, 'select'> {
   name: string
-  /** What of a ledger goes there. */
   settings: DestinationSettings
-  selects: (ledger: LedgerName) => ReconcileDeps['select']
+  /** What of a ledger goes there; undefined for nothing, whatever went there once: nobody waits for more of it. */
+  selects: (ledger: LedgerName) => ReconcileDeps['select'] | undefined
   operations: Book
   log: Logger
   /** Records of each lane that are read back each time. */
@@ -59,13 +59,17 @@ export async function reconcileDestination(
 ): Promise<Reconciled[]> {
   const lanes = (await deliveryStatus(deps.db, deps.now())).filter(({ destination }) => destination === deps.name)
   const all: Reconciled[] = []
-  for (const lane of lanes) all.push(await reconcileLane(deps, lane, round, signal))
+  for (const lane of lanes) {
+    const select = deps.selects(lane.ledger)
+    if (select !== undefined) all.push(await reconcileLane(deps, lane, select, round, signal))
+  }
   return all
 }
 
 async function reconcileLane(
   deps: ReconciliationDeps,
   status: LaneStatus,
+  select: ReconcileDeps['select'],
   round: number,
   signal: AbortSignal,
 ): Promise<Reconciled> {
@@ -89,7 +93,7 @@ async function reconcileLane(
   let findings: Findings
   try {
     findings = await reconcile(
-      { ...deps, select: deps.selects(lane.ledger) },
+      { ...deps, select },
       lane,
       { ...span, sample, visible: at - visibleAfterMs(deps.settings) * 1000 },
       signal,

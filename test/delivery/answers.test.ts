@@ -191,7 +191,13 @@ describe('classifyBulk', () => {
   it.each([
     [200, html, { kind: 'in_doubt' }],
     [200, '{"errors":false,"items":[{"create"', { kind: 'in_doubt' }],
-    [400, '{}', { kind: 'in_doubt', split: 'halve' }],
+    [400, '{"error":{"type":"x_content_parse_exception"}}', { kind: 'in_doubt', split: 'halve' }],
+    [400, html, { kind: 'in_doubt', block: 'settings' }],
+    [
+      400,
+      '{"error":"no handler found for uri [/elk/_bulk] and method [POST]"}',
+      { kind: 'in_doubt', block: 'settings' },
+    ],
     [401, '{}', { kind: 'unsent', block: 'credentials' }],
     [403, '{"error":{"type":"cluster_block_exception"}}', { kind: 'unsent', block: 'cluster_block' }],
     [429, '{"error":{"type":"cluster_block_exception"}}', { kind: 'unsent', block: 'cluster_block' }],
@@ -201,6 +207,13 @@ describe('classifyBulk', () => {
     [502, html, { kind: 'in_doubt' }],
   ])('classifies a whole answer of %i %s', (status, body, outcome) => {
     expect(classifyBulk(answer(status, body), ['a', 'b'], index, 100)).toMatchObject([outcome, outcome])
+  })
+
+  it('refuses a document by the word of a server, and never by that of a proxy', () => {
+    const of = (body: string) => classifyBulk(answer(400, body), ['a'], index, 100)
+    expect(of('{"error":{"type":"x_content_parse_exception"}}')).toMatchObject([{ kind: 'refused' }])
+    const page = '<h1>400 The plain HTTP request was sent to HTTPS port</h1>'
+    expect(of(page)).toMatchObject([{ kind: 'in_doubt', block: 'settings' }])
   })
 
   it('reads an answer printed in one piece as it reads the same answer printed otherwise', () => {

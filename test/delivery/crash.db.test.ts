@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Destination } from '../../src/delivery/destination.ts'
 import { openDestination } from '../../src/delivery/open-destination.ts'
+import { insertPauses } from '../../src/delivery/pauses.ts'
 import { deliveryStatus, listDeadLetters } from '../../src/delivery/status.ts'
 import { sha256Hex } from '../../src/record/sha256.ts'
 import { startFakeBulk } from '../support/bulk.ts'
@@ -103,6 +104,44 @@ describe.each([
       }
     },
   )
+})
+
+describe('a lane that begins in a later month than its records', () => {
+  it('finds what is in doubt of every month after a crash, though its only position was written before the first cut', async () => {
+    const old = Array.from({ length: 10 }, (_, seq) =>
+      makeRecord(seq, { recordedAt: Date.UTC(2026, seq < 5 ? 0 : 1, 15) * 1000 + seq }),
+    )
+    const { fake, settings: given } = await splunk()
+    const settings = { ...given, batch: { records: 5, bytes: 524_288 }, position_every_ms: 60_000 }
+    const name = `months-${++lanes}`
+    const pause = { at: 1, reason: 'not yet', byWhom: 'alice' }
+    await insertPauses(database.db, name, ['main/unit'], { ...pause, paused: true })
+    const db = mortal(database.db)
+    const reader = createMemoryReader(old)
+    const destination = await openDestination(settings, { publicHost, now: () => new Date() })
+    await startLane({ name, db, reader, settings, destination })
+    const positions = async () => (await database.db.query({ text: 'select from positions where destination = $1', values: [name] })).rowCount // oxfmt-ignore
+    await eventually(async () => (await positions()) === 1)
+    db.dieAt('insert_outcome', 'before')
+    fake.failNext('slow', 2)
+    await insertPauses(database.db, name, ['main/unit'], { ...pause, at: 2, paused: false })
+    await eventually(() => db.dead)
+    await destination.close()
+    const [status] = (await deliveryStatus(database.db)).filter((lane) => lane.destination === name)
+    expect(status).toMatchObject({ next: 10, sentTo: 0, provedTo: 0 })
+    const heir = await startLane({ name, db: database.db, reader, settings })
+    await eventually(async () => (await deliveryStatus(database.db)).find((lane) => lane.destination === name)?.provedTo === 10) // oxfmt-ignore
+    await heir.stop()
+    await fake.close()
+    expect(fake.ids().length).toBe(10)
+    expect(fake.counters.duplicates).toBe(0)
+    const open = await database.db.query({
+      text: `select from attempts a where a.destination = $1 and not exists (select from outcomes o where o.ledger = a.ledger
+               and o.destination = a.destination and o.month = a.month and o.first_seq = a.first_seq and o.try = a.try)`,
+      values: [name],
+    })
+    expect(open.rowCount).toBe(0)
+  })
 })
 
 describe('a start', () => {

@@ -78,3 +78,26 @@ describe('delivery to Elastic', () => {
     await close()
   })
 })
+
+describe('an index of another name in the configuration', () => {
+  it.each(['drop-after-storing', 'drop-before-storing'] as const)(
+    'makes no second document of what was in doubt after %s: it is looked for where it went',
+    async (mode) => {
+      const fake = await startFakeBulk()
+      const name = `elk-${++lanes}`
+      const reader = createMemoryReader([...records])
+      fake.failNext(mode)
+      const first = await startLane({ name, db: database.db, reader, settings: elasticSettings(fake, { retry_delays_ms: [600_000] }) }) // oxfmt-ignore
+      await eventually(async () => ((await status(name).catch(() => undefined))?.inDoubt ?? 0) === 20)
+      await first.stop()
+      const settings = elasticSettings(fake, { indexes: { unit: 'coverage' } })
+      const second = await startLane({ name, db: database.db, reader, settings })
+      await eventually(async () => (await status(name)).provedTo === 20)
+      await second.stop()
+      await fake.close()
+      const index = mode === 'drop-after-storing' ? 'proofline-unit-2026.11' : 'coverage-2026.11'
+      expect(fake.documents()).toEqual(ids.map((id) => `${index}/${id}`))
+      expect(await status(name)).toMatchObject({ parked: 0, inDoubt: 0 })
+    },
+  )
+})

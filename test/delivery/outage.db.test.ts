@@ -198,3 +198,40 @@ describe('a shutdown with requests on their way', () => {
     expect(fake.counters).toMatchObject({ stored: 20, duplicates: 0, requests: 1 })
   })
 })
+
+describe('a shutdown while the database fails', () => {
+  // The store of the outcome fails once, as when PostgreSQL is restarted too; what would be written next gets through.
+  it.each(['splunk', 'elastic'] as const)(
+    'leaves what %s has answered in doubt: it is not taken for unsent, and is stored once',
+    async (kind) => {
+      const fake = kind === 'splunk' ? await startFakeHec() : await startFakeBulk()
+      const settings = 'searchUrl' in fake ? splunkSettings(fake) : elasticSettings(fake)
+      const name = nextName()
+      let failing = 1
+      const db: Database = {
+        ...database.db,
+        async query(statement: Parameters<Database['query']>[0]) {
+          if (statement.name === 'insert_outcome' && failing > 0 && failing--)
+            throw new Error('terminating connection due to administrator command')
+          return database.db.query<never>(statement)
+        },
+      } as Database // every member is that of a Database
+      fake.failNext('slow')
+      const lane = await startLane({ name, db, reader: createMemoryReader(recordsOf(5)), settings })
+      await eventually(() => fake.counters.requests > 0)
+      await lane.stop().catch(() => undefined)
+      expect(failing).toBe(0)
+      const heir = await startLane({ name, db: database.db, reader: createMemoryReader(recordsOf(5)), settings })
+      await eventually(() => isDone(database, name, 5))
+      await heir.stop()
+      await fake.close()
+      const { rows } = await database.db.query<{ marks: string; source: string }>({
+        text: 'select source, marks from outcomes where destination = $1 and step = 0 and try = 1',
+        values: [name],
+      })
+      expect(rows).toEqual([{ source: 'loss', marks: 'i' }])
+      expect(fake.ids().length).toBe(5)
+      expect(fake.counters.duplicates).toBe(0)
+    },
+  )
+})

@@ -37,7 +37,7 @@ const idOf = (seq: number): string => records[seq]?.id ?? ''
 
 interface Delivered {
   name: string
-  compare(round?: number): Promise<Reconciled>
+  compare(round?: number, select?: DestinationSettings['select']): Promise<Reconciled>
 }
 
 /** Everything delivered, and a way to compare. */
@@ -52,11 +52,12 @@ async function deliver(settings: DestinationSettings, settled = () => true): Pro
   await lane.stop()
   const destination: Destination = await openDestination(settings, { publicHost: 'proofline.acme.example', now: () => new Date() }) // oxfmt-ignore
   closing.push(() => destination.close())
-  const deps = { name, db: database.db, reader, destination, settings, selects: () => settings.select, now: () => new Date(), operations: operations.book, log: silentLogger, sample: 100 } // oxfmt-ignore
+  const deps = { name, db: database.db, reader, destination, settings, now: () => new Date(), operations: operations.book, log: silentLogger, sample: 100 } // oxfmt-ignore
   return {
     name,
-    async compare(round = 0) {
-      const [only] = await reconcileDestination(deps, round, AbortSignal.timeout(20_000))
+    async compare(round = 0, ...given) {
+      const selects = (): DestinationSettings['select'] | undefined => (given.length === 0 ? settings.select : given[0])
+      const [only] = await reconcileDestination({ ...deps, selects }, round, AbortSignal.timeout(20_000))
       if (only === undefined) throw new Error('no lane was compared')
       return only
     },
@@ -153,6 +154,25 @@ describe('reconciliation', () => {
     const source = { event: { sequence: 5 }, proofline: { ledger: 'main/unit', check: 1, block: 0 } }
     fake.plant('proofline-unit-2026.11', 'f'.repeat(500), JSON.stringify(source))
     expect(await compare()).toMatchObject({ verdict: 'differs', foreign: 1, missing: 0 })
+  })
+
+  it('is not blinded by one document that carries a block of nobody: it is foreign, and what is missing is found beside it', async () => {
+    const fake = await elastic()
+    const { compare } = await deliver(fake.settings)
+    const source = { event: { sequence: 5 }, proofline: { ledger: 'main/unit', check: 1, block: 7 } }
+    fake.plant('proofline-unit-2026.11', 'foreign', JSON.stringify(source))
+    fake.forget(idOf(9))
+    expect(await compare()).toMatchObject({ verdict: 'differs', foreign: 2, missing: 1 })
+    fake.forget('foreign')
+    expect(await compare()).toMatchObject({ verdict: 'differs', foreign: 0, missing: 1 })
+  })
+
+  it('leaves alone a ledger that nothing of goes there any more', async () => {
+    const fake = await elastic()
+    const { compare } = await deliver(fake.settings)
+    fake.forget(idOf(9))
+    expect(await compare()).toMatchObject({ missing: 1 })
+    await expect(compare(1, undefined)).rejects.toThrow('no lane was compared')
   })
 
   it('finds what was altered when its turn comes, and that it was put right', async () => {
