@@ -10,8 +10,8 @@ import { beginDrill, type DrillDeps, runDrills } from './watch/run-drills.ts'
 
 /** Drills as the service has them: begun by a command or a schedule, taken to their end in one process at a time. */
 export interface Drills {
-  /** Throws Problem not_found, destination_not_running. The command is on record by then. */
-  begin(destination: string, wanted: { ledger?: string | undefined; forS?: number | undefined; reason: string }, by: string): Promise<DrillTold>
+  /** Throws Problem not_found, before `record` puts the command on record, and destination_not_running after it. */
+  begin(destination: string, wanted: { ledger?: string | undefined; forS?: number | undefined; reason: string }, by: string, record: () => Promise<void>): Promise<DrillTold>
   list(destination: string | undefined, limit: number): Promise<DrillTold[]>
   run(everyMs: number, signal: AbortSignal): Promise<void>
 } // oxfmt-ignore
@@ -22,12 +22,13 @@ export function createDrills(
   const deps: DrillDeps = { ...given, selects: selectOf }
   const { db, destinations } = deps
   return {
-    async begin(destination, { ledger: kind, forS, reason }, by) {
+    async begin(destination, { ledger: kind, forS, reason }, by, record) {
       const settings = destinations.get(destination)?.settings
       if (settings === undefined) throw new Problem('not_found', `there is no destination ${destination}`)
       const lanes = await lanesByDrill(db, destination)
       const ledger = lanes.find((one) => kind === undefined || ledgerKindOf(one) === kind)
       if (ledger === undefined) throw new Problem('not_found', `nothing of ${kind ?? 'any ledger'} was delivered to ${destination} yet`) // oxfmt-ignore
+      await record()
       const forMs = forS === undefined ? durationMs(settings.drill.for) : forS * 1000
       return told(await beginDrill(deps, { destination, ledger }, { forMs, reason, byWhom: by }))
     },

@@ -210,7 +210,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
 
     const { destinations } = deliveries
-    const ordering = createOrdering({ db, reader, ledgers, destinations, publicHost: config.public_host, recordCommand, now: () => new Date() }) // oxfmt-ignore
+    const ordering = createOrdering({ db, reader, ledgers, destinations, publicHost: config.public_host, recordCommand, metrics: { duplicates: metrics.duplicatesConfirmed }, now: () => new Date() }) // oxfmt-ignore
 
     mountRuns(server.mount, admission, config.http.limits)
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })

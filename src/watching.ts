@@ -33,8 +33,8 @@ import { openWebhook } from './watch/webhook.ts'
 
 /** Watching as the service does it: heartbeats, comparisons with every destination, alerts; each in one process at a time. */
 export interface Watching {
-  /** Compares now. Throws Problem not_found for a name that is none. */
-  reconcile(destination: string, signal: AbortSignal): Promise<Reconciled[]>
+  /** Compares now, after `record`. Throws Problem not_found for a name that is none, of which nothing goes on record. */
+  reconcile(destination: string, record: () => Promise<void>, signal: AbortSignal): Promise<Reconciled[]>
   /** What the last comparisons found. */
   comparisons(): Promise<Reconciled[]>
   alerts(query: { all: boolean; limit: number }): Promise<AlertTold[]>
@@ -130,32 +130,40 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
       destination.certificates().map(({ subject, expiresAt }) => ({ subject: `${name} ${subject}`, expiresAt })),
     )
     certificates.push(...(await ownCertificate(config)))
-    for (const { destination, ledger, state, parked } of lanes) {
-      metrics.destination(destination, ledger, state)
-      metrics.parked(destination, ledger, parked)
-    }
-    for (const { subject, expiresAt } of certificates) metrics.certificate(subject, (expiresAt - at) / 86_400_000_000)
     const { bavail, blocks, bsize } = await statfs(config.data_dir)
     const disks = [{ path: config.data_dir, freeBytes: bavail * bsize, totalBytes: blocks * bsize }]
     const limits = { inDoubtMs: watch.in_doubt_ms, certificateDays: watch.certificate_days, diskFree: watch.disk_free }
     const { ledgers: all, partitions_ahead: partitionsAhead } = status
     const compared = await comparisons()
-    for (const { destination, ledger, at: comparedAt, ...counts } of compared)
-      metrics.compared(destination, ledger, Date.parse(comparedAt), counts)
-    metrics.alerts((await openAlerts(db, operations.ledger)).length)
     const nodes = await liveNodes(db, operations.ledger, watch.alerts_every_ms * 2_500)
-    const due = (await drillsByDestination(db)).flatMap(({ destination, begunAt, lastHeld }) => {
-      metrics.drilled(destination, lastHeld === undefined ? undefined : lastHeld / 1000)
-      const every = deliveries.destinations.get(destination)?.settings.drill.every
+    const drilled = (await drillsByDestination(db)).filter(({ destination }) => destinations.has(destination))
+    const due = drilled.flatMap(({ destination, begunAt, lastHeld }) => {
+      const every = destinations.get(destination)?.settings.drill.every
       return every === undefined ? [] : [{ destination, everyMs: durationMs(every), since: lastHeld ?? begunAt }]
+    })
+    metrics.watched({
+      lanes,
+      comparisons: compared.map((one) => ({ ...one, atMs: Date.parse(one.at) })),
+      certificates,
+      drills: drilled.map(({ destination, lastHeld }) => ({
+        destination,
+        heldMs: lastHeld === undefined ? undefined : lastHeld / 1000,
+      })),
+      openAlerts: (await openAlerts(db, operations.ledger)).length,
     })
     const found = findProblems({ now: at, ledgers: all, lanes, comparisons: compared, certificates, disks, partitionsAhead, nodes, drills: due, limits }) // oxfmt-ignore
     return [...found, ...(await evidence())]
   }
-  work('alerts', (ending) => runAlerts({ ...alerting, look }, watch.alerts_every_ms, ending))
+  work('alerts', (ending) =>
+    runAlerts({ ...alerting, look }, watch.alerts_every_ms, ending).finally(() => metrics.watched(undefined)),
+  )
 
   return {
-    reconcile: (name, ending) => reconcileDestination(reconciliationOf(name), now().getTime(), ending),
+    async reconcile(name, record, ending) {
+      const found = reconciliationOf(name)
+      await record()
+      return reconcileDestination(found, now().getTime(), ending)
+    },
     comparisons,
     drills,
     async alerts({ all, limit }) {

@@ -56,6 +56,7 @@ export const redelivered = z.object({
   destination: z.string(),
   orders: z.array(z.object({ ledger: ledgerName, n: z.int().min(1), first: seq, last: seq })),
   records: count.describe('at most; what the destination does not select is passed over'),
+  left: count.describe('missing as well, and for the next comparison to find'),
 })
 export type Redelivered = z.infer<typeof redelivered>
 
@@ -171,14 +172,19 @@ export const estimateDestination = route({
   problems: [],
 })
 
-export const moved = z.object({ destination: z.string(), address: z.string(), changed: z.boolean() })
+export const moved = z.object({
+  destination: z.string(),
+  address: z.string(),
+  cluster: z.string().nullable().describe('what the cluster there calls itself, where it tells'),
+  changed: z.boolean(),
+})
 export type Moved = z.infer<typeof moved>
 
 export const moveDestination = route({
   ...command,
   name: 'moveDestination',
   path: '/v1/destinations/{name}/moved',
-  summary: 'The address in the configuration is the same SIEM as before',
+  summary: 'What answers at the address in the configuration is the same SIEM as before',
   params,
   body: { kind: 'json', schema: z.strictObject({ reason }) },
   answers: [{ status: 200, what: 'It goes on there', content: json(moved) }],

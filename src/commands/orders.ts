@@ -55,6 +55,7 @@ export async function decide(
   return answer.decided > 0 ? 0 : 1
 }
 
+/** 3 when more is missing than could be ordered. */
 export async function redeliver(
   name: string,
   options: { ledger?: string; from?: string; to?: string; missing?: boolean; reason: string },
@@ -65,11 +66,12 @@ export async function redeliver(
   const body = { ledger, from, to, missing, reason }
   const answer = await ask(redelivered, { method: 'POST', path: pathOf(name, 'redeliver'), body, signal, idleMs: longMs }) // oxfmt-ignore
   terminal.print(answer, () => {
-    if (answer.orders.length === 0) return 'nothing is missing that is not under way already\n'
+    const rest = answer.left === 0 ? '' : `${answer.left} more are missing than were noted: when these are there, proofline destinations reconcile ${name}, and this again\n` // oxfmt-ignore
+    if (answer.orders.length === 0) return `nothing is missing that is not under way already\n${rest}`
     const lines = answer.orders.map(({ ledger: of, n, first, last }) => `order ${n}: ${of} ${first}-${last}\n`)
-    return [...lines, `${answer.records} records at most; proofline destinations shows how far it is\n`].join('')
+    return [...lines, `${answer.records} records at most; proofline destinations shows how far it is\n`, rest].join('')
   })
-  return 0
+  return answer.left > 0 ? 3 : 0
 }
 
 /** The searches themselves on stdout, so that they can be pasted or piped; what they are about on stderr. */
@@ -159,7 +161,11 @@ export async function move(
 ): Promise<ExitCode> {
   const body = { reason: options.reason }
   const answer = await ask(moved, { method: 'POST', path: pathOf(name, 'moved'), body, signal })
-  terminal.print(answer, () => `${name} is at ${answer.address}${answer.changed ? '' : ' (as before)'}\n`)
+  terminal.print(
+    answer,
+    () =>
+      `${name} is at ${answer.address}${answer.cluster === null ? '' : `, cluster ${answer.cluster}`}${answer.changed ? '' : ' (as before)'}\n`,
+  )
   return 0
 }
 

@@ -1,7 +1,7 @@
 import type { StoredRecord } from '../ledger/read.ts'
 import { ensureMonth, insertCut } from './attempts.ts'
 import { createBatchLimit } from './batch-limit.ts'
-import { awaitBinding, begin } from './begin.ts'
+import { awaitBinding, begin, createBindingWatch } from './begin.ts'
 import { createConductor, type Ticket } from './conduct.ts'
 import { createGate, type GateState, sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
@@ -55,6 +55,9 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     run.abort(error)
   })
 
+  /** A person's word hides whatever else is the matter, as in the list of destinations. */
+  let paused = false
+  const tell = (state: GateState['state']): void => metrics.state(deps.name, ledger, paused ? 'paused' : state)
   const blocked = (detail: string) => stand({ state: 'blocked', reason: 'settings', detail })
   if (!(await awaitBinding(deps, lane, blocked, signal))) return
   await ensureMonth(db, monthOf(micros()))
@@ -102,7 +105,7 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     reason?: string
     detail?: string
   }): Promise<void> {
-    metrics.state(deps.name, ledger, state)
+    tell(state)
     const event = state === 'blocked' ? 'blocked' : reason === 'weaker_proof' ? 'weakened' : 'resumed'
     log.warn(`destination.${event}`, {
       destination: deps.name,
@@ -166,7 +169,6 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
   const { admit } = conductor
   const redelivery = createRedelivery({ ...deps, destination, maxBytes: limit.bytes, lane, orders: found.orders, open, monotonicMs, room: room.ofOrders, admit, launch }) // oxfmt-ignore
 
-  let paused = false
   /** Words may be given at any node, so they are read; what a pause says holds from the next send on. */
   async function heed(): Promise<void> {
     const { orders, settlements } = await latestWords(db, lane)
@@ -187,20 +189,21 @@ async function follow(deps: DeliveryDeps, outer: AbortSignal): Promise<void> {
     if ((pause !== undefined) === paused) return
     paused = pause !== undefined
     gate.hold(paused)
-    metrics.state(deps.name, ledger, paused ? 'paused' : gate.state().state)
+    tell(gate.state().state)
     log.warn(paused ? 'destination.paused' : 'destination.resumed', { ...lane, reason: pause?.reason ?? '' })
   }
 
+  const watchBinding = createBindingWatch(deps, lane, signal)
   await heed()
   const beat = setInterval(
-    () => tasks.add(Promise.all([keepPosition(false), heed()]).then(() => undefined)),
+    () => tasks.add(Promise.all([keepPosition(false), heed(), watchBinding()]).then(() => undefined)),
     Math.min(settings.position_every_ms, 1_000),
   )
   try {
     const standing = await latestStanding(db, lane)
     if (standing?.state === 'blocked' || standing?.reason === 'weaker_proof')
       await stand({ state: 'running', detail: 'started again' })
-    else metrics.state(deps.name, ledger, 'running')
+    else tell('running')
     for (const attempt of open) tasks.add(conductor.conduct(attempt))
     log.info('delivery.started', { destination: deps.name, ledger, next, open: open.size })
     tasks.add(

@@ -149,6 +149,11 @@ export interface Destination {
   ids(range: SeqRange, signal: AbortSignal): Promise<ReadonlyMap<string, number>>
   /** SHA-256 in hex of the record bytes as they are stored over there, by id; what is not there is absent. */
   digests(records: readonly StoredRecord[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+  /**
+   * What the cluster at the address calls itself, the same for as long as it holds the same documents; undefined where that is not told, or
+   * nobody answers. Never rejects but on abort.
+   */
+  cluster(signal: AbortSignal): Promise<string | undefined>
   /** Certificates that its servers showed. */
   certificates(): Certificate[]
   close(): Promise<void>

@@ -79,8 +79,34 @@ export function createElastic(deps: ElasticDeps): Destination {
       const path = '/_mget?_source_includes=event.hash&filter_path=docs._id,docs.found,docs._source,docs.error.type'
       return readDocs(attempt.target, records, await ask(path, { docs }, signal))
     },
+    async cluster(signal) {
+      const request = { method: 'GET', path: '/', timeoutMs: Math.min(deps.requestTimeoutMs, patienceMs) } as const
+      const answer = await sendWith(credential, (known) =>
+        outgoing.request({ ...request, headers: elasticHeaders(known, 'application/json') }, signal),
+      )
+      return readCluster(answer)
+    },
     certificates: () => outgoing.certificates(),
     close: () => outgoing.close(),
+  }
+}
+
+/** Delivery waits for it before it begins, and does without it. */
+const patienceMs = 5_000
+
+/**
+ * `cluster_uuid` of GET /, which needs the privilege `monitor`: OpenSearch has it too, its serverless collections have no such route.
+ * Elastic's serverless moves projects between clusters as it likes. `_na_` is what a node says that is in none yet.
+ */
+function readCluster(answer: Answer): string | undefined {
+  if (answer.kind !== 'answer' || answer.status !== 200) return undefined
+  try {
+    const told: unknown = JSON.parse(answer.body)
+    const uuid = dig(told, 'cluster_uuid')
+    const isOne = typeof uuid === 'string' && uuid !== '' && uuid !== '_na_' && uuid.length <= 64
+    return isOne && dig(told, 'version', 'build_flavor') !== 'serverless' ? uuid : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -114,7 +114,8 @@ export async function sleep(ms: number, woken: Promise<unknown> | undefined, sig
   let onAbort: (() => void) | undefined
   try {
     await new Promise<void>((resolve, reject) => {
-      timer = setTimeout(resolve, Math.min(ms, 2_147_483_647))
+      // A clock read twice may have passed the moment meanwhile: that is no wait at all.
+      timer = setTimeout(resolve, Math.min(Math.max(ms, 0), 2_147_483_647))
       onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
       signal.addEventListener('abort', onAbort, { once: true })
       woken?.then(() => resolve(), reject)

@@ -7,6 +7,7 @@ import type { Copies, SearchExport } from './export-csv.ts'
 import type { Lane } from './lane.ts'
 import { endLetters, type ParkedLetter } from './letter-store.ts'
 import { packMarks } from './marks.ts'
+import type { DeliveryMetrics } from './metrics.ts'
 import type { OpenAttempt } from './open-attempt.ts'
 import { insertSettlement, type Settlement } from './order-store.ts'
 import { readMembers } from './range.ts'
@@ -29,6 +30,8 @@ export interface SettleDeps {
   now: () => Date
   /** How long after its last byte a record may become visible. */
   lagMs: number
+  /** Hears of copies beyond the first, of what is settled by this: a repeat tells none of them again. */
+  metrics: Pick<DeliveryMetrics, 'duplicates'>
 }
 
 type Verdict = 'present' | 'altered' | 'absent' | 'open'
@@ -61,9 +64,13 @@ export async function settleLane(
       ({ ledger, first, last, at }) =>
         ledger === lane.ledger && seq >= first && seq <= last && at >= deadline + deps.lagMs * 1000,
     )
-  const count = (verdict: Verdict, seq: number): void => {
+  let confirmed = 0
+  const count = (verdict: Verdict, seq: number, isSettled = true): void => {
     total[verdict === 'present' ? 'delivered' : verdict]++
-    if (verdict !== 'absent' && verdict !== 'open') total.duplicates += Math.max(0, (copiesOf(seq)?.count ?? 1) - 1)
+    if (verdict === 'absent' || verdict === 'open') return
+    const extra = Math.max(0, (copiesOf(seq)?.count ?? 1) - 1)
+    total.duplicates += extra
+    if (isSettled) confirmed += extra
   }
   const { letters, attempts } = await findUnresolved(db, lane, now())
   for (const attempt of attempts) await settleAttempt(deps, lane, attempt, { copiesOf, isAbsent, count, by })
@@ -72,13 +79,15 @@ export async function settleLane(
   // rings it though there is nothing left to settle.
   const isAbout = copies !== undefined || found.searched.some(({ ledger }) => ledger === lane.ledger)
   if (isAbout) await insertSettlement(db, lane, { ...total, ...by })
+  if (confirmed > 0) deps.metrics.duplicates(lane.destination, lane.ledger, confirmed)
   return total
 }
 
 interface Judging {
   copiesOf(seq: number): Copies | undefined
   isAbsent(seq: number, deadline: number): boolean
-  count(verdict: Verdict, seq: number): void
+  /** `isSettled` false: it stays where it is, and is counted again by a repeat. */
+  count(verdict: Verdict, seq: number, isSettled?: boolean): void
   by: Said
 }
 
@@ -163,7 +172,7 @@ async function settleLetters(
     // Other bytes under its id: it stays on the list for a person, who sees it in what is answered.
     if (verdict === 'present') present.push(letter)
     if (verdict === 'absent') absent.push(letter)
-    count(verdict, letter.seq)
+    count(verdict, letter.seq, verdict === 'present')
   }
   await endLetters(db, lane, present, { how: 'found', ...by })
   await retryParked(deps.db, lane, absent, by)

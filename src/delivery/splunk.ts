@@ -111,6 +111,8 @@ export function createSplunk(deps: SplunkDeps): Destination {
       const reason = deps.proof === 'ack' ? 'not acknowledged' : 'there is neither acknowledgement nor search'
       return Array.from({ length: attempt.members }, () => ({ kind: 'unknown', reason }))
     },
+    // HEC tells nothing of itself, and what the management port tells is of a search head.
+    cluster: async () => undefined,
     certificates: () => [...outgoing.certificates(), ...(search?.client.certificates() ?? [])],
     async close() {
       await Promise.all([outgoing.close(), search?.client.close()])

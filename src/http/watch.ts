@@ -7,12 +7,13 @@ import type { Mount } from './mount.ts'
 
 export interface WatchDeps {
   recordCommand: RecordCommand
-  reconcile: (destination: string, signal: AbortSignal) => Promise<ReconciledTold[]>
+  /** `record` puts the command on record, once it is known that there is something to do it to. */
+  reconcile: (destination: string, record: () => Promise<void>, signal: AbortSignal) => Promise<ReconciledTold[]>
   comparisons: () => Promise<ReconciledTold[]>
   alerts: (query: { all: boolean; limit: number }) => Promise<AlertTold[]>
   acknowledge: (alert: string, reason: string, by: string) => Promise<AlertTold>
   drills: {
-    begin: (destination: string, wanted: { ledger?: string | undefined; forS?: number | undefined; reason: string }, by: string) => Promise<DrillTold>
+    begin: (destination: string, wanted: { ledger?: string | undefined; forS?: number | undefined; reason: string }, by: string, record: () => Promise<void>) => Promise<DrillTold>
     list: (destination: string | undefined, limit: number) => Promise<DrillTold[]>
   } // oxfmt-ignore
 }
@@ -26,8 +27,8 @@ export function mountWatch(mount: Mount, deps: WatchDeps): void {
 
   mount(reconcileDestination, async ({ who, params, signal }) => {
     demandWhole(who, 'operate')
-    await deps.recordCommand({ who, command: 'destination.reconcile', target: params.name })
-    return { body: { reconciliations: await deps.reconcile(params.name, signal) } }
+    const record = () => deps.recordCommand({ who, command: 'destination.reconcile', target: params.name })
+    return { body: { reconciliations: await deps.reconcile(params.name, record, signal) } }
   })
 
   mount(listReconciliations, async ({ who }) => {
@@ -48,8 +49,8 @@ export function mountWatch(mount: Mount, deps: WatchDeps): void {
   mount(drillDestination, async ({ who, params, body }) => {
     demandWhole(who, 'operate')
     const { reason, ledger, for_s: forS } = body
-    await deps.recordCommand({ who, command: 'destination.drill', target: params.name, reason })
-    return { body: await deps.drills.begin(params.name, { ledger, forS, reason }, who.id) }
+    const record = () => deps.recordCommand({ who, command: 'destination.drill', target: params.name, reason })
+    return { body: await deps.drills.begin(params.name, { ledger, forS, reason }, who.id, record) }
   })
 
   mount(listDrills, async ({ who, query }) => {

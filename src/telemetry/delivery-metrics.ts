@@ -13,8 +13,6 @@ export interface DeliveryCounts {
   resolved(destination: string, ledger: string, by: string, result: string, count: number): void
   /** A look proved an attempt so long after it was opened. */
   proved(destination: string, by: string, seconds: number): void
-  /** When a drill of it held last, in milliseconds since 1970; undefined for never. */
-  drilled(destination: string, at: number | undefined): void
   /** Who pulls the feed, and the position that each asked for. */
   setConsumers(list: () => readonly { consumer: string; ledger: string; next: number }[]): void
 }
@@ -31,7 +29,6 @@ export interface SentRequest {
 export function createDeliveryCounts(
   { counter, histogram, gauge }: Instruments,
   sizeOf: (ledger: string) => number | undefined,
-  now: () => Date,
 ): DeliveryCounts {
   const countSettled = counter('proofline_settled_records', 'Records that reached an outcome at a destination')
   const countAttempts = counter('proofline_delivery_attempts', 'Requests with records that were sent')
@@ -41,12 +38,8 @@ export function createDeliveryCounts(
   const timeRequest = histogram('proofline_delivery_request_seconds', 'Until the answer was read', secondsBuckets)
   const countResolved = counter('proofline_in_doubt_resolved', 'Records in doubt that are not any more')
   const timeProof = histogram('proofline_proof_seconds', 'From the opening of an attempt to its proof', delayBuckets)
-  const drills = new Map<string, number>()
   let consumers: Parameters<DeliveryCounts['setConsumers']>[0] = () => []
 
-  gauge('proofline_drill_age_seconds', 'Since a drill of the destination held', () =>
-    [...drills].map(([destination, at]) => [(now().getTime() - at) / 1_000, { destination }]),
-  )
   gauge('proofline_consumer_lag_records', 'Published records that a named puller of the feed has not asked for', () =>
     consumers().map(({ consumer, ledger, next }) => [
       Math.max(0, (sizeOf(ledger) ?? next) - next),
@@ -65,9 +58,6 @@ export function createDeliveryCounts(
     },
     resolved: (destination, ledger, by, result, count) => countResolved(count, { destination, ledger, by, result }),
     proved: (destination, by, seconds) => timeProof(seconds, { destination, by }),
-    drilled(destination, at) {
-      if (at !== undefined) drills.set(destination, at)
-    },
     setConsumers: (list) => void (consumers = list),
   }
 }

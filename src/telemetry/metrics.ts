@@ -2,11 +2,12 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Attributes, Meter } from '@opentelemetry/api'
 import { createDeliveryCounts, type DeliveryCounts } from './delivery-metrics.ts'
 import { createInstruments, delayBuckets, secondsBuckets } from './instruments.ts'
+import { createWatchMetrics, type WatchMetrics } from './watch-metrics.ts'
 
 export type WorkerState = 'standby' | 'running' | 'backing_off' | 'ended'
 
 /** What the service says about itself. Setting a reading is cheap: nothing is sent, the newest value is read at collection. */
-export interface Metrics extends DeliveryCounts {
+export interface Metrics extends DeliveryCounts, WatchMetrics {
   /** The database's clock in seconds since 1970, for proofline_emitted_at: when it fails the metric stands still, which is the signal. */
   setClock(clock: () => Promise<number>): void
   /** Records of a ledger whose append was committed by this process. */
@@ -19,22 +20,11 @@ export interface Metrics extends DeliveryCounts {
   workerFailed(worker: string): void
   /** `oldestSince` in milliseconds since 1970. */
   inDoubt(destination: string, ledger: string, count: number, oldestSince: number | undefined): void
-  parked(destination: string, ledger: string, count: number): void
   duplicatesConfirmed(destination: string, ledger: string, count: number): void
   windowSkipped(destination: string, ledger: string): void
-  destination(destination: string, ledger: string, state: string): void
-  /** What the newest comparison found, and when in milliseconds since 1970. */
-  compared(destination: string, ledger: string, at: number, counts: DifferenceCounts): void
-  /** Alerts that are open. */
-  alerts(count: number): void
-  /** Days until a certificate expires; `of` names destination and subject. */
-  certificate(of: string, days: number): void
   /** `route` is the pattern, never the path. */
   request(method: string, route: string, status: number, seconds: number): void
 }
-
-const differenceKinds = ['missing', 'duplicated', 'altered', 'foreign'] as const
-type DifferenceCounts = Readonly<Record<(typeof differenceKinds)[number], number>>
 
 /** The named instruments, on every meter given (ours for /metrics, OpenTelemetry's for OTLP); with none they do nothing. */
 export function createMetrics(meters: readonly Meter[], now: () => Date = () => new Date()): Metrics {
@@ -45,19 +35,16 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
   const positions = new Map<string, { follower: string; ledger: string; next: number; lastTime: number }>()
   const workers = new Map<string, WorkerState>()
   const doubts = new Map<string, { labels: Attributes; count: number; since: number | undefined }>()
-  const parkings = new Map<string, { labels: Attributes; count: number }>()
-  const certificates = new Map<string, number>()
-  const states = new Map<string, Attributes>()
-  const comparisons = new Map<string, { labels: Attributes; at: number; counts: DifferenceCounts }>()
-  let openAlerts: number | undefined
+  let emittedAt: number | undefined
   let clock: () => Promise<number | undefined> = () => Promise.resolve(undefined)
 
   gauge('proofline_generation', 'Sum of the published ledger sizes; never falls', () => [
     [[...heads.values()].reduce((sum, { size }) => sum + size, 0), {}],
   ])
-  gauge('proofline_emitted_at', 'Database time in seconds since 1970; never stands still', async () => [
-    [await clock().catch(() => undefined), {}],
-  ])
+  gauge('proofline_emitted_at', 'Database time in seconds since 1970; never stands still', async () => {
+    emittedAt = await clock().catch(() => emittedAt)
+    return [[emittedAt, {}]]
+  })
   gauge('proofline_ledger_recorded_records', 'Size of the ledger after the last append of this process', () =>
     [...sizes].map(([ledger, size]) => [size, { ledger }]),
   )
@@ -94,24 +81,6 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
       labels,
     ]),
   )
-  gauge('proofline_parked_records', 'Records that wait for a person', () =>
-    [...parkings.values()].map(({ labels, count }) => [count, labels]),
-  )
-  gauge('proofline_destination_state', '1 for the state that a destination is in', () =>
-    [...states.values()].map((labels) => [1, labels]),
-  )
-  gauge('proofline_differences', 'Records that differ at a destination, by the newest comparison', () =>
-    [...comparisons.values()].flatMap(({ labels, counts }) =>
-      differenceKinds.map((kind): readonly [number, Attributes] => [counts[kind], { ...labels, kind }]),
-    ),
-  )
-  gauge('proofline_comparison_age_seconds', 'Since a destination was compared', () =>
-    [...comparisons.values()].map(({ labels, at }) => [(now().getTime() - at) / 1_000, labels]),
-  )
-  gauge('proofline_alerts_open', 'Alerts that are opened or acknowledged', () => [[openAlerts, {}]])
-  gauge('proofline_certificate_days', 'Until a certificate expires', () =>
-    [...certificates].map(([certificate, days]) => [days, { certificate }]),
-  )
   if (meters.length > 0)
     gauge('proofline_event_loop_delay_seconds', 'Delay of the HTTP thread over the last minute', eventLoopDelays())
 
@@ -137,10 +106,11 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
   )
   const timeRequest = histogram('proofline_http_request_seconds', 'Until the last byte of the answer', secondsBuckets)
 
-  const deliveries = createDeliveryCounts(instruments, (ledger) => heads.get(ledger)?.size, now)
+  const deliveries = createDeliveryCounts(instruments, (ledger) => heads.get(ledger)?.size)
 
   return {
     ...deliveries,
+    ...createWatchMetrics(instruments, now),
     setClock(given) {
       clock = given
     },
@@ -163,18 +133,8 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
     inDoubt(destination, ledger, count, since) {
       doubts.set(`${destination} ${ledger}`, { labels: { destination, ledger }, count, since })
     },
-    parked(destination, ledger, count) {
-      parkings.set(`${destination} ${ledger}`, { labels: { destination, ledger }, count })
-    },
     duplicatesConfirmed: (destination, ledger, count) => countDuplicates(count, { destination, ledger }),
     windowSkipped: (destination, ledger) => countSkipped(1, { destination, ledger }),
-    destination: (destination, ledger, state) =>
-      void states.set(`${destination} ${ledger}`, { destination, ledger, state }),
-    compared(destination, ledger, at, counts) {
-      comparisons.set(`${destination} ${ledger}`, { labels: { destination, ledger }, at, counts })
-    },
-    alerts: (count) => void (openAlerts = count),
-    certificate: (of, days) => void certificates.set(of, days),
     request: (method, route, status, seconds) => timeRequest(seconds, { method, route, status }),
   }
 }

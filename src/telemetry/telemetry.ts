@@ -1,7 +1,7 @@
 import { metrics as globalMetrics } from '@opentelemetry/api'
 import type { Meter } from '@opentelemetry/api'
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
-import { MeterProvider } from '@opentelemetry/sdk-metrics'
+import { AggregationTemporality, InstrumentType, MeterProvider } from '@opentelemetry/sdk-metrics'
 import { z } from 'zod'
 import { createLogger, logLevels } from './logger.ts'
 import type { Logger } from './logger.ts'
@@ -41,10 +41,17 @@ export async function startTelemetry(
 ): Promise<Telemetry> {
   const { now = () => new Date() } = settings
   const log = createLogger({ format: settings.log, level: settings.level, now })
-  const reader = new PrometheusExporter({ preventServerStart: true })
+  const reader = createReader()
   const provider = new MeterProvider({ readers: [reader] })
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true)
   const meters: Meter[] = [provider.getMeter('proofline')]
+
+  let turn = Promise.resolve('')
+  const print = async (): Promise<string> => {
+    const { resourceMetrics, errors } = await reader.collect()
+    if (errors.length > 0) log.warn('metrics.incomplete', { error: errors[0] })
+    return serializer.serialize(resourceMetrics)
+  }
 
   const sdk = settings.otlp ? await startSdk() : undefined
   if (sdk !== undefined) meters.push(globalMetrics.getMeter('proofline'))
@@ -52,10 +59,10 @@ export async function startTelemetry(
   return {
     log,
     metrics: createMetrics(meters, now),
-    async prometheus() {
-      const { resourceMetrics, errors } = await reader.collect()
-      if (errors.length > 0) log.warn('metrics.incomplete', { error: errors[0] })
-      return serializer.serialize(resourceMetrics)
+    prometheus() {
+      // Scrapes take turns: of two at once the first would take the gauges of both.
+      turn = turn.then(print, print)
+      return turn
     },
     async shutdown() {
       for (const end of [() => sdk?.shutdown(), () => provider.shutdown()]) {
@@ -63,6 +70,17 @@ export async function startTelemetry(
       }
     },
   }
+}
+
+/**
+ * A cumulative gauge keeps every set of labels that was ever observed: a destination would be blocked and running at once, and a certificate
+ * never leave. As a delta it is what its callback told just now. Counters stay sums.
+ */
+function createReader(): PrometheusExporter {
+  const reader = new PrometheusExporter({ preventServerStart: true })
+  reader.selectAggregationTemporality = (type) =>
+    type === InstrumentType.OBSERVABLE_GAUGE ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE
+  return reader
 }
 
 async function startSdk(): Promise<{ shutdown(): Promise<void> }> {

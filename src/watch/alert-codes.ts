@@ -6,6 +6,7 @@
 export const alertCodes = {
   destination_blocked: { severity: 'high', owner: 'siem', transient: true },
   destination_late: { severity: 'high', owner: 'siem', transient: true },
+  proof_weakened: { severity: 'medium', owner: 'siem', transient: true },
   in_doubt_old: { severity: 'medium', owner: 'siem', transient: true },
   dead_letters: { severity: 'high', owner: 'siem', transient: false },
   reconciliation_missing: { severity: 'critical', owner: 'siem', transient: true },

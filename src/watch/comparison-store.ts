@@ -2,6 +2,7 @@ import type { Queryable } from '../database/database.ts'
 import type { Sum } from '../delivery/destination.ts'
 import type { Lane } from '../delivery/lane.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
+import type { Unlisted } from './unlisted.ts'
 
 /** Every statement on block_sums, comparisons and differences, and those that comparing adds to positions and parked. */
 
@@ -137,12 +138,20 @@ export async function insertDifferences(
   return rowCount
 }
 
-export async function keepComparison(db: Queryable, lane: Lane, at: Micros, result: object): Promise<void> {
+/** `unlisted`: of a comparison that was answered; without it what an earlier one found stays. */
+export async function keepComparison(
+  db: Queryable,
+  lane: Lane,
+  at: Micros,
+  result: object,
+  unlisted?: Unlisted,
+): Promise<void> {
   await db.query({
     name: 'keep_comparison',
-    text: `insert into comparisons (ledger, destination, at, result) values ($1, $2, $3, $4)
-           on conflict (ledger, destination) do update set at = excluded.at, result = excluded.result`,
-    values: [lane.ledger, lane.destination, at, JSON.stringify(result)],
+    text: `insert into comparisons (ledger, destination, at, result, unlisted) values ($1, $2, $3, $4, $5)
+           on conflict (ledger, destination) do update set at = excluded.at, result = excluded.result,
+             unlisted = coalesce(excluded.unlisted, comparisons.unlisted)`,
+    values: [lane.ledger, lane.destination, at, JSON.stringify(result), unlisted === undefined ? null : JSON.stringify({ at, ...unlisted })], // oxfmt-ignore
   })
 }
 
@@ -154,6 +163,18 @@ export async function comparedAt(db: Queryable, lane: Lane): Promise<Micros> {
     values: [lane.ledger, lane.destination],
   })
   return rows[0]?.at ?? 0
+}
+
+export type UnlistedAt = Unlisted & { at: Micros }
+
+/** Of the last comparison that was answered. */
+export async function findUnlisted(db: Queryable, lane: Lane): Promise<UnlistedAt | undefined> {
+  const { rows } = await db.query<{ unlisted: UnlistedAt | null }>({
+    name: 'find_unlisted',
+    text: 'select unlisted from comparisons where ledger = $1 and destination = $2',
+    values: [lane.ledger, lane.destination],
+  })
+  return rows[0]?.unlisted ?? undefined
 }
 
 export interface KeptComparison extends Lane {

@@ -61,6 +61,7 @@ export function findProblems(known: Known): Finding[] {
   for (const lane of known.lanes) {
     const subject = `${lane.destination} ${lane.ledger}`
     if (lane.state === 'blocked') add('destination_blocked', subject, `${lane.reason ?? ''}: ${lane.detail}`)
+    if (lane.state === 'running' && lane.reason === 'weaker_proof') add('proof_weakened', subject, lane.detail)
     // What an operator paused is late by his own word; what is blocked is told as that.
     if (
       lane.state === 'running' &&

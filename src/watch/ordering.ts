@@ -5,6 +5,7 @@ import { estimateLedger, type Estimate } from '../delivery/estimate.ts'
 import { readExport } from '../delivery/export-csv.ts'
 import type { Lane } from '../delivery/lane.ts'
 import { printLookup, spansOf } from '../delivery/lookup.ts'
+import type { DeliveryMetrics } from '../delivery/metrics.ts'
 import { orderStretch, readStretch } from '../delivery/order-range.ts'
 import { ledgersOf } from '../delivery/select.ts'
 import { type Settled, settleLane } from '../delivery/settle.ts'
@@ -30,7 +31,11 @@ export interface Ordering {
     name: string,
     stretch: { ledger: LedgerKind; from: string; to: string } | { ledger: LedgerKind | undefined },
     reason: string,
-  ): Promise<{ orders: { ledger: LedgerName; n: number; first: number; last: number }[]; records: number }>
+  ): Promise<{
+    orders: { ledger: LedgerName; n: number; first: number; last: number }[]
+    records: number
+    left: number
+  }>
   lookup(name: string): Promise<LookupSearch[]>
   settle(
     who: Command['who'],
@@ -39,8 +44,12 @@ export interface Ordering {
     options: { complete: boolean; reason: string },
   ): Promise<{ rows: number; ledgers: (Settled & { ledger: LedgerName })[] }>
   estimate(name: string, days: number): Promise<{ keeps: string | undefined; ledgers: Estimate[] }>
-  /** The address in the configuration is the SIEM that the name began with. */
-  moved(who: Command['who'], name: string, reason: string): Promise<{ address: string; changed: boolean }>
+  /** What answers at the address in the configuration is the SIEM that the name began with. */
+  moved(
+    who: Command['who'],
+    name: string,
+    reason: string,
+  ): Promise<{ address: string; cluster: string | null; changed: boolean }>
 }
 
 export type LetterChoice = Omit<DeadLetterFilter, 'ledger'> & { ledger?: LedgerKind | undefined }
@@ -62,6 +71,7 @@ export interface OrderingDeps {
   destinations: ReadonlyMap<string, { destination: Destination; settings: DestinationSettings }>
   publicHost: string
   recordCommand: RecordCommand
+  metrics: Pick<DeliveryMetrics, 'duplicates'>
   now: () => Date
 }
 
@@ -119,11 +129,16 @@ export function createOrdering(deps: OrderingDeps): Ordering {
       if (!('from' in asked)) {
         const lanes = lanesOf(name, asked.ledger)
         await recordCommand({ ...command, detail: { of: asked.ledger, missing: true } })
-        const all = { orders: [] as { ledger: LedgerName; n: number; first: number; last: number }[], records: 0 }
+        const all = {
+          orders: [] as { ledger: LedgerName; n: number; first: number; last: number }[],
+          records: 0,
+          left: 0,
+        }
         for (const lane of lanes) {
-          const { orders, records } = await orderMissing(db, lane, visible, by)
+          const { orders, records, left } = await orderMissing(db, lane, visible, by)
           all.orders.push(...orders.map(({ n, first, end }) => ({ ledger: lane.ledger, n, first, last: end - 1 })))
           all.records += records
+          all.left += left
         }
         return all
       }
@@ -133,7 +148,7 @@ export function createOrdering(deps: OrderingDeps): Ordering {
       const stretch = await readStretch(reader, ledger, asked.from, asked.to)
       await recordCommand({ ...command, detail: { of: ledger, first: stretch.first, last: stretch.end - 1 } })
       const { n, first, end } = await orderStretch(db, lane, stretch, by)
-      return { orders: [{ ledger, n, first, last: end - 1 }], records: end - first }
+      return { orders: [{ ledger, n, first, last: end - 1 }], records: end - first, left: 0 }
     },
 
     async lookup(name) {
@@ -161,7 +176,7 @@ export function createOrdering(deps: OrderingDeps): Ordering {
       const detail = { rows: found.rows, complete, searches: found.searched.length }
       await recordCommand({ who, command: 'destination.settle', target: name, reason, detail })
       const ledgers: (Settled & { ledger: LedgerName })[] = []
-      const settling = { db, reader, now, lagMs: settings.search?.lag_ms ?? defaultLagMs }
+      const settling = { db, reader, now, metrics: deps.metrics, lagMs: settings.search?.lag_ms ?? defaultLagMs }
       for (const lane of lanesOf(name))
         ledgers.push({ ledger: lane.ledger, ...(await settleLane(settling, lane, found, complete, said(who, reason))) })
       return { rows: found.rows, ledgers }
@@ -178,12 +193,14 @@ export function createOrdering(deps: OrderingDeps): Ordering {
     },
 
     async moved(who, name, reason) {
-      const address = addressOf(find(name).settings.url)
-      await recordCommand({ who, command: 'destination.moved', target: name, reason, detail: { address } })
+      const { settings, destination } = find(name)
+      // One that does not tell its name is taken by its address, and its name when it tells it.
+      const here = { address: addressOf(settings.url), cluster: await destination.cluster(AbortSignal.timeout(10_000)) }
+      await recordCommand({ who, command: 'destination.moved', target: name, reason, detail: here })
       let changed = false
       for (const lane of lanesOf(name))
-        changed = (await insertBinding(db, lane, { address, ...said(who, reason) }, 'bound')) || changed
-      return { address, changed }
+        changed = (await insertBinding(db, lane, { ...here, ...said(who, reason) }, 'bound')) || changed
+      return { ...here, cluster: here.cluster ?? null, changed }
     },
   }
 

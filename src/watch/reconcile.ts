@@ -9,6 +9,7 @@ import { blockSize } from '../record/record.ts'
 import { compareIds, type Expected, nextQuestion, rotatingSample, type Span } from './compare.ts'
 import { type DifferenceKind, type DifferenceRow, endParked, findParked } from './comparison-store.ts'
 import { blockOf, createExpected } from './expected.ts'
+import { noneUnlisted, noteUnlisted, type Unlisted } from './unlisted.ts'
 
 /** Compares what a destination holds of a ledger with what it should hold, and tells every difference by id. */
 
@@ -30,6 +31,8 @@ export interface Findings {
   /** How many there are of each kind; of more than `mostListed` only those are listed. */
   counts: Record<DifferenceKind, number>
   differences: DifferenceRow[]
+  /** What is missing beyond those that are listed. */
+  unlisted: Unlisted
   /** Parked records that turned out to be there; they left the list. */
   found: number
   /** Seqs that were read back and hashed. */
@@ -67,12 +70,14 @@ export async function reconcile(
     checkSum: 0,
     counts: { missing: 0, duplicated: 0, altered: 0, foreign: 0 },
     differences: [],
+    unlisted: noneUnlisted(),
     found: 0,
     sampled: [],
   }
   const add = (kind: DifferenceKind, id: string, seq: number, detail: string): void => {
     findings.counts[kind]++
     if (findings.counts[kind] <= mostListed) findings.differences.push({ kind, id, seq, detail })
+    else if (kind === 'missing') noteUnlisted(findings.unlisted, seq)
   }
 
   async function narrow(

@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { addressOf, currentBinding, describeMove } from '../delivery/bindings.ts'
+import { addressOf, currentBinding, describeMove, judgeBinding, readHere } from '../delivery/bindings.ts'
 import type { Lane } from '../delivery/lane.ts'
 import type { DestinationSettings } from '../delivery/settings.ts'
 import { deliveryStatus, type LaneStatus } from '../delivery/status.ts'
@@ -11,6 +11,7 @@ import { digestList, printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type DifferenceKind, type DifferenceStep, findDifferences, insertDifferences, keepComparison, provedToAt, type StandingDifference } from './comparison-store.ts' // oxfmt-ignore
 import { type Findings, reconcile, type ReconcileDeps, sampleOf } from './reconcile.ts'
+import { noneUnlisted } from './unlisted.ts'
 
 /** Comparing as the service does it: every lane of a destination, again and again, with what it finds on record. */
 
@@ -77,9 +78,10 @@ async function reconcileLane(
   const at = now().getTime() * 1000
   const before = await findDifferences(db, lane)
   const bound = await currentBinding(db, lane)
-  if (bound !== undefined && bound !== addressOf(deps.settings.url))
+  const here = await readHere(addressOf(deps.settings.url), bound, () => deps.destination.cluster(signal))
+  if (bound !== undefined && judgeBinding(bound, here) === 'elsewhere')
     // Another SIEM has none of it, and that is no difference.
-    return { ...summary(lane, at, empty, before), verdict: 'unknown', reason: describeMove(lane.destination, bound, addressOf(deps.settings.url)) } // oxfmt-ignore
+    return { ...summary(lane, at, empty, before), verdict: 'unknown', reason: describeMove(lane.destination, bound, here) } // oxfmt-ignore
   const span = await spanToCompare(deps, lane, status, at)
   if (span.to === span.from) {
     // Nothing is no comparison: it is neither put on record nor takes the place of an earlier result.
@@ -109,14 +111,14 @@ async function reconcileLane(
   const after = await findDifferences(db, lane)
   const result = summary(lane, at, findings, after)
   await putOnRecord(deps, result, steps.length > 0)
-  await keepComparison(db, lane, at, result)
+  await keepComparison(db, lane, at, result, findings.unlisted)
   if (result.verdict === 'differs' && steps.length > 0)
     log.error('reconciliation.differs', { ...lane, ...countsOf(after) })
   return result
 }
 
 const empty: Findings = {
-  from: 0, to: 0, records: 0, checkSum: 0, counts: { missing: 0, duplicated: 0, altered: 0, foreign: 0 }, differences: [], found: 0, sampled: [],
+  from: 0, to: 0, records: 0, checkSum: 0, counts: { missing: 0, duplicated: 0, altered: 0, foreign: 0 }, differences: [], unlisted: noneUnlisted(), found: 0, sampled: [],
 } // oxfmt-ignore
 
 /**

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import type { DestinationStatus } from '../../src/api/operations.ts'
 import { printCheckpoint } from '../../src/log/checkpoint.ts'
 import { appendLeaves, emptyEdge, hashLeaf, rootOf, rootOfLeaves } from '../../src/log/merkle.ts'
 import { inclusionProof } from '../../src/log/merkle-proof.ts'
@@ -22,6 +23,10 @@ export interface FakeService {
   /** Every request seen, in order: `PUT /v1/runs/...`, with what it said. */
   requests: { line: string; headers: IncomingMessage['headers']; body: Buffer; atMs: number }[]
   records: Uint8Array[]
+  /** What a path answers with, whatever it is asked. */
+  canned: Map<string, unknown>
+  /** What GET /v1/destinations lists. */
+  destinations: DestinationStatus[]
   /** What the answer to a declaration names as missing, until it is sent. */
   missingMaps: { from: string; to: string }[]
   /** What to do instead of answering, for the next requests whose line contains `match`. */
@@ -42,6 +47,8 @@ export async function startFakeService(): Promise<FakeService> {
   const records: Uint8Array[] = []
   const requests: FakeService['requests'] = []
   const missingMaps: FakeService['missingMaps'] = []
+  const destinations: DestinationStatus[] = []
+  const canned = new Map<string, unknown>()
   const answered = new Map<string, { digest: string; answer: Record<string, unknown> }>()
   const failures: { match: string; failure: Failure }[] = []
 
@@ -250,7 +257,8 @@ export async function startFakeService(): Promise<FakeService> {
         followers: [{ name: 'splunk', ledger, next: 1, lag: 2 }],
         consumers: [],
       })
-    if (path === '/v1/destinations') return json(200, { destinations: [] })
+    if (canned.has(path)) return json(200, canned.get(path))
+    if (path === '/v1/destinations') return json(200, { destinations })
     if (path === `/log/${ledger}/checkpoint`) return { status: 200, body: Buffer.from(await note()) }
     if (path.startsWith(`/log/${ledger}/`)) return tile(path.slice(`/log/${ledger}/`.length))
     return problem(404, 'not_found', `nothing at ${request.url}`)
@@ -287,6 +295,8 @@ export async function startFakeService(): Promise<FakeService> {
     vkey: printVkey(key),
     requests,
     missingMaps,
+    destinations,
+    canned,
     records,
     failNext: (match, failure, times = 1) =>
       void failures.push(...Array.from({ length: times }, () => ({ match, failure }))),

@@ -250,4 +250,46 @@ describe('proofline status and destinations', () => {
     expect((await proofline('destinations')).stdout).toBe('no destinations are configured\n')
     expect((await proofline('destinations', 'list', '--json')).stdout).toBe('[]\n')
   })
+
+  it('say of a destination why nothing goes there, goes with less proof, or was not taken', async () => {
+    const at = { ledger: 'main/unit', sent_to: 5, proved_to: 4, published: 9, in_doubt: 1, parked: 0, redeliveries: [] }
+    const whole = { kind: 'splunk', state: 'running' as const, proof: 'ack' }
+    const stood = { state: 'running', reason: undefined, detail: '' }
+    const failure = { at: '2026-11-23T05:00:00.000000Z', reason: 'connect 127.0.0.1:9: ECONNREFUSED', address: null, phase: 'connect' } // oxfmt-ignore
+    service.destinations.push(
+      {
+        ...whole,
+        name: 'weak',
+        ledgers: [{ ...at, ...stood, reason: 'weaker_proof', detail: 'HEC 200/0 without an id' }],
+      },
+      { ...whole, name: 'shut', ledgers: [{ ...at, state: 'blocked', reason: 'credentials', detail: '403/4' }] },
+      { ...whole, name: 'held', ledgers: [{ ...at, state: 'paused', reason: 'by token:ann', detail: 'maintenance' }] },
+      { ...whole, name: 'away', ledgers: [{ ...at, ...stood, failure }] },
+      { ...whole, name: 'well', ledgers: [{ ...at, ...stood, failure: null }] },
+    )
+    const { stdout } = await proofline('destinations')
+    expect(stdout.split('\n').slice(6)).toEqual([
+      'weak proves main/unit in another way than is configured: HEC 200/0 without an id',
+      'shut takes nothing of main/unit: credentials: 403/4',
+      'held is sent nothing of main/unit: paused by token:ann: maintenance',
+      'away did not take main/unit at 2026-11-23T05:00:00.000000Z: connect 127.0.0.1:9: ECONNREFUSED',
+      '',
+    ])
+  })
+
+  it('say how many missing records an order did not cover, and end with 3 then', async () => {
+    const answer = {
+      destination: 'elk',
+      orders: [{ ledger: 'main/unit', n: 4, first: 5, last: 9 }],
+      records: 2,
+      left: 0,
+    }
+    const order = () => proofline('destinations', 'redeliver', 'elk', '--missing', '--reason', 'x')
+    service.canned.set('/v1/destinations/elk/redeliver', answer)
+    expect(await order()).toMatchObject({ code: 0, stdout: 'order 4: main/unit 5-9\n2 records at most; proofline destinations shows how far it is\n' }) // oxfmt-ignore
+    service.canned.set('/v1/destinations/elk/redeliver', { ...answer, left: 7 })
+    expect(await order()).toMatchObject({ code: 3, stdout: expect.stringMatching(/how far it is\n7 more are missing than were noted: when these are there, proofline destinations reconcile elk, and this again\n$/) as string }) // oxfmt-ignore
+    service.canned.set('/v1/destinations/elk/redeliver', { ...answer, orders: [], records: 0 })
+    expect(await order()).toMatchObject({ code: 0, stdout: 'nothing is missing that is not under way already\n' })
+  })
 })

@@ -216,6 +216,14 @@ describe('a _bulk answer of a real OpenSearch', () => {
     )
   })
 
+  it('tells which cluster it is, the same each time', async () => {
+    const destination = await openDestination(settings(), deps)
+    const uuid = await destination.cluster(signal)
+    expect(uuid).toMatch(/^[\w-]{20,24}$/)
+    expect(await destination.cluster(signal)).toBe(uuid)
+    await destination.close()
+  })
+
   it('finds an index that is not there empty', async () => {
     const destination = await openDestination(settings({ indexes: { unit: 'contract-nowhere' } }), deps)
     const now = new Date()

@@ -95,7 +95,11 @@ describe('the SIEM that a name began with', () => {
     const again = await startLane({ name, db: database.db, reader, settings })
 
     const orders = await openOrdering(database, name, settings, reader)
-    expect(await orders.moved(ann, name, 'new load balancer')).toEqual({ address: addressOf(other.url), changed: true })
+    expect(await orders.moved(ann, name, 'new load balancer')).toEqual({
+      address: addressOf(other.url),
+      cluster: null,
+      changed: true,
+    })
     expect(await orders.moved(ann, name, 'again')).toMatchObject({ changed: false })
     await eventually(() => isDone(database, name, 10))
     expect(await laneOf(database, name)).toMatchObject({ state: 'running', sentTo: 10 })
@@ -103,5 +107,88 @@ describe('the SIEM that a name began with', () => {
     expect(orders.commands).toMatchObject([{ command: 'destination.moved', reason: 'new load balancer' }, {}])
     await Promise.all([again.stop(), orders.close()])
     await Promise.all([old.close(), other.close()])
+  })
+
+  async function bindings(name: string) {
+    const text = 'select address, cluster, by_whom from bindings where destination = $1 order by n'
+    return (await database.db.query<{ cluster: string | null }>({ text, values: [name] })).rows
+  }
+
+  it('case 48: is blocked when another cluster answers at its address, at the start or while it runs', async () => {
+    const fake = await startFakeBulk()
+    const first = fake.cluster.uuid
+    const name = nextName()
+    const settings = elasticSettings(fake)
+    const reader = createMemoryReader(ten.slice(0, 5))
+    const lane = await startLane({ name, db: database.db, reader, settings })
+    await eventually(() => isDone(database, name, 5))
+    expect(await bindings(name)).toEqual([{ address: addressOf(fake.url), cluster: first, by_whom: 'configuration' }])
+
+    fake.cluster.uuid = 'the-other-one'
+    await eventually(async () => (await laneOf(database, name)).state === 'blocked')
+    reader.add(...ten.slice(5))
+    const told = await laneOf(database, name)
+    expect(told).toMatchObject({ reason: 'settings', next: 5 })
+    expect(told.detail).toContain(`it began with cluster ${first}, and cluster the-other-one answers at ${addressOf(fake.url)}: `) // oxfmt-ignore
+    expect(told.detail).toContain(`proofline destinations moved ${name} --reason TEXT`)
+    await lane.stop()
+    const again = await startLane({ name, db: database.db, reader, settings })
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(fake.counters).toMatchObject({ stored: 5, gets: 0 })
+
+    // The first one is back: nobody has to say anything.
+    fake.cluster.uuid = first
+    await eventually(() => isDone(database, name, 10))
+    expect(await laneOf(database, name)).toMatchObject({ state: 'running' })
+    fake.cluster.uuid = 'restored'
+    await eventually(async () => (await laneOf(database, name)).state === 'blocked')
+    reader.add(makeRecord(10))
+    const orders = await openOrdering(database, name, settings, reader)
+    const here = { address: addressOf(fake.url), cluster: 'restored' }
+    expect(await orders.moved(ann, name, 'restored from a snapshot')).toEqual({ ...here, changed: true })
+    expect(await orders.moved(ann, name, 'again')).toEqual({ ...here, changed: false })
+    expect(orders.commands).toMatchObject([{ command: 'destination.moved', detail: here }, {}])
+    await eventually(() => isDone(database, name, 11))
+    expect(fake.ids().length).toBe(11)
+    expect((await bindings(name)).map(({ cluster }) => cluster)).toEqual([first, 'restored'])
+    await Promise.all([again.stop(), orders.close()])
+    await fake.close()
+  })
+
+  it.each([
+    ['that may not be asked', { limited: true }],
+    ['that is serverless', { distribution: 'serverless' }],
+    ['that is a collection', { distribution: 'collection' }],
+  ] as const)('is known by its address alone at a cluster %s', async (_, cluster) => {
+    const fake = await startFakeBulk({ cluster })
+    const name = nextName()
+    const reader = createMemoryReader(ten.slice(0, 5))
+    const lane = await startLane({ name, db: database.db, reader, settings: elasticSettings(fake) })
+    await eventually(() => isDone(database, name, 5))
+    expect(await bindings(name)).toMatchObject([{ cluster: null }])
+    fake.cluster.uuid = 'the-other-one'
+    reader.add(...ten.slice(5))
+    await eventually(() => isDone(database, name, 10))
+    await lane.stop()
+    await fake.close()
+  })
+
+  it('is known by its name as soon as it tells it, and by its address while it does not tell it again', async () => {
+    const fake = await startFakeBulk()
+    const name = nextName()
+    const first = fake.cluster.uuid
+    fake.cluster.uuid = '_na_' // of a node that has not joined yet
+    const reader = createMemoryReader(ten.slice(0, 5))
+    const lane = await startLane({ name, db: database.db, reader, settings: elasticSettings(fake) })
+    await eventually(() => isDone(database, name, 5))
+    fake.cluster.uuid = first
+    await eventually(async () => (await bindings(name)).length === 2)
+    expect((await bindings(name)).map(({ cluster }) => cluster)).toEqual([null, first])
+    fake.cluster.uuid = '_na_'
+    reader.add(...ten.slice(5))
+    await eventually(() => isDone(database, name, 10))
+    expect((await bindings(name)).length).toBe(2)
+    await lane.stop()
+    await fake.close()
   })
 })

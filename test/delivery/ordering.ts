@@ -12,6 +12,8 @@ export const ann = { id: 'token:ann', method: 'token' } as const
 
 export interface Orders extends Ordering {
   commands: Command[]
+  /** As the metric counts them. */
+  duplicates(): number
   close(): Promise<void>
 }
 
@@ -26,6 +28,7 @@ export async function openOrdering(
   const now = (): Date => new Date()
   const destination: Destination = await openDestination(settings, { publicHost: 'proofline.acme.example', now })
   const commands: Command[] = []
+  let duplicates = 0
   const ordering = createOrdering({
     db,
     reader,
@@ -33,9 +36,10 @@ export async function openOrdering(
     destinations: new Map([[name, { destination, settings }]]),
     publicHost: 'proofline.acme.example',
     recordCommand: async (command) => void commands.push(command),
+    metrics: { duplicates: (_, __, count) => void (duplicates += count) },
     now,
   })
-  return { ...ordering, commands, close: () => destination.close() }
+  return { ...ordering, commands, duplicates: () => duplicates, close: () => destination.close() }
 }
 
 export async function laneOf(database: TestDatabase, name: string): Promise<LaneStatus> {

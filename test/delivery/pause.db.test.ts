@@ -39,12 +39,16 @@ describe('pausing a destination', () => {
     reader.add(...Array.from({ length: 50 }, (_, i) => makeRecord(i + 1)))
     await new Promise((resolve) => setTimeout(resolve, 300))
     await lane.stop()
-    const again = await startLane({ db: test.db, reader, settings })
+    const told: string[] = []
+    const metrics = { state: (_: string, __: string, state: string) => void told.push(state) }
+    const again = await startLane({ db: test.db, reader, settings, metrics })
     await new Promise((resolve) => setTimeout(resolve, 300))
     expect(fake.counters.requests).toBe(requests)
+    expect(new Set(told)).toEqual(new Set(['paused'])) // not running for a moment first
 
     expect(await operator.hold('siem', false, 'it is there', 'token:ann')).toBe(true)
     await eventually(() => fake.counters.stored === 51)
+    expect(told.at(-1)).toBe('running')
     expect(fake.counters).toMatchObject({ conflicts: 0 })
     await eventually(async () => (await deliveryStatus(test.db))[0]?.provedTo === 51)
     expect(await deliveryStatus(test.db)).toMatchObject([{ state: 'running', parked: 0 }])

@@ -63,14 +63,18 @@ describe.each([
     await findMissing(name, lost)
     const { stored } = fake.counters
     const told = await orders.redeliver(ann, name, { ledger: undefined }, 'the index was restored')
-    expect(told).toEqual({ orders: [{ ledger: 'main/unit', n: 1, first: 3, last: 39 }], records: 5 })
+    expect(told).toEqual({ orders: [{ ledger: 'main/unit', n: 1, first: 3, last: 39 }], records: 5, left: 0 })
     await eventually(() => isDone(database, name, 40))
     expect(seqsThere(fake)).toEqual(forty.map(({ seq }) => seq))
     expect(fake.counters).toMatchObject({ stored: stored + 5, duplicates: 0 })
     if ('event' in fake)
       expect(fake.event(idOf(17))?.fields).toMatchObject({ proofline_attempt: '2', proofline_possible_dup: '1' })
     // Until a comparison has looked again nobody knows more: what was sent is not sent once more.
-    expect(await orders.redeliver(ann, name, { ledger: 'unit' }, 'once more')).toEqual({ orders: [], records: 0 })
+    expect(await orders.redeliver(ann, name, { ledger: 'unit' }, 'once more')).toEqual({
+      orders: [],
+      records: 0,
+      left: 0,
+    })
     expect(orders.commands.map(({ command, target, reason }) => [command, target, reason])).toEqual([
       ['destination.redeliver', name, 'the index was restored'],
       ['destination.redeliver', name, 'once more'],
@@ -86,7 +90,7 @@ describe.each([
     const { fake, settings } = await start()
     const { name, lane, orders } = await delivered(settings)
     const told = await orders.redeliver(ann, name, { ledger: 'unit', from: '5', to: '20' }, 'a new index')
-    expect(told).toEqual({ orders: [{ ledger: 'main/unit', n: 1, first: 5, last: 20 }], records: 16 })
+    expect(told).toEqual({ orders: [{ ledger: 'main/unit', n: 1, first: 5, last: 20 }], records: 16, left: 0 })
     await eventually(async () => {
       expect(await laneOf(database, name)).toMatchObject({ sentTo: 40, provedTo: 40 })
       return isDone(database, name, 40)

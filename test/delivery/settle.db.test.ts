@@ -114,9 +114,13 @@ describe('a search that a person ran', () => {
   it('leaves other bytes under our id to a person, and counts copies', async () => {
     const { fake, name, lane, orders } = await cloudy()
     const check = (seq: number): number => checkOf(sha256Hex(thirty[seq]?.bytes ?? new Uint8Array()))
-    const text = `proofline_id,count,checks\n${idOf(0)},3,${check(0)}\n${idOf(1)},1,12345\n`
+    const text = `proofline_id,count,checks\n${idOf(0)},3,${check(0)}\n${idOf(1)},2,12345\n`
     const told = await settle(orders, name, text, false)
-    expect(told.ledgers[0]).toMatchObject({ delivered: 1, altered: 1, duplicates: 2, open: 18 })
+    expect(told.ledgers[0]).toMatchObject({ delivered: 1, altered: 1, duplicates: 3, open: 18 })
+    // The metric has those that are settled; the others are told again by each export, and once they are settled.
+    expect(orders.duplicates()).toBe(2)
+    expect((await settle(orders, name, text, false)).ledgers[0]).toMatchObject({ delivered: 0, duplicates: 1 })
+    expect(orders.duplicates()).toBe(2)
     expect((await listDeadLetters(database.db, { destination: name })).map(({ seq }) => seq)).toContain(1)
     await Promise.all([lane.stop(), orders.close()])
     await fake.close()

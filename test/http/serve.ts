@@ -47,6 +47,7 @@ export interface ServeOptions {
   openArtifact?: (sha256: string) => Promise<Readable | undefined>
   recordUse?: (use: Use) => Promise<void>
   earliest?: number
+  now?: () => Date
 }
 
 export const artifactDigest = 'ab'.repeat(32)
@@ -95,6 +96,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     recordUse: options.recordUse ?? (async (use) => void uses.push(use)),
     logPublic,
     log,
+    ...(options.now === undefined ? {} : { now: options.now }),
   })
 
   const answer =
@@ -179,21 +181,21 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   mountOrders(server.mount, {
     retry: given('retry', { decided: 1, left: 0 }),
     discard: given('discard', { decided: 1, left: 0 }),
-    redeliver: given('redeliver', { orders: [], records: 0 }),
+    redeliver: given('redeliver', { orders: [], records: 0, left: 0 }),
     lookup: given('lookup', []),
     settle: given('settle', { rows: 0, ledgers: [] }),
     estimate: given('estimate', { keeps: undefined, ledgers: [] }),
-    moved: given('moved', { address: 'siem:8088', changed: true }),
+    moved: given('moved', { address: 'siem:8088', cluster: null, changed: true }),
   })
   const anAlert = { alert: 'disk_low:data', n: 2, code: 'disk_low', subject: 'data', state: 'acknowledged', detail: '', by: 'x', at: '' } as const // oxfmt-ignore
   const aDrill = { destination: 'siem', ledger: 'main/unit', n: 1, state: 'holding', started_at: '', measure_at: '', hold_until: '', why: '', by: '', verdict: null, reason: null, boundary: null, to: null, paused: null, resumed: null } as const // oxfmt-ignore
   mountWatch(server.mount, {
     recordCommand: async (command) => void commands.push(command),
-    reconcile: async () => [],
+    reconcile: async (_, record) => record().then(() => []),
     comparisons: async () => [],
     alerts: async () => [anAlert],
     acknowledge: async () => anAlert,
-    drills: { begin: async () => aDrill, list: async () => [aDrill] },
+    drills: { begin: async (_, __, ___, record) => record().then(() => aDrill), list: async () => [aDrill] },
   })
   mountPage(server.mount, {
     org: 'main',

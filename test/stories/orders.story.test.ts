@@ -215,7 +215,7 @@ it('estimates what each would get', async () => {
 
 it('has every word on record, with who and why, and says that an address is where it was', async () => {
   const same = await cli('destinations', 'moved', 'elk', '--reason', 'only asking')
-  expect(same.stdout).toMatch(/^elk is at 127\.0\.0\.1:\d+ \(as before\)\n$/)
+  expect(same.stdout).toMatch(/^elk is at 127\.0\.0\.1:\d+, cluster [0-9a-f-]{36} \(as before\)\n$/)
   const commands = await readLedger(service, 'operations', 'command')
   expect(commands.map(({ command, destination, reason }) => [command, destination, reason])).toEqual([
     ['destination.redeliver', 'elk', 'nothing'],

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+
 /**
  * What an Elasticsearch or OpenSearch answers to whoever sets it up: resolve, pipelines, lifecycle, templates, simulation, mappings; and
  * what a strict mapping does with a document. Bodies are kept as they came.
@@ -17,6 +19,8 @@ export interface FakeClusterOptions {
 }
 
 export interface FakeCluster {
+  /** What it calls itself. */
+  uuid: string
   /** Path to the body that was put there last. */
   put: Map<string, Record<string, unknown>>
   /** Undefined for what is no path of administration. */
@@ -83,7 +87,8 @@ export function createFakeCluster({
     return { status: 200, body: { docs: [{ doc: simulated(doc) }] } }
   }
 
-  return {
+  const cluster: FakeCluster = {
+    uuid: randomUUID(),
     put,
     answer(method, url, body, indexes) {
       const [path = '', query = ''] = url.split('?')
@@ -94,7 +99,7 @@ export function createFakeCluster({
       if (path === '/_ingest/_simulate') return simulate(body)
       if (path === '/') {
         if (limited) return error(403, 'security_exception', 'action [cluster:monitor/main] is unauthorized')
-        return { status: 200, body: { version: { number: '9.1.0', ...flags } } }
+        return { status: 200, body: { cluster_uuid: cluster.uuid, version: { number: '9.1.0', ...flags } } }
       }
       if (method === 'PUT' && /^\/_(?:ingest\/pipeline|ilm\/policy|plugins\/_ism|index_template)\//.test(path)) return store(path, query, body) // oxfmt-ignore
       if (method === 'GET' && path.startsWith('/_plugins/_ism/'))
@@ -129,6 +134,7 @@ export function createFakeCluster({
       return mappings === undefined ? undefined : refusalBy(mappings as Tree, document as Tree, '', true)
     },
   }
+  return cluster
 }
 
 /** Of an object against its mapping; `dynamic` is inherited from above. */

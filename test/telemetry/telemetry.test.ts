@@ -76,16 +76,46 @@ describe('metrics', () => {
     expect(await read('proofline_proof_seconds_sum')).toEqual({ 'destination="siem",by="ack"': 130 })
   })
 
-  it('the lag of a puller grows with the ledger, and a drill gets older', async () => {
+  it('the lag of a puller grows with the ledger', async () => {
     telemetry.metrics.setConsumers(() => [{ consumer: 'qradar', ledger: 'main/unit', next: 40 }])
     expect(await read('proofline_consumer_lag_records')).toEqual({ 'consumer="qradar",ledger="main/unit"': 0 })
     telemetry.metrics.published('main/unit', 100, micros(0))
     expect(await read('proofline_consumer_lag_records')).toEqual({ 'consumer="qradar",ledger="main/unit"': 60 })
-    telemetry.metrics.drilled('siem', undefined)
-    expect(await read('proofline_drill_age_seconds')).toEqual({})
-    telemetry.metrics.drilled('siem', clock)
+  })
+
+  it('what a look saw takes the place of what the look before saw, and nobody looking leaves nothing', async () => {
+    const { metrics } = telemetry
+    const day = 86_400_000_000
+    const counts = { missing: 3, duplicated: 0, altered: 0, foreign: 0 }
+    const seen = {
+      lanes: [{ destination: 'siem', ledger: 'main/unit', state: 'blocked', parked: 4 }],
+      comparisons: [{ destination: 'siem', ledger: 'main/unit', atMs: clock, ...counts }],
+      certificates: [{ subject: 'siem old.example', expiresAt: micros(0) + 2 * day }],
+      drills: [
+        { destination: 'siem', heldMs: clock },
+        { destination: 'elk', heldMs: undefined },
+      ],
+      openAlerts: 2,
+    }
+    metrics.watched(seen)
     clock += 60_000
-    expect(await read('proofline_drill_age_seconds')).toEqual({ 'destination="siem"': 60 })
+    const told = (): Promise<Record<string, number>[]> => Promise.all(['destination_state', 'parked_records', 'comparison_age_seconds', 'drill_age_seconds', 'alerts_open'].map((name) => read(`proofline_${name}`))) // oxfmt-ignore
+    const there = 'destination="siem",ledger="main/unit"'
+    expect(await told()).toEqual([{ [`${there},state="blocked"`]: 1 }, { [there]: 4 }, { [there]: 60 }, { 'destination="siem"': 60 }, { '': 2 }]) // oxfmt-ignore
+    expect(await read('proofline_differences')).toMatchObject({ [`${there},kind="missing"`]: 3 })
+    clock += 86_400_000 - 60_000
+    expect(await read('proofline_certificate_days')).toEqual({ 'certificate="siem old.example"': 1 })
+
+    const { lanes, comparisons, drills } = seen
+    const moved = <T extends { destination: string }>(of: readonly T[]): T[] => of.map((one) => ({ ...one, destination: 'elk' })) // oxfmt-ignore
+    metrics.watched({ lanes: moved(lanes), comparisons: moved(comparisons), drills: moved(drills.slice(0, 1)), certificates: [{ subject: 'elk new.example', expiresAt: micros(0) - day }], openAlerts: 0 }) // oxfmt-ignore
+    const elsewhere = 'destination="elk",ledger="main/unit"'
+    expect(await told()).toEqual([{ [`${elsewhere},state="blocked"`]: 1 }, { [elsewhere]: 4 }, { [elsewhere]: 86_400 }, { 'destination="elk"': 86_400 }, { '': 0 }]) // oxfmt-ignore
+    expect(await read('proofline_certificate_days')).toEqual({ 'certificate="elk new.example"': -1 })
+
+    metrics.watched(undefined)
+    expect(await told()).toEqual([{}, {}, {}, {}, {}])
+    expect(await read('proofline_certificate_days')).toEqual({})
   })
 
   it('the lag of a follower grows with the ledger also when the follower is dead', async () => {
@@ -110,6 +140,7 @@ describe('metrics', () => {
 
   it('a worker is in one state at a time', async () => {
     telemetry.metrics.workerState('delivery', 'standby')
+    expect(await read('proofline_worker_state')).toEqual({ 'worker="delivery",state="standby"': 1 })
     telemetry.metrics.workerState('delivery', 'running')
     telemetry.metrics.workerFailed('delivery')
     expect(await read('proofline_worker_state')).toEqual({ 'worker="delivery",state="running"': 1 })

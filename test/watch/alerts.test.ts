@@ -113,6 +113,7 @@ describe('findProblems', () => {
     ['clocks that disagree', () => codes({ ledgers: [{ ...ledger, stopped: { code: 'clock_step', detail: '' } }] }), 'clock_step'], // oxfmt-ignore
     ['records without a signature', () => codes({ ledgers: [{ ...ledger, recorded: 10 }] }), 'checkpoint_stale'],
     ['a blocked destination', () => ofLane({ state: 'blocked', reason: 'credentials' }), 'destination_blocked'],
+    ['a destination whose own proof does not come', () => ofLane({ reason: 'weaker_proof', detail: 'no acknowledgement id' }), 'proof_weakened'], // oxfmt-ignore
     ['a destination that lags', () => ofLane({ oldestUnsent: now - 901_000_000 }), 'destination_late'],
     ['an old doubt', () => ofLane({ inDoubt: 1, inDoubtSince: now - 3_601_000_000 }), 'in_doubt_old'],
     ['parked records', () => ofLane({ parked: 1 }), 'dead_letters'],

@@ -219,6 +219,16 @@ describe('reconciliation', () => {
     expect(await findDifferences(database.db, { ledger: 'main/unit', destination: name })).toEqual([])
   })
 
+  it('case 48: nor another cluster behind the same address', async () => {
+    const fake = await elastic()
+    const { name, compare } = await deliver(fake.settings)
+    expect(await compare()).toMatchObject({ verdict: 'same' })
+    for (const id of fake.ids()) fake.forget(id)
+    fake.cluster.uuid = 'the-other-one'
+    expect(await compare()).toMatchObject({ verdict: 'unknown', missing: 0, reason: expect.stringContaining('cluster the-other-one answers') as string }) // oxfmt-ignore
+    expect(await findDifferences(database.db, { ledger: 'main/unit', destination: name })).toEqual([])
+  })
+
   it('settles what was on hold and is there after all, and does not miss what is parked and is not', async () => {
     const fake = await splunk({ search: undefined, proof: 'answer' })
     fake.refuse = (id) => (id === idOf(20) ? 6 : undefined)
