@@ -57,7 +57,7 @@ function whyOf({
   const why = `${reason ?? ''}: ${detail}`
   if (state === 'blocked') return [{ does: 'takes nothing of', why: `: ${why}` }]
   if (state === 'paused') return [{ does: 'is sent nothing of', why: `: paused ${why}` }]
-  if (reason === 'weaker_proof') return [{ does: 'proves in another way than is configured', why: `: ${detail}` }]
+  if (reason === 'weaker_proof') return [{ does: 'proves', why: ` in another way than is configured: ${detail}` }]
   if (failure === undefined || failure === null) return []
   return [{ does: 'did not take', why: ` at ${failure.at}: ${failure.reason}` }]
 }

@@ -31,6 +31,7 @@ export function addOrders(about: About, run: Run): void {
     .option('--to <seq or time>', 'the last record by its seq; a time is not included')
     .option('--missing', 'what the last comparison found missing, of all ledgers or one')
     .requiredOption('--reason <text>', 'why, for who reads the record')
+    .addHelpText('after', exits('0 ordered, or nothing to order, 3 more is missing than a comparison notes'))
     .action((name: string, options) =>
       run(options, async (terminal, signal) =>
         (await import('./orders.ts')).redeliver(name, options, terminal, signal),
