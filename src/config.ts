@@ -138,6 +138,7 @@ function printIssue(issue: z.core.$ZodIssue): string {
   const at = issue.path.join('.')
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => `${at === '' ? '' : `${at}.`}${key}: there is no such setting`).join('; ')
+  if (issue.code === 'invalid_key') return `${at}: is no name: a-z, 0-9, _ and - within, 40 characters at most`
   return `${at === '' ? 'the configuration' : at}: ${issue.message}`
 }
 

@@ -148,6 +148,27 @@ describe('readConfig', () => {
       {},
       /^destinations\.a\.username: is given besides api_key/,
     ],
+    [
+      'a key without its certificate',
+      'destinations: { a: { type: elastic, url: "https://x", client_key_file: key.pem } }',
+      {},
+      {},
+      /^destinations\.a\.client_certificate_file: is missing beside client_key_file$/,
+    ],
+    [
+      'a start that is none',
+      'destinations: { a: { type: elastic, url: "https://x", start: yesterday } }',
+      {},
+      {},
+      /^destinations\.a\.start: is none of beginning, now, a time such as /,
+    ],
+    [
+      'a name that is none',
+      'destinations: { My_SIEM: { type: elastic, url: "https://x" } }',
+      {},
+      {},
+      /^destinations\.My_SIEM: is no name: a-z, 0-9/,
+    ],
   ])('refuses %s by its name', (_what, file, env, flags, message) => {
     expect(refusal(file, env, flags)).toMatch(message)
   })

@@ -43,6 +43,9 @@ export const destination = z.looseObject({
   ledgers: z.array(
     z.looseObject({
       ledger: ledgerName,
+      state: z.enum(['running', 'paused', 'blocked']),
+      reason: z.string().optional().describe('why it is paused or blocked, or weaker_proof'),
+      detail: z.string(),
       sent_to: seq,
       proved_to: seq,
       published: seq,

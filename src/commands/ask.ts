@@ -8,6 +8,7 @@ import type { DestinationStatus, Status } from '../api/operations.ts'
 import { withQuery, type Answer } from '../producer/client.ts'
 import { Problem } from '../record/problem.ts'
 import { connect } from './connect.ts'
+import { printDestinations } from './destination-table.ts'
 import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts'
 
 /** `proofline feed`, `status`, `artifact get`, `destinations`: reading from a service. */
@@ -186,54 +187,4 @@ function printStatus({ version, org, as_of, ledgers, followers, consumers }: Sta
 function printStop(ledger: string, stopped: unknown): string[] {
   if (typeof stopped !== 'object' || stopped === null || !('code' in stopped) || !('detail' in stopped)) return []
   return [oneLine(`recording in ${ledger} is stopped: ${String(stopped.detail)} [${String(stopped.code)}]`), '\n']
-}
-
-function printDestinations(list: readonly DestinationStatus[]): string {
-  if (list.length === 0) return 'no destinations are configured\n'
-  const head = [
-    'destination',
-    'kind',
-    'state',
-    'proof',
-    'ledger',
-    'published',
-    'sent to',
-    'proved to',
-    'in doubt',
-    'parked',
-  ]
-  const rows = list.flatMap(({ name, kind, state, proof, ledgers }) =>
-    ledgers.map((at) => [
-      name,
-      kind,
-      state,
-      proof,
-      at.ledger,
-      ...[at.published, at.sent_to, at.proved_to, at.in_doubt, at.parked].map(String),
-    ]),
-  )
-  return [
-    printTable([head, ...rows]),
-    ...list.flatMap(({ name, ledgers }) => ledgers.flatMap((at) => printBlock(name, at))),
-    ...list.flatMap(({ name, ledgers }) => ledgers.flatMap((at) => printOrders(name, at))),
-  ].join('')
-}
-
-/** Why nothing goes there, or goes with less proof, where that is so. */
-function printBlock(name: string, lane: DestinationStatus['ledgers'][number]): string[] {
-  const { ledger, state, reason, detail, failure } = lane
-  const why = `${String(reason)}: ${String(detail)}`
-  if (state === 'blocked') return [oneLine(`${name} takes nothing of ${ledger}: ${why}`), '\n']
-  if (state === 'paused') return [oneLine(`${name} is sent nothing of ${ledger}: paused ${why}`), '\n']
-  if (reason === 'weaker_proof')
-    return [oneLine(`${name} proves ${ledger} in another way than is configured: ${String(detail)}`), '\n']
-  if (failure === undefined || failure === null) return []
-  return [oneLine(`${name} did not take ${ledger} at ${failure.at}: ${failure.reason}`), '\n']
-}
-
-function printOrders(name: string, { ledger, redeliveries }: DestinationStatus['ledgers'][number]): string[] {
-  return redeliveries.map(({ n, why, first, last, next, state, by, reason }) => {
-    const how = state === 'running' ? `is at ${next}` : state
-    return `${oneLine(`order ${n} to ${name}: ${ledger} ${first}-${last} (${why}) ${how}; by ${by}: ${reason}`)}\n`
-  })
 }

@@ -13,16 +13,25 @@ const days = (text: string): number => {
   return value
 }
 
+export const ledgerOption = (what: string): Option =>
+  new Option('--ledger <name>', what).choices(['unit', 'integration', 'changes', 'operations'])
+
+const letterKinds = ['refused', 'unresolved', 'unproved', 'missing', 'duplicated', 'altered', 'foreign']
+
+/** What a script goes by, below a command's help. */
+export const exits = (codes: string): string => `\nExit codes: ${codes}; 2 and 4 as of every command.`
+
 type About = (name: string, description: string) => Command
 
 /** Below `proofline destinations`; `about` begins a command that takes a destination's name. */
 export function addOrders(about: About, run: Run): void {
   about('redeliver', 'send a stretch of a ledger again, or what is missing')
-    .option('--ledger <name>', 'unit, integration, changes or operations')
+    .addOption(ledgerOption('of which one'))
     .option('--from <seq or time>', 'the first record')
     .option('--to <seq or time>', 'the last record by its seq; a time is not included')
     .option('--missing', 'what the last comparison found missing, of all ledgers or one')
     .requiredOption('--reason <text>', 'why, for who reads the record')
+    .addHelpText('after', exits('0 ordered, or nothing to order, 3 more is missing than a comparison notes'))
     .action((name: string, options) =>
       run(options, async (terminal, signal) =>
         (await import('./orders.ts')).redeliver(name, options, terminal, signal),
@@ -38,6 +47,7 @@ export function addOrders(about: About, run: Run): void {
     .requiredOption('--from <file>', 'CSV as Splunk exports it')
     .option('--complete', 'the searches ended without a warning: what is not there is sent again')
     .option('--reason <text>', 'why, for who reads the record')
+    .addHelpText('after', exits('0 nothing is open any more, 3 something is'))
     .action((name: string, options) =>
       run(options, async (terminal, signal) => (await import('./orders.ts')).settle(name, options, terminal, signal)),
     )
@@ -60,13 +70,16 @@ export function addOrders(about: About, run: Run): void {
 const chosen = (command: Command): Command =>
   command
     .option('--destination <name>', 'only those of this destination')
-    .option('--ledger <name>', 'only those of this ledger')
-    .option('--kind <kind>', 'refused, unresolved, unproved, missing, duplicated, altered or foreign')
+    .addOption(ledgerOption('only those of this ledger'))
+    .addOption(new Option('--kind <kind>', 'only those of this kind').choices(letterKinds))
 
 export function addDeadLetters(program: Command, run: Run): void {
   const letters = program.command('dead-letters').description('records that wait for a decision, by destination')
-  chosen(letters.command('list', { isDefault: true }))
+  chosen(
+    letters.command('list', { isDefault: true }).description('what waits, with its reason; --json has the answers'),
+  )
     .addOption(json())
+    .addHelpText('after', exits('0 there is none, 1 there is one'))
     .action((options) =>
       run(options, async (terminal, signal) => (await import('./orders.ts')).deadLetters(options, terminal, signal)),
     )

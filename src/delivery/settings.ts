@@ -32,6 +32,10 @@ const tls = {
   allow_metadata_addresses: z.boolean().default(false),
 }
 
+const startForms = 'is none of beginning, now, a time such as 2026-11-01T00:00:00Z, or a seq for each ledger'
+
+const keepsForm = 'has to be days, such as 90d'
+
 const common = {
   url: httpUrl,
   ...tls,
@@ -44,11 +48,14 @@ const common = {
     .default({}),
   /** Where a ledger begins that was never followed: looked at once, and written for ever. A ledger that is not named begins at 0. */
   start: z
-    .union([
-      z.enum(['beginning', 'now']),
-      z.iso.datetime({ offset: true }),
-      z.partialRecord(z.enum(ledgerKinds), z.int().min(0)),
-    ])
+    .union(
+      [
+        z.enum(['beginning', 'now']),
+        z.iso.datetime({ offset: true, error: startForms }),
+        z.partialRecord(z.enum(ledgerKinds), z.int().min(0)),
+      ],
+      startForms,
+    )
     .default('beginning'),
   /** Every window what has come is sent, however little. */
   window_ms: ms(1_000, 1),
@@ -76,8 +83,8 @@ const common = {
   drain_ms: ms(5_000),
   /** How long the destination keeps what it gets; reconciliation asks for no more. */
   keeps: z
-    .string()
-    .regex(/^\d+d$/)
+    .string(keepsForm)
+    .regex(/^\d+d$/, keepsForm)
     .optional(),
   /** Older than this at the destination is an alert. */
   freshness_ms: ms(900_000, 1),
@@ -183,6 +190,8 @@ function atMostOne(context: z.RefinementCtx, value: unknown, file: unknown, name
 }
 
 interface ProxySettings {
+  client_certificate_file?: string | undefined
+  client_key_file?: string | undefined
   proxy?: string | undefined
   proxy_username?: string | undefined
   proxy_password?: unknown
@@ -192,6 +201,11 @@ interface ProxySettings {
 
 function checkWire(context: z.RefinementCtx, settings: ProxySettings, prefix: string): void {
   const { proxy, proxy_username, proxy_password, proxy_password_file, proxy_ca_file } = settings
+  const { client_certificate_file: certificate, client_key_file: key } = settings
+  if ((certificate === undefined) !== (key === undefined)) {
+    const [has, lacks] = certificate === undefined ? ['key', 'certificate'] : ['certificate', 'key']
+    context.addIssue({ code: 'custom', path: `${prefix}client_${lacks}_file`.split('.'), message: `is missing beside client_${has}_file` }) // oxfmt-ignore
+  }
   if (proxy_username !== undefined) exactlyOne(context, proxy_password, proxy_password_file, `${prefix}proxy_password`)
   else if ((proxy_password ?? proxy_password_file) !== undefined)
     context.addIssue({ code: 'custom', path: `${prefix}proxy_username`.split('.'), message: 'is missing' })

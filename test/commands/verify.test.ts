@@ -254,7 +254,7 @@ describe('proofline status and destinations', () => {
   it('say of a destination why nothing goes there, goes with less proof, or was not taken', async () => {
     const at = { ledger: 'main/unit', sent_to: 5, proved_to: 4, published: 9, in_doubt: 1, parked: 0, redeliveries: [] }
     const whole = { kind: 'splunk', state: 'running' as const, proof: 'ack' }
-    const stood = { state: 'running', reason: undefined, detail: '' }
+    const stood = { state: 'running' as const, reason: undefined, detail: '' }
     const failure = { at: '2026-11-23T05:00:00.000000Z', reason: 'connect 127.0.0.1:9: ECONNREFUSED', address: null, phase: 'connect' } // oxfmt-ignore
     service.destinations.push(
       {
