@@ -13,7 +13,7 @@ import type { EvidenceWatch } from './evidence.ts'
 import type { Book } from './ledger/book.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import { Problem } from './record/problem.ts'
-import { type LedgerName, printTime } from './record/record.ts'
+import type { LedgerName } from './record/record.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { alertCodes } from './watch/alert-codes.ts'
@@ -37,15 +37,13 @@ export interface Watching {
   reconcile(destination: string, record: () => Promise<void>, signal: AbortSignal): Promise<Reconciled[]>
   /** What the last comparisons found. */
   comparisons(): Promise<Reconciled[]>
-  alerts(query: { all: boolean; limit: number }): Promise<AlertTold[]>
+  alerts(query: { all: boolean; limit: number }): Promise<AlertEvent[]>
   /** Somebody has seen it. Throws Problem not_found for an alert that is not open. */
   acknowledge(alert: string, reason: string, by: string): Promise<AlertEvent>
   drills: Drills
   /** After the signal aborted: resolves when every worker ended. */
   ended(): Promise<void>
 }
-
-export type AlertTold = Omit<AlertEvent, 'severity' | 'owner' | 'playbook'>
 
 export interface WatchingDeps {
   config: Config
@@ -171,10 +169,7 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     comparisons,
     drills,
     async alerts({ all, limit }) {
-      return (await listAlerts(db, operations.ledger, all, limit)).map(({ at, ...row }) => ({
-        ...row,
-        at: printTime(at),
-      }))
+      return (await listAlerts(db, operations.ledger, all, limit)).map(toEvent)
     },
     async acknowledge(alert, reason, by) {
       const row = (await openAlerts(db, operations.ledger)).find((open) => open.alert === alert)

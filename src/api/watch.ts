@@ -30,6 +30,11 @@ export const alert = z.object({
   code: z.string(),
   subject: z.string(),
   state: z.enum(['opened', 'acknowledged', 'closed']),
+  severity: z.enum(['low', 'medium', 'high', 'critical']),
+  /** Whose it is to act. */
+  owner: z.string(),
+  /** File of the documentation. */
+  playbook: z.string(),
   detail: z.string(),
   by: z.string(),
   at: time,

@@ -58,8 +58,15 @@ export async function alerts(options: { all?: boolean }, terminal: Terminal, sig
   const answer = await ask(alertList, { method: 'GET', path, signal })
   terminal.print(answer, () => {
     if (answer.alerts.length === 0) return 'no alerts\n'
-    const rows = answer.alerts.map(({ state, alert, at, detail }) => [state, alert, at, oneLine(detail)])
-    return printTable([['state', 'alert', 'since', 'detail'], ...rows])
+    const rows = answer.alerts.map(({ state, severity, alert, at, owner, detail }) => [
+      state,
+      severity,
+      alert,
+      at,
+      owner,
+      oneLine(detail),
+    ])
+    return printTable([['state', 'severity', 'alert', 'since', 'owner', 'detail'], ...rows])
   })
   return answer.alerts.some(({ state }) => state !== 'closed') ? 1 : 0
 }

@@ -29,7 +29,7 @@ export interface AlertEvent {
   code: AlertCode
   subject: string
   state: Alert['state']
-  severity: string
+  severity: (typeof alertCodes)[AlertCode]['severity']
   owner: string
   playbook: string
   detail: string

@@ -95,7 +95,8 @@ describe('runWorker', () => {
     await expect.poll(() => runs).toBe(2)
     end.abort()
     await worker
-    expect(states).toEqual(['running', 'running', 'ended'])
+    // The lock of a session that was terminated may stand for a moment: then it waits for it in between.
+    expect(states.filter((state) => state !== 'standby')).toEqual(['running', 'running', 'ended'])
   })
 
   it(

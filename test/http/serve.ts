@@ -187,7 +187,10 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     estimate: given('estimate', { keeps: undefined, ledgers: [] }),
     moved: given('moved', { address: 'siem:8088', cluster: null, changed: true }),
   })
-  const anAlert = { alert: 'disk_low:data', n: 2, code: 'disk_low', subject: 'data', state: 'acknowledged', detail: '', by: 'x', at: '' } as const // oxfmt-ignore
+  const anAlert = { alert: 'disk_low:data', n: 2, severity: 'high',
+    owner: 'operator',
+    playbook: 'docs/playbooks/disk_low.md',
+    code: 'disk_low', subject: 'data', state: 'acknowledged', detail: '', by: 'x', at: '' } as const // oxfmt-ignore
   const aDrill = { destination: 'siem', ledger: 'main/unit', n: 1, state: 'holding', started_at: '', measure_at: '', hold_until: '', why: '', by: '', verdict: null, reason: null, boundary: null, to: null, paused: null, resumed: null } as const // oxfmt-ignore
   mountWatch(server.mount, {
     recordCommand: async (command) => void commands.push(command),
