@@ -83,7 +83,7 @@ function resolve(history: AttemptHistory, policy: Policy, now: Date): Step {
     const until = history.retryAt ?? after(history.since, pick(policy.retryDelaysMs, history.try - 1))
     return now < until ? { kind: 'wait', until } : send(history, true)
   }
-  const over = !policy.canLook || isOver(history, policy.unresolvedAfterMs, now)
+  const over = !policy.canLook || isOver(history, policy.unresolvedAfterMs)
   if (!over) return lookOrWait(history, policy, now)
   // What holds an id of ours with other bytes is never sent again; only a comparison can settle it.
   if (policy.onUnresolved === 'hold' || tally.e > 0 || policy.repeatable) return { kind: 'park', reason: 'unresolved' }
@@ -91,15 +91,17 @@ function resolve(history: AttemptHistory, policy: Policy, now: Date): Step {
 }
 
 function prove(history: AttemptHistory, policy: Policy, now: Date): Step {
-  if (!policy.canLook || isOver(history, policy.unprovedAfterMs, now)) return { kind: 'park', reason: 'unproved' }
+  if (!policy.canLook || isOver(history, policy.unprovedAfterMs)) return { kind: 'park', reason: 'unproved' }
   return lookOrWait(history, policy, now)
 }
 
 /** So large a part of the time each process looks for itself: its first looks only prepare for an answer, and much may have happened. */
 export const ownPart = 1 / 12
 
-function isOver({ lookingSince, lookedBeforeMs = 0 }: AttemptHistory, ms: number, now: Date): boolean {
-  return lookingSince !== undefined && now >= after(lookingSince, Math.max(ms * ownPart, ms - lookedBeforeMs))
+/** Over is what a look, made when its time had come, could not tell: the look that is due then is made first. */
+function isOver({ lookingSince, lookedAt, lookedBeforeMs = 0 }: AttemptHistory, ms: number): boolean {
+  if (lookingSince === undefined || lookedAt === undefined) return false
+  return lookedAt >= after(lookingSince, Math.max(ms * ownPart, ms - lookedBeforeMs))
 }
 
 function lookOrWait(history: AttemptHistory, policy: Policy, now: Date): Step {

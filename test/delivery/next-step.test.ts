@@ -82,8 +82,14 @@ describe('nextStep', () => {
       { kind: 'wait', until: at(990) },
     ],
     [
+      'in doubt, its time over since the last look, and another look due',
+      history({ i: 3 }, { looks: 9, lookedAt: at(-2_000), lookingSince: at(-61_000) }),
+      policy,
+      { kind: 'look' },
+    ],
+    [
       'in doubt, looked for long enough',
-      history({ i: 3 }, { looks: 9, lookedAt: at(-10), lookingSince: at(-60_000) }),
+      history({ i: 3 }, { looks: 9, lookedAt: at(-10), lookingSince: at(-60_010) }),
       policy,
       { kind: 'park', reason: 'unresolved' },
     ],
@@ -95,7 +101,7 @@ describe('nextStep', () => {
     ],
     [
       'in doubt, looked for long enough by several processes',
-      history({ i: 3 }, { looks: 9, lookedAt: at(-10), lookingSince: at(-20_000), lookedBeforeMs: 40_000 }),
+      history({ i: 3 }, { looks: 9, lookedAt: at(-10), lookingSince: at(-20_010), lookedBeforeMs: 40_000 }),
       policy,
       { kind: 'park', reason: 'unresolved' },
     ],
@@ -115,7 +121,7 @@ describe('nextStep', () => {
     ['accepted, not proved', history({ a: 3 }), policy, { kind: 'look' }],
     [
       'accepted, never proved',
-      history({ a: 3 }, { looks: 1, lookedAt: at(-1), lookingSince: at(-60_000) }),
+      history({ a: 3 }, { looks: 1, lookedAt: at(-1), lookingSince: at(-60_001) }),
       policy,
       { kind: 'park', reason: 'unproved' },
     ],
