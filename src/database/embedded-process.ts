@@ -38,7 +38,8 @@ const settings: Readonly<Record<string, string>> = {
   max_wal_size: '2GB',
   wal_compression: 'on',
   jit: 'off',
-  max_connections: '60',
+  // A service takes about 20 and five for each destination; several may share the database.
+  max_connections: '200',
   log_checkpoints: 'off',
   timezone: 'UTC',
   log_timezone: 'UTC',
