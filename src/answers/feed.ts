@@ -212,7 +212,8 @@ function filterOf({ kinds, repository }: FeedQuestion, notBefore = 0): (record: 
   const needle = Buffer.from(`"repository":${JSON.stringify(repository)}`)
   return (record) => {
     if (leftOut(record)) return false
-    const bytes = Buffer.from(record.bytes.buffer)
+    const { bytes: own } = record
+    const bytes = Buffer.from(own.buffer, own.byteOffset, own.length)
     return (
       bytes.includes(needle) && (JSON.parse(bytes.toString()) as { repository?: unknown }).repository === repository
     )
