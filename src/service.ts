@@ -21,7 +21,8 @@ import { createQuotas } from './admission/quotas.ts'
 import { createRunsStore } from './admission/runs-store.ts'
 import { createFeed } from './answers/feed.ts'
 import { createCursors } from './answers/position.ts'
-import { type Config, localStateFile, withoutSecrets } from './config.ts'
+import { openBooks } from './books.ts'
+import { type Config, localStateFile } from './config.ts'
 import { runWorker } from './database/worker.ts'
 import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence.ts'
@@ -35,11 +36,10 @@ import { mountRecords } from './http/records.ts'
 import { mountRuns } from './http/runs.ts'
 import { createServer } from './http/server.ts'
 import { mountWatch } from './http/watch.ts'
-import { type Book, openBook } from './ledger/book.ts'
-import { checkKeyRecord, recordConfiguration, recordKey } from './ledger/key-records.ts'
 import { createArtifacts } from './objects/objects.ts'
 import { openObjects, proveObjects } from './objects/open-objects.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
+import { startKeeping } from './keeping.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
@@ -84,49 +84,16 @@ export async function startService(config: Config, version: string): Promise<Ser
 
   try {
     const storage = keep('storage', await openStorage(config, log, 'service'), (opened) => opened.close())
-    const { db, reader, watch, ledgers } = storage
+    const { db, reader, ledgers } = storage
     const objectsSettings = { folder: join(config.data_dir, 'artifacts'), s3: config.artifacts.s3 }
     const objects = keep('artifact storage', await openObjects(objectsSettings), (opened) => opened.close())
     const artifactsWarning = await proveObjects(objects)
     const originOf = (ledger: LedgerName): string => `${config.public_host}/${ledger}`
     const signer = keep('signer', await openSigner(config, originOf), (opened) => opened.close())
 
-    // Nothing is recorded by a service that has another key or guard than the ledgers were opened with.
-    const operationsName = toLedgerName(`${config.org}/operations`)
-    const guard = await signer.guardId()
-    const keyFacts = await Promise.all(
-      ledgers.map(async (ledger) => ({ ledger, origin: originOf(ledger), vkey: await signer.vkey(ledger), guard })),
-    )
-    for (const facts of keyFacts) await checkKeyRecord(db, reader, operationsName, facts)
-
     const node = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
-    const books = new Map<LedgerName, Book>()
-    for (const ledger of ledgers) {
-      const onAppend = (records: number, size: number, ms: number): void =>
-        metrics.recorded(ledger, records, size, ms / 1000)
-      const book = keep(
-        `book ${ledger}`,
-        await openBook({ ledger, db, signer, reader, watch, node, log, onAppend }),
-        (opened) => opened.close(),
-      )
-      const observe = async (): Promise<void> => {
-        const published = await reader.published(ledger)
-        if (published !== undefined) metrics.published(ledger, published.size, published.lastTime)
-      }
-      book.publisher.onPublished(() => void observe().catch(() => {})) // the next one tells
-      await observe()
-      books.set(ledger, book)
-    }
-    const bookOf = (ledger: LedgerName): Book => {
-      const book = books.get(ledger)
-      if (book === undefined) throw new Error(`${ledger} is not open`)
-      return book
-    }
-    const operations = bookOf(operationsName)
-    if (operations.publisher.stopped() === undefined) {
-      for (const facts of keyFacts) await recordKey(operations, facts)
-      await recordConfiguration(db, operations, hostname(), version, withoutSecrets(config))
-    }
+    const books = keep('books', await openBooks({ config, storage, signer, originOf, node, version, log, metrics }), (opened) => opened.close()) // oxfmt-ignore
+    const { bookOf, operations } = books
 
     const artifacts = createArtifacts(objects)
     const pool = keep('parse pool', createParsePool(log, config.intake.workers), (opened) => opened.close())
@@ -199,15 +166,30 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
     const feed = createFeed({ reader, cursors, earliest: async () => 0 })
-    const treeOf = (ledger: LedgerName) => books.get(ledger)?.tree
-    const readBooks = () => readLedgers(db, reader, [...books.values()])
+    const treeOf = (ledger: LedgerName) => books.all.get(ledger)?.tree
+    const readBooks = () => readLedgers(db, reader, [...books.all.values()])
     const signal = ending.signal
     const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal })
     const recordCommand = createCommandRecorder(operations)
     const evidence = createEvidenceWatch({
       db, reader, ofRuns, changes: changes.ledger, runs, contracts, everyMs: config.watch.evidence_every_ms, unsealedMs: config.watch.unsealed_ms, now: () => new Date(),
     }) // oxfmt-ignore
-    const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
+    const keeping = await startKeeping({
+      config,
+      db,
+      reader,
+      ledgers,
+      books: books.all,
+      operations,
+      signer,
+      objects,
+      recordCommand,
+      originOf,
+      log,
+      metrics,
+      signal,
+    })
+    const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, keeping, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
 
     const { destinations } = deliveries
     const ordering = createOrdering({ db, reader, ledgers, destinations, publicHost: config.public_host, recordCommand, metrics: { duplicates: metrics.duplicatesConfirmed }, now: () => new Date() }) // oxfmt-ignore
@@ -245,7 +227,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       version,
       isReady: async () =>
         (await readBooks()).ledgers.every(({ stopped }) => stopped === null) &&
-        [...books.values()].every(({ publisher }) => !publisher.isDelayed()),
+        [...books.all.values()].every(({ publisher }) => !publisher.isDelayed()),
       printMetrics: () => telemetry.prometheus(),
     })
     metrics.setConsumers(() => feed.consumers(config.org))
@@ -263,13 +245,14 @@ export async function startService(config: Config, version: string): Promise<Ser
       await uses.flush()
     })
     keep('deliveries', deliveries, (running) => running.ended())
+    keep('keeping', keeping, (running) => running.ended())
     keep('watching', watching, (running) => running.ended())
     const url = await server.listen()
     keep('http', server, (listening) => listening.close())
     pool.warm()
     await writeLocalState({ url, token_file: tokenFile })
     log.info('service.started', { url, node, version, database: storage.database })
-    const warnings = [...books.values()].flatMap(({ ledger, publisher }) => {
+    const warnings = [...books.all.values()].flatMap(({ ledger, publisher }) => {
       const stopped = publisher.stopped()
       return stopped === undefined ? [] : [`${ledger} is not recorded to (${stopped.code}): ${stopped.message}`]
     })

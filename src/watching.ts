@@ -10,6 +10,7 @@ import type { Lane } from './delivery/lane.ts'
 import { selectOf } from './delivery/select.ts'
 import { deliveryStatus } from './delivery/status.ts'
 import type { EvidenceWatch } from './evidence.ts'
+import type { Keeping } from './keeping.ts'
 import type { Book } from './ledger/book.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import { Problem } from './record/problem.ts'
@@ -55,6 +56,7 @@ export interface WatchingDeps {
   readLedgers: () => Promise<LedgersStatus>
   recordCommand: RecordCommand
   evidence: EvidenceWatch
+  keeping: Keeping
   node: { node: string; host: string; version: string }
   log: Logger
   metrics: Metrics
@@ -154,7 +156,7 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
       return { ...one, isAskable: settings !== undefined && isAskable(settings) }
     })
     const found = findProblems({ now: at, ledgers: all, lanes, comparisons: asked, certificates, disks, partitionsAhead, nodes, drills: due, limits }) // oxfmt-ignore
-    return [...found, ...(await evidence())]
+    return [...found, ...(await evidence()), ...(await deps.keeping.findings())]
   }
   work('alerts', (ending) =>
     runAlerts({ ...alerting, look }, watch.alerts_every_ms, ending).finally(() => metrics.watched(undefined)),

@@ -1,0 +1,84 @@
+import { hostname } from 'node:os'
+import { type Config, withoutSecrets } from './config.ts'
+import { type Book, openBook } from './ledger/book.ts'
+import { checkKeyRecord, recordConfiguration, recordKey } from './ledger/key-records.ts'
+import { type LedgerName, toLedgerName } from './record/record.ts'
+import type { Signer } from './signing/signer.ts'
+import type { Storage } from './storage.ts'
+import type { Logger } from './telemetry/logger.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+
+/** The ledgers of this service, open for recording. */
+export interface Books {
+  all: ReadonlyMap<LedgerName, Book>
+  /** Throws for a ledger that is not one of them. */
+  bookOf(ledger: LedgerName): Book
+  operations: Book
+  close(): Promise<void>
+}
+
+export interface BooksDeps {
+  config: Config
+  storage: Storage
+  signer: Signer
+  /** `<public host>/<org>/<ledger>` */
+  originOf: (ledger: LedgerName) => string
+  node: string
+  version: string
+  log: Logger
+  metrics: Metrics
+}
+
+/** Throws Problem('signer_not_current') before anything is recorded by a service that has another key or guard than the ledgers were opened with. */
+export async function openBooks({
+  config,
+  storage,
+  signer,
+  originOf,
+  node,
+  version,
+  log,
+  metrics,
+}: BooksDeps): Promise<Books> {
+  const { db, reader, watch, ledgers } = storage
+  const operationsName = toLedgerName(`${config.org}/operations`)
+  const guard = await signer.guardId()
+  const keyFacts = await Promise.all(
+    ledgers.map(async (ledger) => ({ ledger, origin: originOf(ledger), vkey: await signer.vkey(ledger), guard })),
+  )
+  for (const facts of keyFacts) await checkKeyRecord(db, reader, operationsName, facts)
+
+  const all = new Map<LedgerName, Book>()
+  const close = async (): Promise<void> => {
+    for (const book of [...all.values()].toReversed()) await book.close()
+  }
+  const open = async (ledger: LedgerName): Promise<void> => {
+    const onAppend = (records: number, size: number, ms: number): void =>
+      metrics.recorded(ledger, records, size, ms / 1000)
+    const book = await openBook({ ledger, db, signer, reader, watch, node, log, onAppend })
+    all.set(ledger, book)
+    const observe = async (): Promise<void> => {
+      const published = await reader.published(ledger)
+      if (published !== undefined) metrics.published(ledger, published.size, published.lastTime)
+    }
+    book.publisher.onPublished(() => void observe().catch(() => {})) // the next one tells
+    await observe()
+  }
+  const bookOf = (ledger: LedgerName): Book => {
+    const book = all.get(ledger)
+    if (book === undefined) throw new Error(`${ledger} is not open`)
+    return book
+  }
+  try {
+    for (const ledger of ledgers) await open(ledger)
+    const operations = bookOf(operationsName)
+    if (operations.publisher.stopped() === undefined) {
+      for (const facts of keyFacts) await recordKey(operations, facts)
+      await recordConfiguration(db, operations, hostname(), version, withoutSecrets(config))
+    }
+    return { all, bookOf, operations, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

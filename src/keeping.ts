@@ -1,0 +1,61 @@
+import type { Config } from './config.ts'
+import type { Database } from './database/database.ts'
+import { runWorker } from './database/worker.ts'
+import type { Book } from './ledger/book.ts'
+import type { LedgerReader } from './ledger/read.ts'
+import type { Objects } from './objects/objects.ts'
+import type { LedgerName } from './record/record.ts'
+import type { OpenSigner } from './signer.ts'
+import type { Logger } from './telemetry/logger.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+import type { Finding } from './watch/alerts.ts'
+import type { RecordCommand } from './watch/commands.ts'
+
+/** What follows the ledgers so that others can check them: each a worker of its own, in one process at a time. */
+export interface Keeping {
+  /** What is wrong with it now, for the alerts. */
+  findings(): Promise<Finding[]>
+  /** After the signal aborted: resolves when every worker ended. */
+  ended(): Promise<void>
+}
+
+export interface KeepingDeps {
+  config: Config
+  db: Database
+  reader: LedgerReader
+  ledgers: readonly LedgerName[]
+  books: ReadonlyMap<LedgerName, Book>
+  operations: Book
+  signer: OpenSigner
+  objects: Objects
+  recordCommand: RecordCommand
+  /** `<public host>/<org>/<ledger>` */
+  originOf: (ledger: LedgerName) => string
+  log: Logger
+  metrics: Metrics
+  signal: AbortSignal
+}
+
+/** One part of it: may start workers by `work`, and answers what it finds wrong. */
+export type Keeper = (
+  deps: KeepingDeps,
+  work: (name: string, run: (ending: AbortSignal) => Promise<void>) => void,
+) => Promise<() => Promise<Finding[]>>
+
+/** One line for each part, in a file of its own beside this one. */
+const keepers: readonly Keeper[] = []
+
+export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
+  const { db, log, metrics, signal } = deps
+  const workers: Promise<void>[] = []
+  const work = (name: string, run: (ending: AbortSignal) => Promise<void>): void =>
+    void workers.push(runWorker(name, run, { db, log, metrics, signal }))
+  const finders: (() => Promise<Finding[]>)[] = []
+  for (const keeper of keepers) finders.push(await keeper(deps, work))
+  return {
+    findings: async () => (await Promise.all(finders.map((find) => find()))).flat(),
+    async ended() {
+      await Promise.all(workers)
+    },
+  }
+}
