@@ -188,11 +188,14 @@ begin
   for one in execute format('select ledger, min(first_seq) as first, max(first_seq + count) as next, sum(count) as records from %I group by ledger', part) loop
     months := greatest(months, coalesce(
       (select online from retention_settings where ledger = split_part(one.ledger, '/', 1) || '/operations' order by n desc limit 1), 15));
+    -- The days of the month, and those behind it up to the one that holds its last record: one that came when the clock had been put back
+    -- behind a midnight lies in the file of a later day.
     select min(day) as first_day, max(day) as last_day, count(*) as n, min(first_seq) as first, max(next_seq) as next, bool_and(tiled) as tiled into days
       from (select day, first_seq, next_seq, lead(first_seq) over (order by day) is not distinct from next_seq or lead(day) over (order by day) is null as tiled
-            from cold_days where ledger = one.ledger and day between p_month and last_day) as of_month;
-    if days.n = 0 or days.last_day <> last_day or days.n <> days.last_day - days.first_day + 1 or not days.tiled
-       or days.first <> one.first or days.next <> one.next or one.records <> one.next - one.first then
+            from cold_days where ledger = one.ledger and day >= p_month
+              and day <= greatest(last_day, (select min(day) from cold_days where ledger = one.ledger and next_seq >= one.next))) as of_month;
+    if days.n = 0 or days.last_day < last_day or days.n <> days.last_day - days.first_day + 1 or not days.tiled
+       or days.first > one.first or days.next < one.next or one.records <> one.next - one.first then
       raise exception '% of % is not whole in the archive: % days, records % to % of % to %',
         to_char(p_month, 'YYYY-MM'), one.ledger, days.n, days.first, days.next, one.first, one.next using errcode = 'PL004';
     end if;

@@ -19,7 +19,11 @@ export interface DayClock {
  * Pure: the day that follows `newest`, when it has closed. A record that comes all the same, because the database clock was put back behind
  * a midnight, lies in the file of the next day that is written: positions decide, not times.
  */
-export function dueDay(newest: Day | undefined, firstTime: Micros, { clock, closesAfterMicros }: DayClock): Day | undefined {
+export function dueDay(
+  newest: Day | undefined,
+  firstTime: Micros,
+  { clock, closesAfterMicros }: DayClock,
+): Day | undefined {
   const day = newest === undefined ? dayOf(firstTime) : nextDay(newest)
   return clock >= startOf(nextDay(day)) + closesAfterMicros ? day : undefined
 }

@@ -56,10 +56,18 @@ export async function writeDay(deps: DayWriter, wanted: DayToWrite, signal: Abor
   if (previous !== undefined && !previous.root.equals(rootOf(before)))
     throw new Problem('integrity', `${ledger}: the root before ${day} is not that of the archived day before it`)
   if (next > first) {
-    await objects.put(dayKey(ledger, day, recordsFile), printRecords(recordsBetween(deps, first, next, signal)), lock(day))
+    await objects.put(
+      dayKey(ledger, day, recordsFile),
+      printRecords(recordsBetween(deps, first, next, signal)),
+      lock(day),
+    )
     await objects.put(dayKey(ledger, day, leavesFile), leavesBetween(tree, first, next), lock(day))
   }
-  const found = await readBack(objects, { ledger, day, origin, from: { ...before, lastTime }, size: next, root }, signal)
+  const found = await readBack(
+    objects,
+    { ledger, day, origin, from: { ...before, lastTime }, size: next, root },
+    signal,
+  )
   const manifest: DayManifest = {
     ledger, day, origin, first, size: next, root,
     previous: previous?.manifest.toString('hex'),
@@ -105,12 +113,20 @@ async function checkManifest({ objects, signer, ledger }: DayWriter, day: Day, p
     if (opened.payloadType === dayPayloadType && Buffer.compare(opened.payload, payload) === 0) return
   } catch (cause) {
     if (!(cause instanceof LogError)) throw cause
-    throw new Problem('integrity', `the archive of ${ledger} has a manifest of ${day} that is not ours: ${cause.message}`, { cause })
+    throw new Problem(
+      'integrity',
+      `the archive of ${ledger} has a manifest of ${day} that is not ours: ${cause.message}`,
+      { cause },
+    )
   }
   throw new Problem('integrity', `the archive of ${ledger} has another manifest of ${day}`)
 }
 
-async function checkpointOf({ db, tree, ledger }: DayWriter, size: number, root: Uint8Array): Promise<DayManifest['checkpoint']> {
+async function checkpointOf(
+  { db, tree, ledger }: DayWriter,
+  size: number,
+  root: Uint8Array,
+): Promise<DayManifest['checkpoint']> {
   const covering = await ledgerStore.checkpointCovering(db, ledger, size)
   if (covering === undefined) throw new Problem('unavailable', `${ledger}: no checkpoint covers ${size} records yet`)
   const consistency = size > 0 && size < covering.size ? await tree.consistency(size, covering.size) : []

@@ -7,8 +7,8 @@ import { Problem } from '../record/problem.ts'
 import { compressed, decoded } from './verified.ts'
 
 /**
- * Immutable bytes by key (`[a-z0-9./_-]`, no `..`). A key is stored once and never again: the second writer is told `existed` and the first
- * bytes stay. What was answered is durable. Safe to use concurrently, also by several processes.
+ * Immutable bytes by key (`[a-z0-9./_-]`, no `..`). A key is stored once: the second writer is told `existed` and the first bytes stay, until
+ * retention removes them. What was answered is durable. Safe to use concurrently, also by several processes.
  */
 export interface Objects {
   put(key: string, bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options?: PutOptions): Promise<Stored>

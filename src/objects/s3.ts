@@ -58,11 +58,15 @@ export async function createS3Objects(settings: S3Settings, deps: S3Deps): Promi
    */
   const remove = async (Key: string): Promise<'removed' | 'absent' | 'locked'> => {
     try {
-      const { VersionId, ObjectLockRetainUntilDate: until, ObjectLockLegalHoldStatus: legal } = await client.send(
-        new sdk.HeadObjectCommand({ Bucket: bucket, Key }),
-      )
+      const {
+        VersionId,
+        ObjectLockRetainUntilDate: until,
+        ObjectLockLegalHoldStatus: legal,
+      } = await client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key }))
       if ((until !== undefined && until > now()) || legal === 'ON') return 'locked'
-      await client.send(new sdk.DeleteObjectCommand({ Bucket: bucket, Key, ...(VersionId === undefined ? {} : { VersionId }) }))
+      await client.send(
+        new sdk.DeleteObjectCommand({ Bucket: bucket, Key, ...(VersionId === undefined ? {} : { VersionId }) }),
+      )
       return 'removed'
     } catch (error) {
       if (isAbsent(error)) return 'absent'
