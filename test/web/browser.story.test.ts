@@ -62,7 +62,10 @@ async function servePage(): Promise<Served> {
     url: `http://127.0.0.1:${port}/`,
     files,
     answer: answer.promise,
-    close: () => void server.close().closeAllConnections(),
+    close() {
+      server.close()
+      server.closeAllConnections()
+    },
   }
 }
 
