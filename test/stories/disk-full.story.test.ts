@@ -47,9 +47,8 @@ const places = [
 ]
 
 describe('a disk that is full', () => {
-  it.for(places)(
-    'case 27: with $on on it loses nothing that was acknowledged, and goes on when there is room',
-    async ({ megabytes, folder, told }, context) => {
+  for (const { on, megabytes, folder, told } of places) {
+    it(`case 27: with ${on} on it loses nothing that was acknowledged, and goes on when there is room`, async (context) => {
       const disk = await smallDisk(megabytes)
       if (disk === undefined) return context.skip('no file system may be mounted here')
       const dataDir = folder === undefined ? join(disk, 'data') : join(disk, '..', 'data')
@@ -103,7 +102,6 @@ describe('a disk that is full', () => {
         env: cleanEnvironment(dataDir),
       })
       expect(verified, verified.stdout + verified.stderr).toMatchObject({ code: 0 })
-    },
-    180_000,
-  )
+    }, 180_000)
+  }
 })
