@@ -2,6 +2,7 @@ import { keepArchive } from './archiving.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
+import { keepHistory } from './histories.ts'
 import type { Book } from './ledger/book.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import type { Witnessed } from './ledger/witnessed.ts'
@@ -47,7 +48,7 @@ export type Keeper = (
 ) => Promise<() => Promise<Finding[]>>
 
 /** One line for each part, in a file of its own beside this one. */
-const keepers: readonly Keeper[] = [keepArchive]
+const keepers: readonly Keeper[] = [keepArchive, keepHistory]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps
