@@ -27,6 +27,7 @@ import { runWorker } from './database/worker.ts'
 import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence.ts'
 import { mountContracts } from './http/contracts.ts'
+import { mountEvidence } from './http/evidence.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountLog } from './http/log.ts'
 import { mountOperations } from './http/operations.ts'
@@ -40,6 +41,7 @@ import { createArtifacts } from './objects/objects.ts'
 import { openObjects, proveObjects } from './objects/open-objects.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { startKeeping } from './keeping.ts'
+import { createPackSources } from './packs.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
@@ -199,6 +201,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
     mountFeed(server.mount, feed, cursors)
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
+    mountEvidence(server.mount, createPackSources({ org: config.org, db, reader, ledgers, bookOf, originOf, openArtifact: artifacts.open, signer })) // oxfmt-ignore
     mountLog(server.mount, treeOf, config.log.public)
     mountOperations(server.mount, {
       async readStatus() {

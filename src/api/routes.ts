@@ -1,5 +1,6 @@
 import { contractRoutes } from './contracts.ts'
 import { drillRoutes } from './drills.ts'
+import { evidenceRoutes } from './evidence.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
@@ -12,6 +13,7 @@ export const routes: readonly Route[] = [
   ...runRoutes,
   ...contractRoutes,
   ...recordRoutes,
+  ...evidenceRoutes,
   ...operationRoutes,
   ...watchRoutes,
   ...orderRoutes,

@@ -116,7 +116,7 @@ export async function findOpenRuns(
   return rows.map(({ run }) => run)
 }
 
-const segmentColumns = `first_seq as "firstSeq", count, first_time as "firstTime", kind, dictionary_seq as "dictionarySeq", depth, raw_bytes as "rawBytes",
+export const segmentColumns = `first_seq as "firstSeq", count, first_time as "firstTime", kind, dictionary_seq as "dictionarySeq", depth, raw_bytes as "rawBytes",
   payloads, leaf_hashes as "leafHashes", id_hashes as "idHashes"`
 
 /**

@@ -24,6 +24,8 @@ export interface Tree {
   consistency(from: number, to: number): Promise<Uint8Array[]>
   /** The edge of a committed head. Throws Problem('integrity') when what is stored does not fold into its root. */
   edge(size: number, root: Uint8Array): Promise<Edge>
+  /** Hashes of perfect subtrees, all of whose leaves are committed. */
+  nodes(wanted: readonly Node[]): Promise<Uint8Array[]>
   /** Leaf hashes of the committed records [from, to), packed. */
   leafHashes(from: number, to: number): Promise<Buffer>
   /** tlog-proof of a record against the newest checkpoint. */
@@ -88,6 +90,7 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
       }
       return encodeBundle(entries)
     },
+    nodes,
     consistency: (from, to) => consistencyProof(from, to, nodes),
     async edge(size, root) {
       const edge = createEdge(size, await nodes(perfectSubtrees(0, size)))
