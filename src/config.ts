@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './config-env.ts'
+import { archiveSettings, retentionSettings } from './archive/settings.ts'
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
 import { artifactSettings } from './objects/settings.ts'
@@ -45,7 +46,12 @@ const settings = z.strictObject({
   signer: z
     .strictObject({ socket: z.string().optional().describe('a `proofline signer` shared by several nodes') })
     .prefault({}),
-  log: z.strictObject({ public: z.boolean().default(false).describe('serve /log without a credential') }).prefault({}),
+  log: z
+    .strictObject({
+      public: z.boolean().default(false).describe('serve /log without a credential'),
+      policy: z.string().optional().describe('a tlog-policy file: the witnesses, and whose cosignatures are enough'),
+    })
+    .prefault({}),
   telemetry: telemetrySettings.prefault({}),
   intake: z
     .strictObject({
@@ -63,6 +69,8 @@ const settings = z.strictObject({
     .prefault({}),
   watch: watchSettings.prefault({}),
   artifacts: artifactSettings.prefault({}),
+  archive: archiveSettings.prefault({}),
+  retention: retentionSettings.prefault({}),
   destinations: z.record(destinationName, destinationSettings).default({}),
 })
 

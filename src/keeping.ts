@@ -1,8 +1,10 @@
+import { keepArchive } from './archiving.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
 import type { Book } from './ledger/book.ts'
 import type { LedgerReader } from './ledger/read.ts'
+import type { Witnessed } from './ledger/witnessed.ts'
 import type { Objects } from './objects/objects.ts'
 import type { LedgerName } from './record/record.ts'
 import type { OpenSigner } from './signer.ts'
@@ -31,6 +33,8 @@ export interface KeepingDeps {
   recordCommand: RecordCommand
   /** `<public host>/<org>/<ledger>` */
   originOf: (ledger: LedgerName) => string
+  /** Which checkpoints are shown to others. */
+  witnessed: Witnessed
   log: Logger
   metrics: Metrics
   signal: AbortSignal
@@ -43,7 +47,7 @@ export type Keeper = (
 ) => Promise<() => Promise<Finding[]>>
 
 /** One line for each part, in a file of its own beside this one. */
-const keepers: readonly Keeper[] = []
+const keepers: readonly Keeper[] = [keepArchive]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps

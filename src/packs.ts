@@ -1,9 +1,12 @@
 import type { Queryable } from './database/database.ts'
-import type { CheckpointSource, PackSources } from './evidence/sources.ts'
+import { type OpenPack, createPacks } from './evidence/pack.ts'
+import type { PackSources } from './evidence/sources.ts'
 import type { Book } from './ledger/book.ts'
 import { readKinds } from './ledger/read-kinds.ts'
 import type { LedgerReader } from './ledger/read.ts'
-import { checkpointCovering, findSubmissions, newestCheckpoint } from './ledger/store.ts'
+import { findSubmissions } from './ledger/store.ts'
+import type { Witnessed } from './ledger/witnessed.ts'
+import { needsQuorum, printPolicy } from './log/policy.ts'
 import type { Artifacts } from './objects/objects.ts'
 import type { LedgerName } from './record/record.ts'
 import type { Signer } from './signing/signer.ts'
@@ -17,21 +20,23 @@ export interface PackDeps {
   originOf: (ledger: LedgerName) => string
   openArtifact: Artifacts['open']
   signer: Pick<Signer, 'signStatement' | 'vkey'>
+  witnessed: Witnessed
 }
 
-/** Where evidence packs take their bytes from, in this service. */
-export function createPackSources(deps: PackDeps): PackSources {
-  const { org, db, reader, ledgers, bookOf, originOf, openArtifact, signer } = deps
-  const checkpoints: CheckpointSource = {
-    isWitnessed: false,
-    newest: (ledger) => newestCheckpoint(db, ledger),
-    atOrAfter: (ledger, size) => checkpointCovering(db, ledger, size),
-  }
+/** Evidence packs of this service. */
+export const openPacks = (deps: PackDeps): OpenPack => createPacks(createSources(deps))
+
+function createSources(deps: PackDeps): PackSources {
+  const { org, db, reader, ledgers, bookOf, originOf, openArtifact, signer, witnessed } = deps
   return {
     org,
     ledgers,
     originOf,
-    checkpoints,
+    checkpoints: {
+      isWitnessed: witnessed.policy !== undefined && needsQuorum(witnessed.policy),
+      newest: witnessed.newest,
+      atOrAfter: witnessed.atOrAfter,
+    },
     records: (ledger, from, until, kinds) => readKinds({ db, reader }, ledger, from, until, kinds),
     seqAt: reader.seqAt,
     nodes: (ledger, wanted) => bookOf(ledger).tree.nodes(wanted),
@@ -42,6 +47,7 @@ export function createPackSources(deps: PackDeps): PackSources {
     openArtifact: (sha256) => openArtifact(sha256),
     signStatement: signer.signStatement,
     async policy() {
+      if (witnessed.policy !== undefined) return printPolicy(witnessed.policy)
       const vkeys = await Promise.all(ledgers.map((ledger) => signer.vkey(ledger)))
       return `${vkeys.map((vkey) => `log ${vkey}\n`).join('')}quorum none\n`
     },

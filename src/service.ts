@@ -19,6 +19,7 @@ import { createRefusals } from './admission/refusals.ts'
 import { createRegistrar } from './admission/register-contract.ts'
 import { createQuotas } from './admission/quotas.ts'
 import { createRunsStore } from './admission/runs-store.ts'
+import { createDayFiles } from './archive/day-files.ts'
 import { createFeed } from './answers/feed.ts'
 import { createCursors } from './answers/position.ts'
 import { openBooks } from './books.ts'
@@ -27,6 +28,7 @@ import { runWorker } from './database/worker.ts'
 import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence.ts'
 import { mountContracts } from './http/contracts.ts'
+import { mountDays } from './http/days.ts'
 import { mountEvidence } from './http/evidence.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountLog } from './http/log.ts'
@@ -39,12 +41,14 @@ import { createServer } from './http/server.ts'
 import { mountWatch } from './http/watch.ts'
 import { createArtifacts } from './objects/objects.ts'
 import { openObjects, proveObjects } from './objects/open-objects.ts'
+import { createWitnessed, witnessedTree } from './ledger/witnessed.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { startKeeping } from './keeping.ts'
-import { createPackSources } from './packs.ts'
+import { openPacks } from './packs.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
+import { readPolicy } from './witnessing.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 import { createCommandRecorder } from './watch/commands.ts'
 import { createOrdering } from './watch/ordering.ts'
@@ -168,7 +172,11 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
     const feed = createFeed({ reader, cursors, earliest: async () => 0 })
-    const treeOf = (ledger: LedgerName) => books.all.get(ledger)?.tree
+    const witnessed = createWitnessed(db, await readPolicy(config))
+    const treeOf = (ledger: LedgerName) => {
+      const tree = books.all.get(ledger)?.tree
+      return tree === undefined ? undefined : witnessedTree(tree, ledger, witnessed)
+    }
     const readBooks = () => readLedgers(db, reader, [...books.all.values()])
     const signal = ending.signal
     const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal })
@@ -187,6 +195,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       objects,
       recordCommand,
       originOf,
+      witnessed,
       log,
       metrics,
       signal,
@@ -200,8 +209,9 @@ export async function startService(config: Config, version: string): Promise<Ser
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
     mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
     mountFeed(server.mount, feed, cursors)
+    mountDays(server.mount, createDayFiles(db, objects))
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
-    mountEvidence(server.mount, createPackSources({ org: config.org, db, reader, ledgers, bookOf, originOf, openArtifact: artifacts.open, signer })) // oxfmt-ignore
+    mountEvidence(server.mount, openPacks({ org: config.org, db, reader, ledgers, bookOf, originOf, openArtifact: artifacts.open, signer, witnessed })) // oxfmt-ignore
     mountLog(server.mount, treeOf, config.log.public)
     mountOperations(server.mount, {
       async readStatus() {

@@ -1,4 +1,5 @@
 import { contractRoutes } from './contracts.ts'
+import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
 import { evidenceRoutes } from './evidence.ts'
 import { operationRoutes } from './operations.ts'
@@ -14,6 +15,7 @@ export const routes: readonly Route[] = [
   ...contractRoutes,
   ...recordRoutes,
   ...evidenceRoutes,
+  ...dayRoutes,
   ...operationRoutes,
   ...watchRoutes,
   ...orderRoutes,

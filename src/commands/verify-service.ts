@@ -1,7 +1,7 @@
 import { tilePath, tileWidth, tileWidthAt, tilesBetween, type Tile } from '../log/tiles.ts'
 import { parseCheckpoint } from '../log/checkpoint.ts'
 import { LogError } from '../log/log-error.ts'
-import type { VerifierKey } from '../log/vkey.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import type { Client } from '../producer/client.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
@@ -27,7 +27,7 @@ export interface LedgerVerification {
 export async function verifyLedger(
   client: Client,
   ledger: LedgerName,
-  keys: readonly VerifierKey[],
+  keys: readonly TrustedKey[],
   remembered: (origin: string) => string | undefined,
   { onProgress, signal }: { onProgress: (done: number, of: number) => void; signal: AbortSignal },
 ): Promise<LedgerVerification> {

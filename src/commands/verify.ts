@@ -24,6 +24,7 @@ export interface VerifyCommand {
   key?: string[]
   database?: boolean
   since?: string
+  policy?: string
   org: string
   ledger?: string[]
   config?: string
@@ -42,11 +43,17 @@ export async function verify(
     return verifyDatabase(options, terminal, signal)
   }
   const ledgers = (options.ledger ?? ledgerKinds).map((name) => readLedger(name, options.org))
-  const keys = await readTrustedKeys(
-    options.key ?? [],
-    options.dataDir ?? (await findDataFolder(readEnvironment().env, process.cwd())),
-  )
+  // A policy names whom to believe: then the keys that lie about here are not asked.
+  const keys =
+    options.policy !== undefined && options.key === undefined
+      ? []
+      : await readTrustedKeys(
+          options.key ?? [],
+          options.dataDir ?? (await findDataFolder(readEnvironment().env, process.cwd())),
+        )
   if (target !== undefined && !/^https?:\/\//.test(target)) {
+    const { isZipFile, verifyPack } = await import('./verify-pack.ts')
+    if (await isZipFile(target)) return finish(await verifyPack(target, keys, options), terminal)
     const { verifyReceipt } = await import('./verify-receipt.ts')
     return finish(await verifyReceipt(await readFile(target, 'utf8'), keys), terminal)
   }

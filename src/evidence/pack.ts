@@ -13,21 +13,27 @@ import { addSamples } from './samples.ts'
 import type { PackSources } from './sources.ts'
 import { createZip, type Zip } from './zip.ts'
 
+export interface OpenedPack {
+  scope: PackScope
+  stream: Readable
+}
+
+/** `bound`: the credential sees some repositories only. */
+export type OpenPack = (asked: Asked, who: { id: string; method: string; bound: boolean }) => Promise<OpenedPack>
+
 /**
  * An evidence pack as a stream. What can be refused is refused before the first byte; what fails later (a stored record that is not what
  * the log says) breaks the stream off, and a zip without its end is no zip. Writes nothing anywhere: a crash leaves nothing behind.
  */
-export async function openPack(
-  asked: Asked,
-  who: { id: string; method: string; bound: boolean },
-  sources: PackSources,
-): Promise<{ scope: PackScope; stream: Readable }> {
-  const resolved = await resolveQuestion(asked, who, sources)
-  const zip = createZip()
-  fill(zip, resolved, sources).catch((error: unknown) =>
-    zip.fail(error instanceof Error ? error : new Error(String(error))),
-  )
-  return { scope: resolved.scope, stream: zip.output }
+export function createPacks(sources: PackSources): OpenPack {
+  return async (asked, who) => {
+    const resolved = await resolveQuestion(asked, who, sources)
+    const zip = createZip()
+    fill(zip, resolved, sources).catch((error: unknown) =>
+      zip.fail(error instanceof Error ? error : new Error(String(error))),
+    )
+    return { scope: resolved.scope, stream: zip.output }
+  }
 }
 
 async function fill(zip: Zip, { scope, notes }: Resolved, sources: PackSources): Promise<void> {

@@ -143,4 +143,3 @@ export function isSelected(
   if (commit !== undefined && fields['commit'] !== commit) return false
   return build === undefined || fields['build'] === build
 }
-

@@ -33,7 +33,10 @@ export async function addLog(zip: Zip, of: PackLedger, note: string, sources: Pa
   const nodes = (wanted: Parameters<PackSources['nodes']>[1]) => sources.nodes(ledger, wanted)
   await zip.add(name('checkpoint'), note)
   for (const { name: file, token } of await sources.timestamps(ledger, size)) await zip.add(name(file), token)
-  await zip.add(name('edge'), (await nodes(perfectSubtrees(0, start))).map((hash) => `${encodeBase64(hash)}\n`).join(''))
+  await zip.add(
+    name('edge'),
+    (await nodes(perfectSubtrees(0, start))).map((hash) => `${encodeBase64(hash)}\n`).join(''),
+  )
   let last = 0
   for (const [file, at] of [
     ['start', start],

@@ -10,7 +10,12 @@ export interface PackSources {
   ledgers: readonly LedgerName[]
   originOf: (ledger: LedgerName) => string
   /** Records of these kinds within [from, until), in order of seq; each is checked against its leaf hash. */
-  records: (ledger: LedgerName, from: number, until: number, kinds: ReadonlySet<RecordKind>) => AsyncIterable<StoredRecord>
+  records: (
+    ledger: LedgerName,
+    from: number,
+    until: number,
+    kinds: ReadonlySet<RecordKind>,
+  ) => AsyncIterable<StoredRecord>
   /** Smallest published seq whose recorded_at is at or after `at`. */
   seqAt: (ledger: LedgerName, at: number) => Promise<number>
   checkpoints: CheckpointSource
@@ -43,7 +48,14 @@ export interface ReadRecord extends PackRecord {
 export function openStored(record: StoredRecord): ReadRecord {
   const { bytes } = record
   const fields = JSON.parse(decoder.decode(bytes)) as Record<string, unknown> // our own record, checked against its leaf
-  return { seq: record.seq, id: record.id, kind: record.kind, recorded_at: String(fields['recorded_at']), fields, bytes }
+  return {
+    seq: record.seq,
+    id: record.id,
+    kind: record.kind,
+    recorded_at: String(fields['recorded_at']),
+    fields,
+    bytes,
+  }
 }
 
 export const everyKind: ReadonlySet<RecordKind> = new Set<RecordKind>(['run', 'inventory', 'part', 'coverage', 'linemap', 'comparison', 'seal', 'abandonment', 'rejection', 'build', 'contract', 'gate', 'deployment', 'disposition', 'report', 'command', 'access', 'key', 'configuration', 'alert', 'heartbeat', 'reconciliation', 'retention', 'hold', 'loss']) // oxfmt-ignore

@@ -26,10 +26,12 @@ export interface Tree {
   edge(size: number, root: Uint8Array): Promise<Edge>
   /** Hashes of perfect subtrees, all of whose leaves are committed. */
   nodes(wanted: readonly Node[]): Promise<Uint8Array[]>
+  /** The edge of any size up to that of a committed head, as the stored hashes have it. */
+  edgeOf(size: number): Promise<Edge>
   /** Leaf hashes of the committed records [from, to), packed. */
   leafHashes(from: number, to: number): Promise<Buffer>
-  /** tlog-proof of a record against the newest checkpoint. */
-  proof(seq: number): Promise<string>
+  /** tlog-proof of a record against this checkpoint, or the newest. */
+  proof(seq: number, checkpoint?: { size: number; note: string }): Promise<string>
   /** An append whose commit came back clean: its hashes need not be read back, as the proof for its own signature would. */
   grew(append: Pick<Append, 'segments' | 'tileRoots'>): void
 }
@@ -68,6 +70,8 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
   }
   const nodes = (wanted: readonly Node[]): Promise<Uint8Array[]> => Promise.all(wanted.map(node))
 
+  const edgeOf = async (size: number): Promise<Edge> => createEdge(size, await nodes(perfectSubtrees(0, size)))
+
   const published = async (): Promise<number> => (await store.newestCheckpoint(db, ledger))?.size ?? 0
 
   return {
@@ -92,8 +96,9 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
     },
     nodes,
     consistency: (from, to) => consistencyProof(from, to, nodes),
+    edgeOf,
     async edge(size, root) {
-      const edge = createEdge(size, await nodes(perfectSubtrees(0, size)))
+      const edge = await edgeOf(size)
       if (!equalHashes(rootOf(edge), root))
         throw new Problem(
           'integrity',
@@ -113,11 +118,10 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
       }
       return Buffer.concat(parts)
     },
-    async proof(seq) {
-      const newest = await store.newestCheckpoint(db, ledger)
-      if (newest === undefined || seq >= newest.size)
-        throw new Problem('not_found', `no published record ${seq} in ${ledger}`)
-      return printProof({ index: seq, hashes: await inclusionProof(seq, newest.size, nodes), checkpoint: newest.note })
+    async proof(seq, checkpoint) {
+      const { size, note } = checkpoint ?? (await store.newestCheckpoint(db, ledger)) ?? { size: 0, note: '' }
+      if (seq >= size) throw new Problem('not_found', `no published record ${seq} in ${ledger}`)
+      return printProof({ index: seq, hashes: await inclusionProof(seq, size, nodes), checkpoint: note })
     },
     grew({ segments, tileRoots }) {
       for (const { firstSeq, leafHashes } of segments) memory.add(0, firstSeq, leafHashes)

@@ -12,7 +12,9 @@ export async function checkFiles(source: PackSource, statementKeys: readonly Ver
       files = parseManifest(manifest)
       const envelope = await readText(source, packNames.signature)
       if (statementKeys.length === 0)
-        throw new CannotCheck('no statement key is trusted: give --key, or one for <org>/operations, whose log names it')
+        throw new CannotCheck(
+          'no statement key is trusted: give --key, or one for <org>/operations, whose log names it',
+        )
       const { payloadType, payload, keys } = await openStatement(envelope, statementKeys)
       if (payloadType !== manifestPayloadType) throw new Error(`the signature is over ${payloadType}, not a manifest`)
       if (new TextDecoder().decode(payload) !== manifest) throw new Error('the signed manifest is another one')

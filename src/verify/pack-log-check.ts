@@ -2,6 +2,7 @@ import { decodeHash, encodeBase64 } from '../log/base64.ts'
 import { type OpenedCheckpoint, openCheckpoint } from '../log/checkpoint.ts'
 import { parseDecimal } from '../log/log-error.ts'
 import { verifyConsistency } from '../log/merkle-proof.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import type { VerifierKey } from '../log/vkey.ts'
 import { parseTime } from '../record/record.ts'
 import { type PackLedger, type PackScope, kindOf, packNames } from './pack-format.ts'
@@ -11,7 +12,7 @@ import { verifyReceiptProof } from './receipt.ts'
 /** Whom a reader believes; none of it comes from the pack. */
 export interface PackTrust {
   /** Keys of logs (type 1, named as their origin), of the org's statements, and of witnesses (type 4). */
-  keys: readonly VerifierKey[]
+  keys: readonly TrustedKey[]
   /** Whether cosignatures by these keys are enough; undefined without a policy. */
   isQuorum?: ((cosigners: readonly VerifierKey[]) => boolean) | undefined
   /** An RFC 3161 token over these bytes: what it says, or an Error. Undefined: time-stamps are not looked at. */
@@ -36,7 +37,8 @@ export async function checkLog(source: PackSource, of: PackLedger, trust: PackTr
       if (found.size !== size || encodeBase64(found.root) !== root)
         throw new Error(`expected size ${size} and root ${root} as scope.json says, found ${found.size} and ${encodeBase64(found.root)}`) // oxfmt-ignore
       const times = found.cosignatures.flatMap(({ time }) => time ?? [])
-      const seen = times.length === 0 ? '' : `, seen by a witness at ${new Date(Math.min(...times) * 1000).toISOString()}`
+      const seen =
+        times.length === 0 ? '' : `, seen by a witness at ${new Date(Math.min(...times) * 1000).toISOString()}`
       return `${size} records, signed by ${origin}, ${found.cosignatures.length} cosignatures${trust.isQuorum === undefined ? ' (no policy: none asked for)' : ''}${seen}`
     }),
   ]
@@ -126,7 +128,8 @@ export async function checkPeriod(
     }
     if (end < size) {
       const after = await openProven(source, packNames.log(ledger, 'after'), of, trust)
-      if (after.seq !== end) throw new PackFault(`expected record ${end} after the period, found ${after.seq}`, after.seq)
+      if (after.seq !== end)
+        throw new PackFault(`expected record ${end} after the period, found ${after.seq}`, after.seq)
       if (after.recordedAt < to) throw new PackFault(`record ${after.seq} belongs to the period and is not in it`, after.seq) // oxfmt-ignore
     }
     return `records ${start} up to ${end} of ${size}; those around them are outside of the period`

@@ -111,4 +111,3 @@ function parseGap(line: Uint8Array): { from: number; to: number; hashes: Uint8Ar
 }
 
 const isPosition = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0
-

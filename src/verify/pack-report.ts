@@ -18,7 +18,9 @@ const style =
 
 export function printReport({ scope, sums, runs, exceptions, samples }: ReportFacts): string {
   const { question, as_of, selection, asked_by, seed, org } = scope
-  const asked = Object.entries(question).map(([name, value]) => [name, String(value)])
+  const asked = Object.entries(question).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)]],
+  )
   const ledgers = sums.map((sum) => [sum.ledger, sum.start, sum.records, count(sum.shown), count(sum.named), sum.not_selected, sum.end, addsUp(sum) ? 'yes' : 'NO']) // oxfmt-ignore
   const suites = runs.suites.map((one) => [one.repository, one.test_type, one.suite, one.counted, one.not_counted])
   const drawn = samples.map(({ stratum, run, record }, i) => [i + 1, stratum, run, record])

@@ -67,7 +67,14 @@ export function createRunsTable(): RunsTable {
       suite[state === 'counted' ? 'counted' : 'not_counted']++
       sums[state === 'abandoned' ? 'abandoned' : state === 'counted' ? 'counted' : 'not_counted']++
       if (kind === 'seal')
-        sealed.push({ ledger, seq, run, ...of, ref: String(fields['ref'] ?? ''), outcome: String(fields['outcome']) })
+        sealed.push({
+          ledger,
+          seq,
+          run,
+          ...of,
+          ref: typeof fields['ref'] === 'string' ? fields['ref'] : '',
+          outcome: String(fields['outcome']),
+        })
     },
     print: () =>
       header + rows.join('') + [...open.values()].map(({ ledger, record }) => rowOf(ledger, 'open', record, record)).join(''), // oxfmt-ignore

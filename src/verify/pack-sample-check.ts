@@ -103,12 +103,7 @@ async function checkAttestations(
   }
 }
 
-async function openRecordOf(
-  source: PackSource,
-  name: string,
-  of: PackLedger,
-  trust: PackTrust,
-): Promise<PackRecord> {
+async function openRecordOf(source: PackSource, name: string, of: PackLedger, trust: PackTrust): Promise<PackRecord> {
   const { seq, id, recordedAt, fields } = await openProven(source, name, of, trust)
   return { seq, id, kind: String(fields['kind']), recorded_at: printTime(recordedAt), fields }
 }

@@ -9,7 +9,12 @@ export function parseScope(text: string): PackScope {
   if (!isObject(question) || !isObject(seed) || !isObject(asked_by) || !Array.isArray(ledgers))
     throw new Error('scope.json lacks question, ledgers, seed or asked_by')
   if (selection !== 'all' && selection !== 'part') throw new Error('scope.json does not say what is selected')
-  if (selection === 'all' && (['repository', 'path', 'commit', 'build'].some((name) => question[name] !== undefined) || asked_by['bound'] !== undefined)) // oxfmt-ignore
+  if (
+    selection === 'all' &&
+    (['repository', 'path', 'commit', 'build'].some((name) => question[name] !== undefined) ||
+      asked_by['bound'] !== undefined)
+  )
+    // oxfmt-ignore
     throw new Error('scope.json selects something and claims to show all')
   for (const name of ['rules', 'org', 'as_of'] as const) assertText(value[name], name)
   for (const name of ['from', 'to', 'seed'] as const) assertText(question[name], `question.${name}`)

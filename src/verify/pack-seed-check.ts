@@ -5,7 +5,11 @@ import type { PackTrust } from './pack-log-check.ts'
 import { CannotCheck, type PackCheck, type PackSource, attempt, readText } from './pack-source.ts'
 
 /** That the seed is the one that scope.json says it is: given by the auditor, or the roots of signed checkpoints at the period's end. */
-export function checkSeed(source: PackSource, { question, seed, ledgers }: PackScope, trust: PackTrust): Promise<PackCheck> {
+export function checkSeed(
+  source: PackSource,
+  { question, seed, ledgers }: PackScope,
+  trust: PackTrust,
+): Promise<PackCheck> {
   return attempt('seed', async () => {
     if (seedOf(seed.text) !== seed.sha256) throw new Error('the seed is not the SHA-256 of its text')
     if (question.seed !== 'root') {
@@ -24,6 +28,8 @@ export function checkSeed(source: PackSource, { question, seed, ledgers }: PackS
       text += note.slice(0, note.lastIndexOf('\n\n') + 1)
     }
     if (text !== seed.text) throw new Error('the seed is not made of the checkpoints at the end of the period')
-    return seed.from === 'root' ? 'from the roots at the end of the period, which no witness saw' : 'from witnessed roots'
+    return seed.from === 'root'
+      ? 'from the roots at the end of the period, which no witness saw'
+      : 'from witnessed roots'
   })
 }

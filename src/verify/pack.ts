@@ -65,7 +65,8 @@ async function findKeys(
   const statement = trust.keys.filter(isStatementKey)
   const operations = scope.ledgers.find(({ ledger }) => ledger.endsWith('/operations'))
   const check = await attempt('keys', async () => {
-    if (operations === undefined) throw new CannotCheck('the pack has no ledger of operations, where keys are on record')
+    if (operations === undefined)
+      throw new CannotCheck('the pack has no ledger of operations, where keys are on record')
     const recorded: VerifierKey[] = []
     for (const name of source.names) {
       const found = /^(log\/keys\/\d+)\.json$/.exec(name)?.[1]
@@ -99,7 +100,8 @@ function checkDerived(
   isPopulationProved: boolean,
 ): Promise<PackCheck> {
   return attempt('tables', async () => {
-    if (rules !== packRules) throw new CannotCheck(`they were made by the rules ${rules}, this program knows ${packRules}`)
+    if (rules !== packRules)
+      throw new CannotCheck(`they were made by the rules ${rules}, this program knows ${packRules}`)
     if (!isPopulationProved) throw new CannotCheck('the records that they are made from are not proved')
     const off = sums.find((sum) => !addsUp(sum))
     if (off !== undefined) throw new Error(`the records of ${off.ledger} do not add up`)

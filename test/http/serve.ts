@@ -8,6 +8,8 @@ import { contractDigest, parseContract } from '../../src/contract/contract.ts'
 import type { Status } from '../../src/api/operations.ts'
 import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
+import { mountDays } from '../../src/http/days.ts'
+import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
 import { mountLog } from '../../src/http/log.ts'
 import type { Use } from '../../src/http/mount.ts'
@@ -21,6 +23,7 @@ import { type HttpServer, createServer } from '../../src/http/server.ts'
 import { httpSettings } from '../../src/http/settings.ts'
 import { Problem } from '../../src/record/problem.ts'
 import type { LogFields, Logger } from '../../src/telemetry/logger.ts'
+import type { PackScope } from '../../src/verify/pack-format.ts'
 import type { Command } from '../../src/watch/commands.ts'
 import { type FakeReader, createFakeReader } from '../answers/fake-reader.ts'
 
@@ -152,6 +155,10 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     options.openArtifact ??
     (async (sha256) => (sha256 === artifactDigest ? Readable.from([Buffer.from('TN:\n')]) : undefined))
   mountRecords(server.mount, { reader, treeOf, openArtifact })
+  const aDay = { day: '2028-02-29', first: 0, next: 3, lastTime: 0, root: Buffer.alloc(32), manifest: Buffer.alloc(32), bytes: 9, repositories: [], expired: false } // oxfmt-ignore
+  mountDays(server.mount, { list: async () => [aDay], open: async () => Readable.from([Buffer.from('{}')]) })
+  const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
+  mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
     readStatus:
