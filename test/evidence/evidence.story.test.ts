@@ -108,7 +108,7 @@ describe('proofline evidence', () => {
 
   it('refuses a question that contradicts itself, and a credential that may not ask', async () => {
     const post = (body: Record<string, unknown>, token = service.token) => ask(service, '/v1/evidence', { method: 'POST', body, token }) // oxfmt-ignore
-    expect(await post({ from: '2026-01-01T00:00:00Z', path: 'src/a.ts' })).toMatchObject({ status: 400, body: { code: 'request_invalid' } }) // oxfmt-ignore
+    expect(await post({ from: '2026-01-01T00:00:00Z', paths: 'src/a.ts' })).toMatchObject({ status: 400, body: { code: 'request_invalid' } }) // oxfmt-ignore
     expect(await post({ from: '2026-02-01T00:00:00Z', to: '2026-01-01T00:00:00Z' })).toMatchObject({ status: 400 })
     expect(await post({ from: '2026-02-01T00:00:00Z', as_of: 'unit:999999' })).toMatchObject({ status: 400 })
     expect(await post({ from: '2026-01-01T00:00:00Z' }, 'wrong')).toMatchObject({ status: 401 })
