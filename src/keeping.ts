@@ -1,7 +1,9 @@
 import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
+import { keepKeys } from './key-keeping.ts'
 import type { Book } from './ledger/book.ts'
+import type { KeyCare } from './ledger/key-care.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import type { Witnessed } from './ledger/witnessed.ts'
 import type { Objects } from './objects/objects.ts'
@@ -28,6 +30,7 @@ export interface KeepingDeps {
   books: ReadonlyMap<LedgerName, Book>
   operations: Book
   signer: OpenSigner
+  keys: KeyCare
   objects: Objects
   recordCommand: RecordCommand
   /** `<public host>/<org>/<ledger>` */
@@ -46,7 +49,7 @@ export type Keeper = (
 ) => Promise<() => Promise<Finding[]>>
 
 /** One line for each part, in a file of its own beside this one. */
-const keepers: readonly Keeper[] = []
+const keepers: readonly Keeper[] = [keepKeys]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps

@@ -28,6 +28,7 @@ import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence.ts'
 import { mountContracts } from './http/contracts.ts'
 import { mountFeed } from './http/feed.ts'
+import { mountKeys } from './http/keys.ts'
 import { mountLog } from './http/log.ts'
 import { mountOperations } from './http/operations.ts'
 import { mountOrders } from './http/orders.ts'
@@ -188,6 +189,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       books: books.all,
       operations,
       signer,
+      keys: books.keys,
       objects,
       recordCommand,
       originOf,
@@ -228,6 +230,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
     })
     mountOrders(server.mount, ordering)
+    mountKeys(server.mount, { keys: books.keys, ledgers, operations, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {
       org: config.org,

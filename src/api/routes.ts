@@ -1,5 +1,6 @@
 import { contractRoutes } from './contracts.ts'
 import { drillRoutes } from './drills.ts'
+import { keyRoutes } from './keys.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
@@ -16,4 +17,5 @@ export const routes: readonly Route[] = [
   ...watchRoutes,
   ...orderRoutes,
   ...drillRoutes,
+  ...keyRoutes,
 ]

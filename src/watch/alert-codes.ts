@@ -25,6 +25,7 @@ export const alertCodes = {
   rollback_detected: { severity: 'critical', owner: 'security', transient: false },
   clock_step: { severity: 'high', owner: 'operator', transient: true },
   certificate_expiring: { severity: 'medium', owner: 'operator', transient: false },
+  key_expiring: { severity: 'medium', owner: 'operator', transient: false },
   disk_low: { severity: 'high', owner: 'operator', transient: true },
   partition_missing: { severity: 'high', owner: 'operator', transient: false },
 } as const satisfies Record<
