@@ -7,6 +7,7 @@ import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './confi
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
 import { artifactSettings } from './objects/settings.ts'
+import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
 import { watchSettings } from './watch/settings.ts'
@@ -63,6 +64,7 @@ const settings = z.strictObject({
     .prefault({}),
   watch: watchSettings.prefault({}),
   artifacts: artifactSettings.prefault({}),
+  publish: publishSettings.prefault({}),
   destinations: z.record(destinationName, destinationSettings).default({}),
 })
 

@@ -5,6 +5,7 @@ import type { Book } from './ledger/book.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import type { Objects } from './objects/objects.ts'
 import type { LedgerName } from './record/record.ts'
+import { publishing } from './publishing.ts'
 import type { OpenSigner } from './signer.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -43,7 +44,7 @@ export type Keeper = (
 ) => Promise<() => Promise<Finding[]>>
 
 /** One line for each part, in a file of its own beside this one. */
-const keepers: readonly Keeper[] = []
+const keepers: readonly Keeper[] = [publishing]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps
