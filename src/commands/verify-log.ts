@@ -6,6 +6,7 @@ import { Problem } from '../record/problem.ts'
 import { type LedgerName, type Micros, printTime } from '../record/record.ts'
 import { type AuditResult, createAudit } from '../verify/audit.ts'
 import { auditLog } from '../verify/audit-log.ts'
+import type { Difference } from '../verify/differences.ts'
 import type { LogSource } from '../verify/log-source.ts'
 import { originsOf } from './trusted-keys.ts'
 import type { Check } from './verify.ts'
@@ -69,7 +70,7 @@ export async function verifyLedger(
     ;({ result, lastTime } = await pass(true))
   }
   if (!isGood(result, size)) {
-    const [first] = result.differences
+    const first = mostTelling(result)
     const more = first === undefined ? {} : { seq: first.seq, differences: result.differences.slice(0, 100) }
     return {
       check: { check: ledger, verdict: 'differs', detail: explain(result, size), size, ...more },
@@ -87,8 +88,15 @@ export async function verifyLedger(
 const isGood = ({ differences, signed }: AuditResult, size: number): boolean =>
   differences.length === 0 && signed >= size
 
-function explain({ differences, differenceCount, signed }: AuditResult, size: number): string {
-  const [first] = differences
+/** A root that is not met says of many records that one of them is wrong: what names fewer goes before it, and then what comes first. */
+function mostTelling({ differences }: AuditResult): Difference | undefined {
+  const width = ({ seq, through }: Difference): number => through - seq
+  return differences.toSorted((a, b) => width(a) - width(b) || a.seq - b.seq)[0]
+}
+
+function explain(result: AuditResult, size: number): string {
+  const { differenceCount, signed } = result
+  const first = mostTelling(result)
   if (first === undefined) return `only ${signed} of ${size} records are covered by a signature`
   const more = differenceCount > 1 ? ` (and ${differenceCount - 1} more)` : ''
   return `first bad seq ${first.seq}: ${first.kind}: expected ${first.expected}, found ${first.found}${more}`
