@@ -1,7 +1,8 @@
 import { hostname } from 'node:os'
 import { type Config, withoutSecrets } from './config.ts'
 import { type Book, openBook } from './ledger/book.ts'
-import { checkKeyRecord, recordConfiguration, recordKey } from './ledger/key-records.ts'
+import { type KeyFacts, checkKeyRecord, recordConfiguration, recordKey } from './ledger/key-records.ts'
+import { statementKeyName } from './log/statement.ts'
 import { type LedgerName, toLedgerName } from './record/record.ts'
 import type { Signer } from './signing/signer.ts'
 import type { Storage } from './storage.ts'
@@ -43,9 +44,19 @@ export async function openBooks({
   const { db, reader, watch, ledgers } = storage
   const operationsName = toLedgerName(`${config.org}/operations`)
   const guard = await signer.guardId()
-  const keyFacts = await Promise.all(
-    ledgers.map(async (ledger) => ({ ledger, origin: originOf(ledger), vkey: await signer.vkey(ledger), guard })),
-  )
+  const ofLedgers = ledgers.map(async (of): Promise<KeyFacts> => ({
+    of,
+    origin: originOf(of),
+    vkey: await signer.vkey(of),
+    guard,
+  }))
+  const ofStatements = async (): Promise<KeyFacts> => ({
+    of: `${config.org}/statement`,
+    origin: statementKeyName(config.public_host, config.org),
+    vkey: await signer.statementVkey(),
+    guard,
+  })
+  const keyFacts = await Promise.all([...ofLedgers, ofStatements()])
   for (const facts of keyFacts) await checkKeyRecord(db, reader, operationsName, facts)
 
   const all = new Map<LedgerName, Book>()

@@ -46,7 +46,12 @@ const settings = z.strictObject({
   signer: z
     .strictObject({ socket: z.string().optional().describe('a `proofline signer` shared by several nodes') })
     .prefault({}),
-  log: z.strictObject({ public: z.boolean().default(false).describe('serve /log without a credential') }).prefault({}),
+  log: z
+    .strictObject({
+      public: z.boolean().default(false).describe('serve /log without a credential'),
+      policy: z.string().optional().describe('a tlog-policy file: the witnesses, and whose cosignatures are enough'),
+    })
+    .prefault({}),
   telemetry: telemetrySettings.prefault({}),
   intake: z
     .strictObject({

@@ -3,6 +3,7 @@ import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
 import type { Book } from './ledger/book.ts'
 import type { LedgerReader } from './ledger/read.ts'
+import type { Witnessed } from './ledger/witnessed.ts'
 import type { Objects } from './objects/objects.ts'
 import type { LedgerName } from './record/record.ts'
 import { publishing } from './publishing.ts'
@@ -32,6 +33,8 @@ export interface KeepingDeps {
   recordCommand: RecordCommand
   /** `<public host>/<org>/<ledger>` */
   originOf: (ledger: LedgerName) => string
+  /** Which checkpoints are shown to others. */
+  witnessed: Witnessed
   log: Logger
   metrics: Metrics
   signal: AbortSignal

@@ -30,7 +30,7 @@ export async function openShelf({ folder, s3 }: PublishSettings): Promise<Shelf 
 }
 
 async function followLedger(
-  { config, books, signer, originOf, log }: KeepingDeps,
+  { config, books, signer, originOf, witnessed, log }: KeepingDeps,
   shelf: Shelf,
   ledger: LedgerName,
   troubles: Map<LedgerName, Finding>,
@@ -42,7 +42,7 @@ async function followLedger(
   const keys = [parseVkey(await signer.vkey(ledger))]
   let shown: string | undefined
   const round = async (): Promise<Published | undefined> => {
-    const note = await tree.checkpoint()
+    const note = (await witnessed.newest(ledger))?.note
     if (note === shown && !troubles.has(ledger)) return undefined
     const claim = await shelf.claim(ledger)
     try {

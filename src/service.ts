@@ -38,11 +38,13 @@ import { createServer } from './http/server.ts'
 import { mountWatch } from './http/watch.ts'
 import { createArtifacts } from './objects/objects.ts'
 import { openObjects, proveObjects } from './objects/open-objects.ts'
+import { createWitnessed, witnessedTree } from './ledger/witnessed.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { startKeeping } from './keeping.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
+import { readPolicy } from './witnessing.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 import { createCommandRecorder } from './watch/commands.ts'
 import { createOrdering } from './watch/ordering.ts'
@@ -166,7 +168,11 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
     const feed = createFeed({ reader, cursors, earliest: async () => 0 })
-    const treeOf = (ledger: LedgerName) => books.all.get(ledger)?.tree
+    const witnessed = createWitnessed(db, await readPolicy(config))
+    const treeOf = (ledger: LedgerName) => {
+      const tree = books.all.get(ledger)?.tree
+      return tree === undefined ? undefined : witnessedTree(tree, ledger, witnessed)
+    }
     const readBooks = () => readLedgers(db, reader, [...books.all.values()])
     const signal = ending.signal
     const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal })
@@ -185,6 +191,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       objects,
       recordCommand,
       originOf,
+      witnessed,
       log,
       metrics,
       signal,

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Config } from './config.ts'
+import { statementKeyName } from './log/statement.ts'
 import type { LedgerName } from './record/record.ts'
 import { createGuard } from './signing/guard.ts'
 import { createKeys } from './signing/keys.ts'
@@ -23,6 +24,7 @@ export async function openSigner(config: Config, origin: (ledger: LedgerName) =>
 /** Keys and guard of the data folder. Throws when another process holds the guard. */
 export async function openLocalSigner(config: Config, origin: (ledger: LedgerName) => string): Promise<OpenSigner> {
   const guard = await createGuard(join(config.data_dir, 'guard'))
-  const signer = createSigner({ keys: createKeys(join(config.data_dir, 'keys'), origin), guard, origin })
+  const keys = createKeys(join(config.data_dir, 'keys'), origin, statementKeyName(config.public_host, config.org))
+  const signer = createSigner({ keys, guard, origin })
   return { ...signer, close: async () => guard.close() }
 }

@@ -1,7 +1,7 @@
 import { parseCheckpoint } from '../log/checkpoint.ts'
 import { LogError } from '../log/log-error.ts'
 import { openNote } from '../log/note.ts'
-import type { VerifierKey } from '../log/vkey.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, type Micros, printTime } from '../record/record.ts'
 import { type AuditResult, createAudit } from '../verify/audit.ts'
@@ -34,7 +34,7 @@ export interface VerifyOptions {
 export async function verifyLedger(
   source: LogSource,
   ledger: LedgerName,
-  keys: readonly VerifierKey[],
+  keys: readonly TrustedKey[],
   { remembered, onProgress, maxAge }: VerifyOptions,
 ): Promise<LedgerVerification> {
   const origins = originsOf(keys, ledger)
@@ -111,7 +111,7 @@ function checkNothing(ledger: LedgerName, known: string | undefined): Check {
 /** A view may be frozen: whole, validly signed, and old. Its age is that of its newest cosignature by a known witness, else of its last record. */
 async function findStale(
   note: string,
-  keys: readonly VerifierKey[],
+  keys: readonly TrustedKey[],
   lastTime: Micros | undefined,
   { ms, now }: { ms: number; now: Date },
 ): Promise<string | undefined> {

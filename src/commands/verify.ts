@@ -1,7 +1,8 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { LogError } from '../log/log-error.ts'
 import { parseNote } from '../log/note.ts'
-import { printKeyId, type VerifierKey } from '../log/vkey.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
+import { printKeyId } from '../log/vkey.ts'
 import type { Difference } from '../verify/differences.ts'
 import type { LogSource } from '../verify/log-source.ts'
 import { readEnvironment } from '../producer/ci.ts'
@@ -112,7 +113,7 @@ function namesOfSigners(note: Uint8Array): string[] {
 async function verifyLogs(
   source: LogSource,
   ledgers: readonly LedgerName[],
-  keys: readonly VerifierKey[],
+  keys: readonly TrustedKey[],
   options: VerifyCommand,
   terminal: Terminal,
 ): Promise<Check[]> {

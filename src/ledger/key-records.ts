@@ -8,9 +8,12 @@ import type { LedgerReader } from './read.ts'
 import { packSegment } from './segments.ts'
 import { findSubmissions } from './store.ts'
 
-/** What the `key` record of a ledger says: its origin, the key that signs its checkpoints, and the guard that this key has. */
+/**
+ * What a `key` record says: whose key it is (a ledger, or `<org>/statement`), its name, which of a ledger is the origin of its log, and the
+ * guard of the signer that has it.
+ */
 export interface KeyFacts {
-  ledger: LedgerName
+  of: LedgerName | `${string}/statement`
   origin: string
   vkey: string
   /** One key has one guard: the memory of what was signed last. */
@@ -18,7 +21,7 @@ export interface KeyFacts {
 }
 
 /**
- * Compares a ledger's key with what is on record and throws Problem('signer_not_current') when the origin, the key or the guard is another
+ * Compares a key with what is on record and throws Problem('signer_not_current') when the origin, the key or the guard is another
  * one: a second guard would not know what the first one signed. To be called before anything is recorded.
  */
 export async function checkKeyRecord(
@@ -27,14 +30,14 @@ export async function checkKeyRecord(
   operations: LedgerName,
   facts: KeyFacts,
 ): Promise<void> {
-  const found = (await findSubmissions(db, operations, [keyOf(facts.ledger)], []))[0]
+  const found = (await findSubmissions(db, operations, [keyOf(facts.of)], []))[0]
   if (found === undefined) return
   const recorded = JSON.parse((await reader.payload(operations, found.firstSeq)).toString()) as Record<string, unknown>
   for (const name of ['origin', 'vkey', 'guard'] as const) {
     if (recorded[name] === facts[name]) continue
     throw new Problem(
       'signer_not_current',
-      `${facts.ledger} was opened with ${name} ${String(recorded[name])}, this service has ${facts[name]}; ` +
+      `${facts.of} was opened with ${name} ${String(recorded[name])}, this service has ${facts[name]}; ` +
         (name === 'origin'
           ? 'public_host cannot change'
           : 'bring back the data folder, or the signer, that holds the first one'),
@@ -45,7 +48,7 @@ export async function checkKeyRecord(
 /** Puts the key on record; the first one of a ledger stands. */
 export async function recordKey(operations: Book, facts: KeyFacts): Promise<void> {
   const payload = printPayload('key', operations.ledger, {
-    of: facts.ledger,
+    of: facts.of,
     origin: facts.origin,
     vkey: facts.vkey,
     guard: facts.guard,
@@ -53,7 +56,7 @@ export async function recordKey(operations: Book, facts: KeyFacts): Promise<void
   const digest = hash('sha256', JSON.stringify(facts), 'buffer')
   await operations.appender.submit([
     {
-      key: keyOf(facts.ledger),
+      key: keyOf(facts.of),
       digest,
       firstWins: true,
       conflict: 'internal',
@@ -62,7 +65,7 @@ export async function recordKey(operations: Book, facts: KeyFacts): Promise<void
   ])
 }
 
-const keyOf = (ledger: LedgerName): string => `key:${ledger}`
+const keyOf = (of: KeyFacts['of']): string => `key:${of}`
 
 /**
  * Version and configuration digest of a node, at start; the same as at its last start is no further record. Whoever goes back to an earlier

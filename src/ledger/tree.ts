@@ -26,8 +26,8 @@ export interface Tree {
   edge(size: number, root: Uint8Array): Promise<Edge>
   /** Leaf hashes of the committed records [from, to), packed. */
   leafHashes(from: number, to: number): Promise<Buffer>
-  /** tlog-proof of a record against the newest checkpoint. */
-  proof(seq: number): Promise<string>
+  /** tlog-proof of a record against this checkpoint, or the newest. */
+  proof(seq: number, checkpoint?: { size: number; note: string }): Promise<string>
   /** An append whose commit came back clean: its hashes need not be read back, as the proof for its own signature would. */
   grew(append: Pick<Append, 'segments' | 'tileRoots'>): void
 }
@@ -110,11 +110,10 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
       }
       return Buffer.concat(parts)
     },
-    async proof(seq) {
-      const newest = await store.newestCheckpoint(db, ledger)
-      if (newest === undefined || seq >= newest.size)
-        throw new Problem('not_found', `no published record ${seq} in ${ledger}`)
-      return printProof({ index: seq, hashes: await inclusionProof(seq, newest.size, nodes), checkpoint: newest.note })
+    async proof(seq, checkpoint) {
+      const { size, note } = checkpoint ?? (await store.newestCheckpoint(db, ledger)) ?? { size: 0, note: '' }
+      if (seq >= size) throw new Problem('not_found', `no published record ${seq} in ${ledger}`)
+      return printProof({ index: seq, hashes: await inclusionProof(seq, size, nodes), checkpoint: note })
     },
     grew({ segments, tileRoots }) {
       for (const { firstSeq, leafHashes } of segments) memory.add(0, firstSeq, leafHashes)

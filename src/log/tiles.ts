@@ -119,6 +119,26 @@ export function nodesFromTiles(
   }
 }
 
+/**
+ * The first `width` hashes of a tile that has them or is full: what stands in for a partial tile that was let go once the full one was there.
+ * Throws for any other length: a tile that is torn, or has more hashes than was asked for without being whole.
+ */
+export function trimTile(tile: Uint8Array, width: number): Uint8Array {
+  if (tile.length !== width * hashBytes && tile.length !== tileWidth * hashBytes)
+    throw new Error(`a tile of ${tile.length} bytes instead of ${width * hashBytes}`)
+  return tile.subarray(0, width * hashBytes)
+}
+
+/** The same of an entry bundle. Throws when it is torn, or holds neither `width` nor 256 entries. */
+export function trimBundle(bytes: Uint8Array, width: number): Uint8Array {
+  const entries = splitBundle(bytes)
+  if (entries.length !== width && entries.length !== tileWidth) throw new Error(`the bundle holds ${entries.length} entries, not ${width}`) // oxfmt-ignore
+  return bytes.subarray(
+    0,
+    entries.slice(0, width).reduce((sum, entry) => sum + 2 + entry.length, 0),
+  )
+}
+
 /** An entry bundle: each entry behind its length, 16 bits big-endian. Throws for more than 256 entries, or one over 65,535 bytes. */
 export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
   if (entries.length > tileWidth) throw new RangeError(`a bundle holds at most 256 entries, not ${entries.length}`)
@@ -137,6 +157,12 @@ export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
 
 /** The entries, as views of `bytes`. Throws when the bundle is torn or does not hold exactly `width` entries. */
 export function decodeBundle(bytes: Uint8Array, width: number): Uint8Array[] {
+  const entries = splitBundle(bytes)
+  if (entries.length !== width) throw new Error(`the bundle holds ${entries.length} entries, not ${width}`)
+  return entries
+}
+
+function splitBundle(bytes: Uint8Array): Uint8Array[] {
   const entries: Uint8Array[] = []
   let at = 0
   while (at < bytes.length) {
@@ -146,6 +172,5 @@ export function decodeBundle(bytes: Uint8Array, width: number): Uint8Array[] {
     entries.push(bytes.subarray(start, end))
     at = end
   }
-  if (entries.length !== width) throw new Error(`the bundle holds ${entries.length} entries, not ${width}`)
   return entries
 }

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import type { z } from 'zod'
+import { maxStatementBytes } from '../log/statement.ts'
 import { Problem } from '../record/problem.ts'
 import type { Signer } from './signer.ts'
 import { assertSocketPath } from './socket-path.ts'
@@ -64,6 +65,12 @@ export function connectSigner(socketPath: string, { timeoutMs = 10_000 } = {}): 
     last: async (ledger) => (await ask({ call: 'last', ledger }, lastAnswerSchema)) ?? undefined,
     vkey: (ledger) => ask({ call: 'vkey', ledger }, textAnswerSchema),
     guardId: () => ask({ call: 'guardId' }, textAnswerSchema),
+    async signStatement(payloadType, payload) {
+      // Else the line would be cut off there, and the caller told to come again.
+      if (payload.length > maxStatementBytes) throw new RangeError(`a statement of ${payload.length} bytes`)
+      return ask({ call: 'signStatement', payloadType, payload }, textAnswerSchema)
+    },
+    statementVkey: () => ask({ call: 'statementVkey' }, textAnswerSchema),
     close() {
       connection?.close()
     },

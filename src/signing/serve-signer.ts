@@ -71,6 +71,10 @@ async function answerTo(signer: Signer, question: Question): Promise<unknown> {
       return signer.vkey(question.ledger)
     case 'guardId':
       return signer.guardId()
+    case 'signStatement':
+      return signer.signStatement(question.payloadType, question.payload)
+    case 'statementVkey':
+      return signer.statementVkey()
   }
 }
 

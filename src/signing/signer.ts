@@ -1,5 +1,7 @@
 import { printCheckpoint } from '../log/checkpoint.ts'
 import { sealNote } from '../log/note.ts'
+import { signStatement } from '../log/statement.ts'
+import type { StatementKey } from '../log/statement.ts'
 import { printVkey } from '../log/vkey.ts'
 import type { SigningKey } from '../log/vkey.ts'
 import type { LedgerName } from '../record/record.ts'
@@ -20,8 +22,8 @@ export type SignAnswer =
   | { kind: 'refused'; reason: RefusalReason; last: Head | undefined }
 
 /**
- * Signs checkpoints and nothing else, and never two that contradict each other. Serial per ledger, concurrent between ledgers. Local or
- * over a socket (`connectSigner`), which rejects with Problem `unavailable` when it cannot be reached; every call is safe to repeat.
+ * Signs checkpoints, never two that contradict each other, with a key per ledger that signs nothing else; and statements, with the org's
+ * statement key. Serial per ledger, concurrent between ledgers. Local or over a socket (`connectSigner`), which rejects with Problem `unavailable` when it cannot be reached; every call is safe to repeat.
  */
 export interface Signer {
   sign(ledger: LedgerName, request: SignRequest): Promise<SignAnswer>
@@ -30,6 +32,10 @@ export interface Signer {
   /** Verifier key of the ledger as text; makes the key when the ledger is new. */
   vkey(ledger: LedgerName): Promise<string>
   guardId(): Promise<string>
+  /** A DSSE envelope, for `openStatement`. The same payload gives the same bytes while the key is the same; at most 8 MiB. */
+  signStatement(payloadType: string, payload: Uint8Array): Promise<string>
+  /** Verifier key of the statement key as text; makes the key when there is none. */
+  statementVkey(): Promise<string>
 }
 
 export interface SignerDeps {
@@ -42,6 +48,14 @@ export interface SignerDeps {
 export function createSigner({ keys, guard, origin }: SignerDeps): Signer {
   const loaded = new Map<LedgerName, Promise<SigningKey>>()
   const turns = new Map<LedgerName, Promise<unknown>>()
+
+  let statements: Promise<StatementKey> | undefined
+
+  const statementKey = (): Promise<StatementKey> => {
+    const key = (statements ??= keys.statement())
+    key.catch(() => (statements = undefined)) // tried again at the next call
+    return key
+  }
 
   const loadKey = async (ledger: LedgerName): Promise<SigningKey> => {
     const key = await keys.find(ledger)
@@ -89,5 +103,7 @@ export function createSigner({ keys, guard, origin }: SignerDeps): Signer {
     last: async (ledger) => guard.last(ledger),
     vkey: async (ledger) => printVkey(await keyOf(ledger)),
     guardId: async () => guard.id,
+    signStatement: async (payloadType, payload) => signStatement(payloadType, payload, [await statementKey()]),
+    statementVkey: async () => printVkey(await statementKey()),
   }
 }

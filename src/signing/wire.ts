@@ -4,14 +4,20 @@ import { isLedgerName } from '../record/record.ts'
 
 /** What passes over the signer's socket: one JSON object a line, each answer with the id of its question, in any order. */
 
-/** A question holds at most 63 hashes of 44 characters. */
-export const maxLineBytes = 16_384
+/** A question holds at most 63 hashes of 44 characters, or a statement: 8 MiB in base64, once more in base64 with its answer. */
+export const maxLineBytes = 16 * 1_048_576
 
 const ledger = z.string().refine(isLedgerName)
 const hash = z.string().transform((text, context) => {
   const bytes = decodeHash(text)
   if (bytes !== undefined) return bytes
   context.addIssue({ code: 'custom', message: 'not a hash in base64' })
+  return z.NEVER
+})
+const bytes = z.string().transform((text, context) => {
+  const decoded = decodeBase64(text)
+  if (decoded !== undefined) return decoded
+  context.addIssue({ code: 'custom', message: 'not base64' })
   return z.NEVER
 })
 // Left to the guard to judge, so any length passes here.
@@ -32,6 +38,8 @@ export const questionSchema = z.discriminatedUnion('call', [
   z.strictObject({ id, call: z.literal('last'), ledger }),
   z.strictObject({ id, call: z.literal('vkey'), ledger }),
   z.strictObject({ id, call: z.literal('guardId') }),
+  z.strictObject({ id, call: z.literal('signStatement'), payloadType: z.string().max(256), payload: bytes }),
+  z.strictObject({ id, call: z.literal('statementVkey') }),
 ])
 
 export type Question = z.infer<typeof questionSchema>
@@ -67,17 +75,31 @@ function toWire(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, toWire(member)]))
 }
 
-/** Splits what arrives into lines; `onLine` gets each without its newline. Calls `onTooLong` once, and nothing after it. */
+/**
+ * Splits what arrives into lines; `onLine` gets each without its newline. Calls `onTooLong` once, and nothing after it. Each character is
+ * looked at once, however many pieces a long line comes in.
+ */
 export function createLineSplitter(onLine: (line: string) => void, onTooLong: () => void): (chunk: string) => void {
-  let rest = ''
+  let pieces: string[] = []
+  let length = 0
   let isOver = false
   return (chunk) => {
-    if (isOver) return
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) onLine(line)
-    if (rest.length <= maxLineBytes) return
-    isOver = true
-    onTooLong()
+    for (let start = 0; start < chunk.length && !isOver;) {
+      const end = chunk.indexOf('\n', start)
+      const piece = end < 0 ? chunk.slice(start) : chunk.slice(start, end)
+      length += piece.length
+      if (length > maxLineBytes) {
+        isOver = true
+        pieces = []
+        return onTooLong()
+      }
+      pieces.push(piece)
+      if (end < 0) return
+      const line = pieces.join('')
+      pieces = []
+      length = 0
+      onLine(line)
+      start = end + 1
+    }
   }
 }

@@ -57,7 +57,7 @@ describe('checkpoints', () => {
     })
   })
 
-  it('of another log are told by both names', async () => {
+  it('case 13: of another log are told by both names', async () => {
     const note = vectors.checkpoints[1]!.note
     await expect(openCheckpoint(note, 'coverage.example/log/2027', keys)).rejects.toMatchObject({
       code: 'origin_mismatch',
@@ -73,7 +73,7 @@ describe('checkpoints', () => {
     await expect(openCheckpoint(foreign, 'host/main/unit', [unit])).rejects.toMatchObject({ code: 'origin_mismatch' })
   })
 
-  it('with one digit of the size changed have a bad signature', async () => {
+  it('case 12: with one digit of the size changed have a bad signature', async () => {
     const changed = vectors.checkpoints[5]!.note.replace('\n300\n', '\n301\n')
     await expect(openCheckpoint(changed, vectors.origin, keys)).rejects.toMatchObject({
       code: 'bad_signature',
@@ -105,7 +105,7 @@ describe('checkpoints', () => {
     ['an empty log with a root', nine.replace('\n9\n', '\n0\n')],
     ['a byte order mark', `\ufeff${nine}`],
     ['carriage returns', nine.replaceAll('\n', '\r\n')],
-  ])('with %s are malformed', (_what, wrong) => {
+  ])('case 14: with %s are malformed', (_what, wrong) => {
     expect(() => parseCheckpoint(wrong)).toThrow(expect.objectContaining({ code: 'malformed' }))
   })
 

@@ -83,7 +83,7 @@ describe('openNote', () => {
     expect(opened.ignored.map(({ name, id }) => [name, printKeyId(id)])).toEqual([['PeterNeumann', 'c74f20a3']])
   })
 
-  it('tells a note of unknown keys from a malformed one', async () => {
+  it('case 11: tells a note of unknown keys from a malformed one', async () => {
     await expect(openNote(note, [enoch])).rejects.toMatchObject({
       code: 'no_trusted_signature',
       message: expect.stringContaining('PeterNeumann+c74f20a3'),
@@ -150,7 +150,7 @@ describe('openNote', () => {
     ['stray trailing bits', note.replace('JnAM=', 'JnAN=')],
     ['a signature of nothing but a key id', `${text}\n— PeterNeumann x08gow==\n`],
     ['an unreadable signature of another key', `${note}— EnochRoot r?z+\n`],
-  ])('refuses %s as malformed', async (_what, wrong) => {
+  ])('case 14: refuses %s as malformed', async (_what, wrong) => {
     await expect(openNote(wrong, [peter])).rejects.toMatchObject({ name: 'LogError', code: 'malformed' })
   })
 

@@ -84,7 +84,7 @@ describe('proofs as text', () => {
       ),
     ],
     ['a checkpoint without signature', published.slice(0, published.indexOf('—'))],
-  ])('with %s are malformed', (_what, wrong) => {
+  ])('case 14: with %s are malformed', (_what, wrong) => {
     expect(() => parseProof(wrong)).toThrow(expect.objectContaining({ code: 'malformed' }))
   })
 })

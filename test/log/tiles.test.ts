@@ -12,6 +12,8 @@ import {
   partialWidth,
   tileOfNode,
   tilePath,
+  trimBundle,
+  trimTile,
   tilesBetween,
   tileWidthAt,
 } from '../../src/log/tiles.ts'
@@ -200,5 +202,22 @@ describe('entry bundles', () => {
     for (let cut = 1; cut < bundle.length; cut++) expect(() => decodeBundle(bundle.subarray(0, cut), 2)).toThrow()
     expect(() => decodeBundle(bundle, 1)).toThrow('2 entries, not 1')
     expect(() => decodeBundle(bundle, 3)).toThrow('2 entries, not 3')
+  })
+})
+
+describe('a full tile or bundle stands in for a partial one', () => {
+  it('trimmed to the width that was asked for, and nothing else does', () => {
+    const full = tileBytes({ level: 0, index: 0, width: 256 })
+    const bundle = encodeBundle(Array.from({ length: 256 }, (_, i) => entry(i)))
+    for (const width of [1, 112, 255, 256]) {
+      expect(trimTile(full, width)).toEqual(tileBytes({ level: 0, index: 0, width }))
+      expect(trimTile(full.subarray(0, 32 * width), width)).toEqual(full.subarray(0, 32 * width))
+      expect(decodeBundle(trimBundle(bundle, width), width)).toEqual(Array.from({ length: width }, (_, i) => entry(i)))
+      expect(trimBundle(trimBundle(bundle, width), width)).toEqual(trimBundle(bundle, width))
+    }
+    for (const length of [0, 32 * 111, 32 * 113, 32 * 112 + 1, 32 * 257])
+      expect(() => trimTile(new Uint8Array(length), 112)).toThrow('instead of 3584')
+    expect(() => trimBundle(trimBundle(bundle, 113), 112)).toThrow('113 entries, not 112')
+    expect(() => trimBundle(bundle.subarray(1), 112)).toThrow()
   })
 })

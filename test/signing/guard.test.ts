@@ -200,7 +200,7 @@ describe('a signer whose guard fails at', () => {
         return {
           guard,
           signer: createSigner({
-            keys: createKeys(keysFolder, (name) => `localhost/${name}`),
+            keys: createKeys(keysFolder, (name) => `localhost/${name}`, 'localhost/main/statement'),
             guard,
             origin: (name) => `localhost/${name}`,
           }),

@@ -8,6 +8,10 @@ import { createSigner } from '../../src/signing/signer.ts'
 const [folder = ''] = process.argv.slice(2)
 const origin = (ledger: string): string => `localhost/${ledger}`
 const guard = await createGuard(join(folder, 'guard'))
-const signer = createSigner({ keys: createKeys(join(folder, 'keys'), origin), guard, origin })
+const signer = createSigner({
+  keys: createKeys(join(folder, 'keys'), origin, 'localhost/main/statement'),
+  guard,
+  origin,
+})
 await serveSigner(signer, join(folder, 's'), new AbortController().signal)
 console.log('listening')

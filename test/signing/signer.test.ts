@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../src/log/checkpoint.ts'
+import { maxStatementBytes, openStatement } from '../../src/log/statement.ts'
 import { parseVkey } from '../../src/log/vkey.ts'
 import type { LedgerName } from '../../src/record/record.ts'
 import { createGuard } from '../../src/signing/guard.ts'
@@ -30,7 +31,12 @@ async function makePlace(): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'signer-'))
   const keysFolder = join(folder, 'keys')
   const guard = await createGuard(join(folder, 'guard'))
-  return { folder, keysFolder, guard, local: createSigner({ keys: createKeys(keysFolder, origin), guard, origin }) }
+  return {
+    folder,
+    keysFolder,
+    guard,
+    local: createSigner({ keys: createKeys(keysFolder, origin, 'localhost/main/statement'), guard, origin }),
+  }
 }
 
 async function removePlace({ folder, guard }: Place): Promise<void> {
@@ -107,6 +113,20 @@ function signerContract(start: () => Promise<{ signer: Signer; stop: () => Promi
     ])
     const answers = await Promise.all(offers.map((offer) => signer.sign(ledger, offer)))
     expect(answers.filter(({ kind }) => kind === 'signed')).toHaveLength(1)
+  })
+
+  it('signs statements with a key of their own, up to 8 MiB', async () => {
+    const vkey = parseVkey(await signer.statementVkey())
+    expect(vkey.name).toBe('localhost/main/statement')
+    const payloads = ['', '{"a":1}', 'é', 'x'.repeat(maxStatementBytes)].map((text) => Buffer.from(text))
+    for (const payload of payloads) {
+      const opened = await openStatement(await signer.signStatement('application/json', payload), [vkey])
+      expect(opened.payloadType).toBe('application/json')
+      expect(Buffer.compare(opened.payload, payload)).toBe(0)
+    }
+    await expect(signer.signStatement('application/json', new Uint8Array(maxStatementBytes + 1))).rejects.toThrow()
+    await expect(signer.signStatement('no type', new Uint8Array(0))).rejects.toThrow('payloadType')
+    expect(await signer.statementVkey()).not.toBe(await signer.vkey(ledger))
   })
 
   it('keeps ledgers apart: each its key, each its head', async () => {
@@ -246,7 +266,8 @@ describe('a signer behind a socket', () => {
       'hello\n',
       '{"id":1,"call":"sign"}\n',
       '{"id":1,"call":"last","ledger":"../x"}\n',
-      'x'.repeat(20_000),
+      '{"id":1,"call":"signStatement","payloadType":"a/b","payload":"e"}\n',
+      'x'.repeat(17_000_000),
     ]) {
       const socket = dial(path)
       socket.on('error', () => {})
@@ -280,33 +301,35 @@ describe('keys', () => {
   const path = (name: string): string => join(place.keysFolder, name)
 
   it('are made once, also by several at once, and stay', async () => {
-    const made = await Promise.all([1, 2, 3, 4].map(() => createKeys(place.keysFolder, origin).make(ledger)))
+    const made = await Promise.all(
+      [1, 2, 3, 4].map(() => createKeys(place.keysFolder, origin, 'localhost/main/statement').make(ledger)),
+    )
     expect(new Set(made.map(({ id }) => id)).size).toBe(1)
     expect((await stat(path('main.unit.key'))).mode & 0o777).toBe(0o600)
     expect(await readFile(path('main.unit.key'), 'utf8')).toMatch(
       /^PRIVATE\+KEY\+localhost\/main\/unit\+[0-9a-f]{8}\+\S+\n$/,
     )
     expect(parseVkey((await readFile(path('main.unit.vkey'), 'utf8')).trimEnd()).id).toBe(made[0]!.id)
-    expect((await createKeys(place.keysFolder, origin).find(ledger))?.id).toBe(made[0]!.id)
+    expect((await createKeys(place.keysFolder, origin, 'localhost/main/statement').find(ledger))?.id).toBe(made[0]!.id)
   })
 
   it('that others may read, of another log, or damaged are refused', async () => {
-    const keys = createKeys(place.keysFolder, origin)
+    const keys = createKeys(place.keysFolder, origin, 'localhost/main/statement')
     expect(await keys.find(ledger)).toBeUndefined()
     await keys.make(ledger)
     await chmod(path('main.unit.key'), 0o644)
     await expect(keys.find(ledger)).rejects.toThrow('chmod 600')
     await chmod(path('main.unit.key'), 0o640)
     expect(await keys.find(ledger)).toBeDefined()
-    await expect(createKeys(place.keysFolder, (name) => `example.org/${name}`).find(ledger)).rejects.toThrow(
-      'the key of localhost/main/unit, not of example.org/main/unit',
-    )
+    await expect(
+      createKeys(place.keysFolder, (name) => `example.org/${name}`, 'localhost/main/statement').find(ledger),
+    ).rejects.toThrow('the key of localhost/main/unit, not of example.org/main/unit')
     await writeFile(path('main.unit.key'), 'nothing')
     await expect(keys.find(ledger)).rejects.toMatchObject({ code: 'key_invalid' })
   })
 
   it('stand beside their own public half, which is written again when it is gone', async () => {
-    const keys = createKeys(place.keysFolder, origin)
+    const keys = createKeys(place.keysFolder, origin, 'localhost/main/statement')
     await keys.make(ledger)
     await keys.make('main/changes')
     const vkey = await readFile(path('main.unit.vkey'), 'utf8')
@@ -320,7 +343,11 @@ describe('keys', () => {
   it('are not made anew under an origin that was signed with', async () => {
     await place.local.sign(ledger, await tree.requestAt(4, 0))
     await rm(path('main.unit.key'))
-    const signer = createSigner({ keys: createKeys(place.keysFolder, origin), guard: place.guard, origin })
+    const signer = createSigner({
+      keys: createKeys(place.keysFolder, origin, 'localhost/main/statement'),
+      guard: place.guard,
+      origin,
+    })
     await expect(signer.sign(ledger, await tree.requestAt(5, 4))).rejects.toThrow('the key of main/unit is gone')
     await expect(signer.vkey(ledger)).rejects.toThrow('is gone')
   })

@@ -1,3 +1,4 @@
+import { toStatementKey } from '../../src/log/statement.ts'
 import { createSigningKey } from '../../src/log/vkey.ts'
 import type { Database } from '../../src/database/database.ts'
 import { type Book, openBook } from '../../src/ledger/book.ts'
@@ -21,7 +22,9 @@ export async function createMemorySigner(): Promise<Signer> {
     store: async (ledger, head) => void heads.set(ledger, head),
     close() {},
   }
-  return createSigner({ keys: { find: key, make: key }, guard, origin })
+  const statement = async () =>
+    toStatementKey(await createSigningKey('localhost/main/statement', 1, new Uint8Array(32).fill(8)))
+  return createSigner({ keys: { find: key, make: key, statement }, guard, origin })
 }
 
 export interface TestNode {

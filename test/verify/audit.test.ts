@@ -141,7 +141,7 @@ describe('an audit names', () => {
     heads(audit)
   }
 
-  it('the altered record, with both hashes, and the rest stays proved', () => {
+  it('case 1: the altered record, with both hashes, and the rest stays proved', () => {
     const altered = changed(812, (text) => text.replace('"run":"local.1', '"run":"local.2'))
     const result = auditOf(altered, tell)
     expect(kinds(result)).toEqual([
@@ -174,7 +174,7 @@ describe('an audit names', () => {
     ])
   })
 
-  it('a time that was moved by one microsecond', () => {
+  it('case 3: a time that was moved by one microsecond', () => {
     const moved = records.with(40, makeRecord(40, { recordedAt: start + 7_001 * 40 + 1 }))
     expect(kinds(auditOf(moved, tell))).toEqual([['leaf-mismatch', 40, 40]])
   })
@@ -186,7 +186,7 @@ describe('an audit names', () => {
     expect(kinds(auditOf(ahead))).toEqual([['time-not-increasing', 41, 41]])
   })
 
-  it('records that are missing, in the middle and at the end', () => {
+  it('case 2: records that are missing, in the middle and at the end', () => {
     const gap = [...records.slice(0, 500), ...records.slice(503)]
     const result = auditOf(gap, tell)
     expect(kinds(result)).toEqual([['missing', 500, 502]])
@@ -206,7 +206,7 @@ describe('an audit names', () => {
     expect(result.proved).toBe(1_500)
   })
 
-  it('a payload that was recorded twice, with the seq of the first', () => {
+  it('case 4: a payload that was recorded twice, with the seq of the first', () => {
     const doubled = records.with(900, makeRecord(900, { payload: { ordinal: 17 } }))
     const result = auditOf(doubled)
     expect(result.differences).toMatchObject([{ kind: 'submission-double', seq: 900, expected: 'once, at seq 17' }])
@@ -224,7 +224,7 @@ describe('an audit names', () => {
     ])
   })
 
-  it('a record of another ledger', () => {
+  it('case 35: a record of another ledger', () => {
     for (const other of ['main/integration', 'other/unit'] as const) {
       const foreign = records.with(5, makeRecord(5, { ledger: other, recordedAt: start + 7_001 * 5 }))
       expect(kinds(auditOf(foreign, () => {}, { parseEvery: 0 }))).toEqual([['malformed', 5, 5]])
@@ -371,7 +371,7 @@ describe('an audit of checkpoints', () => {
     expect(kinds(await check([await noteAt(900), await noteAt(1_000)], regrown))).toEqual([['root-mismatch', 900, 999]])
   })
 
-  it('keeps two signed notes of one size with different roots as proof of misbehaviour', async () => {
+  it('case 10: keeps two signed notes of one size with different roots as proof of misbehaviour', async () => {
     const [one, other] = [await noteAt(800), await noteAt(800, rootAt(799))]
     const result = await check([one, other])
     expect(result.differences).toContainEqual({ kind: 'fork', seq: 799, through: 799, expected: one, found: other })
