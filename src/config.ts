@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './config-env.ts'
+import { archiveSettings, retentionSettings } from './archive/settings.ts'
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
 import { artifactSettings } from './objects/settings.ts'
@@ -70,6 +71,8 @@ const settings = z.strictObject({
   watch: watchSettings.prefault({}),
   artifacts: artifactSettings.prefault({}),
   publish: publishSettings.prefault({}),
+  archive: archiveSettings.prefault({}),
+  retention: retentionSettings.prefault({}),
   destinations: z.record(destinationName, destinationSettings).default({}),
 })
 

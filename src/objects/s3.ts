@@ -47,6 +47,28 @@ export async function createS3Objects(settings: S3Settings, deps: S3Deps): Promi
     }
   }
 
+  /**
+   * By its version where the bucket has versions, which every bucket with Object Lock has: without one only a marker would be put over the
+   * bytes. A lock is asked for first, and the storage refuses all the same what it locked.
+   */
+  const remove = async (Key: string): Promise<'removed' | 'absent' | 'locked'> => {
+    try {
+      const {
+        VersionId,
+        ObjectLockRetainUntilDate: until,
+        ObjectLockLegalHoldStatus: legal,
+      } = await client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key }))
+      if ((until !== undefined && until > now()) || legal === 'ON') return 'locked'
+      await client.send(
+        new sdk.DeleteObjectCommand({ Bucket: bucket, Key, ...(VersionId === undefined ? {} : { VersionId }) }),
+      )
+      return 'removed'
+    } catch (error) {
+      if (isAbsent(error)) return 'absent'
+      throw error
+    }
+  }
+
   const retentionNow = (): Retention | undefined =>
     object_lock === undefined
       ? undefined
@@ -65,10 +87,11 @@ export async function createS3Objects(settings: S3Settings, deps: S3Deps): Promi
         abort: spool.remove,
       }
     },
-    async open(key) {
+    async open(key, range) {
       const Key = keyOf(key)
+      const part = range === undefined ? {} : { Range: `bytes=${range.from}-${range.to - 1}` }
       try {
-        const { Body } = await client.send(new sdk.GetObjectCommand({ Bucket: bucket, Key }))
+        const { Body } = await client.send(new sdk.GetObjectCommand({ Bucket: bucket, Key, ...part }))
         if (!(Body instanceof Readable)) throw new Error('the SDK answers without a stream')
         return Readable.from(reading(Body, bucket), { objectMode: false })
       } catch (error) {
@@ -77,6 +100,7 @@ export async function createS3Objects(settings: S3Settings, deps: S3Deps): Promi
       }
     },
     has: async (key) => explained(has(keyOf(key))),
+    remove: async (key) => explained(remove(keyOf(key))),
     async prove() {
       const bytes = [new TextEncoder().encode('Proofline proved here that a key is stored once.\n')]
       if ((await put(proofKey, bytes)) === 'existed') return

@@ -157,7 +157,10 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     if (method === 'GET' || method === 'HEAD') {
       const object = objects.get(key)
       if (object === undefined) throw new Refused(404, 'NoSuchKey')
-      return [object.bytes, { etag: `"${base64(object.bytes)}"` }]
+      const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
+      const part = from === undefined ? object.bytes : object.bytes.subarray(Number(from), Number(to) + 1)
+      const lock = object.until === undefined ? {} : { 'x-amz-object-lock-retain-until-date': object.until }
+      return [part, { ...lock, etag: `"${base64(object.bytes)}"` }]
     }
     if (method === 'POST' && query.has('uploads')) {
       const begun = randomUUID()
@@ -178,6 +181,12 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     }
     if (method === 'DELETE' && id !== null) {
       if (!uploads.delete(id)) throw new Refused(404, 'NoSuchUpload')
+      return ['', {}]
+    }
+    if (method === 'DELETE') {
+      const until = objects.get(key)?.until
+      if (until !== undefined && Date.parse(until) > Date.now()) throw new Refused(403, 'AccessDenied')
+      objects.delete(key)
       return ['', {}]
     }
     if (method !== 'PUT') throw new Refused(405, 'MethodNotAllowed')
