@@ -137,6 +137,8 @@ configuration(program.command('verify').description('find out whether records ar
     'a receipt of `push --receipt`, or the address of a service; default the service found here',
   )
   .option('--database', 'verify the database itself')
+  .option('--published <folder or url>', 'verify a published copy of the logs: no service, no credential')
+  .option('--max-age <seconds>', 'fail when the newest record or cosignature is older', number)
   .option('--key <vkey or file>', 'whose signatures are believed; default <data folder>/keys/*.vkey', each)
   .option('--since <file>', 'remember verified checkpoints here, and demand that the log extends them')
   .option('--org <name>', 'the org', 'main')

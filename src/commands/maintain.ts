@@ -7,7 +7,7 @@ import { printOpenapi } from '../api/openapi.ts'
 import { routes } from '../api/routes.ts'
 import { type Config, loadConfig, withoutSecrets } from '../config.ts'
 import { auditDatabase } from '../ledger/audit-database.ts'
-import { parseVkey, type VerifierKey } from '../log/vkey.ts'
+import { parseTrustedKeys, type TrustedKey } from '../log/trusted-key.ts'
 import { readEnvironment } from '../producer/ci.ts'
 import { findDataFolder } from '../producer/find-service.ts'
 import { Problem } from '../record/problem.ts'
@@ -195,9 +195,9 @@ export async function verifyDatabase(
   )
 }
 
-async function readKeys(config: Config, given: readonly string[]): Promise<VerifierKey[]> {
+async function readKeys(config: Config, given: readonly string[]): Promise<TrustedKey[]> {
   const folder = join(config.data_dir, 'keys')
   const names = await readdir(folder).catch(() => [])
   const kept = names.filter((name) => name.endsWith('.vkey')).map((name) => readFile(join(folder, name), 'utf8'))
-  return [...given, ...(await Promise.all(kept))].map((text) => parseVkey(text.trim()))
+  return [...given, ...(await Promise.all(kept))].flatMap(parseTrustedKeys)
 }

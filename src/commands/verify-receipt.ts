@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { VerifierKey } from '../log/vkey.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import { parseCheckpoint } from '../log/checkpoint.ts'
 import { LogError } from '../log/log-error.ts'
 import { parseProof } from '../log/proof.ts'
@@ -17,7 +17,7 @@ import type { Check } from './verify.ts'
 const added = new Set(['schema', 'id', 'seq', 'part_record', 'checkpoint'])
 
 /** Throws `request_invalid` for a file that is no receipt of `proofline push`. */
-export async function verifyReceipt(text: string, keys: readonly VerifierKey[]): Promise<Check[]> {
+export async function verifyReceipt(text: string, keys: readonly TrustedKey[]): Promise<Check[]> {
   const document = parseDocument(text)
   if (!isLedgerName(document.ledger))
     throw new Problem('request_invalid', `the receipt names no ledger: ${document.ledger}`)
@@ -61,7 +61,7 @@ async function verifyOne(
   { what, claim, id, kind }: Claim,
   evidence: ReceiptDocument['evidence'][number],
   ledger: LedgerName,
-  keys: readonly VerifierKey[],
+  keys: readonly TrustedKey[],
 ): Promise<{ check: Check; fields?: Proven['fields'] }> {
   const differs = (detail: string, more: Partial<Check> = {}): { check: Check } => ({
     check: { check: what, verdict: 'differs', detail, ...more },

@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Database } from '../database/database.ts'
-import type { VerifierKey } from '../log/vkey.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
 import { type AuditResult, createAudit } from '../verify/audit.ts'
@@ -13,7 +13,7 @@ export interface AuditDatabase {
   reader: LedgerReader
   ledger: LedgerName
   origin: string
-  vkeys: readonly VerifierKey[]
+  vkeys: readonly TrustedKey[]
   signal: AbortSignal
 }
 

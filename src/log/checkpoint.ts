@@ -3,7 +3,8 @@ import { LogError, parseDecimal } from './log-error.ts'
 import { emptyRoot, equalHashes, hashBytes } from './merkle.ts'
 import { openNote } from './note.ts'
 import type { VerifiedSignature } from './note.ts'
-import type { VerifierKey } from './vkey.ts'
+import { describeInvalid, isValidAt } from './trusted-key.ts'
+import type { TrustedKey } from './trusted-key.ts'
 
 /** C2SP tlog-checkpoint: the text of a signed tree head. Our logs write no extension lines: monitors cannot audit them. */
 
@@ -15,7 +16,7 @@ export interface Checkpoint {
 }
 
 export interface OpenedCheckpoint extends Checkpoint {
-  /** The log's own signatures: at least one. */
+  /** The log's own signatures, by keys that count for this size: at least one. */
   signatures: VerifiedSignature[]
   /** Of known witnesses, each with its time. */
   cosignatures: VerifiedSignature[]
@@ -56,19 +57,22 @@ export function parseForeignCheckpoint(text: string): Checkpoint & { extensions:
 
 /**
  * A checkpoint of the log `origin`, signed by one of `keys`: type 1 are the log's (each named as the origin), type 4 are witnesses.
- * Throws LogError; `origin_mismatch` when it is another log's.
+ * Throws LogError; `origin_mismatch` when it is another log's, `retired_key` when no key that signed it counts for its size.
  */
 export async function openCheckpoint(
   note: string | Uint8Array,
   origin: string,
-  keys: readonly VerifierKey[],
+  keys: readonly TrustedKey[],
 ): Promise<OpenedCheckpoint> {
   const { text, verified } = await openNote(note, keys)
   const checkpoint = parseCheckpoint(text)
   if (checkpoint.origin !== origin) {
     throw new LogError('origin_mismatch', `origin mismatch: expected ${origin}, got ${checkpoint.origin}`)
   }
-  const signatures = verified.filter(({ key }) => key.type === 1 && key.name === origin)
-  if (signatures.length === 0) throw new LogError('no_trusted_signature', `no trusted signature of ${origin} itself`)
+  const own = verified.filter(({ key }) => key.type === 1 && key.name === origin)
+  if (own.length === 0) throw new LogError('no_trusted_signature', `no trusted signature of ${origin} itself`)
+  const signatures = own.filter(({ key }) => isValidAt(key, checkpoint.size))
+  if (signatures.length === 0)
+    throw new LogError('retired_key', describeInvalid(own.map(({ key }) => key), checkpoint.size)) // oxfmt-ignore
   return { ...checkpoint, signatures, cosignatures: verified.filter(({ key }) => key.type === 4) }
 }

@@ -4,9 +4,16 @@
  * - `key_invalid`: a verifier or private key that must not be used
  * - `bad_signature`: a signature that names a known key and does not verify
  * - `no_trusted_signature`: well formed, but signed by no key that is known here
+ * - `retired_key`: rightly signed, by a key whose word does not count for this size (any more)
  * - `origin_mismatch`: a checkpoint of another log
  */
-export type LogErrorCode = 'malformed' | 'key_invalid' | 'bad_signature' | 'no_trusted_signature' | 'origin_mismatch'
+export type LogErrorCode =
+  | 'malformed'
+  | 'key_invalid'
+  | 'bad_signature'
+  | 'no_trusted_signature'
+  | 'retired_key'
+  | 'origin_mismatch'
 
 export class LogError extends Error {
   override readonly name = 'LogError'

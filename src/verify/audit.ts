@@ -4,9 +4,9 @@ import { appendLeaves, emptyEdge, equalHashes, hashBytes, rootOf } from '../log/
 import type { Edge } from '../log/merkle.ts'
 import { decodeBundle, tilePath, tileWidth } from '../log/tiles.ts'
 import type { Tile } from '../log/tiles.ts'
-import type { VerifierKey } from '../log/vkey.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
-import { createDifferences, printHash } from './differences.ts'
+import { createDifferences, kindOfLogError, printHash } from './differences.ts'
 import type { Difference } from './differences.ts'
 import { createExpectations } from './expectations.ts'
 import { createRecordChecker } from './record-check.ts'
@@ -61,7 +61,7 @@ export interface AuditOptions {
   ledger: LedgerName
   /** Origin of the log's checkpoints. */
   origin: string
-  vkeys: readonly VerifierKey[]
+  vkeys: readonly TrustedKey[]
   /** Begin in the middle, with a tree that is trusted, and the time of its last record. Default: the empty tree. */
   from?: Edge & { lastTime: Micros }
   /** About one record in so many is parsed as JSON as well. Default 256; 1 parses all, 0 none. */
@@ -230,13 +230,7 @@ export function createAudit(options: AuditOptions): Audit {
         else boundary = Math.min(boundary, size)
       } catch (error) {
         if (!(error instanceof LogError)) throw error
-        const kind =
-          error.code === 'malformed'
-            ? 'malformed'
-            : error.code === 'origin_mismatch'
-              ? 'origin-mismatch'
-              : 'bad-signature'
-        differences.add(kind, next, `a checkpoint signed by ${origin}`, error.message)
+        differences.add(kindOfLogError(error.code), next, `a checkpoint signed by ${origin}`, error.message)
       }
     },
 

@@ -1,3 +1,5 @@
+import type { LogErrorCode } from '../log/log-error.ts'
+
 /** What an audit found to differ. Bounded: a ledger in which everything is wrong must not fill the memory of whoever finds out. */
 
 export type DifferenceKind =
@@ -17,6 +19,8 @@ export type DifferenceKind =
   /** An inner hash of the tree over seq..through is another than the tile says, or the tile is torn. */
   | 'tile-mismatch'
   | 'bad-signature'
+  /** Rightly signed, by a key that was retired before this size: it may have been stolen since. */
+  | 'retired-key'
   | 'origin-mismatch'
   /** Two validly signed checkpoints of one size with different roots: proof of misbehaviour; both notes are given. */
   | 'fork'
@@ -57,4 +61,20 @@ export function createDifferences(maxKept: number): Differences {
 
 export function printHash(hash: Uint8Array): string {
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** Why a signed note was not believed. */
+export function kindOfLogError(code: LogErrorCode): DifferenceKind {
+  switch (code) {
+    case 'malformed':
+      return 'malformed'
+    case 'origin_mismatch':
+      return 'origin-mismatch'
+    case 'retired_key':
+      return 'retired-key'
+    case 'key_invalid':
+    case 'bad_signature':
+    case 'no_trusted_signature':
+      return 'bad-signature'
+  }
 }

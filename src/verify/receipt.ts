@@ -4,10 +4,10 @@ import { LogError } from '../log/log-error.ts'
 import { hashLeaf } from '../log/merkle.ts'
 import { verifyInclusion } from '../log/merkle-proof.ts'
 import { parseProof } from '../log/proof.ts'
-import type { VerifierKey } from '../log/vkey.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import { openRecord } from '../record/record.ts'
 import type { LedgerName, OpenedRecord } from '../record/record.ts'
-import { createDifferences } from './differences.ts'
+import { createDifferences, kindOfLogError } from './differences.ts'
 import type { Difference } from './differences.ts'
 
 /** What one record and its tlog-proof say, checked without any service. Without differences all of it is proved. */
@@ -20,7 +20,7 @@ export interface ReceiptFinding {
 export interface ReceiptTrust {
   ledger: LedgerName
   origin: string
-  vkeys: readonly VerifierKey[]
+  vkeys: readonly TrustedKey[]
 }
 
 /** Whether `recordBytes` stand in the log where the proof says, under a checkpoint that a key of `trust` signed. */
@@ -63,9 +63,7 @@ export async function verifyReceiptProof(
     }
   } catch (error) {
     if (!(error instanceof LogError)) throw error
-    const kind =
-      error.code === 'malformed' ? 'malformed' : error.code === 'origin_mismatch' ? 'origin-mismatch' : 'bad-signature'
-    differences.add(kind, seq, `a proof signed by ${origin}`, error.message)
+    differences.add(kindOfLogError(error.code), seq, `a proof signed by ${origin}`, error.message)
   }
   return { record, checkpoint, differences: differences.list() }
 }
