@@ -5,11 +5,7 @@ import { type SigningKey, createSigningKey } from '../../src/log/vkey.ts'
 import { createTree } from './tree.ts'
 
 /** A log that grows and signs, for tests of witnesses. `fork`: leaves from `before` on are others. */
-export async function createLog(
-  origin: string,
-  seed: number,
-  fork: { name: string; before: number } | undefined = undefined,
-) {
+export async function createLog(origin: string, seed: number, fork?: { name: string; before: number }) {
   const key = await createSigningKey(origin, 1, new Uint8Array(32).fill(seed))
   const tree = fork === undefined ? createTree() : createTree(fork.name, fork.before)
   const checkpoint = (size: number, by: readonly SigningKey[] = [key]): Promise<string> =>
