@@ -1,4 +1,5 @@
 import { contractRoutes } from './contracts.ts'
+import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
 import { keyRoutes } from './keys.ts'
 import { operationRoutes } from './operations.ts'
@@ -13,6 +14,7 @@ export const routes: readonly Route[] = [
   ...runRoutes,
   ...contractRoutes,
   ...recordRoutes,
+  ...dayRoutes,
   ...operationRoutes,
   ...watchRoutes,
   ...orderRoutes,

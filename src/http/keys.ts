@@ -1,6 +1,5 @@
 import { type Principal, may } from '../access/principal.ts'
 import { type KeptKeyTold, listKeys, retireKey, rotateKey } from '../api/keys.ts'
-import type { Book } from '../ledger/book.ts'
 import type { KeptKey, KeyCare } from '../ledger/key-care.ts'
 import { printKeyId, printVkey } from '../log/vkey.ts'
 import { Problem } from '../record/problem.ts'
@@ -9,16 +8,15 @@ import type { RecordCommand } from '../watch/commands.ts'
 import type { Mount } from './mount.ts'
 
 export interface KeysDeps {
-  keys: KeyCare
+  keys: Pick<KeyCare, 'list' | 'rotate' | 'retire'>
   ledgers: readonly LedgerName[]
-  operations: Book
   guardId: () => Promise<string>
   /** Commands are on record before they are carried out. */
   recordCommand: RecordCommand
 }
 
 /** Keys are about all repositories, so a credential that is bound to some sees and changes none. */
-export function mountKeys(mount: Mount, { keys, ledgers, operations, guardId, recordCommand }: KeysDeps): void {
+export function mountKeys(mount: Mount, { keys, ledgers, guardId, recordCommand }: KeysDeps): void {
   const demand = (who: Principal, scope: 'operate' | 'audit' = 'operate'): void => {
     if (may(who, 'operate', {}) || may(who, scope, {})) return
     throw new Problem('forbidden', 'this credential is bound to repositories')
@@ -38,7 +36,7 @@ export function mountKeys(mount: Mount, { keys, ledgers, operations, guardId, re
     demand(who)
     const owner = ownerOf(of)
     await recordCommand({ who, command: 'key.rotate', target: of, reason, detail: { replaces, at_once: atOnce } })
-    const { changed, keys: now } = await keys.rotate(operations, owner, { replaces, atOnce, vkey })
+    const { changed, keys: now } = await keys.rotate(owner, { replaces, atOnce, vkey })
     return { body: { of, changed, keys: now.map(told) } }
   })
 
@@ -46,7 +44,7 @@ export function mountKeys(mount: Mount, { keys, ledgers, operations, guardId, re
     demand(who)
     const owner = ownerOf(of)
     await recordCommand({ who, command: 'key.retire', target: of, reason, detail: { vkey, until } })
-    const { changed, keys: now } = await keys.retire(operations, owner, { vkey, until })
+    const { changed, keys: now } = await keys.retire(owner, { vkey, until })
     return { body: { of, changed, keys: now.map(told) } }
   })
 }

@@ -21,16 +21,12 @@ import type { LedgerReader } from './read.ts'
 export interface KeyCare {
   /** Throws Problem('signer_not_current'). */
   check(): Promise<void>
-  /** What a crash left out, and at the first start all. */
-  record(operations: Book): Promise<void>
+  /** What a crash left out, and at the first start all. `book` is the ledger operations; later steps go there too. */
+  record(book: Book): Promise<void>
   list(): Promise<KeptKey[]>
   /** Throws Problem('key_conflict') when the signer refuses. Safe to repeat. */
-  rotate(
-    operations: Book,
-    of: KeyOwner,
-    request: { replaces: string; atOnce: boolean; vkey?: string | undefined },
-  ): Promise<KeyChange>
-  retire(operations: Book, of: KeyOwner, request: { vkey: string; until?: number | undefined }): Promise<KeyChange>
+  rotate(of: KeyOwner, request: { replaces: string; atOnce: boolean; vkey?: string | undefined }): Promise<KeyChange>
+  retire(of: KeyOwner, request: { vkey: string; until?: number | undefined }): Promise<KeyChange>
 }
 
 export interface KeptKey {
@@ -67,6 +63,7 @@ export function createKeyCare({
   originOf,
   statementName,
 }: KeyCareDeps): KeyCare {
+  let kept: Book | undefined
   const owners: readonly KeyOwner[] = [...ledgers, 'statement']
   const subjectOf = (of: KeyOwner): KeySubject =>
     of === 'statement' ? `${operations.split('/')[0] ?? ''}/statement` : of
@@ -96,14 +93,10 @@ export function createKeyCare({
     }))
   }
 
-  const changed = async (
-    answer: RotationAnswer,
-    book: Book,
-    of: KeyOwner,
-    statement?: KeyEvidence,
-  ): Promise<KeyChange> => {
+  const changed = async (answer: RotationAnswer, of: KeyOwner, statement?: KeyEvidence): Promise<KeyChange> => {
     if (answer.kind === 'refused') throw new Problem('key_conflict', answer.reason)
-    await recordOne(book, of, statement)
+    if (kept === undefined) throw new Error('the ledger operations is not open for keys')
+    await recordOne(kept, of, statement)
     return { changed: answer.kind === 'changed', keys: await listOf(of) }
   }
   const sizeNow = async (): Promise<number> => (await reader.published(operations))?.size ?? 0
@@ -113,17 +106,18 @@ export function createKeyCare({
       for (const of of owners) await checkKeyRecords(db, reader, operations, await factsOf(of))
     },
     async record(book) {
+      kept = book
       for (const of of owners) await recordOne(book, of)
     },
     list: async () => (await Promise.all(owners.map(listOf))).flat(),
-    async rotate(book, of, request) {
+    async rotate(of, request) {
       // A crash after the signer's step leaves its record to the next start.
-      return changed(await signer.rotate(of, { ...request, at: await sizeNow() }), book, of)
+      return changed(await signer.rotate(of, { ...request, at: await sizeNow() }), of)
     },
-    async retire(book, of, request) {
+    async retire(of, request) {
       // Before the old key is gone: afterwards nothing can be signed by both.
       const statement = of === 'statement' ? await statementOfBoth(signer) : undefined
-      return changed(await signer.retire(of, { ...request, at: await sizeNow() }), book, of, statement)
+      return changed(await signer.retire(of, { ...request, at: await sizeNow() }), of, statement)
     },
   }
 }

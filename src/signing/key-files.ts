@@ -64,7 +64,7 @@ export async function destroySecret(stem: string, name: string, { id }: { id: nu
 
 const pathOf = (stem: string, { id }: { id: number }): string => `${stem}.${printKeyId(id)}.key`
 
-/** Writes a file that must not be there; what is there stays. */
+/** A file that is never replaced: durable but for its name, of which the folder knows after its own fsync. The one that is there stays. */
 export async function putOnce(path: string, text: string, mode: number): Promise<void> {
   const temporary = `${path}.${randomUUID()}.new`
   const file = await open(temporary, 'wx', mode)

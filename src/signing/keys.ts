@@ -60,7 +60,7 @@ export function createKeys({
 }: KeysSettings): Keys {
   const nameOf = (of: KeyOwner): string => (of === 'statement' ? statementName : originOf(of))
   const stemOf = (of: KeyOwner): string =>
-    join(folder, of === 'statement' ? statementName.split('/').slice(-2).join('.') : of.replace('/', '.'))
+    join(folder, of === 'statement' ? statementName.split('/').slice(-2).join('.') : of.replaceAll('/', '.'))
 
   const toRing = (plan: KeyPlan, secrets: readonly SigningKey[]): Keyring => {
     const signing = new Map<string, SigningKey>()
