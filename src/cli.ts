@@ -5,6 +5,7 @@ import { addDeadLetters } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
+import { addWitnessCommands } from './commands/witness-options.ts'
 
 /**
  * The `proofline` program: one line per command. What a command needs is loaded when it is called, so that `push` does not wait for the
@@ -83,6 +84,7 @@ configuration(program.command('signer').description('run the signer that several
 addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
+addWitnessCommands(program, run)
 
 program
   .command('feed')
