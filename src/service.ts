@@ -27,6 +27,7 @@ import { type Config, localStateFile } from './config.ts'
 import { runWorker } from './database/worker.ts'
 import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence.ts'
+import { createHeads } from './heads.ts'
 import { mountContracts } from './http/contracts.ts'
 import { mountDays } from './http/days.ts'
 import { mountFeed } from './http/feed.ts'
@@ -43,6 +44,7 @@ import { openObjects, proveObjects } from './objects/open-objects.ts'
 import { createWitnessed, witnessedTree } from './ledger/witnessed.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { startKeeping } from './keeping.ts'
+import { openShelf } from './publishing.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
@@ -96,7 +98,10 @@ export async function startService(config: Config, version: string): Promise<Ser
     const signer = keep('signer', await openSigner(config, originOf), (opened) => opened.close())
 
     const node = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
-    const books = keep('books', await openBooks({ config, storage, signer, originOf, node, version, log, metrics }), (opened) => opened.close()) // oxfmt-ignore
+    const shelf = await openShelf(config.publish)
+    if (shelf !== undefined) keep('published copy', shelf, (opened) => opened.close())
+    const heads = createHeads({ db, signer, originOf, shelf, folder: join(config.data_dir, 'rollback'), now: () => new Date(), log }) // oxfmt-ignore
+    const books = keep('books', await openBooks({ config, storage, signer, originOf, node, version, heads, log, metrics }), (opened) => opened.close()) // oxfmt-ignore
     const { bookOf, operations } = books
 
     const artifacts = createArtifacts(objects)
@@ -194,6 +199,8 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
       originOf,
       witnessed,
+      shelf,
+      heads,
       log,
       metrics,
       signal,
