@@ -8,6 +8,7 @@ import { archiveSettings, retentionSettings } from './archive/settings.ts'
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
 import { artifactSettings } from './objects/settings.ts'
+import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
 import { watchSettings } from './watch/settings.ts'
@@ -69,6 +70,7 @@ const settings = z.strictObject({
     .prefault({}),
   watch: watchSettings.prefault({}),
   artifacts: artifactSettings.prefault({}),
+  publish: publishSettings.prefault({}),
   archive: archiveSettings.prefault({}),
   retention: retentionSettings.prefault({}),
   destinations: z.record(destinationName, destinationSettings).default({}),
