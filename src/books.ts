@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { type Config, withoutSecrets } from './config.ts'
+import type { Heads } from './heads.ts'
 import { type Book, openBook } from './ledger/book.ts'
 import { recordConfiguration } from './ledger/configuration-records.ts'
 import { type KeyCare, createKeyCare } from './ledger/key-care.ts'
@@ -28,6 +29,7 @@ export interface BooksDeps {
   originOf: (ledger: LedgerName) => string
   node: string
   version: string
+  heads: Heads
   log: Logger
   metrics: Metrics
 }
@@ -40,6 +42,7 @@ export async function openBooks({
   originOf,
   node,
   version,
+  heads,
   log,
   metrics,
 }: BooksDeps): Promise<Books> {
@@ -72,6 +75,11 @@ export async function openBooks({
   }
   try {
     for (const ledger of ledgers) await open(ledger)
+    for (const book of all.values()) {
+      await heads.keep(book)
+      // A copy that cannot be read now is compared later; not to record because of it would put a reader's place above the service.
+      await heads.compare(book).catch((error: unknown) => log.warn('heads.unread', { ledger: book.ledger, error }))
+    }
     const operations = bookOf(operationsName)
     if (operations.publisher.stopped() === undefined) {
       await keys.record(operations)

@@ -11,13 +11,12 @@ import type { Finding } from './watch/alerts.ts'
 
 /** Writes the logs out as static files, each from where its published checkpoint says; one that fails or is refused harms no other. */
 export const publishing: Keeper = async (deps, work) => {
-  const shelf = await openShelf(deps.config.publish)
+  const { shelf } = deps
   if (shelf === undefined) return async () => []
   const troubles = new Map<LedgerName, Finding>()
   work('publishing', async (ending) => {
     await Promise.all([...deps.books.keys()].map((ledger) => followLedger(deps, shelf, ledger, troubles, ending)))
   })
-  deps.signal.addEventListener('abort', () => void shelf.close(), { once: true })
   return async () => [...troubles.values()]
 }
 
