@@ -2,10 +2,12 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addEvidence } from './commands/evidence-options.ts'
+import { addKeyCommands } from './commands/key-options.ts'
 import { addDeadLetters } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
+import { addWitnessCommands } from './commands/witness-options.ts'
 
 /**
  * The `proofline` program: one line per command. What a command needs is loaded when it is called, so that `push` does not wait for the
@@ -86,6 +88,8 @@ addPushCommands(program, run, number)
 addContractCommands(program, run, number)
 
 addEvidence(program, run)
+addKeyCommands(program, run)
+addWitnessCommands(program, run)
 
 program
   .command('feed')
@@ -139,6 +143,8 @@ configuration(program.command('verify').description('find out whether records ar
   )
   .option('--database', 'verify the database itself')
   .option('--policy <file>', 'for a pack: the tlog-policy whose logs, witnesses and quorum are believed')
+  .option('--published <folder or url>', 'verify a published copy of the logs: no service, no credential')
+  .option('--max-age <seconds>', 'fail when the newest record or cosignature is older', number)
   .option('--key <vkey or file>', 'whose signatures are believed; default <data folder>/keys/*.vkey', each)
   .option('--since <file>', 'remember verified checkpoints here, and demand that the log extends them')
   .option('--org <name>', 'the org', 'main')
