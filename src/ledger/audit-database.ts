@@ -54,7 +54,7 @@ export async function auditDatabase({
   const scratch = Buffer.alloc(8_192)
   const headers = createHeaderWriter(ledger)
   for (let at = 0; at < end && !signal.aborted;) {
-    const rows = await store.segmentsFrom(db, ledger, at, segmentsAtOnce)
+    const rows = await reader.rowsFrom(ledger, at, segmentsAtOnce)
     if (rows.length === 0) break
     for (const row of rows) {
       audit.expectLeafHashes(row.firstSeq, row.leafHashes)

@@ -24,6 +24,8 @@ export interface FakeObject {
   bytes: Buffer
   mode: string | undefined
   until: string | undefined
+  type?: string | undefined
+  cacheControl?: string | undefined
 }
 
 export interface FakeS3 {
@@ -37,6 +39,8 @@ export interface FakeS3 {
   log: string[]
   /** The next requests that `matching` accepts fail like this. */
   fail(mode: S3Failure, matching?: RegExp, times?: number): void
+  /** Nothing fails any more that was to fail. */
+  settle(): void
   close(): Promise<void>
 }
 
@@ -100,7 +104,12 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
   const store = ({ headers }: IncomingMessage, key: string, object: FakeObject): void => {
     if (headers['if-none-match'] === '*' && objects.has(key) && !ignoresConditions)
       throw new Refused(412, 'PreconditionFailed')
-    objects.set(key, object)
+    const [wanted, held] = [headers['if-match'], objects.get(key)]
+    if (wanted !== undefined && !ignoresConditions) {
+      if (held === undefined) throw new Refused(404, 'NoSuchKey')
+      if (wanted !== `"${base64(held.bytes)}"`) throw new Refused(412, 'PreconditionFailed')
+    }
+    objects.set(key, { ...object, type: headers['content-type'], cacheControl: headers['cache-control'] })
   }
 
   const complete = (request: IncomingMessage, id: string, key: string, body: string): void => {
@@ -136,6 +145,15 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     const { method } = request
     const id = query.get('uploadId')
     if (key === '' && method === 'HEAD') return ['', {}]
+    if (key === '' && query.get('list-type') === '2') {
+      const names = [...objects.keys()].filter((name) => name.startsWith(query.get('prefix') ?? ''))
+      const contents = names.map((name) => `<Contents><Key>${name}</Key></Contents>`).join('')
+      return [`<ListBucketResult><IsTruncated>false</IsTruncated>${contents}</ListBucketResult>`, {}]
+    }
+    if (key === '' && method === 'POST' && query.has('delete')) {
+      for (const [, name = ''] of body.toString().matchAll(/<Key>(.*?)<\/Key>/g)) objects.delete(name)
+      return ['<DeleteResult></DeleteResult>', {}]
+    }
     if (method === 'GET' || method === 'HEAD') {
       const object = objects.get(key)
       if (object === undefined) throw new Refused(404, 'NoSuchKey')
@@ -216,6 +234,6 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
   return {
     url: listening.url, bucket, keys, objects, uploads, log,
     fail: (mode, matching = /./, times = 1) => void planned.push(...Array(times).fill({ mode, matching })),
-    close: listening.close,
+    settle: () => void (planned.length = 0), close: listening.close,
   } // oxfmt-ignore
 }
