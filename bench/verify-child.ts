@@ -1,7 +1,5 @@
 import { createDatabase } from '../src/database/database.ts'
 import { auditDatabase } from '../src/ledger/audit-database.ts'
-import { createReader } from '../src/ledger/read.ts'
-import { createWatch } from '../src/ledger/watch.ts'
 import { parseVkey } from '../src/log/vkey.ts'
 import type { LedgerName } from '../src/record/record.ts'
 import { childEnd, childInput } from './proc.ts'
@@ -27,13 +25,10 @@ const { databaseUrl, ledger, origin, vkey, runs } = childInput<VerifyInput>()
 const db = createDatabase({ url: databaseUrl })
 const answer: VerifyAnswer = { records: 0, signed: 0, differences: 0, wall: [], cpu: [] }
 for (let run = 0; run < runs; run++) {
-  // A reader of its own each time: nothing decoded is left over from the run before.
-  const reader = createReader(db, createWatch(db))
   const used = process.cpuUsage()
   const began = performance.now()
   const result = await auditDatabase({
     db,
-    reader,
     ledger,
     origin,
     vkeys: [parseVkey(vkey)],
