@@ -5,6 +5,7 @@ import { addDeadLetters } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
+import { addWitnessCommands } from './commands/witness-options.ts'
 
 /**
  * The `proofline` program: one line per command. What a command needs is loaded when it is called, so that `push` does not wait for the
@@ -83,6 +84,7 @@ configuration(program.command('signer').description('run the signer that several
 addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
+addWitnessCommands(program, run)
 
 program
   .command('feed')
@@ -135,6 +137,8 @@ configuration(program.command('verify').description('find out whether records ar
     'a receipt of `push --receipt`, or the address of a service; default the service found here',
   )
   .option('--database', 'verify the database itself')
+  .option('--published <folder or url>', 'verify a published copy of the logs: no service, no credential')
+  .option('--max-age <seconds>', 'fail when the newest record or cosignature is older', number)
   .option('--key <vkey or file>', 'whose signatures are believed; default <data folder>/keys/*.vkey', each)
   .option('--since <file>', 'remember verified checkpoints here, and demand that the log extends them')
   .option('--org <name>', 'the org', 'main')

@@ -4,9 +4,11 @@ import { join, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './config-env.ts'
+import { archiveSettings, retentionSettings } from './archive/settings.ts'
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
 import { artifactSettings } from './objects/settings.ts'
+import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
 import { watchSettings } from './watch/settings.ts'
@@ -68,6 +70,9 @@ const settings = z.strictObject({
     .prefault({}),
   watch: watchSettings.prefault({}),
   artifacts: artifactSettings.prefault({}),
+  publish: publishSettings.prefault({}),
+  archive: archiveSettings.prefault({}),
+  retention: retentionSettings.prefault({}),
   destinations: z.record(destinationName, destinationSettings).default({}),
 })
 

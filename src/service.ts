@@ -19,6 +19,7 @@ import { createRefusals } from './admission/refusals.ts'
 import { createRegistrar } from './admission/register-contract.ts'
 import { createQuotas } from './admission/quotas.ts'
 import { createRunsStore } from './admission/runs-store.ts'
+import { createDayFiles } from './archive/day-files.ts'
 import { createFeed } from './answers/feed.ts'
 import { createCursors } from './answers/position.ts'
 import { openBooks } from './books.ts'
@@ -27,6 +28,7 @@ import { runWorker } from './database/worker.ts'
 import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence.ts'
 import { mountContracts } from './http/contracts.ts'
+import { mountDays } from './http/days.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountLog } from './http/log.ts'
 import { mountOperations } from './http/operations.ts'
@@ -205,6 +207,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
     mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
     mountFeed(server.mount, feed, cursors)
+    mountDays(server.mount, createDayFiles(db, objects))
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
     mountLog(server.mount, treeOf, config.log.public)
     mountOperations(server.mount, {

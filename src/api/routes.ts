@@ -1,4 +1,5 @@
 import { contractRoutes } from './contracts.ts'
+import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
@@ -12,6 +13,7 @@ export const routes: readonly Route[] = [
   ...runRoutes,
   ...contractRoutes,
   ...recordRoutes,
+  ...dayRoutes,
   ...operationRoutes,
   ...watchRoutes,
   ...orderRoutes,

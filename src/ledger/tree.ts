@@ -24,6 +24,8 @@ export interface Tree {
   consistency(from: number, to: number): Promise<Uint8Array[]>
   /** The edge of a committed head. Throws Problem('integrity') when what is stored does not fold into its root. */
   edge(size: number, root: Uint8Array): Promise<Edge>
+  /** The edge of any size up to that of a committed head, as the stored hashes have it. */
+  edgeOf(size: number): Promise<Edge>
   /** Leaf hashes of the committed records [from, to), packed. */
   leafHashes(from: number, to: number): Promise<Buffer>
   /** tlog-proof of a record against this checkpoint, or the newest. */
@@ -66,6 +68,8 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
   }
   const nodes = (wanted: readonly Node[]): Promise<Uint8Array[]> => Promise.all(wanted.map(node))
 
+  const edgeOf = async (size: number): Promise<Edge> => createEdge(size, await nodes(perfectSubtrees(0, size)))
+
   const published = async (): Promise<number> => (await store.newestCheckpoint(db, ledger))?.size ?? 0
 
   return {
@@ -89,8 +93,9 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
       return encodeBundle(entries)
     },
     consistency: (from, to) => consistencyProof(from, to, nodes),
+    edgeOf,
     async edge(size, root) {
-      const edge = createEdge(size, await nodes(perfectSubtrees(0, size)))
+      const edge = await edgeOf(size)
       if (!equalHashes(rootOf(edge), root))
         throw new Problem(
           'integrity',

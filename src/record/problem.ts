@@ -26,6 +26,7 @@ export const problems = {
   destination_not_running: { status: 409, exit: 1, title: 'The destination is paused, blocked or in a drill' },
   in_use: { status: 409, exit: 4, title: 'Another process is using this' },
   cursor_expired: { status: 410, exit: 1, title: 'The feed no longer reaches back to that position' },
+  expired: { status: 410, exit: 1, title: 'It was deleted when its retention had passed' },
   use_parts: { status: 413, exit: 2, title: 'Too large for one push: declare the run and send parts' },
   body_too_large: { status: 413, exit: 1, title: 'The body is over the limit' },
   quota_exceeded: { status: 413, exit: 1, title: 'These bytes are over a quota' },

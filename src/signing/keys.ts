@@ -92,7 +92,8 @@ async function publish(path: string, key: SigningKey): Promise<void> {
     throw new Error(`${path} does not belong to the key beside it`)
 }
 
-async function putOnce(path: string, text: string, mode: number): Promise<void> {
+/** A file that is never replaced: durable but for its name, of which the folder knows after its own fsync. The one that is there stays. */
+export async function putOnce(path: string, text: string, mode: number): Promise<void> {
   const temporary = `${path}.${randomUUID()}.new`
   const file = await open(temporary, 'wx', mode)
   try {

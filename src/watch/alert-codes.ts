@@ -23,9 +23,12 @@ export const alertCodes = {
   recording_stopped: { severity: 'critical', owner: 'operator', transient: false },
   checkpoint_stale: { severity: 'high', owner: 'operator', transient: true },
   rollback_detected: { severity: 'critical', owner: 'security', transient: false },
+  log_mismatch: { severity: 'critical', owner: 'security', transient: false },
+  publication_late: { severity: 'high', owner: 'operator', transient: true },
   clock_step: { severity: 'high', owner: 'operator', transient: true },
   certificate_expiring: { severity: 'medium', owner: 'operator', transient: false },
   disk_low: { severity: 'high', owner: 'operator', transient: true },
+  archive_overdue: { severity: 'high', owner: 'operator', transient: true },
   partition_missing: { severity: 'high', owner: 'operator', transient: false },
 } as const satisfies Record<
   string,

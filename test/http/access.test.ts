@@ -32,6 +32,8 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   getContract: { path: `/v1/contracts/${aContract.contract}`, status: 200 },
   diffContracts: { path: `/v1/contracts/${aContract.contract}/difference?to=${aContract.contract}`, status: 200 },
   readFeed: { path: '/v1/feed/unit?cursor=earliest', status: 200 },
+  listDays: { path: '/v1/feed/unit/days', status: 200 },
+  getDayFile: { path: '/v1/feed/unit/days/2028-02-29/manifest.json', status: 200 },
   getRecord: { path: '/v1/records/ID', status: 200 },
   getProof: { path: '/v1/records/ID/proof', status: 200 },
   getArtifact: { path: `/v1/artifacts/${artifactDigest}`, status: 200 },
