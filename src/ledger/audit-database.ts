@@ -1,17 +1,19 @@
-import type { Database } from '../database/database.ts'
-import type { VerifierKey } from '../log/vkey.ts'
+import type { Queryable } from '../database/database.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import type { LedgerName } from '../record/record.ts'
 import { type Audit, type AuditResult, createAudit } from '../verify/audit.ts'
-import { auditWindow, expectWindow } from './audit-window.ts'
+import { type ArchivedRecords, auditWindow, expectWindow } from './audit-window.ts'
 import { findStraySegments, findSubmissionFaults, lastSubmitted } from './audit-store.ts'
 import { createStoredSegments } from './stored-segments.ts'
 import * as store from './store.ts'
 
 export interface AuditDatabase {
-  db: Database
+  db: Queryable
   ledger: LedgerName
   origin: string
-  vkeys: readonly VerifierKey[]
+  vkeys: readonly TrustedKey[]
+  /** Where the records are that have left the database. */
+  archived?: ArchivedRecords
   signal: AbortSignal
 }
 
@@ -24,7 +26,14 @@ const rowsTold = 1_000
  * and that the submissions tile the ledger. Reads the tables themselves and repairs nothing: what cannot be decompressed or is missing is a
  * difference like any other. Memory is flat but for the table in which payloads are found that were recorded twice.
  */
-export async function auditDatabase({ db, ledger, origin, vkeys, signal }: AuditDatabase): Promise<AuditResult> {
+export async function auditDatabase({
+  db,
+  ledger,
+  origin,
+  vkeys,
+  archived,
+  signal,
+}: AuditDatabase): Promise<AuditResult> {
   const audit = createAudit({ ledger, origin, vkeys })
   const segments = createStoredSegments(db, ledger)
   let at = 0
@@ -33,7 +42,7 @@ export async function auditDatabase({ db, ledger, origin, vkeys, signal }: Audit
     for (;;) {
       const window = await expectWindow(db, ledger, audit, at, end)
       if (window === undefined || signal.aborted) break
-      await auditWindow(ledger, audit, segments, window, signal)
+      await auditWindow({ ledger, audit, segments, archived, signal }, window)
       at = window.to
     }
     if (((await store.newestCheckpoint(db, ledger))?.size ?? 0) <= at) break
@@ -43,7 +52,7 @@ export async function auditDatabase({ db, ledger, origin, vkeys, signal }: Audit
 }
 
 /** What can be asked of the tables without the records: one statement each, however large the ledger is. */
-export async function auditRows(db: Database, ledger: LedgerName, audit: Pick<Audit, 'differ'>, size: number): Promise<void> {
+export async function auditRows(db: Queryable, ledger: LedgerName, audit: Pick<Audit, 'differ'>, size: number): Promise<void> {
   if (size === 0) {
     const newest = await store.newestCheckpoint(db, ledger)
     if (newest !== undefined && newest.size > 0) audit.differ('row-mismatch', 0, `${newest.size} records, as a checkpoint says`, 'no head') // oxfmt-ignore

@@ -83,16 +83,28 @@ async function expectTileRows(db: Queryable, ledger: LedgerName, audit: Audit, l
   }
 } // oxfmt-ignore
 
-/** Feeds the window's records. What cannot be decompressed counts as missing: its leaf hashes stand in for it, so that the rest is still proved. */
-export async function auditWindow(
+/** Record bytes of the seqs [from, to) that have left the database, in order. */
+export type ArchivedRecords = (
   ledger: LedgerName,
-  audit: Audit,
-  segments: StoredSegments,
-  { to, lastTimes }: Window,
-  signal: AbortSignal,
-): Promise<void> {
+  from: number,
+  to: number,
+) => AsyncIterable<{ seq: number; bytes: Uint8Array }>
+
+export interface AuditedLedger {
+  ledger: LedgerName
+  audit: Audit
+  segments: StoredSegments
+  archived: ArchivedRecords | undefined
+  signal: AbortSignal
+}
+
+/** Feeds the window's records. What cannot be decompressed counts as missing: its leaf hashes stand in for it, so that the rest is still proved. */
+export async function auditWindow({ ledger, audit, segments, archived, signal }: AuditedLedger, { to, lastTimes }: Window): Promise<void> {
   while (!signal.aborted) {
     const row = await segments.next(to)
+    const stored = Math.min(to, row?.firstSeq ?? to)
+    if (archived !== undefined && stored > audit.next())
+      for await (const { seq, bytes } of archived(ledger, audit.next(), stored)) audit.add(bytes, seq)
     if (row === undefined) return
     const end = row.firstSeq + row.count
     if (end > audit.next()) audit.expectLeafHashes(row.firstSeq, row.leafHashes)

@@ -33,7 +33,9 @@ export function sha256Into(bytes: Uint8Array, to: Uint8Array, at: number): void 
 
 /** Whether the first `length` bytes of the hash stand in `wanted` at `at`. */
 export function sha256Meets(bytes: Uint8Array, wanted: Uint8Array, at: number, length: number): boolean {
-  return sha256(bytes).subarray(0, length).every((byte, i) => wanted[at + i] === byte)
+  return sha256(bytes)
+    .subarray(0, length)
+    .every((byte, i) => wanted[at + i] === byte)
 }
 
 /** The same as 64 lower-case hex digits. */
