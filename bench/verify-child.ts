@@ -1,5 +1,7 @@
 import { createDatabase } from '../src/database/database.ts'
 import { auditDatabase } from '../src/ledger/audit-database.ts'
+import { createReader } from '../src/ledger/read.ts'
+import { createWatch } from '../src/ledger/watch.ts'
 import { parseVkey } from '../src/log/vkey.ts'
 import type { LedgerName } from '../src/record/record.ts'
 import { childEnd, childInput } from './proc.ts'
@@ -29,6 +31,7 @@ for (let run = 0; run < runs; run++) {
   const began = performance.now()
   const result = await auditDatabase({
     db,
+    reader: createReader(db, createWatch(db)),
     ledger,
     origin,
     vkeys: [parseVkey(vkey)],

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
+import { addKeyCommands } from './commands/key-options.ts'
 import { addDeadLetters } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
@@ -84,6 +85,8 @@ configuration(program.command('signer').description('run the signer that several
 addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
+
+addKeyCommands(program, run)
 addWitnessCommands(program, run)
 
 program

@@ -1,6 +1,7 @@
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
+import { keyRoutes } from './keys.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
@@ -18,4 +19,5 @@ export const routes: readonly Route[] = [
   ...watchRoutes,
   ...orderRoutes,
   ...drillRoutes,
+  ...keyRoutes,
 ]

@@ -162,7 +162,7 @@ export async function verifyDatabase(
 ): Promise<ExitCode> {
   return withStorage(
     options,
-    async ({ db, ledgers }, config) => {
+    async ({ db, reader, ledgers }, config) => {
       const keys = await readKeys(config, options.key ?? [])
       const results: AuditResult[] = []
       for (const ledger of ledgers) {
@@ -174,7 +174,7 @@ export async function verifyDatabase(
           continue
         const origin = `${config.public_host}/${ledger}`
         const own = keys.filter((key) => key.name === origin)
-        results.push(await auditDatabase({ db, ledger, origin, vkeys: own, signal }))
+        results.push(await auditDatabase({ db, reader, ledger, origin, vkeys: own, signal }))
       }
       if (results.length === 0)
         throw new Problem('request_invalid', `--ledger names none of the ledgers ${ledgers.join(', ')}`)

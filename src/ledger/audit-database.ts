@@ -2,18 +2,18 @@ import type { Queryable } from '../database/database.ts'
 import type { TrustedKey } from '../log/trusted-key.ts'
 import type { LedgerName } from '../record/record.ts'
 import { type Audit, type AuditResult, createAudit } from '../verify/audit.ts'
-import { type ArchivedRecords, auditWindow, expectWindow } from './audit-window.ts'
 import { findStraySegments, findSubmissionFaults, lastSubmitted } from './audit-store.ts'
+import { auditWindow, expectWindow } from './audit-window.ts'
+import type { LedgerReader } from './read.ts'
 import { createStoredSegments } from './stored-segments.ts'
 import * as store from './store.ts'
 
 export interface AuditDatabase {
   db: Queryable
+  reader: Pick<LedgerReader, 'rowsFrom' | 'rowAt'>
   ledger: LedgerName
   origin: string
   vkeys: readonly TrustedKey[]
-  /** Where the records are that have left the database. */
-  archived?: ArchivedRecords
   signal: AbortSignal
 }
 
@@ -22,27 +22,27 @@ const rounds = 3
 const rowsTold = 1_000
 
 /**
- * All of one ledger as it is stored: every record against its leaf hash, every head, every checkpoint with its signature, every tile root,
+ * All of one ledger as it is stored, in the tables and in the archive: every record against its leaf hash, every head, every checkpoint with its signature, every tile root,
  * and that the submissions tile the ledger. Reads the tables themselves and repairs nothing: what cannot be decompressed or is missing is a
  * difference like any other. Memory is flat but for the table in which payloads are found that were recorded twice.
  */
 export async function auditDatabase({
   db,
+  reader,
   ledger,
   origin,
   vkeys,
-  archived,
   signal,
 }: AuditDatabase): Promise<AuditResult> {
   const audit = createAudit({ ledger, origin, vkeys })
-  const segments = createStoredSegments(db, ledger)
+  const segments = createStoredSegments(reader, ledger)
   let at = 0
   for (let round = 0; round < rounds && !signal.aborted; round++) {
     const end = (await store.readHead(db, ledger)).head?.size ?? 0
     for (;;) {
       const window = await expectWindow(db, ledger, audit, at, end)
       if (window === undefined || signal.aborted) break
-      await auditWindow({ ledger, audit, segments, archived, signal }, window)
+      await auditWindow({ db, ledger, audit, segments, signal }, window)
       at = window.to
     }
     if (((await store.newestCheckpoint(db, ledger))?.size ?? 0) <= at) break

@@ -1,8 +1,10 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Queryable } from '../database/database.ts'
+import { Problem } from '../record/problem.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
 import type { Audit } from '../verify/audit.ts'
 import { checkpointsBetween, tileRowsBetween } from './audit-store.ts'
+import { hotFrom, leafPiecesBetween } from './cold.ts'
 import { createHeaderWriter } from './header-writer.ts'
 import { kindAt } from './open-segment.ts'
 import * as store from './store.ts'
@@ -83,28 +85,28 @@ async function expectTileRows(db: Queryable, ledger: LedgerName, audit: Audit, l
   }
 } // oxfmt-ignore
 
-/** Record bytes of the seqs [from, to) that have left the database, in order. */
-export type ArchivedRecords = (
-  ledger: LedgerName,
-  from: number,
-  to: number,
-) => AsyncIterable<{ seq: number; bytes: Uint8Array }>
-
 export interface AuditedLedger {
+  db: Queryable
   ledger: LedgerName
   audit: Audit
   segments: StoredSegments
-  archived: ArchivedRecords | undefined
   signal: AbortSignal
 }
 
 /** Feeds the window's records. What cannot be decompressed counts as missing: its leaf hashes stand in for it, so that the rest is still proved. */
-export async function auditWindow({ ledger, audit, segments, archived, signal }: AuditedLedger, { to, lastTimes }: Window): Promise<void> {
+export async function auditWindow(
+  { db, ledger, audit, segments, signal }: AuditedLedger,
+  { to, lastTimes }: Window,
+): Promise<void> {
   while (!signal.aborted) {
-    const row = await segments.next(to)
-    const stored = Math.min(to, row?.firstSeq ?? to)
-    if (archived !== undefined && stored > audit.next())
-      for await (const { seq, bytes } of archived(ledger, audit.next(), stored)) audit.add(bytes, seq)
+    let row: store.SegmentRow | undefined
+    try {
+      row = await segments.next(to)
+    } catch (error) {
+      if (!(error instanceof Problem) || (error.code !== 'integrity' && error.code !== 'expired')) throw error
+      segments.seek(await passArchived(db, ledger, audit, to, error))
+      continue
+    }
     if (row === undefined) return
     const end = row.firstSeq + row.count
     if (end > audit.next()) audit.expectLeafHashes(row.firstSeq, row.leafHashes)
@@ -118,6 +120,24 @@ export async function auditWindow({ ledger, audit, segments, archived, signal }:
     if (claimed !== undefined && claimed !== row.firstTime + row.count - 1) audit.differ('row-mismatch', end - 1, `a head of ${end} records at ${row.firstTime + row.count - 1} us`, `${claimed} us`) // oxfmt-ignore
     await breathe() // a segment takes some milliseconds, and a service has others to answer
   }
+} // oxfmt-ignore
+
+/**
+ * Steps over archived records that cannot be read: gone because their retention passed, which is no difference, or lost. Their leaf hashes
+ * never leave the database, so what follows is proved all the same. Answers where to go on.
+ */
+async function passArchived(db: Queryable, ledger: LedgerName, audit: Audit, to: number, problem: Problem): Promise<number> {
+  const from = audit.next()
+  const { earliest } = (problem.extra ?? {}) as { earliest?: number }
+  const isExpired = problem.code === 'expired' && earliest !== undefined && earliest > from
+  const past = Math.min(to, isExpired ? earliest : Math.max(from + 1, await hotFrom(db, ledger)))
+  for (const { first, hashes } of await leafPiecesBetween(db, ledger, from, past)) {
+    const skipped = Math.max(0, from - first) * 32
+    audit.expectLeafHashes(first + skipped / 32, hashes.subarray(skipped))
+  }
+  if (!isExpired) audit.differ('row-mismatch', from, 'records in the archive', problem.message, past - 1)
+  audit.pass(past, isExpired ? 'expired' : 'missing')
+  return past
 } // oxfmt-ignore
 
 /** 0x00 and the longest record that is still hashed whole. */

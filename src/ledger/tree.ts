@@ -7,6 +7,7 @@ import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { Reader } from './read.ts'
 import type { Append } from './batch.ts'
+import { joinLeaves, leafPiecesBetween } from './cold.ts'
 import * as store from './store.ts'
 import { createTileMemory } from './tile-memory.ts'
 
@@ -43,8 +44,12 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
       const roots = await store.tileRootsBetween(db, ledger, level, from, to)
       return roots.length === to - from ? Buffer.concat(roots) : undefined
     }
-    const joined = Buffer.concat(await store.leafHashesBetween(db, ledger, from, to))
-    return joined.length === (to - from) * 32 ? joined : undefined
+    const pieces = await store.leafHashesBetween(db, ledger, from, to)
+    // Looked at second: a month that leaves in between is then seen twice, never not at all.
+    return (
+      joinLeaves(pieces, from, to) ??
+      joinLeaves([...pieces, ...(await leafPiecesBetween(db, ledger, from, to))], from, to)
+    )
   }
 
   const tile = async (level: number, index: number, width: number): Promise<Uint8Array | undefined> => {

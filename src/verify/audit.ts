@@ -38,6 +38,8 @@ export interface Audit {
   expectCheckpoint(note: string): Promise<void>
   /** An entry bundle: adds the records that follow those already added, so that a partial bundle may be followed by the full one. */
   addBundle(tile: Tile & { level: 'entries' }, bytes: Uint8Array): void
+  /** Steps over the records before `until`, by the leaf hashes that are known: they are missing, or let go of because their time had come. */
+  pass(until: number, why: 'missing' | 'expired'): void
   /** What the caller found to differ beside the records, to stand in the same list. */
   differ(kind: DifferenceKind, seq: number, expected: string, found: string, through?: number): void
   /** Seq of the record that comes next. */
@@ -54,6 +56,8 @@ export interface AuditResult {
   root: Uint8Array | undefined
   /** The tree of `size` records, to begin another audit with; undefined like `root`. */
   edge: Edge | undefined
+  /** Number of records that are gone because their retention has passed: proved by their leaf hashes, but nobody can read them. */
+  expired: number
   /** Number of records whose bytes were checked. */
   checked: number
   /** Largest size at which an expected root was met. */
@@ -101,6 +105,7 @@ export function createAudit(options: AuditOptions): Audit {
   let next = start.size
   let lastTime = options.from?.lastTime ?? -1
   let checked = 0
+  let expired = 0
   let foldable = true
   let proved = start.size
   let signed = -1
@@ -152,8 +157,9 @@ export function createAudit(options: AuditOptions): Audit {
   }
 
   /** Steps over [next, until): with the leaf hashes that are known the tree can still be computed. */
-  const skip = (until: number): void => {
-    differences.add('missing', next, `records ${next} to ${until - 1}`, 'nothing', until - 1)
+  const skip = (until: number, why: 'missing' | 'expired' = 'missing'): void => {
+    if (why === 'expired') expired += until - next
+    else differences.add('missing', next, `records ${next} to ${until - 1}`, 'nothing', until - 1)
     while (next < until && foldable) {
       const known = expected.takeLeaf(next)
       if (known === undefined) {
@@ -229,6 +235,8 @@ export function createAudit(options: AuditOptions): Audit {
 
     expectSubtrees: (level, firstIndex, packed) => expected.addNodes(level * 8, firstIndex, packed, next),
 
+    pass: (until, why) => (until > next ? skip(until, why) : undefined),
+
     differ: (kind, seq, expectation, found, through) => differences.add(kind, seq, expectation, found, through),
 
     expectHead(size, root) {
@@ -277,7 +285,7 @@ export function createAudit(options: AuditOptions): Audit {
       if (claimed > next) skip(claimed)
       const root = foldable ? rootOf(edge) : undefined
       const found = { differences: differences.list(), differenceCount: differences.count() }
-      return { ledger, size: next, root, edge: foldable ? edge : undefined, checked, proved, signed, ...found }
+      return { ledger, size: next, root, edge: foldable ? edge : undefined, expired, checked, proved, signed, ...found }
     },
   }
   return audit

@@ -10,6 +10,7 @@ import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
 import { mountDays } from '../../src/http/days.ts'
 import { mountFeed } from '../../src/http/feed.ts'
+import { mountKeys } from '../../src/http/keys.ts'
 import { mountLog } from '../../src/http/log.ts'
 import type { Use } from '../../src/http/mount.ts'
 import { mountOperations } from '../../src/http/operations.ts'
@@ -20,6 +21,7 @@ import { mountWatch } from '../../src/http/watch.ts'
 import { mountRuns } from '../../src/http/runs.ts'
 import { type HttpServer, createServer } from '../../src/http/server.ts'
 import { httpSettings } from '../../src/http/settings.ts'
+import { parseVkey } from '../../src/log/vkey.ts'
 import { Problem } from '../../src/record/problem.ts'
 import type { LogFields, Logger } from '../../src/telemetry/logger.ts'
 import type { Command } from '../../src/watch/commands.ts'
@@ -51,6 +53,7 @@ export interface ServeOptions {
   now?: () => Date
 }
 
+export const aVkey = 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW'
 export const artifactDigest = 'ab'.repeat(32)
 
 const text = 'version: 1\nrefs: [refs/heads/main]\n'
@@ -202,6 +205,17 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     alerts: async () => [anAlert],
     acknowledge: async () => anAlert,
     drills: { begin: async (_, __, ___, record) => record().then(() => aDrill), list: async () => [aDrill] },
+  })
+  const kept = { of: 'main/unit', key: parseVkey(aVkey), recordedAt: 0, state: 'signing' } as const
+  mountKeys(server.mount, {
+    keys: {
+      list: async () => [kept],
+      rotate: async () => ({ changed: true, keys: [kept] }),
+      retire: async () => ({ changed: true, keys: [kept] }),
+    },
+    ledgers: ['main/unit'],
+    guardId: async () => '0'.repeat(32),
+    recordCommand: async (command) => void commands.push(command),
   })
   mountPage(server.mount, {
     org: 'main',
