@@ -59,6 +59,8 @@ export interface LedgerReader extends Reader {
   rawSegment(ledger: LedgerName, firstSeq: number): Promise<Buffer>
   /** Rows that hold committed records from `from` on, out of the tables or the archive. */
   rowsFrom(ledger: LedgerName, from: number, limit: number, maxBytes?: number): Promise<store.SegmentRow[]>
+  /** Raw payloads of one whose row was read already. */
+  unpack(ledger: LedgerName, row: store.SegmentRow): Promise<Buffer>
   /** A segment by its first seq, for use as a dictionary. */
   rowAt(ledger: LedgerName, firstSeq: number): Promise<store.SegmentRow | undefined>
   /** An append of this process whose commit came back clean: what it holds need be neither decoded nor hashed again. */
@@ -169,6 +171,7 @@ export function createReader(db: Queryable, watch: Watch, cold?: ColdSource): Le
     readBatch,
     rawSegment: async (ledger, firstSeq) => (await decodeAt(ledger, firstSeq)).raw,
     rowsFrom: stored.from,
+    unpack: async (ledger, row) => (await decode(ledger, row)).raw,
     rowAt: stored.at,
     appended({ next: { ledger }, segments }) {
       for (const { firstSeq, firstTime, segment, leafHashes } of segments) {
