@@ -11,6 +11,7 @@ import { artifactSettings } from './objects/settings.ts'
 import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
+import { witnessSettings } from './vouching/settings.ts'
 import { watchSettings } from './watch/settings.ts'
 
 /**
@@ -53,6 +54,7 @@ const settings = z.strictObject({
       policy: z.string().optional().describe('a tlog-policy file: the witnesses, and whose cosignatures are enough'),
     })
     .prefault({}),
+  witness: witnessSettings.prefault({}),
   telemetry: telemetrySettings.prefault({}),
   intake: z
     .strictObject({

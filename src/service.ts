@@ -46,7 +46,7 @@ import { startKeeping } from './keeping.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
-import { readPolicy } from './witnessing.ts'
+import { readPolicy, standingsOf } from './witnessing.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 import { createCommandRecorder } from './watch/commands.ts'
 import { createOrdering } from './watch/ordering.ts'
@@ -87,6 +87,7 @@ export async function startService(config: Config, version: string): Promise<Ser
   }
 
   try {
+    const policy = await readPolicy(config)
     const storage = keep('storage', await openStorage(config, log, 'service'), (opened) => opened.close())
     const { db, reader, ledgers } = storage
     const objectsSettings = { folder: join(config.data_dir, 'artifacts'), s3: config.artifacts.s3 }
@@ -170,7 +171,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
     const feed = createFeed({ reader, cursors, earliest: async () => 0 })
-    const witnessed = createWitnessed(db, await readPolicy(config))
+    const witnessed = createWitnessed(db, policy)
     const treeOf = (ledger: LedgerName) => {
       const tree = books.all.get(ledger)?.tree
       return tree === undefined ? undefined : witnessedTree(tree, ledger, witnessed)
@@ -222,6 +223,7 @@ export async function startService(config: Config, version: string): Promise<Ser
           ...status,
           ledgers: ledgerStatus,
           followers: await deliveries.followers(),
+          witnesses: (await standingsOf({ db, ledgers, witnessed })).map((one) => ({ ...one })),
           consumers: feed.consumers(config.org),
         }
       },

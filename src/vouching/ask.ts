@@ -43,7 +43,14 @@ export async function openAsker(url: string, settings: AskSettings): Promise<Ask
   })
   return {
     async ask({ method, path, headers = {}, body }, signal) {
-      const request = { method, path, headers, timeoutMs, encoding: 'latin1' as const, ...(body === undefined ? {} : { body }) }
+      const request = {
+        method,
+        path,
+        headers,
+        timeoutMs,
+        encoding: 'latin1' as const,
+        ...(body === undefined ? {} : { body }),
+      }
       const answer = await outgoing.request(request, signal)
       if (answer.kind === 'answer') {
         const { status, headers: told, body: text } = answer

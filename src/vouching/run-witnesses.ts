@@ -64,7 +64,7 @@ async function follow(
   const name = witnessName(key)
   const last = (await newestCosignatures(db, ledger.ledger)).find(({ witness }) => witness === name)
   let [size, cosignedAtMs] = [last?.size ?? -1, (last?.time ?? 0) * 1000]
-  for (let failures = 0; !signal.aborted; ) {
+  for (let failures = 0; !signal.aborted;) {
     const checkpoint = await newestCheckpoint(db, ledger.ledger)
     const isDue = checkpoint !== undefined && (checkpoint.size > size || now().getTime() - cosignedAtMs >= refreshMs)
     if (isDue) {

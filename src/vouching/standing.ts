@@ -50,7 +50,7 @@ export async function witnessStandings(
         cosigned_at: last === undefined ? null : printTime(last.time * 1e6),
         asked_at: printed(row?.askedAt),
         failing_since: printed(failingSince),
-        detail: contradicts ? conflict.detail : (row?.detail ?? ''),
+        detail: contradicts && conflict.detail !== row?.detail ? `${conflict.detail}; now: ${row?.detail ?? ''}` : (row?.detail ?? ''), // oxfmt-ignore
         contradicts,
       })
     }
