@@ -10,6 +10,7 @@ import { httpSettings } from './http/settings.ts'
 import { artifactSettings } from './objects/settings.ts'
 import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
+import { signerSettings } from './signing/settings.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
 import { witnessSettings } from './vouching/settings.ts'
 import { watchSettings } from './watch/settings.ts'
@@ -45,9 +46,7 @@ const settings = z.strictObject({
       message: 'is given without database.url',
     })
     .prefault({}),
-  signer: z
-    .strictObject({ socket: z.string().optional().describe('a `proofline signer` shared by several nodes') })
-    .prefault({}),
+  signer: signerSettings.prefault({}),
   log: z
     .strictObject({
       public: z.boolean().default(false).describe('serve /log without a credential'),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Keeper, KeepingDeps } from './keeping.ts'
-import { parseVkey } from './log/vkey.ts'
+import { parseTrustedKey } from './log/trusted-key.ts'
 import { createFolderShelf } from './publish/folder-shelf.ts'
 import { type Published, publishLog } from './publish/publish-log.ts'
 import type { PublishSettings } from './publish/settings.ts'
@@ -11,13 +11,12 @@ import type { Finding } from './watch/alerts.ts'
 
 /** Writes the logs out as static files, each from where its published checkpoint says; one that fails or is refused harms no other. */
 export const publishing: Keeper = async (deps, work) => {
-  const shelf = await openShelf(deps.config.publish)
+  const { shelf } = deps
   if (shelf === undefined) return async () => []
   const troubles = new Map<LedgerName, Finding>()
   work('publishing', async (ending) => {
     await Promise.all([...deps.books.keys()].map((ledger) => followLedger(deps, shelf, ledger, troubles, ending)))
   })
-  deps.signal.addEventListener('abort', () => void shelf.close(), { once: true })
   return async () => [...troubles.values()]
 }
 
@@ -39,11 +38,12 @@ async function followLedger(
   const book = books.get(ledger)
   if (book === undefined) return
   const { tree } = book
-  const keys = [parseVkey(await signer.vkey(ledger))]
   let shown: string | undefined
   const round = async (): Promise<Published | undefined> => {
     const note = (await witnessed.newest(ledger))?.note
     if (note === shown && !troubles.has(ledger)) return undefined
+    // Each time: a key may have been rotated, on any node.
+    const keys = (await signer.keys(ledger)).map(parseTrustedKey)
     const claim = await shelf.claim(ledger)
     try {
       const result = await publishLog({

@@ -7,7 +7,7 @@ import { sha256Hex } from '../record/sha256.ts'
 import { ignoreAbsent, realFileEffects } from './durable-file.ts'
 import { createGuardOf } from './guard.ts'
 import type { GuardNames } from './guard.ts'
-import { putOnce } from './keys.ts'
+import { putOnce } from './key-files.ts'
 import { createWitness } from './witness.ts'
 import type { Witness } from './witness.ts'
 

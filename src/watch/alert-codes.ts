@@ -28,6 +28,7 @@ export const alertCodes = {
   publication_late: { severity: 'high', owner: 'operator', transient: true },
   clock_step: { severity: 'high', owner: 'operator', transient: true },
   certificate_expiring: { severity: 'medium', owner: 'operator', transient: false },
+  key_expiring: { severity: 'medium', owner: 'operator', transient: false },
   disk_low: { severity: 'high', owner: 'operator', transient: true },
   archive_overdue: { severity: 'high', owner: 'operator', transient: true },
   partition_missing: { severity: 'high', owner: 'operator', transient: false },

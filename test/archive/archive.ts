@@ -4,6 +4,7 @@ import { type Book, openBook } from '../../src/ledger/book.ts'
 import { type LedgerReader, createReader } from '../../src/ledger/read.ts'
 import { packSegment } from '../../src/ledger/segments.ts'
 import { createWatch } from '../../src/ledger/watch.ts'
+import { createColdSource } from '../../src/archive/cold.ts'
 import type { DayWriter } from '../../src/archive/write-day.ts'
 import type { Objects } from '../../src/objects/objects.ts'
 import type { LedgerName } from '../../src/record/record.ts'
@@ -30,7 +31,7 @@ export interface ArchiveNodeOptions {
 export async function openArchiveNode({ db, objects, ledgers = ['main/unit'], signer: given }: ArchiveNodeOptions): Promise<ArchiveNode> {
   const signer = given ?? (await createMemorySigner())
   const watch = createWatch(db)
-  const reader = createReader(db, watch)
+  const reader = createReader(db, watch, createColdSource(db, objects))
   const books = new Map<LedgerName, Book>()
   for (const ledger of ledgers) books.set(ledger, await openBook({ ledger, db, signer, reader, watch, node: 'a', log: silentLogger }))
   const bookOf = (ledger: LedgerName): Book => {
