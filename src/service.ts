@@ -52,7 +52,7 @@ import { openShelf } from './publishing.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, objectsSettings, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
-import { readPolicy } from './witnessing.ts'
+import { readPolicy, standingsOf } from './witnessing.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 import { createCommandRecorder } from './watch/commands.ts'
 import { createOrdering } from './watch/ordering.ts'
@@ -93,6 +93,7 @@ export async function startService(config: Config, version: string): Promise<Ser
   }
 
   try {
+    const policy = await readPolicy(config)
     const storage = keep('storage', await openStorage(config, log, 'service'), (opened) => opened.close())
     const { db, reader, ledgers, objects } = storage
     const artifactsWarning = await proveObjects(objects)
@@ -177,7 +178,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
     const feed = createFeed({ reader, cursors, earliest: (ledger) => earliestSeq(db, ledger) })
-    const witnessed = createWitnessed(db, await readPolicy(config))
+    const witnessed = createWitnessed(db, policy)
     const treeOf = (ledger: LedgerName) => {
       const tree = books.all.get(ledger)?.tree
       return tree === undefined ? undefined : witnessedTree(tree, ledger, witnessed)
@@ -233,6 +234,7 @@ export async function startService(config: Config, version: string): Promise<Ser
           ...status,
           ledgers: ledgerStatus,
           followers: await deliveries.followers(),
+          witnesses: (await standingsOf({ db, ledgers, witnessed })).map((one) => ({ ...one })),
           consumers: feed.consumers(config.org),
         }
       },
