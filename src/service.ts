@@ -22,6 +22,7 @@ import { createRunsStore } from './admission/runs-store.ts'
 import { createDayFiles } from './archive/day-files.ts'
 import { earliestSeq } from './archive/store.ts'
 import { createFeed } from './answers/feed.ts'
+import { createHistoryAnswers } from './answers/history.ts'
 import { createCursors } from './answers/position.ts'
 import { openBooks } from './books.ts'
 import { type Config, localStateFile } from './config.ts'
@@ -34,6 +35,7 @@ import { mountDays } from './http/days.ts'
 import { mountEvidence } from './http/evidence.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountKeys } from './http/keys.ts'
+import { mountHistory } from './http/history.ts'
 import { mountLog } from './http/log.ts'
 import { mountOperations } from './http/operations.ts'
 import { mountOrders } from './http/orders.ts'
@@ -244,6 +246,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
     })
     mountOrders(server.mount, ordering)
+    mountHistory(server.mount, createHistoryAnswers(db, reader))
     mountKeys(server.mount, { keys: books.keys, ledgers, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {
