@@ -31,6 +31,7 @@ import { createEvidenceWatch } from './evidence.ts'
 import { createHeads } from './heads.ts'
 import { mountContracts } from './http/contracts.ts'
 import { mountDays } from './http/days.ts'
+import { mountEvidence } from './http/evidence.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountKeys } from './http/keys.ts'
 import { mountLog } from './http/log.ts'
@@ -46,6 +47,7 @@ import { proveObjects } from './objects/open-objects.ts'
 import { createWitnessed, witnessedTree } from './ledger/witnessed.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { startKeeping } from './keeping.ts'
+import { openPacks } from './packs.ts'
 import { openShelf } from './publishing.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, objectsSettings, openStorage } from './storage.ts'
@@ -217,6 +219,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     mountFeed(server.mount, feed, cursors)
     mountDays(server.mount, createDayFiles(db, objects))
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
+    mountEvidence(server.mount, openPacks({ org: config.org, db, reader, ledgers, bookOf, originOf, openArtifact: artifacts.open, signer, witnessed })) // oxfmt-ignore
     mountLog(server.mount, treeOf, config.log.public)
     mountOperations(server.mount, {
       async readStatus() {

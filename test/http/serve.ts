@@ -9,6 +9,7 @@ import type { Status } from '../../src/api/operations.ts'
 import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
 import { mountDays } from '../../src/http/days.ts'
+import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
 import { mountKeys } from '../../src/http/keys.ts'
 import { mountLog } from '../../src/http/log.ts'
@@ -24,6 +25,7 @@ import { httpSettings } from '../../src/http/settings.ts'
 import { parseVkey } from '../../src/log/vkey.ts'
 import { Problem } from '../../src/record/problem.ts'
 import type { LogFields, Logger } from '../../src/telemetry/logger.ts'
+import type { PackScope } from '../../src/verify/pack-format.ts'
 import type { Command } from '../../src/watch/commands.ts'
 import { type FakeReader, createFakeReader } from '../answers/fake-reader.ts'
 
@@ -158,6 +160,8 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   mountRecords(server.mount, { reader, treeOf, openArtifact })
   const aDay = { day: '2028-02-29', first: 0, next: 3, lastTime: 0, root: Buffer.alloc(32), manifest: Buffer.alloc(32), bytes: 9, repositories: [], expired: false } // oxfmt-ignore
   mountDays(server.mount, { list: async () => [aDay], open: async () => Readable.from([Buffer.from('{}')]) })
+  const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
+  mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
     readStatus:
