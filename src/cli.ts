@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addArchiveCommands } from './commands/archive-options.ts'
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addKeyCommands } from './commands/key-options.ts'
@@ -85,6 +86,7 @@ configuration(program.command('signer').description('run the signer that several
 addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
+addArchiveCommands(program, run)
 
 addKeyCommands(program, run)
 addWitnessCommands(program, run)

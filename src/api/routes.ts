@@ -1,3 +1,4 @@
+import { archiveRoutes } from './archive.ts'
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
@@ -15,6 +16,7 @@ export const routes: readonly Route[] = [
   ...contractRoutes,
   ...recordRoutes,
   ...dayRoutes,
+  ...archiveRoutes,
   ...operationRoutes,
   ...watchRoutes,
   ...orderRoutes,
