@@ -30,6 +30,7 @@ import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence.ts'
 import { createHeads } from './heads.ts'
 import { mountContracts } from './http/contracts.ts'
+import { mountEvidence } from './http/evidence.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountKeys } from './http/keys.ts'
 import { mountLog } from './http/log.ts'
@@ -45,11 +46,12 @@ import { proveObjects } from './objects/open-objects.ts'
 import { createWitnessed, witnessedTree } from './ledger/witnessed.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { type KeepingDeps, startKeeping } from './keeping.ts'
+import { openPacks } from './packs.ts'
 import { openShelf } from './publishing.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, objectsSettings, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
-import { readPolicy } from './witnessing.ts'
+import { readPolicy, standingsOf } from './witnessing.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 import { createCommandRecorder } from './watch/commands.ts'
 import { createOrdering } from './watch/ordering.ts'
@@ -90,6 +92,7 @@ export async function startService(config: Config, version: string): Promise<Ser
   }
 
   try {
+    const policy = await readPolicy(config)
     const storage = keep('storage', await openStorage(config, log, 'service'), (opened) => opened.close())
     const { db, reader, ledgers, objects } = storage
     const artifactsWarning = await proveObjects(objects)
@@ -174,7 +177,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
     const feed = createFeed({ reader, cursors, earliest: (ledger) => earliestSeq(db, ledger) })
-    const witnessed = createWitnessed(db, await readPolicy(config))
+    const witnessed = createWitnessed(db, policy)
     const treeOf = (ledger: LedgerName) => {
       const tree = books.all.get(ledger)?.tree
       return tree === undefined ? undefined : witnessedTree(tree, ledger, witnessed)
@@ -217,6 +220,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     mountFeed(server.mount, feed, cursors)
     mountArchiving(server.mount, keepingDeps)
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
+    mountEvidence(server.mount, openPacks({ org: config.org, db, reader, ledgers, bookOf, originOf, openArtifact: artifacts.open, signer, witnessed })) // oxfmt-ignore
     mountLog(server.mount, treeOf, config.log.public)
     mountOperations(server.mount, {
       async readStatus() {
@@ -230,6 +234,7 @@ export async function startService(config: Config, version: string): Promise<Ser
           ...status,
           ledgers: ledgerStatus,
           followers: await deliveries.followers(),
+          witnesses: (await standingsOf({ db, ledgers, witnessed })).map((one) => ({ ...one })),
           consumers: feed.consumers(config.org),
         }
       },

@@ -42,6 +42,7 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   getRecord: { path: '/v1/records/ID', status: 200 },
   getProof: { path: '/v1/records/ID/proof', status: 200 },
   getArtifact: { path: `/v1/artifacts/${artifactDigest}`, status: 200 },
+  makeEvidence: { path: '/v1/evidence', body: '{"from":"2026-11-01T00:00:00Z"}', status: 200 },
   getCheckpoint: { path: '/log/main/unit/checkpoint', status: 200 },
   getEntries: { path: '/log/main/unit/tile/entries/000.p/2', status: 200 },
   getTile: { path: '/log/main/unit/tile/0/000.p/2', status: 200 },

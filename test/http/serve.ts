@@ -10,6 +10,7 @@ import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
 import { mountArchive } from '../../src/http/archive.ts'
 import { mountDays } from '../../src/http/days.ts'
+import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
 import { mountKeys } from '../../src/http/keys.ts'
 import { mountLog } from '../../src/http/log.ts'
@@ -25,6 +26,7 @@ import { httpSettings } from '../../src/http/settings.ts'
 import { parseVkey } from '../../src/log/vkey.ts'
 import { Problem } from '../../src/record/problem.ts'
 import type { LogFields, Logger } from '../../src/telemetry/logger.ts'
+import type { PackScope } from '../../src/verify/pack-format.ts'
 import type { Command } from '../../src/watch/commands.ts'
 import { type FakeReader, createFakeReader } from '../answers/fake-reader.ts'
 
@@ -167,6 +169,8 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     holds: { add: async () => aHold, list: async () => [aHold], release: async () => aHold },
     recordCommand: async (command) => void commands.push(command),
   })
+  const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
+  mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
     readStatus:
