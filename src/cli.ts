@@ -195,6 +195,16 @@ configuration(program.command('migrate').description('bring the database to the 
     run(options, async (terminal) => (await import('./commands/maintain.ts')).migrate(options, terminal)),
   )
 
+configuration(
+  program.command('rebuild').description('drop what is derived from the ledgers and make it anew (docs/history.md)'),
+)
+  .addOption(json())
+  .action((options) =>
+    run(options, async (terminal, signal) =>
+      (await import('./commands/maintain.ts')).rebuild(options, terminal, signal),
+    ),
+  )
+
 configuration(program.command('config').description('show the configuration in force, without its secrets'))
   .addOption(json())
   .action((options) =>
