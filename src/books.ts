@@ -1,7 +1,9 @@
 import { hostname } from 'node:os'
 import { type Config, withoutSecrets } from './config.ts'
+import type { Heads } from './heads.ts'
 import { type Book, openBook } from './ledger/book.ts'
-import { type KeyFacts, checkKeyRecord, recordConfiguration, recordKey } from './ledger/key-records.ts'
+import { recordConfiguration } from './ledger/configuration-records.ts'
+import { type KeyCare, createKeyCare } from './ledger/key-care.ts'
 import { statementKeyName } from './log/statement.ts'
 import { type LedgerName, toLedgerName } from './record/record.ts'
 import type { Signer } from './signing/signer.ts'
@@ -15,6 +17,7 @@ export interface Books {
   /** Throws for a ledger that is not one of them. */
   bookOf(ledger: LedgerName): Book
   operations: Book
+  keys: KeyCare
   close(): Promise<void>
 }
 
@@ -26,6 +29,7 @@ export interface BooksDeps {
   originOf: (ledger: LedgerName) => string
   node: string
   version: string
+  heads: Heads
   log: Logger
   metrics: Metrics
 }
@@ -38,26 +42,15 @@ export async function openBooks({
   originOf,
   node,
   version,
+  heads,
   log,
   metrics,
 }: BooksDeps): Promise<Books> {
   const { db, reader, watch, ledgers } = storage
   const operationsName = toLedgerName(`${config.org}/operations`)
-  const guard = await signer.guardId()
-  const ofLedgers = ledgers.map(async (of): Promise<KeyFacts> => ({
-    of,
-    origin: originOf(of),
-    vkey: await signer.vkey(of),
-    guard,
-  }))
-  const ofStatements = async (): Promise<KeyFacts> => ({
-    of: `${config.org}/statement`,
-    origin: statementKeyName(config.public_host, config.org),
-    vkey: await signer.statementVkey(),
-    guard,
-  })
-  const keyFacts = await Promise.all([...ofLedgers, ofStatements()])
-  for (const facts of keyFacts) await checkKeyRecord(db, reader, operationsName, facts)
+  const statementName = statementKeyName(config.public_host, config.org)
+  const keys = createKeyCare({ db, reader, signer, ledgers, operations: operationsName, originOf, statementName })
+  await keys.check()
 
   const all = new Map<LedgerName, Book>()
   const close = async (): Promise<void> => {
@@ -82,12 +75,17 @@ export async function openBooks({
   }
   try {
     for (const ledger of ledgers) await open(ledger)
+    for (const book of all.values()) {
+      await heads.keep(book)
+      // A copy that cannot be read now is compared later; not to record because of it would put a reader's place above the service.
+      await heads.compare(book).catch((error: unknown) => log.warn('heads.unread', { ledger: book.ledger, error }))
+    }
     const operations = bookOf(operationsName)
     if (operations.publisher.stopped() === undefined) {
-      for (const facts of keyFacts) await recordKey(operations, facts)
+      await keys.record(operations)
       await recordConfiguration(db, operations, hostname(), version, withoutSecrets(config))
     }
-    return { all, bookOf, operations, close }
+    return { all, bookOf, operations, keys, close }
   } catch (error) {
     await close()
     throw error

@@ -1,10 +1,13 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
+import { addEvidence } from './commands/evidence-options.ts'
+import { addKeyCommands } from './commands/key-options.ts'
 import { addDeadLetters } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
+import { addWitnessCommands } from './commands/witness-options.ts'
 
 /**
  * The `proofline` program: one line per command. What a command needs is loaded when it is called, so that `push` does not wait for the
@@ -84,6 +87,10 @@ addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
 
+addEvidence(program, run)
+addKeyCommands(program, run)
+addWitnessCommands(program, run)
+
 program
   .command('feed')
   .description('print published records, one a line')
@@ -131,10 +138,13 @@ addAlerts(program, run)
 
 configuration(program.command('verify').description('find out whether records are what the signed log says'))
   .argument(
-    '[receipt-or-url]',
-    'a receipt of `push --receipt`, or the address of a service; default the service found here',
+    '[target]',
+    'a receipt of `push --receipt`, an evidence pack, or the address of a service; default the service found here',
   )
   .option('--database', 'verify the database itself')
+  .option('--policy <file>', 'for a pack: the tlog-policy whose logs, witnesses and quorum are believed')
+  .option('--published <folder or url>', 'verify a published copy of the logs: no service, no credential')
+  .option('--max-age <seconds>', 'fail when the newest record or cosignature is older', number)
   .option('--key <vkey or file>', 'whose signatures are believed; default <data folder>/keys/*.vkey', each)
   .option('--since <file>', 'remember verified checkpoints here, and demand that the log extends them')
   .option('--org <name>', 'the org', 'main')

@@ -4,11 +4,15 @@ import { join, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './config-env.ts'
+import { archiveSettings, retentionSettings } from './archive/settings.ts'
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
 import { artifactSettings } from './objects/settings.ts'
+import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
+import { signerSettings } from './signing/settings.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
+import { witnessSettings } from './vouching/settings.ts'
 import { watchSettings } from './watch/settings.ts'
 
 /**
@@ -42,15 +46,14 @@ const settings = z.strictObject({
       message: 'is given without database.url',
     })
     .prefault({}),
-  signer: z
-    .strictObject({ socket: z.string().optional().describe('a `proofline signer` shared by several nodes') })
-    .prefault({}),
+  signer: signerSettings.prefault({}),
   log: z
     .strictObject({
       public: z.boolean().default(false).describe('serve /log without a credential'),
       policy: z.string().optional().describe('a tlog-policy file: the witnesses, and whose cosignatures are enough'),
     })
     .prefault({}),
+  witness: witnessSettings.prefault({}),
   telemetry: telemetrySettings.prefault({}),
   intake: z
     .strictObject({
@@ -68,6 +71,9 @@ const settings = z.strictObject({
     .prefault({}),
   watch: watchSettings.prefault({}),
   artifacts: artifactSettings.prefault({}),
+  publish: publishSettings.prefault({}),
+  archive: archiveSettings.prefault({}),
+  retention: retentionSettings.prefault({}),
   destinations: z.record(destinationName, destinationSettings).default({}),
 })
 

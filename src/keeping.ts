@@ -1,16 +1,24 @@
+import { keepArchive } from './archiving.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
+import { keepKeys } from './key-keeping.ts'
+import { comparing } from './comparing.ts'
+import type { Heads } from './heads.ts'
 import type { Book } from './ledger/book.ts'
+import type { KeyCare } from './ledger/key-care.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import type { Witnessed } from './ledger/witnessed.ts'
 import type { Objects } from './objects/objects.ts'
 import type { LedgerName } from './record/record.ts'
+import type { Shelf } from './publish/shelf.ts'
+import { publishing } from './publishing.ts'
 import type { OpenSigner } from './signer.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { Finding } from './watch/alerts.ts'
 import type { RecordCommand } from './watch/commands.ts'
+import { keepWitnesses } from './witnessing.ts'
 
 /** What follows the ledgers so that others can check them: each a worker of its own, in one process at a time. */
 export interface Keeping {
@@ -28,12 +36,16 @@ export interface KeepingDeps {
   books: ReadonlyMap<LedgerName, Book>
   operations: Book
   signer: OpenSigner
+  keys: KeyCare
   objects: Objects
   recordCommand: RecordCommand
   /** `<public host>/<org>/<ledger>` */
   originOf: (ledger: LedgerName) => string
   /** Which checkpoints are shown to others. */
   witnessed: Witnessed
+  /** The published copy, where there is one. */
+  shelf: Shelf | undefined
+  heads: Heads
   log: Logger
   metrics: Metrics
   signal: AbortSignal
@@ -46,7 +58,7 @@ export type Keeper = (
 ) => Promise<() => Promise<Finding[]>>
 
 /** One line for each part, in a file of its own beside this one. */
-const keepers: readonly Keeper[] = []
+const keepers: readonly Keeper[] = [publishing, comparing, keepArchive, keepKeys, keepWitnesses]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps

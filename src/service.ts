@@ -19,6 +19,8 @@ import { createRefusals } from './admission/refusals.ts'
 import { createRegistrar } from './admission/register-contract.ts'
 import { createQuotas } from './admission/quotas.ts'
 import { createRunsStore } from './admission/runs-store.ts'
+import { createDayFiles } from './archive/day-files.ts'
+import { earliestSeq } from './archive/store.ts'
 import { createFeed } from './answers/feed.ts'
 import { createCursors } from './answers/position.ts'
 import { openBooks } from './books.ts'
@@ -26,8 +28,12 @@ import { type Config, localStateFile } from './config.ts'
 import { runWorker } from './database/worker.ts'
 import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence.ts'
+import { createHeads } from './heads.ts'
 import { mountContracts } from './http/contracts.ts'
+import { mountDays } from './http/days.ts'
+import { mountEvidence } from './http/evidence.ts'
 import { mountFeed } from './http/feed.ts'
+import { mountKeys } from './http/keys.ts'
 import { mountLog } from './http/log.ts'
 import { mountOperations } from './http/operations.ts'
 import { mountOrders } from './http/orders.ts'
@@ -37,14 +43,16 @@ import { mountRuns } from './http/runs.ts'
 import { createServer } from './http/server.ts'
 import { mountWatch } from './http/watch.ts'
 import { createArtifacts } from './objects/objects.ts'
-import { openObjects, proveObjects } from './objects/open-objects.ts'
+import { proveObjects } from './objects/open-objects.ts'
 import { createWitnessed, witnessedTree } from './ledger/witnessed.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { startKeeping } from './keeping.ts'
+import { openPacks } from './packs.ts'
+import { openShelf } from './publishing.ts'
 import { openSigner } from './signer.ts'
-import { ensurePartitions, openStorage } from './storage.ts'
+import { ensurePartitions, objectsSettings, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
-import { readPolicy } from './witnessing.ts'
+import { readPolicy, standingsOf } from './witnessing.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 import { createCommandRecorder } from './watch/commands.ts'
 import { createOrdering } from './watch/ordering.ts'
@@ -85,16 +93,18 @@ export async function startService(config: Config, version: string): Promise<Ser
   }
 
   try {
+    const policy = await readPolicy(config)
     const storage = keep('storage', await openStorage(config, log, 'service'), (opened) => opened.close())
-    const { db, reader, ledgers } = storage
-    const objectsSettings = { folder: join(config.data_dir, 'artifacts'), s3: config.artifacts.s3 }
-    const objects = keep('artifact storage', await openObjects(objectsSettings), (opened) => opened.close())
+    const { db, reader, ledgers, objects } = storage
     const artifactsWarning = await proveObjects(objects)
     const originOf = (ledger: LedgerName): string => `${config.public_host}/${ledger}`
     const signer = keep('signer', await openSigner(config, originOf), (opened) => opened.close())
 
     const node = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
-    const books = keep('books', await openBooks({ config, storage, signer, originOf, node, version, log, metrics }), (opened) => opened.close()) // oxfmt-ignore
+    const shelf = await openShelf(config.publish)
+    if (shelf !== undefined) keep('published copy', shelf, (opened) => opened.close())
+    const heads = createHeads({ db, signer, originOf, shelf, folder: join(config.data_dir, 'rollback'), now: () => new Date(), log }) // oxfmt-ignore
+    const books = keep('books', await openBooks({ config, storage, signer, originOf, node, version, heads, log, metrics }), (opened) => opened.close()) // oxfmt-ignore
     const { bookOf, operations } = books
 
     const artifacts = createArtifacts(objects)
@@ -114,7 +124,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       bookOf,
       runs,
       openParts,
-      objects: objectsSettings,
+      objects: objectsSettings(config),
       quotas: createQuotas(db, config.org, {
         artifactBytes: config.intake.max_decoded_bytes,
         repositoryBytesPerDay: config.intake.quota.repository_bytes_per_day,
@@ -167,8 +177,8 @@ export async function startService(config: Config, version: string): Promise<Ser
       onAnswer: (method, route, status, seconds) => metrics.request(method, route ?? 'none', status, seconds),
     })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
-    const feed = createFeed({ reader, cursors, earliest: async () => 0 })
-    const witnessed = createWitnessed(db, await readPolicy(config))
+    const feed = createFeed({ reader, cursors, earliest: (ledger) => earliestSeq(db, ledger) })
+    const witnessed = createWitnessed(db, policy)
     const treeOf = (ledger: LedgerName) => {
       const tree = books.all.get(ledger)?.tree
       return tree === undefined ? undefined : witnessedTree(tree, ledger, witnessed)
@@ -188,10 +198,13 @@ export async function startService(config: Config, version: string): Promise<Ser
       books: books.all,
       operations,
       signer,
+      keys: books.keys,
       objects,
       recordCommand,
       originOf,
       witnessed,
+      shelf,
+      heads,
       log,
       metrics,
       signal,
@@ -205,7 +218,9 @@ export async function startService(config: Config, version: string): Promise<Ser
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
     mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
     mountFeed(server.mount, feed, cursors)
+    mountDays(server.mount, createDayFiles(db, objects))
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
+    mountEvidence(server.mount, openPacks({ org: config.org, db, reader, ledgers, bookOf, originOf, openArtifact: artifacts.open, signer, witnessed })) // oxfmt-ignore
     mountLog(server.mount, treeOf, config.log.public)
     mountOperations(server.mount, {
       async readStatus() {
@@ -219,6 +234,7 @@ export async function startService(config: Config, version: string): Promise<Ser
           ...status,
           ledgers: ledgerStatus,
           followers: await deliveries.followers(),
+          witnesses: (await standingsOf({ db, ledgers, witnessed })).map((one) => ({ ...one })),
           consumers: feed.consumers(config.org),
         }
       },
@@ -228,6 +244,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
     })
     mountOrders(server.mount, ordering)
+    mountKeys(server.mount, { keys: books.keys, ledgers, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {
       org: config.org,

@@ -24,7 +24,11 @@ export async function openSigner(config: Config, origin: (ledger: LedgerName) =>
 /** Keys and guard of the data folder. Throws when another process holds the guard. */
 export async function openLocalSigner(config: Config, origin: (ledger: LedgerName) => string): Promise<OpenSigner> {
   const guard = await createGuard(join(config.data_dir, 'guard'))
-  const keys = createKeys(join(config.data_dir, 'keys'), origin, statementKeyName(config.public_host, config.org))
+  const keys = createKeys({
+    folder: join(config.data_dir, 'keys'),
+    originOf: origin,
+    statementName: statementKeyName(config.public_host, config.org),
+  })
   const signer = createSigner({ keys, guard, origin })
   return { ...signer, close: async () => guard.close() }
 }

@@ -1,20 +1,26 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { createColdSource } from './archive/cold.ts'
 import type { Config } from './config.ts'
 import { type Database, createDatabase } from './database/database.ts'
 import { type Embedded, joinEmbedded, startEmbedded } from './database/embedded.ts'
 import { migrate } from './database/migrate.ts'
 import { type LedgerReader, createReader } from './ledger/read.ts'
 import { type Watch, createWatch } from './ledger/watch.ts'
+import type { Objects } from './objects/objects.ts'
+import type { ObjectsSettings } from './objects/settings.ts'
+import { openObjects } from './objects/open-objects.ts'
 import { type LedgerName, ledgerKinds, toLedgerName } from './record/record.ts'
 import type { Logger } from './telemetry/logger.ts'
 
-/** Database and ledger reader without the service: for serving, and for commands that look into the database. */
+/** Database, artifact storage and the reader over both, without the service: for serving, and for commands that look into them. */
 export interface Storage {
   db: Database
   reader: LedgerReader
   watch: Watch
+  /** Artifacts, and the archive of closed days. */
+  objects: Objects
   ledgers: LedgerName[]
   /** What PostgreSQL it is, for people. */
   database: string
@@ -43,17 +49,20 @@ export async function openStorage(config: Config, log: Logger, by: 'service' | '
     const db = createDatabase({ url, maxConnections: config.database.connections, log })
     const watch = createWatch(db)
     await ensurePartitions(db)
+    const objects = await openObjects(objectsSettings(config))
     const { rows } = await db.query<{ version: string }>({
       text: `select current_setting('server_version') as version`,
     })
     return {
       db,
       watch,
-      reader: createReader(db, watch),
+      objects,
+      reader: createReader(db, watch, createColdSource(db, objects)),
       ledgers: ledgerKinds.map((kind) => toLedgerName(`${config.org}/${kind}`)),
       database: `PostgreSQL ${rows[0]?.version ?? ''}${embedded === undefined ? '' : ' (embedded: one node, no replica)'}`,
       lost: embedded?.lost,
       async close() {
+        await objects.close()
         await db.end()
         await embedded?.stop()
       },
@@ -62,6 +71,11 @@ export async function openStorage(config: Config, log: Logger, by: 'service' | '
     await embedded?.stop()
     throw error
   }
+}
+
+/** Where artifacts are; a parse worker opens the same storage by it. */
+export function objectsSettings(config: Config): ObjectsSettings {
+  return { folder: join(config.data_dir, 'artifacts'), s3: config.artifacts.s3 }
 }
 
 function openEmbedded(

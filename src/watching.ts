@@ -189,8 +189,10 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
 
 /** Of the settings that have to be the same on every node; not of where it listens, and what it reaches the database by. */
 function digestShared(config: Config): string {
-  const { org, public_host, log, intake, watch, artifacts, destinations } = withoutSecrets(config)
-  return hash('sha256', JSON.stringify({ org, public_host, log, intake, watch, artifacts, destinations }), 'hex')
+  const { org, public_host, log, intake, watch, artifacts, publish, archive, retention, destinations } =
+    withoutSecrets(config)
+  const shared = { org, public_host, log, intake, watch, artifacts, publish, archive, retention, destinations }
+  return hash('sha256', JSON.stringify(shared), 'hex')
 }
 
 /** Of our own server, where it has one. */

@@ -11,8 +11,10 @@ const server = [
   'access',
   'admission',
   'delivery',
+  'vouching',
   'history',
   'archive',
+  'publish',
   'answers',
   'evidence',
   'watch',
@@ -44,10 +46,15 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'access',
   ],
   delivery: ['record', 'telemetry', 'database', 'ledger'],
+  // What asks others leaves by the door that deliveries leave by: addresses, certificates, deadlines, no redirect.
+  vouching: ['record', 'log', 'verify', 'telemetry', 'database', 'ledger', 'delivery/outgoing', 'delivery/wire'],
   history: ['record', 'telemetry', 'contract', 'database', 'ledger'],
   archive: ['record', 'log', 'verify', 'telemetry', 'database', 'objects', 'signing', 'ledger'],
+  // The tree whose tiles it writes out is the ledger's; it takes the folder's lock of signing and the S3 client of objects.
+  publish: ['record', 'log', 'verify', 'objects', 'signing', 'ledger'],
   answers: ['record', 'log', 'telemetry', 'contract', 'database', 'signing', 'ledger', 'delivery', 'history'],
-  evidence: ['record', 'log', 'objects', 'signing', 'ledger', 'answers'],
+  // What a pack derives from records is derived by the same code that checks it.
+  evidence: ['record', 'log', 'verify', 'objects', 'signing', 'ledger', 'answers'],
   watch: ['record', 'telemetry', 'database', 'ledger', 'delivery', 'history', 'archive', 'answers'],
   http: ['record', 'log', 'verify', 'contract', 'api', 'database/worker', 'database/database', ...server],
   producer: ['record', 'formats', 'contract', 'api'],
@@ -55,8 +62,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
 }
 
 const spine = [...Object.keys(table).filter((room) => !['producer', 'web'].includes(room)), 'config']
-/** Commands that look into the database or start the service; every other one is a client. */
-const serverCommands = ['commands/serve', 'commands/maintain', 'commands/verify']
+/** Commands that look into the database or start the service or a witness; every other one is a client. */
+const serverCommands = ['commands/serve', 'commands/maintain', 'commands/verify', 'commands/witness']
 const clientRooms = ['commands', 'producer', 'record', 'log', 'verify', 'contract', 'api']
 
 interface Import {

@@ -92,7 +92,7 @@ export const getRecord = route({
     },
     notModified,
   ],
-  problems: ['integrity'],
+  problems: ['integrity', 'expired'],
 })
 
 export const getProof = route({
@@ -107,7 +107,7 @@ export const getProof = route({
   query: nothing,
   body: noBody,
   answers: [{ status: 200, what: 'The proof', content: plain(z.string()) }],
-  problems: ['integrity'],
+  problems: ['integrity', 'expired'],
 })
 
 export const getArtifact = route({
@@ -155,7 +155,7 @@ export const getEntries = route({
   summary: 'An entry bundle of C2SP tlog-tiles: the record bytes',
   params: z.strictObject({ ...log, tile: tilePath }),
   answers: [{ status: 200, what: 'The bundle', content: octets }],
-  problems: ['integrity'],
+  problems: ['integrity', 'expired'],
 })
 
 export const getTile = route({

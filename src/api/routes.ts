@@ -1,5 +1,8 @@
 import { contractRoutes } from './contracts.ts'
+import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
+import { evidenceRoutes } from './evidence.ts'
+import { keyRoutes } from './keys.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
@@ -12,8 +15,11 @@ export const routes: readonly Route[] = [
   ...runRoutes,
   ...contractRoutes,
   ...recordRoutes,
+  ...evidenceRoutes,
+  ...dayRoutes,
   ...operationRoutes,
   ...watchRoutes,
   ...orderRoutes,
   ...drillRoutes,
+  ...keyRoutes,
 ]

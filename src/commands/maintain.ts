@@ -14,6 +14,7 @@ import { Problem } from '../record/problem.ts'
 import { printTime } from '../record/record.ts'
 import { openStorage, type Storage } from '../storage.ts'
 import type { AuditResult } from '../verify/audit.ts'
+import { printHash } from '../verify/differences.ts'
 import { silentLogger } from '../telemetry/logger.ts'
 import { printTable, type ExitCode, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
@@ -178,22 +179,26 @@ export async function verifyDatabase(
       if (results.length === 0)
         throw new Problem('request_invalid', `--ledger names none of the ledgers ${ledgers.join(', ')}`)
       const clean = results.every(({ differences, signed, size }) => differences.length === 0 && signed === size)
-      terminal.print({ verified: clean, ledgers: results }, () =>
-        results
-          .map(({ ledger, size, signed, differenceCount, differences }) => {
-            const first = differences[0]
-            if (first === undefined && signed === size) return `ok      ${ledger}: ${size} records, signed to ${signed}`
-            if (first === undefined)
-              return `UNSIGNED ${ledger}: ${size} records, ${signed < 0 ? 'and no checkpoint by a key that is known here' : `signed to ${signed}`}`
-            return `DIFFERS ${ledger}: ${differenceCount} differences; first at ${first.seq}: expected ${first.expected}, found ${first.found}`
-          })
-          .join('\n'),
-      )
+      const shown = results.map(({ edge: _edge, root, ...rest }) => ({
+        origin: `${config.public_host}/${rest.ledger}`,
+        ...rest,
+        root: root === undefined ? null : printHash(root),
+      }))
+      terminal.print({ verified: clean, ledgers: shown }, () => shown.map(describeAudit).join('\n'))
       return clean ? 0 : 1
     },
     'data',
   )
 }
+
+/** One line of a ledger: what class of difference the first one is, where, what was expected and what was found. */
+function describeAudit({ ledger, origin, size, signed, differenceCount, differences }: Omit<AuditResult, 'edge' | 'root'> & { origin: string }): string {
+  const [first] = differences
+  if (first === undefined && signed === size) return `ok      ${ledger}: ${size} records, signed to ${signed}`
+  if (first === undefined) return `UNSIGNED ${ledger}: ${size} records, ${signed < 0 ? 'and no checkpoint by a key that is known here' : `signed to ${signed}`}` // oxfmt-ignore
+  const { kind, seq, expected, found } = first
+  return `DIFFERS ${ledger}: ${differenceCount} differences in ${origin}; first at ${seq}: ${kind}: expected ${expected}, found ${found}`
+} // oxfmt-ignore
 
 async function readKeys(config: Config, given: readonly string[]): Promise<TrustedKey[]> {
   const folder = join(config.data_dir, 'keys')

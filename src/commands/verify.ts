@@ -1,14 +1,20 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
+import { LogError } from '../log/log-error.ts'
+import { parseNote } from '../log/note.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
+import { printKeyId } from '../log/vkey.ts'
 import type { Difference } from '../verify/differences.ts'
+import type { LogSource } from '../verify/log-source.ts'
 import { readEnvironment } from '../producer/ci.ts'
 import { findDataFolder } from '../producer/find-service.ts'
 import { Problem } from '../record/problem.ts'
 import { isLedgerName, type LedgerName, ledgerKinds } from '../record/record.ts'
 import { connect } from './connect.ts'
+import { fromService, openPublished } from './log-sources.ts'
 import { oneLine, printBar, printTable, type ExitCode, type Terminal } from './terminal.ts'
 import { readTrustedKeys } from './trusted-keys.ts'
 
-/** `proofline verify`: a receipt, a running service, or the database behind it. One line per check; 1 when anything differs. */
+/** `proofline verify`: a receipt, a running service, a published copy, or the database behind it. One line per check; 1 when anything differs. */
 
 export interface Check {
   check: string
@@ -23,7 +29,12 @@ export interface Check {
 export interface VerifyCommand {
   key?: string[]
   database?: boolean
+  /** A folder or address. */
+  published?: string
   since?: string
+  policy?: string
+  /** Seconds. */
+  maxAge?: number
   org: string
   ledger?: string[]
   config?: string
@@ -41,36 +52,94 @@ export async function verify(
     const { verifyDatabase } = await import('./maintain.ts')
     return verifyDatabase(options, terminal, signal)
   }
+  if (options.published !== undefined && target !== undefined)
+    throw new Problem('request_invalid', 'say either a receipt or address, or --published')
   const ledgers = (options.ledger ?? ledgerKinds).map((name) => readLedger(name, options.org))
-  const keys = await readTrustedKeys(
-    options.key ?? [],
-    options.dataDir ?? (await findDataFolder(readEnvironment().env, process.cwd())),
-  )
+  if (options.published !== undefined) return verifyPublished(options.published, ledgers, options, terminal, signal)
+  // A policy names whom to believe: then the keys that lie about here are not asked.
+  const isPolicyAlone = options.policy !== undefined && options.key === undefined
+  const keys = isPolicyAlone ? [] : await readTrustedKeys(options.key ?? [], await dataFolder(options))
   if (target !== undefined && !/^https?:\/\//.test(target)) {
+    const { isZipFile, verifyPack } = await import('./verify-pack.ts')
+    if (await isZipFile(target)) return finish(await verifyPack(target, keys, options), terminal)
     const { verifyReceipt } = await import('./verify-receipt.ts')
     return finish(await verifyReceipt(await readFile(target, 'utf8'), keys), terminal)
   }
-  const { verifyLedger } = await import('./verify-service.ts')
-  const remembered = options.since === undefined ? {} : await readRemembered(options.since)
   const client = await connect(target)
-  const checks: Check[] = []
   try {
-    for (const ledger of ledgers) {
-      const onProgress = (done: number, of: number): void => terminal.progress(printBar(ledger, done, of))
-      const { check, note } = await verifyLedger(client, ledger, keys, (origin) => remembered[origin], {
-        onProgress,
-        signal,
-      })
-      checks.push(check)
-      if (note !== undefined) remembered[note.slice(0, note.indexOf('\n'))] = note
-    }
+    return finish(await verifyLogs(fromService(client, signal), ledgers, keys, options, terminal), terminal)
   } finally {
     client.close()
   }
+}
+
+/** A copy of the logs as static files, of which nothing is believed but what the keys have signed. */
+async function verifyPublished(
+  place: string,
+  ledgers: readonly LedgerName[],
+  options: VerifyCommand,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const source = openPublished(place, signal)
+  try {
+    const found = await findLogs(source, ledgers)
+    if (found.size === 0) throw new Problem('not_found', `there is no ${ledgers[0] ?? ''}/checkpoint in ${source.name}, nor one of another ledger that was asked for`) // oxfmt-ignore
+    const keys = await readTrustedKeys(options.key ?? [], await dataFolder(options)).catch((error: unknown) => {
+      if (!(error instanceof Problem)) throw error
+      const signers = [...found.values()].flatMap(namesOfSigners)
+      throw new Problem('request_invalid', `${error.message}. It says to be signed by ${signers.join(', ')}`, { cause: error }) // oxfmt-ignore
+    })
+    return finish(await verifyLogs(source, ledgers, keys, options, terminal), terminal)
+  } finally {
+    source.close()
+  }
+}
+
+async function findLogs(source: LogSource, ledgers: readonly LedgerName[]): Promise<Map<LedgerName, Uint8Array>> {
+  const found = new Map<LedgerName, Uint8Array>()
+  for (const ledger of ledgers) {
+    const note = await source.get(`${ledger}/checkpoint`, false)
+    if (note !== undefined) found.set(ledger, note)
+  }
+  return found
+}
+
+/** What a note claims of itself: enough to know which key to ask for. */
+function namesOfSigners(note: Uint8Array): string[] {
+  try {
+    return parseNote(note).signatures.map(({ name, id }) => `${name}+${printKeyId(id)}`)
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error
+    return [`nobody: ${error.message}`]
+  }
+}
+
+async function verifyLogs(
+  source: LogSource,
+  ledgers: readonly LedgerName[],
+  keys: readonly TrustedKey[],
+  options: VerifyCommand,
+  terminal: Terminal,
+): Promise<Check[]> {
+  const { verifyLedger } = await import('./verify-log.ts')
+  const remembered = options.since === undefined ? {} : await readRemembered(options.since)
+  const maxAge = options.maxAge === undefined ? undefined : { ms: options.maxAge * 1000, now: new Date() }
+  const checks: Check[] = []
+  for (const ledger of ledgers) {
+    const onProgress = (done: number, of: number): void => terminal.progress(printBar(ledger, done, of))
+    const reading = { remembered: (origin: string) => remembered[origin], onProgress, maxAge }
+    const { check, note } = await verifyLedger(source, ledger, keys, reading)
+    checks.push(check)
+    if (note !== undefined) remembered[note.slice(0, note.indexOf('\n'))] = note
+  }
   // Only what was verified is remembered, and a difference leaves the older checkpoint in place as evidence.
   if (options.since !== undefined) await writeRemembered(options.since, remembered)
-  return finish(checks, terminal)
+  return checks
 }
+
+const dataFolder = async ({ dataDir }: VerifyCommand): Promise<string> =>
+  dataDir ?? (await findDataFolder(readEnvironment().env, process.cwd()))
 
 function readLedger(name: string, org: string): LedgerName {
   const ledger = name.includes('/') ? name : `${org}/${name}`

@@ -8,6 +8,7 @@ import * as store from './store.ts'
 /**
  * Where the chains of one ledger stand (repository, suite, part, number within the part). What this process appended itself it need not
  * look up; when another node appended to a chain meanwhile, two segments get the same index, which costs compression and nothing else.
+ * No dictionary is much older than six months: a month that leaves the tables (at twelve or more) has none that somebody is just using.
  */
 export interface Chains {
   /** Place of the next segment of a chain, and the dictionary it takes. */
@@ -23,16 +24,20 @@ interface Link {
 }
 
 const maxDepth = 6
+/** Older segments of a chain are dictionaries for nobody: six months. */
+const dictionaryMicros = 184 * 86_400_000_000
 const maxChains = 4_096
+/** So long what was looked up is used; what was appended since is younger anyway. */
+const freshMs = 30 * 86_400_000
 
 export function createChains(db: Queryable, ledger: LedgerName, reader: Pick<LedgerReader, 'rawSegment'>): Chains {
   /** Newest first; only those that a later segment can take as its dictionary. */
-  const known = new Map<bigint, Link[]>()
+  const known = new Map<bigint, { links: Link[]; lookedMs: number }>()
 
-  const keep = (chain: bigint, links: readonly Link[]): Link[] => {
+  const keep = (chain: bigint, links: readonly Link[], lookedMs: number): Link[] => {
     const useful = usefulAfter(links)
     known.delete(chain)
-    known.set(chain, useful)
+    known.set(chain, { links: useful, lookedMs })
     if (known.size > maxChains) known.delete(known.keys().next().value ?? chain)
     return useful
   }
@@ -40,7 +45,11 @@ export function createChains(db: Queryable, ledger: LedgerName, reader: Pick<Led
   return {
     async link(repository, suite, part, number) {
       const chain = chainOf(ledger, repository, suite, part, number)
-      const links = known.get(chain) ?? keep(chain, await store.chainSegments(db, ledger, chain))
+      const looked = known.get(chain)
+      const links =
+        looked !== undefined && performance.now() - looked.lookedMs < freshMs
+          ? looked.links
+          : keep(chain, await store.chainSegments(db, ledger, chain, dictionaryMicros), performance.now())
       const index = (links[0]?.index ?? -1) + 1
       const wanted = dictionaryIndex(index)
       const found = links.find((link) => link.index === wanted && link.depth < maxDepth)
@@ -51,9 +60,10 @@ export function createChains(db: Queryable, ledger: LedgerName, reader: Pick<Led
     appended({ segments }) {
       for (const { firstSeq, segment } of segments) {
         const { chain, chainIndex: index, depth } = segment
-        const links = chain === undefined ? undefined : known.get(chain)
-        if (chain === undefined || index === undefined || links === undefined) continue
-        if (index > (links[0]?.index ?? -1)) keep(chain, [{ index, seq: firstSeq, depth }, ...links])
+        const found = chain === undefined ? undefined : known.get(chain)
+        if (chain === undefined || index === undefined || found === undefined) continue
+        const { links, lookedMs } = found
+        if (index > (links[0]?.index ?? -1)) keep(chain, [{ index, seq: firstSeq, depth }, ...links], lookedMs)
       }
     },
   }

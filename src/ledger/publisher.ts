@@ -25,6 +25,8 @@ export interface Publisher {
   covering(size: number): Promise<Checkpoint>
   /** Signs the newest head in the database if no checkpoint covers it: start-up, and heads that another node left unsigned. */
   catchUp(): Promise<void>
+  /** Signs nothing from now on, for this reason: what stands outside the database proves that it is an older or another one. */
+  halt(reason: Problem): void
   /** Why nothing is signed and therefore nothing may be recorded. */
   stopped(): Problem | undefined
   /** Several signatures in a row did not come about: the signer, or the database, is away. */
@@ -225,6 +227,9 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     async catchUp() {
       publishedSize = (await store.newestCheckpoint(db, ledger))?.size ?? -1
       await kick(signNewest)
+    },
+    halt(reason) {
+      if (problem === undefined) stop(reason)
     },
     stopped: () => problem,
     isDelayed: () => failures >= failuresToTell,

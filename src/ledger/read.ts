@@ -5,6 +5,8 @@ import { type Append, bufferOf, payloadAt } from './batch.ts'
 import { createKnownSegments } from './known-segments.ts'
 import { type Span, type StoredRecord, openRecords } from './open-segment.ts'
 import { unpackSegment } from './segments.ts'
+import { type ColdSource, isCold } from './cold.ts'
+import { createRows } from './rows.ts'
 import * as store from './store.ts'
 import type { Watch } from './watch.ts'
 
@@ -55,8 +57,12 @@ export interface LedgerReader extends Reader {
   payload(ledger: LedgerName, seq: number): Promise<Buffer>
   /** Raw payloads of a committed segment, for use as a dictionary. */
   rawSegment(ledger: LedgerName, firstSeq: number): Promise<Buffer>
-  /** The same of one whose row was read already. */
+  /** Rows that hold committed records from `from` on, out of the tables or the archive. */
+  rowsFrom(ledger: LedgerName, from: number, limit: number, maxBytes?: number): Promise<store.SegmentRow[]>
+  /** Raw payloads of one whose row was read already. */
   unpack(ledger: LedgerName, row: store.SegmentRow): Promise<Buffer>
+  /** A segment by its first seq, for use as a dictionary. */
+  rowAt(ledger: LedgerName, firstSeq: number): Promise<store.SegmentRow | undefined>
   /** An append of this process whose commit came back clean: what it holds need be neither decoded nor hashed again. */
   appended(append: Pick<Append, 'next' | 'segments'>): void
 }
@@ -70,7 +76,9 @@ interface Decoded {
 /** A segment of which less is wanted is checked record by record: that is cheaper than to hash all that is stored of it. */
 const fewRecords = 32
 
-export function createReader(db: Queryable, watch: Watch): LedgerReader {
+/** `cold`: where records are read from whose month has left the tables. */
+export function createReader(db: Queryable, watch: Watch, cold?: ColdSource): LedgerReader {
+  const stored = createRows(db, cold)
   const cache = new Map<string, Decoded>()
   const known = createKnownSegments()
   let cachedBytes = 0
@@ -88,6 +96,7 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
   }
 
   const decode = async (ledger: LedgerName, row: store.SegmentRow): Promise<Decoded> => {
+    if (isCold(row)) return { raw: row.raw, isKnown: false }
     const key = `${ledger}/${row.firstSeq}`
     const cached = cache.get(key)
     if (cached !== undefined) return cached
@@ -103,7 +112,7 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
   const decodeAt = async (ledger: LedgerName, firstSeq: number): Promise<Decoded> => {
     const cached = cache.get(`${ledger}/${firstSeq}`)
     if (cached !== undefined) return cached
-    const row = await store.segmentAt(db, ledger, firstSeq)
+    const row = await stored.at(ledger, firstSeq)
     if (row === undefined) throw new Problem('integrity', `${ledger}: the segment at ${firstSeq} is missing`)
     return decode(ledger, row)
   }
@@ -137,13 +146,8 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
     let bytes = 0
     let next = from
     while (next < until && (bytes < maxBytes || records.length === 0)) {
-      const rows = await store.segmentsFrom(
-        db,
-        ledger,
-        next,
-        Math.min(segmentsAtOnce, until - next),
-        Math.max(1, maxBytes - bytes),
-      )
+      const limit = Math.min(segmentsAtOnce, until - next)
+      const rows = await stored.from(ledger, next, limit, Math.max(1, maxBytes - bytes))
       if (rows.length === 0) throw new Problem('integrity', `${ledger}: record ${next} of ${size} is missing`)
       for (const row of rows) {
         if (next >= until || (bytes >= maxBytes && records.length > 0)) break
@@ -166,7 +170,9 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
     published,
     readBatch,
     rawSegment: async (ledger, firstSeq) => (await decodeAt(ledger, firstSeq)).raw,
+    rowsFrom: stored.from,
     unpack: async (ledger, row) => (await decode(ledger, row)).raw,
+    rowAt: stored.at,
     appended({ next: { ledger }, segments }) {
       for (const { firstSeq, firstTime, segment, leafHashes } of segments) {
         const { compressed: payloads, idHashes, dictionarySeq = null, count, kind, rawBytes } = segment
@@ -175,7 +181,7 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
       }
     },
     async payload(ledger, seq) {
-      const row = (await store.segmentsFrom(db, ledger, seq, 1))[0]
+      const row = (await stored.from(ledger, seq, 1))[0]
       if (row === undefined || row.firstSeq > seq) throw new Problem('integrity', `${ledger}: record ${seq} is missing`)
       return payloadAt((await decode(ledger, row)).raw, seq - row.firstSeq)
     },
@@ -196,9 +202,7 @@ export function createReader(db: Queryable, watch: Watch): LedgerReader {
     },
     async seqAt(ledger, at) {
       const size = (await store.newestCheckpoint(db, ledger))?.size ?? 0
-      const segment = await store.segmentBefore(db, ledger, at)
-      if (segment === undefined) return size
-      return Math.min(size, segment.firstSeq + Math.max(0, at - segment.firstTime))
+      return Math.min(size, (await stored.seqReaching(ledger, at)) ?? size)
     },
   }
 }

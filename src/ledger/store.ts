@@ -116,7 +116,7 @@ export async function findOpenRuns(
   return rows.map(({ run }) => run)
 }
 
-const segmentColumns = `first_seq as "firstSeq", count, first_time as "firstTime", kind, dictionary_seq as "dictionarySeq", depth, raw_bytes as "rawBytes",
+export const segmentColumns = `first_seq as "firstSeq", count, first_time as "firstTime", kind, dictionary_seq as "dictionarySeq", depth, raw_bytes as "rawBytes",
   payloads, leaf_hashes as "leafHashes", id_hashes as "idHashes"`
 
 /**
@@ -153,22 +153,22 @@ export async function segmentAt(db: Queryable, ledger: LedgerName, firstSeq: num
   return rows[0]
 }
 
-/** Leaf hashes of the records [from, to), cut out of their segments over there: one piece a segment, in order. */
+/** Leaf hashes of the records [from, to), cut out of their segments over there: one piece a segment, in order, each with its place. */
 export async function leafHashesBetween(
   db: Queryable,
   ledger: LedgerName,
   from: number,
   to: number,
-): Promise<Buffer[]> {
-  const { rows } = await db.query<{ part: Buffer }>({
+): Promise<{ first: number; hashes: Buffer }[]> {
+  const { rows } = await db.query<{ first: number; hashes: Buffer }>({
     name: 'leaf_hashes_between',
-    text: `select substring(leaf_hashes from 32 * greatest(0, $3::bigint - first_seq)::integer + 1
-                            for 32 * (least(first_seq + count, $4) - greatest(first_seq, $3))::integer) as part
+    text: `select greatest(first_seq, $3::bigint) as first, substring(leaf_hashes from 32 * greatest(0, $3::bigint - first_seq)::integer + 1
+                            for 32 * (least(first_seq + count, $4) - greatest(first_seq, $3))::integer) as hashes
            from segments
            where ledger = $1 and test_type = $2 and first_seq > $3 - 1024 and first_seq < $4 and first_seq + count > $3 order by first_seq`,
     values: [ledger, testTypeOf(ledger), from, to],
   })
-  return rows.map(({ part }) => part)
+  return rows
 }
 
 /** Newest segment of a chain, and the one with the index that its successor takes as dictionary. */
@@ -176,12 +176,14 @@ export async function chainSegments(
   db: Queryable,
   ledger: LedgerName,
   chain: bigint,
+  maxAgeMicros: Micros,
 ): Promise<{ index: number; seq: number; depth: number }[]> {
   const { rows } = await db.query<{ index: number; seq: number; depth: number }>({
     name: 'chain_segments',
     text: `select chain_index as index, first_seq as seq, depth from segments where ledger = $1 and test_type = $2 and chain = $3
+             and first_time >= (select clock_micros()) - $4
            order by chain_index desc, first_seq limit 64`,
-    values: [ledger, testTypeOf(ledger), chain.toString()],
+    values: [ledger, testTypeOf(ledger), chain.toString(), maxAgeMicros],
   })
   return rows
 }
@@ -252,16 +254,13 @@ export async function insertBarrier(db: Queryable, ledger: LedgerName, node: str
 }
 
 /**
- * The first segment with a record at or after `at`: exact to the segment, the reader does the rest. Times only grow with seq, so the head is
+ * Base of the head whose append made the first record at or after `at`; undefined when there is none. Times only grow with seq, so it is
  * found by halving along the primary key: some twenty steps over millions of heads.
  */
-export async function segmentBefore(
-  db: Queryable,
-  ledger: LedgerName,
-  at: Micros,
-): Promise<{ firstSeq: number; count: number; firstTime: Micros } | undefined> {
+export async function headReaching(db: Queryable, ledger: LedgerName, at: Micros): Promise<number | undefined> {
   let low = 0
-  let high = (await readHead(db, ledger)).head?.size ?? 0
+  const end = (await readHead(db, ledger)).head?.size ?? 0
+  let high = end
   while (low < high) {
     const middle = Math.floor((low + high) / 2)
     const head = await headHolding(db, ledger, middle)
@@ -269,11 +268,21 @@ export async function segmentBefore(
     if (head.lastTime < at) low = head.size
     else high = Math.min(middle, Math.max(head.base, 0))
   }
+  return low < end ? low : undefined
+}
+
+/** The first segment at or behind `from` with a record at or after `at`: exact to the segment, the reader does the rest. */
+export async function segmentReaching(
+  db: Queryable,
+  ledger: LedgerName,
+  from: number,
+  at: Micros,
+): Promise<{ firstSeq: number; count: number; firstTime: Micros } | undefined> {
   const { rows } = await db.query<{ firstSeq: number; count: number; firstTime: Micros }>({
     name: 'segment_reaching',
     text: `select first_seq as "firstSeq", count, first_time as "firstTime" from segments
            where ledger = $1 and test_type = $2 and first_seq >= $3 and first_time + count > $4 order by first_seq limit 1`,
-    values: [ledger, testTypeOf(ledger), low, at],
+    values: [ledger, testTypeOf(ledger), from, at],
   })
   return rows[0]
 }

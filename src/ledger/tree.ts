@@ -7,6 +7,7 @@ import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { Reader } from './read.ts'
 import type { Append } from './batch.ts'
+import { joinLeaves, leafPiecesBetween } from './cold.ts'
 import * as store from './store.ts'
 import { createTileMemory } from './tile-memory.ts'
 
@@ -24,6 +25,10 @@ export interface Tree {
   consistency(from: number, to: number): Promise<Uint8Array[]>
   /** The edge of a committed head. Throws Problem('integrity') when what is stored does not fold into its root. */
   edge(size: number, root: Uint8Array): Promise<Edge>
+  /** Hashes of perfect subtrees, all of whose leaves are committed. */
+  nodes(wanted: readonly Node[]): Promise<Uint8Array[]>
+  /** The edge of any size up to that of a committed head, as the stored hashes have it. */
+  edgeOf(size: number): Promise<Edge>
   /** Leaf hashes of the committed records [from, to), packed. */
   leafHashes(from: number, to: number): Promise<Buffer>
   /** tlog-proof of a record against this checkpoint, or the newest. */
@@ -41,8 +46,12 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
       const roots = await store.tileRootsBetween(db, ledger, level, from, to)
       return roots.length === to - from ? Buffer.concat(roots) : undefined
     }
-    const joined = Buffer.concat(await store.leafHashesBetween(db, ledger, from, to))
-    return joined.length === (to - from) * 32 ? joined : undefined
+    const pieces = await store.leafHashesBetween(db, ledger, from, to)
+    // Looked at second: a month that leaves in between is then seen twice, never not at all.
+    return (
+      joinLeaves(pieces, from, to) ??
+      joinLeaves([...pieces, ...(await leafPiecesBetween(db, ledger, from, to))], from, to)
+    )
   }
 
   const tile = async (level: number, index: number, width: number): Promise<Uint8Array | undefined> => {
@@ -66,6 +75,8 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
   }
   const nodes = (wanted: readonly Node[]): Promise<Uint8Array[]> => Promise.all(wanted.map(node))
 
+  const edgeOf = async (size: number): Promise<Edge> => createEdge(size, await nodes(perfectSubtrees(0, size)))
+
   const published = async (): Promise<number> => (await store.newestCheckpoint(db, ledger))?.size ?? 0
 
   return {
@@ -88,9 +99,11 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
       }
       return encodeBundle(entries)
     },
+    nodes,
     consistency: (from, to) => consistencyProof(from, to, nodes),
+    edgeOf,
     async edge(size, root) {
-      const edge = createEdge(size, await nodes(perfectSubtrees(0, size)))
+      const edge = await edgeOf(size)
       if (!equalHashes(rootOf(edge), root))
         throw new Problem(
           'integrity',

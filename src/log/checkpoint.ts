@@ -33,17 +33,26 @@ export function printCheckpoint({ origin, size, root }: Checkpoint): string {
 
 /** Reads a note text. Throws LogError `malformed`: also for an extension line, and for size 0 with another root than the empty one. */
 export function parseCheckpoint(text: string): Checkpoint {
-  const [origin = '', sizeText = '', rootText = '', last, ...more] = text.split('\n')
+  const { extensions, ...checkpoint } = parseForeignCheckpoint(text)
+  if (extensions.length > 0) throw new LogError('malformed', 'the checkpoint does not end after its root')
+  if (checkpoint.size === 0 && !equalHashes(checkpoint.root, emptyRoot))
+    throw new LogError('malformed', 'the checkpoint of an empty log has another root')
+  return checkpoint
+}
+
+/** One of another log, for a witness: it may have extension lines, and whether its root is that of an empty log is judged later. */
+export function parseForeignCheckpoint(text: string): Checkpoint & { extensions: string[] } {
+  const [origin = '', sizeText = '', rootText = '', ...rest] = text.split('\n')
   // oxlint-disable-next-line no-control-regex -- that is what is looked for
   if (origin === '' || !origin.isWellFormed() || /[\u0000-\u001f\ufeff]/.test(origin))
     throw new LogError('malformed', 'the checkpoint has no origin')
   const size = parseDecimal(sizeText, 'the size of the checkpoint')
   const root = decodeHash(rootText)
   if (root === undefined) throw new LogError('malformed', 'the root of the checkpoint is not a hash in base64')
-  if (last !== '' || more.length > 0) throw new LogError('malformed', 'the checkpoint does not end after its root')
-  if (size === 0 && !equalHashes(root, emptyRoot))
-    throw new LogError('malformed', 'the checkpoint of an empty log has another root')
-  return { origin, size, root }
+  const extensions = rest.slice(0, -1)
+  if (rest.at(-1) !== '' || extensions.includes(''))
+    throw new LogError('malformed', 'the checkpoint does not end after its root')
+  return { origin, size, root, extensions }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { access, link, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { Problem } from '../record/problem.ts'
 import { orFull } from './full.ts'
@@ -58,9 +58,18 @@ export async function createFolderObjects(path: string, now: () => Date = () => 
       }
       return await writer.commit(key)
     },
-    async open(key) {
+    async open(key, range) {
       const file = await open(fileOf(key)).catch(ignoring('ENOENT'))
-      return file === undefined ? undefined : createReadStream('', { fd: file, highWaterMark: 256 * 1024 })
+      const part = range === undefined ? {} : { start: range.from, end: range.to - 1 }
+      return file === undefined ? undefined : createReadStream('', { fd: file, highWaterMark: 256 * 1024, ...part })
+    },
+    async remove(key) {
+      const file = fileOf(key)
+      // A crash before the folder is synced may bring the name back: whoever removes asks again until it is absent.
+      const removed = await unlink(file).then(() => true, ignoring('ENOENT'))
+      if (removed !== true) return 'absent'
+      await syncFolder(dirname(file))
+      return 'removed'
     },
     async has(key) {
       return (await access(fileOf(key)).then(() => true, ignoring('ENOENT'))) === true

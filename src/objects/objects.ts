@@ -7,16 +7,18 @@ import { Problem } from '../record/problem.ts'
 import { compressed, decoded } from './verified.ts'
 
 /**
- * Immutable bytes by key (`[a-z0-9./_-]`, no `..`). A key is stored once and never again: the second writer is told `existed` and the first
- * bytes stay. What was answered is durable. Safe to use concurrently, also by several processes.
+ * Immutable bytes by key (`[a-z0-9./_-]`, no `..`). A key is stored once: the second writer is told `existed` and the first bytes stay, until
+ * retention removes them. What was answered is durable. Safe to use concurrently, also by several processes.
  */
 export interface Objects {
   put(key: string, bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options?: PutOptions): Promise<Stored>
   /** For bytes whose key is known only at their end. */
   create(): Promise<ObjectWriter>
-  /** undefined when there is nothing; the stream fails when it cannot be read to the end. */
-  open(key: string): Promise<Readable | undefined>
+  /** undefined when there is nothing; the stream fails when it cannot be read to the end. `range` is half-open, and lies within the object. */
+  open(key: string, range?: Range): Promise<Readable | undefined>
   has(key: string): Promise<boolean>
+  /** `locked` when somebody promised that it stays, and it does. What was answered `removed` is gone for good. */
+  remove(key: string): Promise<'removed' | 'absent' | 'locked'>
   /** Once at the start: rejects when the storage would not keep what is promised here, or cannot be reached. */
   prove(): Promise<void>
   close(): Promise<void>
@@ -25,6 +27,12 @@ export interface Objects {
 export interface PutOptions {
   /** How long nobody may remove the object. A storage that cannot lock refuses. */
   retention?: Retention
+}
+
+/** Bytes [from, to). */
+export interface Range {
+  from: number
+  to: number
 }
 
 export interface Retention {
@@ -106,7 +114,7 @@ export function createArtifacts(objects: Objects): Artifacts {
             throw failure
           }
           const sha256 = hash.digest('hex')
-          await object.commit(keyOf(sha256))
+          await object.commit(artifactKey(sha256))
           return { sha256, bytes }
         },
         async abort() {
@@ -118,16 +126,17 @@ export function createArtifacts(objects: Objects): Artifacts {
     },
 
     async open(sha256, encoding = 'identity') {
-      const stored = await objects.open(keyOf(sha256))
+      const stored = await objects.open(artifactKey(sha256))
       if (stored === undefined) return undefined
       return encoding === 'zstd' ? compressed(stored, sha256) : decoded(stored, sha256)
     },
 
-    has: (sha256) => objects.has(keyOf(sha256)),
+    has: (sha256) => objects.has(artifactKey(sha256)),
   }
 }
 
-function keyOf(sha256: string): string {
+/** Under which key an artifact lies. */
+export function artifactKey(sha256: string): string {
   if (!/^[0-9a-f]{64}$/.test(sha256))
     throw new Problem('request_invalid', 'An artifact is named by 64 lower-case hex digits')
   return `artifacts/${sha256.slice(0, 2)}/${sha256.slice(2, 4)}/${sha256}.zst`

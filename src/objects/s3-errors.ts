@@ -34,13 +34,13 @@ export function isAbsent(error: unknown): boolean {
 }
 
 /** `unavailable` is safe to repeat, `storage_refused` needs a person; an error that is no answer and no connection is a bug and stays one. */
-export function toStorageProblem(error: unknown, bucket: string): unknown {
+export function toStorageProblem(error: unknown, bucket: string, storage = 'artifact storage'): unknown {
   if (error instanceof Problem) return error
   const status = s3Status(error)
   const code = s3Code(error)
   const said = error instanceof Error && error.message !== '' && error.message !== code ? `: ${error.message}` : ''
   const problem = (kind: 'unavailable' | 'storage_refused' | 'storage_full', what: string): Problem =>
-    new Problem(kind, `artifact storage s3://${bucket} ${what}`, { cause: error })
+    new Problem(kind, `${storage} s3://${bucket} ${what}`, { cause: error })
   if (fullNames.has(code) || status === 507 || isFull(error)) return problem('storage_full', `is full (${code})`)
   if (code === 'CredentialsProviderError') return problem('storage_refused', `cannot be asked: no credentials${said}`)
   if (status === undefined || status < 100)

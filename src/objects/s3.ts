@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import type * as Sdk from '@aws-sdk/client-s3'
 import { Problem } from '../record/problem.ts'
 import { checkKey } from './keys.ts'
 import type { Objects, Retention } from './objects.ts'
+import { openS3Client } from './s3-client.ts'
 import { isAbsent, toStorageProblem } from './s3-errors.ts'
 import { createUpload } from './s3-upload.ts'
 import type { S3Settings } from './settings.ts'
@@ -11,7 +11,7 @@ import { createSpool, sweepSpool } from './spool.ts'
 
 /**
  * Objects in an S3 bucket. A key is written once by a conditional put; whether the server keeps to that is proved once per bucket. Bytes
- * whose key is known only at their end wait in memory or on disk. The SDK is an optional package, loaded here and nowhere else.
+ * whose key is known only at their end wait in memory or on disk.
  */
 
 export interface S3Deps {
@@ -26,14 +26,9 @@ const dayMs = 86_400_000
 const proofKey = 'write-once'
 
 export async function createS3Objects(settings: S3Settings, deps: S3Deps): Promise<Objects> {
-  const { spoolFolder, now = () => new Date(), loadSdk = () => import('@aws-sdk/client-s3') } = deps
+  const { spoolFolder, now = () => new Date() } = deps
   const { bucket, part_bytes: partBytes, object_lock } = settings
-  const sdk = await loadSdk().catch((cause: unknown) => {
-    const detail =
-      'artifacts.s3 needs the optional package @aws-sdk/client-s3, which is not installed: npm install @aws-sdk/client-s3'
-    throw new Problem('request_invalid', detail, { cause })
-  })
-  const client = new sdk.S3Client(await clientSettings(settings))
+  const { sdk, client } = await openS3Client(settings, 'artifacts.s3', deps.loadSdk)
   await sweepSpool(spoolFolder, new Date(now().getTime() - dayMs))
 
   const keyOf = (key: string): string => settings.prefix + checkKey(key)
@@ -48,6 +43,28 @@ export async function createS3Objects(settings: S3Settings, deps: S3Deps): Promi
       return true
     } catch (error) {
       if (isAbsent(error)) return false
+      throw error
+    }
+  }
+
+  /**
+   * By its version where the bucket has versions, which every bucket with Object Lock has: without one only a marker would be put over the
+   * bytes. A lock is asked for first, and the storage refuses all the same what it locked.
+   */
+  const remove = async (Key: string): Promise<'removed' | 'absent' | 'locked'> => {
+    try {
+      const {
+        VersionId,
+        ObjectLockRetainUntilDate: until,
+        ObjectLockLegalHoldStatus: legal,
+      } = await client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key }))
+      if ((until !== undefined && until > now()) || legal === 'ON') return 'locked'
+      await client.send(
+        new sdk.DeleteObjectCommand({ Bucket: bucket, Key, ...(VersionId === undefined ? {} : { VersionId }) }),
+      )
+      return 'removed'
+    } catch (error) {
+      if (isAbsent(error)) return 'absent'
       throw error
     }
   }
@@ -70,10 +87,11 @@ export async function createS3Objects(settings: S3Settings, deps: S3Deps): Promi
         abort: spool.remove,
       }
     },
-    async open(key) {
+    async open(key, range) {
       const Key = keyOf(key)
+      const part = range === undefined ? {} : { Range: `bytes=${range.from}-${range.to - 1}` }
       try {
-        const { Body } = await client.send(new sdk.GetObjectCommand({ Bucket: bucket, Key }))
+        const { Body } = await client.send(new sdk.GetObjectCommand({ Bucket: bucket, Key, ...part }))
         if (!(Body instanceof Readable)) throw new Error('the SDK answers without a stream')
         return Readable.from(reading(Body, bucket), { objectMode: false })
       } catch (error) {
@@ -82,6 +100,7 @@ export async function createS3Objects(settings: S3Settings, deps: S3Deps): Promi
       }
     },
     has: async (key) => explained(has(keyOf(key))),
+    remove: async (key) => explained(remove(keyOf(key))),
     async prove() {
       const bytes = [new TextEncoder().encode('Proofline proved here that a key is stored once.\n')]
       if ((await put(proofKey, bytes)) === 'existed') return
@@ -100,40 +119,5 @@ async function* reading(body: Readable, bucket: string): AsyncGenerator<Uint8Arr
     throw toStorageProblem(error, bucket)
   } finally {
     body.destroy()
-  }
-}
-
-async function clientSettings(settings: S3Settings): Promise<Sdk.S3ClientConfig> {
-  const { endpoint, access_key_id, secret_access_key_file, profile, ca_file, timeout_ms } = settings
-  const secret = (await readNamed('secret_access_key_file', secret_access_key_file))?.toString().trim()
-  const ca = await readNamed('ca_file', ca_file)
-  // Elsewhere than at Amazon a region is part of the signature and of nothing else.
-  const region = settings.region ?? (endpoint === undefined ? undefined : 'us-east-1')
-  return {
-    forcePathStyle: settings.path_style,
-    maxAttempts: 3,
-    // Checksums are ours, and whoever reads an object compares it with its name; many servers know no others than these.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: {
-      connectionTimeout: 5_000,
-      socketTimeout: timeout_ms,
-      httpsAgent: { keepAlive: true, maxSockets: 50, ...(ca === undefined ? {} : { ca }) },
-    },
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(region === undefined ? {} : { region }),
-    ...(profile === undefined ? {} : { profile }),
-    ...(access_key_id === undefined || secret === undefined
-      ? {}
-      : { credentials: { accessKeyId: access_key_id, secretAccessKey: secret } }),
-  }
-}
-
-async function readNamed(key: string, file: string | undefined): Promise<Buffer | undefined> {
-  if (file === undefined) return undefined
-  try {
-    return await readFile(file)
-  } catch (cause) {
-    throw new Problem('request_invalid', `artifacts.s3.${key}: ${file} cannot be read`, { cause })
   }
 }

@@ -11,7 +11,7 @@ const httpUrl = z
 
 const mebibyte = 1_048_576
 
-const s3 = z
+export const s3Settings = z
   .strictObject({
     bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'is no name of a bucket'),
     /** Begins every key; a slash at its end is up to you. */
@@ -47,9 +47,9 @@ const s3 = z
     if (profile !== undefined && access_key_id !== undefined)
       context.addIssue({ code: 'custom', path: ['profile'], message: 'is given besides access_key_id: choose one' })
   })
-export type S3Settings = z.output<typeof s3>
+export type S3Settings = z.output<typeof s3Settings>
 
-export const artifactSettings = z.strictObject({ s3: s3.optional() })
+export const artifactSettings = z.strictObject({ s3: s3Settings.optional() })
 
 /** Plain data: a parse worker opens the same storage by it. `folder` is the storage itself, or where what goes to S3 waits for its name. */
 export interface ObjectsSettings {

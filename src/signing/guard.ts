@@ -66,51 +66,90 @@ export function mayAdvance(last: Head | undefined, next: Head, proof: ProofFrom)
 
 const refused = (reason: RefusalReason): Verdict => ({ kind: 'refused', reason })
 
+/** A head as it is kept; a witness keeps what it cosigned beside it. */
+export interface KeptHead extends Head {
+  note?: string
+}
+
 /** One folder, one process. `store` decides nothing: ask `mayAdvance` first. */
-export interface Guard {
+export interface GuardOf<Name extends string> {
   /** 32 hex digits, random, made once with the folder; the `key` records name it. */
   readonly id: string
-  last(ledger: LedgerName): Head | undefined
+  last(ledger: Name): KeptHead | undefined
   /**
    * Durable when it resolves; `last` is the new head from then on. One call at a time per ledger. When it rejects nothing may be signed;
    * where the disk may hold either head, every later call for this ledger rejects too, until the folder is opened anew.
    */
-  store(ledger: LedgerName, head: Head): Promise<void>
+  store(ledger: Name, head: KeptHead): Promise<void>
   close(): void
+}
+
+/** The guard of our own ledgers. */
+export type Guard = GuardOf<LedgerName>
+
+/** What the heads are of: ledgers for a signer, origins for a witness. */
+export interface GuardNames<Name extends string> {
+  toName: (text: string) => Name | undefined
+  /** Name of the file without `.head`: one of its own for each. */
+  toFile: (name: Name) => string
+}
+
+const ledgerNames: GuardNames<LedgerName> = {
+  toName: (text) => (isLedgerName(text) ? toLedgerName(text) : undefined),
+  toFile: (ledger) => ledger.replace('/', '.'),
 }
 
 const identityFile = 'guard.json'
 const identitySchema = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{32}$/),
-  ledgers: z.array(z.string().refine(isLedgerName)),
+  ledgers: z.array(z.string()),
 })
-const headSchema = z.strictObject({ ledger: z.string(), size: z.int().nonnegative(), root: z.string() })
+const headSchema = z.strictObject({
+  ledger: z.string(),
+  size: z.int().nonnegative(),
+  root: z.string(),
+  note: z.string().optional(),
+})
 
 /**
  * Opens or makes a guard. Throws when another process has it, when a file is damaged, and when the state of a ledger that was signed
  * once is gone: a guard that forgot must not sign.
  */
-export async function createGuard(folder: string, effects: FileEffects = realFileEffects): Promise<Guard> {
+export function createGuard(folder: string, effects: FileEffects = realFileEffects): Promise<Guard> {
+  return createGuardOf(folder, ledgerNames, effects)
+}
+
+/** The same for other names. */
+export async function createGuardOf<Name extends string>(
+  folder: string,
+  names: GuardNames<Name>,
+  effects: FileEffects = realFileEffects,
+): Promise<GuardOf<Name>> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const lock = lockFolder(folder)
   try {
-    return await openGuard(folder, effects, () => lock.release())
+    return await openGuard(folder, names, effects, () => lock.release())
   } catch (error) {
     lock.release()
     throw error
   }
 }
 
-async function openGuard(folder: string, effects: FileEffects, release: () => void): Promise<Guard> {
-  const heads = await readHeads(folder)
-  const identity = await readIdentity(folder, heads)
+async function openGuard<Name extends string>(
+  folder: string,
+  names: GuardNames<Name>,
+  effects: FileEffects,
+  release: () => void,
+): Promise<GuardOf<Name>> {
+  const heads = await readHeads(folder, names)
+  const identity = await readIdentity(folder, names, heads)
   const known = new Set(identity.ledgers)
-  const doubtful = new Set<LedgerName>()
-  const writeIdentity = (ledgers: LedgerName[]): Promise<void> =>
+  const doubtful = new Set<Name>()
+  const writeIdentity = (ledgers: Name[]): Promise<void> =>
     replaceFile(effects, join(folder, identityFile), `${JSON.stringify({ id: identity.id, ledgers })}\n`, 0o600)
   let writing: Promise<void> = Promise.resolve()
   /** Names the ledger among those whose state must never be absent again. After the state itself, so that a crash between loses nothing. */
-  const remember = async (ledger: LedgerName): Promise<void> => {
+  const remember = async (ledger: Name): Promise<void> => {
     const turn = writing.then(async () => {
       await writeIdentity([...known, ledger])
       known.add(ledger)
@@ -126,45 +165,43 @@ async function openGuard(folder: string, effects: FileEffects, release: () => vo
     last: (ledger) => heads.get(ledger),
     async store(ledger, head) {
       if (doubtful.has(ledger)) throw new Error(`the guard of ${ledger} is in doubt since a failed write: start anew`)
-      const text = `${JSON.stringify({ ledger, size: head.size, root: encodeBase64(head.root) })}\n`
+      const kept = { size: head.size, root: encodeBase64(head.root), note: head.note }
+      const text = `${JSON.stringify({ ledger, ...kept })}\n`
       try {
-        await replaceFile(effects, join(folder, fileOf(ledger)), text, 0o600)
+        await replaceFile(effects, join(folder, `${names.toFile(ledger)}.head`), text, 0o600)
         if (!known.has(ledger)) await remember(ledger)
       } catch (error) {
         if (!(error instanceof ReplaceError && error.isOldCertain)) doubtful.add(ledger)
         throw error
       }
-      heads.set(ledger, { size: head.size, root: Uint8Array.from(head.root) })
+      heads.set(ledger, keptHead(head.size, Uint8Array.from(head.root), head.note))
     },
     close: release,
   }
 }
 
-const fileOf = (ledger: LedgerName): string => `${ledger.replace('/', '.')}.head`
+const keptHead = (size: number, root: Uint8Array, note: string | undefined): KeptHead =>
+  note === undefined ? { size, root } : { size, root, note }
 
-async function readHeads(folder: string): Promise<Map<LedgerName, Head>> {
-  const heads = new Map<LedgerName, Head>()
-  for (const name of await readdir(folder)) {
-    if (!name.endsWith('.head')) continue
-    const parsed = headSchema.safeParse(parseJson(await readFile(join(folder, name), 'utf8')))
+async function readHeads<Name extends string>(folder: string, names: GuardNames<Name>): Promise<Map<Name, KeptHead>> {
+  const heads = new Map<Name, KeptHead>()
+  for (const file of await readdir(folder)) {
+    if (!file.endsWith('.head')) continue
+    const parsed = headSchema.safeParse(parseJson(await readFile(join(folder, file), 'utf8')))
     const root = parsed.success ? decodeHash(parsed.data.root) : undefined
-    if (
-      !parsed.success ||
-      root === undefined ||
-      !isLedgerName(parsed.data.ledger) ||
-      fileOf(parsed.data.ledger) !== name
-    ) {
-      throw new Error(`${join(folder, name)} is damaged; without it nothing can be signed safely`)
-    }
-    heads.set(toLedgerName(parsed.data.ledger), { size: parsed.data.size, root })
+    const name = parsed.success ? names.toName(parsed.data.ledger) : undefined
+    if (!parsed.success || root === undefined || name === undefined || `${names.toFile(name)}.head` !== file)
+      throw new Error(`${join(folder, file)} is damaged; without it nothing can be signed safely`)
+    heads.set(name, keptHead(parsed.data.size, root, parsed.data.note))
   }
   return heads
 }
 
-async function readIdentity(
+async function readIdentity<Name extends string>(
   folder: string,
-  heads: ReadonlyMap<LedgerName, Head>,
-): Promise<{ id: string; ledgers: LedgerName[]; isNew: boolean }> {
+  { toName }: GuardNames<Name>,
+  heads: ReadonlyMap<Name, Head>,
+): Promise<{ id: string; ledgers: Name[]; isNew: boolean }> {
   const path = join(folder, identityFile)
   const text = await readFile(path, 'utf8').catch(ignoreAbsent)
   if (text === undefined) {
@@ -172,8 +209,8 @@ async function readIdentity(
     return { id: randomBytes(16).toString('hex'), ledgers: [], isNew: true }
   }
   const parsed = identitySchema.safeParse(parseJson(text))
-  if (!parsed.success) throw new Error(`${path} is damaged`)
-  const ledgers = parsed.data.ledgers.map(toLedgerName)
+  const ledgers = parsed.success ? parsed.data.ledgers.map(toName).filter((name) => name !== undefined) : []
+  if (!parsed.success || ledgers.length < parsed.data.ledgers.length) throw new Error(`${path} is damaged`)
   const lost = ledgers.filter((ledger) => !heads.has(ledger))
   if (lost.length > 0) throw new Error(`${folder} has lost the last signed head of ${lost.join(', ')}`)
   return { id: parsed.data.id, ledgers, isNew: false }

@@ -8,8 +8,10 @@ import { assertSocketPath } from './socket-path.ts'
 import {
   answerSchema,
   createLineSplitter,
+  keysAnswerSchema,
   lastAnswerSchema,
   printLine,
+  rotationAnswerSchema,
   signAnswerSchema,
   textAnswerSchema,
 } from './wire.ts'
@@ -71,6 +73,10 @@ export function connectSigner(socketPath: string, { timeoutMs = 10_000 } = {}): 
       return ask({ call: 'signStatement', payloadType, payload }, textAnswerSchema)
     },
     statementVkey: () => ask({ call: 'statementVkey' }, textAnswerSchema),
+    keys: (of) => ask({ call: 'keys', of }, keysAnswerSchema),
+    rotate: (of, { replaces, atOnce, vkey, at }) =>
+      ask({ call: 'rotate', of, replaces, atOnce, vkey, at }, rotationAnswerSchema),
+    retire: (of, { vkey, until, at }) => ask({ call: 'retire', of, vkey, until, at }, rotationAnswerSchema),
     close() {
       connection?.close()
     },

@@ -75,6 +75,12 @@ async function answerTo(signer: Signer, question: Question): Promise<unknown> {
       return signer.signStatement(question.payloadType, question.payload)
     case 'statementVkey':
       return signer.statementVkey()
+    case 'keys':
+      return signer.keys(question.of)
+    case 'rotate':
+      return signer.rotate(question.of, { ...question, vkey: question.vkey ?? undefined })
+    case 'retire':
+      return signer.retire(question.of, { ...question, until: question.until ?? undefined })
   }
 }
 

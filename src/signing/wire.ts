@@ -25,6 +25,8 @@ const anyBytes = z.string().transform((text) => decodeBase64(text) ?? new Uint8A
 const size = z.int().nonnegative()
 const head = z.strictObject({ size, root: hash })
 const id = z.int().nonnegative()
+const of = z.union([ledger, z.literal('statement')])
+const key = z.string().max(512)
 
 export const questionSchema = z.discriminatedUnion('call', [
   z.strictObject({
@@ -40,6 +42,17 @@ export const questionSchema = z.discriminatedUnion('call', [
   z.strictObject({ id, call: z.literal('guardId') }),
   z.strictObject({ id, call: z.literal('signStatement'), payloadType: z.string().max(256), payload: bytes }),
   z.strictObject({ id, call: z.literal('statementVkey') }),
+  z.strictObject({ id, call: z.literal('keys'), of }),
+  z.strictObject({
+    id,
+    call: z.literal('rotate'),
+    of,
+    replaces: key,
+    atOnce: z.boolean(),
+    vkey: key.nullish(),
+    at: size,
+  }),
+  z.strictObject({ id, call: z.literal('retire'), of, vkey: key, until: size.nullish(), at: size }),
 ])
 
 export type Question = z.infer<typeof questionSchema>
@@ -53,6 +66,11 @@ export const signAnswerSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('signed'), note: z.string() }),
   z.strictObject({ kind: z.literal('stale'), size, root: hash }),
   z.strictObject({ kind: z.literal('refused'), reason, last: z.nullable(head) }),
+])
+export const keysAnswerSchema = z.array(z.string())
+export const rotationAnswerSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.enum(['changed', 'same']), keys: keysAnswerSchema }),
+  z.strictObject({ kind: z.literal('refused'), reason: z.string() }),
 ])
 export const lastAnswerSchema = z.nullable(head)
 export const textAnswerSchema = z.string()

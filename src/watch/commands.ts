@@ -19,6 +19,8 @@ export interface Command {
     | 'dead_letters.discard'
     | 'destination.drill'
     | 'alert.acknowledge'
+    | 'key.rotate'
+    | 'key.retire'
   target: string
   reason?: string | undefined
   /** What exactly, where target and reason do not say it. */
@@ -33,7 +35,7 @@ export function createCommandRecorder(operations: Book): RecordCommand {
     const id = randomUUID()
     const payload = printPayload('command', operations.ledger, {
       command,
-      destination: target,
+      [command.startsWith('key.') ? 'key' : 'destination']: target,
       ...detail,
       reason,
       by: { method: who.method, subject: who.id },

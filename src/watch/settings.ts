@@ -23,6 +23,12 @@ export const watchSettings = z.strictObject({
     .max(86_400_000)
     .default(600_000)
     .describe('how often runs, suites and contracts are looked at'),
+  heads_every_ms: z
+    .int()
+    .min(1_000)
+    .max(86_400_000)
+    .default(3_600_000)
+    .describe('how often each head is compared with what stands outside the database'),
   unsealed_ms: z.int().min(1_000).default(21_600_000).describe('a run without seal for longer is an alert'),
   in_doubt_ms: z.int().min(0).default(3_600_000),
   certificate_days: z.int().min(0).default(21),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { scopes } from '../../src/access/principal.ts'
 import type { Route } from '../../src/api/route.ts'
 import { routes } from '../../src/api/routes.ts'
-import { type Served, aContract, artifactDigest, declaration, run, serve } from './serve.ts'
+import { type Served, aContract, aVkey, artifactDigest, declaration, run, serve } from './serve.ts'
 
 /**
  * The access matrix: every route with every kind of credential. An example request is needed for each route, so a new route without one
@@ -32,9 +32,12 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   getContract: { path: `/v1/contracts/${aContract.contract}`, status: 200 },
   diffContracts: { path: `/v1/contracts/${aContract.contract}/difference?to=${aContract.contract}`, status: 200 },
   readFeed: { path: '/v1/feed/unit?cursor=earliest', status: 200 },
+  listDays: { path: '/v1/feed/unit/days', status: 200 },
+  getDayFile: { path: '/v1/feed/unit/days/2028-02-29/manifest.json', status: 200 },
   getRecord: { path: '/v1/records/ID', status: 200 },
   getProof: { path: '/v1/records/ID/proof', status: 200 },
   getArtifact: { path: `/v1/artifacts/${artifactDigest}`, status: 200 },
+  makeEvidence: { path: '/v1/evidence', body: '{"from":"2026-11-01T00:00:00Z"}', status: 200 },
   getCheckpoint: { path: '/log/main/unit/checkpoint', status: 200 },
   getEntries: { path: '/log/main/unit/tile/entries/000.p/2', status: 200 },
   getTile: { path: '/log/main/unit/tile/0/000.p/2', status: 200 },
@@ -66,6 +69,9 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   settleDestination: { path: '/v1/destinations/siem/settle', body: 'proofline_id,count\n', status: 200 },
   estimateDestination: { path: '/v1/destinations/siem/estimate', status: 200 },
   moveDestination: { path: '/v1/destinations/siem/moved', body: '{"reason":"new name"}', status: 200 },
+  listKeys: { path: '/v1/keys', status: 200 },
+  rotateKey: { path: '/v1/keys/unit/rotate', body: `{"replaces":"${aVkey}","reason":"old"}`, status: 200 },
+  retireKey: { path: '/v1/keys/unit/retire', body: `{"vkey":"${aVkey}","reason":"known to all"}`, status: 200 },
   getHealth: { path: '/healthz', status: 200 },
   getReadiness: { path: '/readyz', status: 200 },
   getMetrics: { path: '/metrics', status: 200 },

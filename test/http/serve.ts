@@ -8,7 +8,10 @@ import { contractDigest, parseContract } from '../../src/contract/contract.ts'
 import type { Status } from '../../src/api/operations.ts'
 import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
+import { mountDays } from '../../src/http/days.ts'
+import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
+import { mountKeys } from '../../src/http/keys.ts'
 import { mountLog } from '../../src/http/log.ts'
 import type { Use } from '../../src/http/mount.ts'
 import { mountOperations } from '../../src/http/operations.ts'
@@ -19,8 +22,10 @@ import { mountWatch } from '../../src/http/watch.ts'
 import { mountRuns } from '../../src/http/runs.ts'
 import { type HttpServer, createServer } from '../../src/http/server.ts'
 import { httpSettings } from '../../src/http/settings.ts'
+import { parseVkey } from '../../src/log/vkey.ts'
 import { Problem } from '../../src/record/problem.ts'
 import type { LogFields, Logger } from '../../src/telemetry/logger.ts'
+import type { PackScope } from '../../src/verify/pack-format.ts'
 import type { Command } from '../../src/watch/commands.ts'
 import { type FakeReader, createFakeReader } from '../answers/fake-reader.ts'
 
@@ -50,6 +55,7 @@ export interface ServeOptions {
   now?: () => Date
 }
 
+export const aVkey = 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW'
 export const artifactDigest = 'ab'.repeat(32)
 
 const text = 'version: 1\nrefs: [refs/heads/main]\n'
@@ -152,6 +158,10 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     options.openArtifact ??
     (async (sha256) => (sha256 === artifactDigest ? Readable.from([Buffer.from('TN:\n')]) : undefined))
   mountRecords(server.mount, { reader, treeOf, openArtifact })
+  const aDay = { day: '2028-02-29', first: 0, next: 3, lastTime: 0, root: Buffer.alloc(32), manifest: Buffer.alloc(32), bytes: 9, repositories: [], expired: false } // oxfmt-ignore
+  mountDays(server.mount, { list: async () => [aDay], open: async () => Readable.from([Buffer.from('{}')]) })
+  const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
+  mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
     readStatus:
@@ -199,6 +209,17 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     alerts: async () => [anAlert],
     acknowledge: async () => anAlert,
     drills: { begin: async (_, __, ___, record) => record().then(() => aDrill), list: async () => [aDrill] },
+  })
+  const kept = { of: 'main/unit', key: parseVkey(aVkey), recordedAt: 0, state: 'signing' } as const
+  mountKeys(server.mount, {
+    keys: {
+      list: async () => [kept],
+      rotate: async () => ({ changed: true, keys: [kept] }),
+      retire: async () => ({ changed: true, keys: [kept] }),
+    },
+    ledgers: ['main/unit'],
+    guardId: async () => '0'.repeat(32),
+    recordCommand: async (command) => void commands.push(command),
   })
   mountPage(server.mount, {
     org: 'main',

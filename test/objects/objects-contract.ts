@@ -27,6 +27,24 @@ export function objectsContract(start: () => Promise<Objects>): void {
     expect(await read(objects, 'key')).toBe('first')
   })
 
+  it('gives a part of the bytes by range', async () => {
+    const objects = await start()
+    await objects.put('key', bytes('0123456789'))
+    const stream = await objects.open('key', { from: 3, to: 7 })
+    expect(stream === undefined ? undefined : (await buffer(stream)).toString()).toBe('3456')
+    expect(await objects.open('other', { from: 0, to: 1 })).toBeUndefined()
+  })
+
+  it('removes what is to go, once, and tells when nothing was there', async () => {
+    const objects = await start()
+    await objects.put('a/key', bytes('first'))
+    await objects.put('a/other', bytes('stays'))
+    expect(await objects.remove('a/key')).toBe('removed')
+    expect(await objects.has('a/key')).toBe(false)
+    expect(await objects.remove('a/key')).toBe('absent')
+    expect(await read(objects, 'a/other')).toBe('stays')
+  })
+
   it('stores once when the same key is put ten times at once', async () => {
     const objects = await start()
     const answers = await Promise.all(

@@ -128,6 +128,16 @@ describe('createS3Objects', () => {
     expect(await objects.put('key', [Buffer.from('x')])).toBe('stored')
   })
 
+  it('removes nothing that is locked, and says so', async () => {
+    await startWith({ lock: true })
+    const objects = await open()
+    const until = new Date(Date.now() + 60_000)
+    await objects.put('kept', [], { retention: { mode: 'compliance', until } })
+    expect(await objects.remove('kept')).toBe('locked')
+    expect(await objects.has('kept')).toBe(true)
+    expect(fake.log.some((line) => line.startsWith('DELETE'))).toBe(false)
+  })
+
   it('passes retention on, for one object or for all, and S3 refuses it where the bucket has no lock', async () => {
     await expect((await open({ object_lock: { mode: 'compliance', days: 1 } })).put('k', [])).rejects.toMatchObject({
       code: 'storage_refused',

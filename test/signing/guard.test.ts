@@ -200,7 +200,11 @@ describe('a signer whose guard fails at', () => {
         return {
           guard,
           signer: createSigner({
-            keys: createKeys(keysFolder, (name) => `localhost/${name}`, 'localhost/main/statement'),
+            keys: createKeys({
+              folder: keysFolder,
+              originOf: (name) => `localhost/${name}`,
+              statementName: 'localhost/main/statement',
+            }),
             guard,
             origin: (name) => `localhost/${name}`,
           }),

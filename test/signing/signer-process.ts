@@ -9,7 +9,7 @@ const [folder = ''] = process.argv.slice(2)
 const origin = (ledger: string): string => `localhost/${ledger}`
 const guard = await createGuard(join(folder, 'guard'))
 const signer = createSigner({
-  keys: createKeys(join(folder, 'keys'), origin, 'localhost/main/statement'),
+  keys: createKeys({ folder: join(folder, 'keys'), originOf: origin, statementName: 'localhost/main/statement' }),
   guard,
   origin,
 })

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../src/log/checkpoint.ts'
 import { maxStatementBytes, openStatement } from '../../src/log/statement.ts'
-import { parseVkey } from '../../src/log/vkey.ts'
+import { createSigningKey, parseVkey, printVkey } from '../../src/log/vkey.ts'
 import type { LedgerName } from '../../src/record/record.ts'
 import { createGuard } from '../../src/signing/guard.ts'
 import type { Guard } from '../../src/signing/guard.ts'
-import { createKeys } from '../../src/signing/keys.ts'
+import { type Keyring, createKeys } from '../../src/signing/keys.ts'
 import { connectSigner } from '../../src/signing/remote.ts'
 import type { RemoteSigner } from '../../src/signing/remote.ts'
 import { serveSigner } from '../../src/signing/serve-signer.ts'
@@ -19,6 +19,10 @@ import { createTree } from './tree.ts'
 const ledger: LedgerName = 'main/unit'
 const origin = (name: LedgerName): string => `localhost/${name}`
 const tree = createTree()
+
+const keysIn = (folder: string, host = 'localhost') =>
+  createKeys({ folder, originOf: (name) => `${host}/${name}`, statementName: `${host}/main/statement` })
+const idOf = (ring: Keyring | undefined): number | undefined => ring?.plan[0]?.id
 
 interface Place {
   folder: string
@@ -35,7 +39,7 @@ async function makePlace(): Promise<Place> {
     folder,
     keysFolder,
     guard,
-    local: createSigner({ keys: createKeys(keysFolder, origin, 'localhost/main/statement'), guard, origin }),
+    local: createSigner({ keys: keysIn(keysFolder), guard, origin }),
   }
 }
 
@@ -301,53 +305,57 @@ describe('keys', () => {
   const path = (name: string): string => join(place.keysFolder, name)
 
   it('are made once, also by several at once, and stay', async () => {
-    const made = await Promise.all(
-      [1, 2, 3, 4].map(() => createKeys(place.keysFolder, origin, 'localhost/main/statement').make(ledger)),
-    )
-    expect(new Set(made.map(({ id }) => id)).size).toBe(1)
+    const made = await Promise.all([1, 2, 3, 4].map(() => keysIn(place.keysFolder).make(ledger)))
+    const [id] = made.map(idOf)
+    expect(new Set(made.map(idOf)).size).toBe(1)
     expect((await stat(path('main.unit.key'))).mode & 0o777).toBe(0o600)
     expect(await readFile(path('main.unit.key'), 'utf8')).toMatch(
       /^PRIVATE\+KEY\+localhost\/main\/unit\+[0-9a-f]{8}\+\S+\n$/,
     )
-    expect(parseVkey((await readFile(path('main.unit.vkey'), 'utf8')).trimEnd()).id).toBe(made[0]!.id)
-    expect((await createKeys(place.keysFolder, origin, 'localhost/main/statement').find(ledger))?.id).toBe(made[0]!.id)
+    expect(parseVkey((await readFile(path('main.unit.vkey'), 'utf8')).trimEnd()).id).toBe(id)
+    expect(idOf(await keysIn(place.keysFolder).open(ledger))).toBe(id)
   })
 
   it('that others may read, of another log, or damaged are refused', async () => {
-    const keys = createKeys(place.keysFolder, origin, 'localhost/main/statement')
-    expect(await keys.find(ledger)).toBeUndefined()
+    const keys = keysIn(place.keysFolder)
+    expect(await keys.open(ledger)).toBeUndefined()
     await keys.make(ledger)
     await chmod(path('main.unit.key'), 0o644)
-    await expect(keys.find(ledger)).rejects.toThrow('chmod 600')
+    await expect(keys.open(ledger)).rejects.toThrow('chmod 600')
     await chmod(path('main.unit.key'), 0o640)
-    expect(await keys.find(ledger)).toBeDefined()
-    await expect(
-      createKeys(place.keysFolder, (name) => `example.org/${name}`, 'localhost/main/statement').find(ledger),
-    ).rejects.toThrow('the key of localhost/main/unit, not of example.org/main/unit')
+    expect(await keys.open(ledger)).toBeDefined()
+    await expect(keysIn(place.keysFolder, 'example.org').open(ledger)).rejects.toThrow(
+      'the key of localhost/main/unit, not of example.org/main/unit',
+    )
     await writeFile(path('main.unit.key'), 'nothing')
-    await expect(keys.find(ledger)).rejects.toMatchObject({ code: 'key_invalid' })
+    await expect(keys.open(ledger)).rejects.toMatchObject({ code: 'key_invalid' })
   })
 
   it('stand beside their own public half, which is written again when it is gone', async () => {
-    const keys = createKeys(place.keysFolder, origin, 'localhost/main/statement')
+    const keys = keysIn(place.keysFolder)
     await keys.make(ledger)
     await keys.make('main/changes')
     const vkey = await readFile(path('main.unit.vkey'), 'utf8')
     await rm(path('main.unit.vkey'))
-    await keys.find(ledger)
+    await keys.open(ledger)
     expect(await readFile(path('main.unit.vkey'), 'utf8')).toBe(vkey)
     await writeFile(path('main.unit.vkey'), await readFile(path('main.changes.vkey'), 'utf8'))
-    await expect(keys.find(ledger)).rejects.toThrow('does not belong')
+    await expect(keys.open(ledger)).rejects.toThrow('a key of localhost/main/changes, not of localhost/main/unit')
+    const other = await createSigningKey('localhost/main/unit', 1, new Uint8Array(32).fill(1))
+    await writeFile(path('main.unit.vkey'), `${printVkey(other)}\n`)
+    await expect(keys.open(ledger)).rejects.toThrow('does not belong')
   })
 
   it('are not made anew under an origin that was signed with', async () => {
     await place.local.sign(ledger, await tree.requestAt(4, 0))
     await rm(path('main.unit.key'))
     const signer = createSigner({
-      keys: createKeys(place.keysFolder, origin, 'localhost/main/statement'),
+      keys: keysIn(place.keysFolder),
       guard: place.guard,
       origin,
     })
+    await expect(signer.sign(ledger, await tree.requestAt(5, 4))).rejects.toThrow('is neither in')
+    await rm(path('main.unit.vkey'))
     await expect(signer.sign(ledger, await tree.requestAt(5, 4))).rejects.toThrow('the key of main/unit is gone')
     await expect(signer.vkey(ledger)).rejects.toThrow('is gone')
   })

@@ -1,5 +1,4 @@
-import { toStatementKey } from '../../src/log/statement.ts'
-import { createSigningKey } from '../../src/log/vkey.ts'
+import { type SigningKey, createSigningKey, printVkey } from '../../src/log/vkey.ts'
 import type { Database } from '../../src/database/database.ts'
 import { type Book, openBook } from '../../src/ledger/book.ts'
 import type { Submission } from '../../src/ledger/decide.ts'
@@ -8,23 +7,47 @@ import { packSegment } from '../../src/ledger/segments.ts'
 import { createWatch } from '../../src/ledger/watch.ts'
 import type { LedgerName } from '../../src/record/record.ts'
 import type { Guard, Head } from '../../src/signing/guard.ts'
+import type { KeyOwner, KeyPlan } from '../../src/signing/key-plan.ts'
+import type { Keys } from '../../src/signing/keys.ts'
 import { type Signer, createSigner } from '../../src/signing/signer.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
 
-/** The real signer with its guard in memory. Shared by the "nodes" of a test. */
+/** The real signer with its guard and keys in memory. Shared by the "nodes" of a test. */
 export async function createMemorySigner(): Promise<Signer> {
   const heads = new Map<LedgerName, Head>()
   const origin = (ledger: LedgerName): string => `localhost/${ledger}`
-  const key = (ledger: LedgerName) => createSigningKey(origin(ledger), 1, new Uint8Array(32).fill(7))
   const guard: Guard = {
     id: '0'.repeat(32),
     last: (ledger) => heads.get(ledger),
     store: async (ledger, head) => void heads.set(ledger, head),
     close() {},
   }
-  const statement = async () =>
-    toStatementKey(await createSigningKey('localhost/main/statement', 1, new Uint8Array(32).fill(8)))
-  return createSigner({ keys: { find: key, make: key, statement }, guard, origin })
+  return createSigner({ keys: createMemoryKeys(origin), guard, origin })
+}
+
+/** Keys whose seeds are known: 7, 8, ... */
+function createMemoryKeys(origin: (ledger: LedgerName) => string): Keys {
+  const plans = new Map<KeyOwner, KeyPlan>()
+  const make = (of: KeyOwner, n: number): Promise<SigningKey> =>
+    createSigningKey(of === 'statement' ? 'localhost/main/statement' : origin(of), 1, new Uint8Array(32).fill(7 + n))
+  const open = async (of: KeyOwner) => {
+    const plan = plans.get(of)
+    if (plan === undefined) return undefined
+    const keys = await Promise.all(plan.map((_, n) => make(of, n)))
+    return { plan, signing: new Map(keys.map((key) => [printVkey(key), key])) }
+  }
+  const change = async (of: KeyOwner, plan: KeyPlan) => {
+    const keys = await Promise.all(plan.map((_, n) => make(of, n)))
+    plans.set(of, plan)
+    return { plan, signing: new Map(keys.map((key) => [printVkey(key), key])) }
+  }
+  return {
+    open,
+    change,
+    make: async (of) => change(of, [await make(of, 0)]),
+    prepare: (of) => make(of, plans.get(of)?.length ?? 0),
+    async forget() {},
+  }
 }
 
 export interface TestNode {

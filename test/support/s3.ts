@@ -24,6 +24,8 @@ export interface FakeObject {
   bytes: Buffer
   mode: string | undefined
   until: string | undefined
+  type?: string | undefined
+  cacheControl?: string | undefined
 }
 
 export interface FakeS3 {
@@ -37,6 +39,8 @@ export interface FakeS3 {
   log: string[]
   /** The next requests that `matching` accepts fail like this. */
   fail(mode: S3Failure, matching?: RegExp, times?: number): void
+  /** Nothing fails any more that was to fail. */
+  settle(): void
   close(): Promise<void>
 }
 
@@ -100,7 +104,12 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
   const store = ({ headers }: IncomingMessage, key: string, object: FakeObject): void => {
     if (headers['if-none-match'] === '*' && objects.has(key) && !ignoresConditions)
       throw new Refused(412, 'PreconditionFailed')
-    objects.set(key, object)
+    const [wanted, held] = [headers['if-match'], objects.get(key)]
+    if (wanted !== undefined && !ignoresConditions) {
+      if (held === undefined) throw new Refused(404, 'NoSuchKey')
+      if (wanted !== `"${base64(held.bytes)}"`) throw new Refused(412, 'PreconditionFailed')
+    }
+    objects.set(key, { ...object, type: headers['content-type'], cacheControl: headers['cache-control'] })
   }
 
   const complete = (request: IncomingMessage, id: string, key: string, body: string): void => {
@@ -136,10 +145,22 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     const { method } = request
     const id = query.get('uploadId')
     if (key === '' && method === 'HEAD') return ['', {}]
+    if (key === '' && query.get('list-type') === '2') {
+      const names = [...objects.keys()].filter((name) => name.startsWith(query.get('prefix') ?? ''))
+      const contents = names.map((name) => `<Contents><Key>${name}</Key></Contents>`).join('')
+      return [`<ListBucketResult><IsTruncated>false</IsTruncated>${contents}</ListBucketResult>`, {}]
+    }
+    if (key === '' && method === 'POST' && query.has('delete')) {
+      for (const [, name = ''] of body.toString().matchAll(/<Key>(.*?)<\/Key>/g)) objects.delete(name)
+      return ['<DeleteResult></DeleteResult>', {}]
+    }
     if (method === 'GET' || method === 'HEAD') {
       const object = objects.get(key)
       if (object === undefined) throw new Refused(404, 'NoSuchKey')
-      return [object.bytes, { etag: `"${base64(object.bytes)}"` }]
+      const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
+      const part = from === undefined ? object.bytes : object.bytes.subarray(Number(from), Number(to) + 1)
+      const lock = object.until === undefined ? {} : { 'x-amz-object-lock-retain-until-date': object.until }
+      return [part, { ...lock, etag: `"${base64(object.bytes)}"` }]
     }
     if (method === 'POST' && query.has('uploads')) {
       const begun = randomUUID()
@@ -160,6 +181,12 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     }
     if (method === 'DELETE' && id !== null) {
       if (!uploads.delete(id)) throw new Refused(404, 'NoSuchUpload')
+      return ['', {}]
+    }
+    if (method === 'DELETE') {
+      const until = objects.get(key)?.until
+      if (until !== undefined && Date.parse(until) > Date.now()) throw new Refused(403, 'AccessDenied')
+      objects.delete(key)
       return ['', {}]
     }
     if (method !== 'PUT') throw new Refused(405, 'MethodNotAllowed')
@@ -207,6 +234,6 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
   return {
     url: listening.url, bucket, keys, objects, uploads, log,
     fail: (mode, matching = /./, times = 1) => void planned.push(...Array(times).fill({ mode, matching })),
-    close: listening.close,
+    settle: () => void (planned.length = 0), close: listening.close,
   } // oxfmt-ignore
 }

@@ -1,0 +1,31 @@
+import type { Readable } from 'node:stream'
+import type { Queryable } from '../database/database.ts'
+import type { Objects } from '../objects/objects.ts'
+import { Problem } from '../record/problem.ts'
+import type { LedgerName } from '../record/record.ts'
+import { dayKey } from '../verify/day-manifest.ts'
+import type { Day } from './calendar.ts'
+import { type ColdDay, findColdDay, isExpired, listColdDays } from './store.ts'
+
+/** What of the archive is shown: only what was read back and verified. */
+export interface DayFiles {
+  /** In their order, from the day behind `after` on. */
+  list(ledger: LedgerName, after: Day | undefined, limit: number): Promise<(ColdDay & { expired: boolean })[]>
+  /** Throws Problem not_found, and expired for what was deleted. */
+  open(ledger: LedgerName, day: Day, file: string): Promise<Readable>
+}
+
+export function createDayFiles(db: Queryable, objects: Objects): DayFiles {
+  return {
+    list: (ledger, after, limit) => listColdDays(db, ledger, after, limit),
+    async open(ledger, day, file) {
+      if ((await findColdDay(db, ledger, day)) === undefined)
+        throw new Problem('not_found', `${day} of ${ledger} is not in the archive`)
+      const bytes = await objects.open(dayKey(ledger, day, file))
+      if (bytes !== undefined) return bytes
+      if (await isExpired(db, ledger, day))
+        throw new Problem('expired', `the records of ${day} were deleted when their retention had passed`)
+      throw new Problem('not_found', `${day} has no ${file}`)
+    },
+  }
+}

@@ -1,0 +1,33 @@
+import type { Database } from '../database/database.ts'
+import { sqlState } from '../database/failure.ts'
+import type { Book } from '../ledger/book.ts'
+import { Problem } from '../record/problem.ts'
+import { recordRetention } from './retention-records.ts'
+import { readRetention, refusals, setRetention } from './retention-store.ts'
+import type { RetentionSettings } from './settings.ts'
+
+/**
+ * What the configuration says of retention becomes what was promised: a row, and a record in `operations`. A shorter promise than the one
+ * before stops the start; the database refuses it. A crash between the two leaves a row whose record the next start makes.
+ */
+export async function promiseRetention(
+  db: Database,
+  operations: Book,
+  { online, kept }: RetentionSettings,
+): Promise<void> {
+  try {
+    await setRetention(db, operations.ledger, online, kept === 'forever' ? null : kept)
+  } catch (cause) {
+    if (sqlState(cause) !== refusals.ratchet) throw cause
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Problem('request_invalid', `retention.kept: ${why}`, { cause })
+  }
+  const promised = await readRetention(db, operations.ledger)
+  if (promised === undefined || operations.publisher.stopped() !== undefined) return
+  const { n, ...settings } = promised
+  await recordRetention(operations, `settings:${n}`, {
+    act: 'settings',
+    online: settings.online,
+    kept: settings.kept ?? 'forever',
+  })
+}

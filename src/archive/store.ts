@@ -1,0 +1,119 @@
+import type { Database, Queryable } from '../database/database.ts'
+import type { LedgerName, Micros } from '../record/record.ts'
+import type { Day } from './calendar.ts'
+
+/** Every statement on cold_days and day_artifacts. Rows are only inserted. */
+
+export interface ColdDay {
+  day: Day
+  /** Records [first, next). */
+  first: number
+  next: number
+  lastTime: Micros
+  root: Buffer
+  /** SHA-256 of the manifest's payload. */
+  manifest: Buffer
+  bytes: number
+  repositories: string[]
+}
+
+const columns = `to_char(day, 'YYYY-MM-DD') as day, first_seq as first, next_seq as next, last_time as "lastTime", root, manifest, bytes, repositories`
+
+/** The newest day of a ledger that counts as archived. */
+export async function newestColdDay(db: Queryable, ledger: LedgerName): Promise<ColdDay | undefined> {
+  const { rows } = await db.query<ColdDay>({
+    name: 'newest_cold_day',
+    text: `select ${columns} from cold_days where ledger = $1 order by day desc limit 1`,
+    values: [ledger],
+  })
+  return rows[0]
+}
+
+export async function findColdDay(db: Queryable, ledger: LedgerName, day: Day): Promise<ColdDay | undefined> {
+  const { rows } = await db.query<ColdDay>({
+    name: 'find_cold_day',
+    text: `select ${columns} from cold_days where ledger = $1 and day = $2::date`,
+    values: [ledger, day],
+  })
+  return rows[0]
+}
+
+/** The day that holds a record. */
+export async function coldDayHolding(db: Queryable, ledger: LedgerName, seq: number): Promise<ColdDay | undefined> {
+  const { rows } = await db.query<ColdDay>({
+    name: 'cold_day_holding',
+    text: `select ${columns} from cold_days where ledger = $1 and next_seq > $2 and first_seq <= $2 order by next_seq limit 1`,
+    values: [ledger, seq],
+  })
+  return rows[0]
+}
+
+/** Days in their order, from the one behind `after` on; with whether they were expired since. */
+export async function listColdDays(
+  db: Queryable,
+  ledger: LedgerName,
+  after: Day | undefined,
+  limit: number,
+): Promise<(ColdDay & { expired: boolean })[]> {
+  const { rows } = await db.query<ColdDay & { expired: boolean }>({
+    name: 'list_cold_days',
+    text: `select ${columns}, exists (select from expired_days as e where e.ledger = c.ledger and e.day = c.day) as expired from cold_days as c
+           where ledger = $1 and day > coalesce($2::date, '-infinity') order by c.day limit $3`,
+    values: [ledger, after ?? null, limit],
+  })
+  return rows
+}
+
+/** Puts down that a day was read back and verified. A crash before leaves the files, which the next try finds and verifies again. */
+export async function insertColdDay(
+  db: Database,
+  ledger: LedgerName,
+  day: ColdDay,
+  artifacts: readonly string[],
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx.query({
+      name: 'insert_day_artifacts',
+      text: `insert into day_artifacts (ledger, sha256, day) select $1, decode(a, 'hex'), $2::date from unnest($3::text[]) as u(a) on conflict do nothing`,
+      values: [ledger, day.day, artifacts],
+    })
+    const { rowCount } = await tx.query({
+      name: 'insert_cold_day',
+      text: `insert into cold_days (ledger, day, first_seq, next_seq, last_time, root, manifest, bytes, repositories, verified_at)
+             values ($1, $2::date, $3, $4, $5, $6, $7, $8, $9::text[], clock_micros()) on conflict do nothing returning 1`,
+      values: [ledger, day.day, day.first, day.next, day.lastTime, day.root, day.manifest, day.bytes, day.repositories],
+    })
+    if (rowCount === 1) return
+    const there = await findColdDay(tx, ledger, day.day)
+    if (there === undefined || !there.manifest.equals(day.manifest))
+      throw new Error(`${ledger} ${day.day}: another manifest of this day counts as archived`)
+  })
+}
+
+/** Database time in microseconds. */
+export async function readClock(db: Queryable): Promise<Micros> {
+  const { rows } = await db.query<{ clock: number }>({ name: 'read_clock', text: 'select clock_micros() as clock' })
+  const [row] = rows
+  if (row === undefined) throw new Error('the database answered no clock')
+  return row.clock
+}
+
+/** Whether its files may be gone. */
+export async function isExpired(db: Queryable, ledger: LedgerName, day: Day): Promise<boolean> {
+  const { rowCount } = await db.query({
+    name: 'is_expired_day',
+    text: 'select from expired_days where ledger = $1 and day = $2::date',
+    values: [ledger, day],
+  })
+  return rowCount > 0
+}
+
+/** The first record behind all that has expired: where feed and log begin. */
+export async function earliestSeq(db: Queryable, ledger: LedgerName): Promise<number> {
+  const { rows } = await db.query<{ seq: number }>({
+    name: 'earliest_seq',
+    text: 'select coalesce(max(next_seq), 0) as seq from expired_days where ledger = $1',
+    values: [ledger],
+  })
+  return rows[0]?.seq ?? 0
+}

@@ -1,0 +1,167 @@
+import type { Database } from '../database/database.ts'
+import type { LedgerReader, StoredRecord } from '../ledger/read.ts'
+import * as ledgerStore from '../ledger/store.ts'
+import type { Tree } from '../ledger/tree.ts'
+import { LogError } from '../log/log-error.ts'
+import { parseCheckpoint } from '../log/checkpoint.ts'
+import { verifyConsistency } from '../log/merkle-proof.ts'
+import { type Edge, emptyEdge, equalHashes, rootOf } from '../log/merkle.ts'
+import { openStatement } from '../log/statement.ts'
+import { parseVkey } from '../log/vkey.ts'
+import type { Objects, PutOptions } from '../objects/objects.ts'
+import { Problem } from '../record/problem.ts'
+import type { LedgerName, Micros } from '../record/record.ts'
+import type { Signer } from '../signing/signer.ts'
+import { dayKey, dayPayloadType, leavesFile, manifestDigest, manifestFile, printManifest, recordsFile } from '../verify/day-manifest.ts' // oxfmt-ignore
+import type { DayManifest } from '../verify/day-manifest.ts'
+import type { Day } from './calendar.ts'
+import { readBack } from './read-back.ts'
+import { printRecords } from './records-file.ts'
+import { type ColdDay, insertColdDay } from './store.ts'
+
+/**
+ * One closed day into the archive: records, leaf hashes, manifest, each stored once; then everything is read back and verified, and only
+ * then the day counts. A crash anywhere leaves files that the next try finds: what is there stays, and has to hold the same records.
+ */
+
+export interface DayWriter {
+  db: Database
+  reader: LedgerReader
+  tree: Tree
+  objects: Objects
+  signer: Pick<Signer, 'signStatement' | 'statementVkey'>
+  ledger: LedgerName
+  origin: string
+  /** How long nobody may delete the files of a day, where the storage can lock them. */
+  lock: (day: Day) => PutOptions
+}
+
+export interface DayToWrite {
+  day: Day
+  /** Records [first, next). */
+  first: number
+  next: number
+  /** Of the record before `first`; -1 for none. */
+  lastTime: Micros
+  previous: ColdDay | undefined
+}
+
+const leavesAtOnce = 16_384
+
+export async function writeDay(deps: DayWriter, wanted: DayToWrite, signal: AbortSignal): Promise<ColdDay> {
+  const { db, tree, objects, signer, ledger, origin, lock } = deps
+  const { day, first, next, lastTime, previous } = wanted
+  const before = await edgeAt(tree, first)
+  const root = rootOf(await edgeAt(tree, next))
+  if (previous !== undefined && !previous.root.equals(rootOf(before)))
+    throw new Problem('integrity', `${ledger}: the root before ${day} is not that of the archived day before it`)
+  if (next > first) {
+    await objects.put(
+      dayKey(ledger, day, recordsFile),
+      printRecords(recordsBetween(deps, first, next, signal)),
+      lock(day),
+    )
+    await objects.put(dayKey(ledger, day, leavesFile), leavesBetween(tree, first, next), lock(day))
+  }
+  const found = await readBack(
+    objects,
+    { ledger, day, origin, from: { ...before, lastTime }, size: next, root },
+    signal,
+  )
+  const manifest: DayManifest = {
+    ledger, day, origin, first, size: next, root,
+    previous: previous?.manifest.toString('hex'),
+    consistency: first > 0 && first < next ? await tree.consistency(first, next) : [],
+    checkpoint: await checkpointOf(deps, next, root),
+    files: found.files,
+    frames: found.frames,
+  } // oxfmt-ignore
+  const payload = printManifest(manifest)
+  const envelope = await signer.signStatement(dayPayloadType, payload)
+  await objects.put(dayKey(ledger, day, manifestFile), [Buffer.from(envelope)], lock(day))
+  await checkManifest(deps, day, payload)
+
+  const repositories = found.names.repositories()
+  for (const run of found.names.runs()) {
+    const repository = await repositoryOf(deps, run)
+    if (repository !== undefined) repositories.add(repository)
+  }
+  const bytes = found.files.reduce((sum, file) => sum + file.bytes, payload.length)
+  const cold: ColdDay = {
+    day, first, next, lastTime: found.lastTime, bytes,
+    root: Buffer.from(root),
+    manifest: Buffer.from(manifestDigest(payload), 'hex'),
+    repositories: [...repositories].toSorted(),
+  } // oxfmt-ignore
+  await insertColdDay(db, ledger, cold, [...found.names.artifacts()])
+  return cold
+}
+
+/** The tree of `size` records, which need not be the size of any head: days end within appends too. */
+export async function edgeAt(tree: Tree, size: number): Promise<Edge> {
+  return size === 0 ? emptyEdge : tree.edgeOf(size)
+}
+
+/** What lies there is what is true: signed by the org's key, and the same payload. */
+async function checkManifest({ objects, signer, ledger }: DayWriter, day: Day, payload: Uint8Array): Promise<void> {
+  const stream = await objects.open(dayKey(ledger, day, manifestFile))
+  if (stream === undefined) throw new Problem('integrity', `the archive of ${ledger} lost the manifest of ${day}`)
+  const chunks: Buffer[] = []
+  for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk)
+  try {
+    const opened = await openStatement(Buffer.concat(chunks), [parseVkey(await signer.statementVkey())])
+    if (opened.payloadType === dayPayloadType && Buffer.compare(opened.payload, payload) === 0) return
+  } catch (cause) {
+    if (!(cause instanceof LogError)) throw cause
+    throw new Problem(
+      'integrity',
+      `the archive of ${ledger} has a manifest of ${day} that is not ours: ${cause.message}`,
+      { cause },
+    )
+  }
+  throw new Problem('integrity', `the archive of ${ledger} has another manifest of ${day}`)
+}
+
+async function checkpointOf(
+  { db, tree, ledger }: DayWriter,
+  size: number,
+  root: Uint8Array,
+): Promise<DayManifest['checkpoint']> {
+  const covering = await ledgerStore.checkpointCovering(db, ledger, size)
+  if (covering === undefined) throw new Problem('unavailable', `${ledger}: no checkpoint covers ${size} records yet`)
+  const consistency = size > 0 && size < covering.size ? await tree.consistency(size, covering.size) : []
+  const signed = parseCheckpoint(covering.note.slice(0, covering.note.lastIndexOf('\n\n') + 1)).root
+  const holds =
+    size === covering.size
+      ? equalHashes(root, signed)
+      : verifyConsistency({ from: size, to: covering.size, proof: consistency, fromRoot: root, toRoot: signed })
+  if (!holds) throw new Problem('integrity', `${ledger}: the tree of ${size} records does not lead to its checkpoint`)
+  return { note: covering.note, consistency }
+}
+
+async function* recordsBetween(
+  { reader, ledger }: DayWriter,
+  first: number,
+  next: number,
+  signal: AbortSignal,
+): AsyncGenerator<readonly StoredRecord[]> {
+  for (let at = first; at < next;) {
+    signal.throwIfAborted()
+    const batch = await reader.readBatch(ledger, at, { until: next, maxRecords: 1_024 })
+    if (batch.next === at) throw new Problem('unavailable', `${ledger}: record ${at} is not published yet`)
+    yield batch.records
+    at = batch.next
+  }
+}
+
+async function* leavesBetween(tree: Tree, first: number, next: number): AsyncGenerator<Uint8Array> {
+  for (let at = first; at < next; at += leavesAtOnce) yield await tree.leafHashes(at, Math.min(next, at + leavesAtOnce))
+}
+
+/** A rejection may name a run and no repository. */
+async function repositoryOf({ db, reader, ledger }: DayWriter, run: string): Promise<string | undefined> {
+  const [declared] = await ledgerStore.findSubmissions(db, ledger, [`run:${run}`], [])
+  if (declared === undefined) return undefined
+  const fields = JSON.parse((await reader.payload(ledger, declared.firstSeq)).toString()) as { repository?: unknown }
+  return typeof fields.repository === 'string' ? fields.repository : undefined
+}

@@ -1,0 +1,132 @@
+import { parseCheckpoint } from '../log/checkpoint.ts'
+import { LogError } from '../log/log-error.ts'
+import { openNote } from '../log/note.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
+import { Problem } from '../record/problem.ts'
+import { type LedgerName, type Micros, printTime } from '../record/record.ts'
+import { type AuditResult, createAudit } from '../verify/audit.ts'
+import { auditLog } from '../verify/audit-log.ts'
+import type { Difference } from '../verify/differences.ts'
+import type { LogSource } from '../verify/log-source.ts'
+import { originsOf } from './trusted-keys.ts'
+import type { Check } from './verify.ts'
+
+/**
+ * A log is verified as anybody could verify it, from a running service, a published folder or an address alike: checkpoint, tiles and entries
+ * are read as C2SP tlog-tiles and every record is hashed again. A checkpoint remembered from before must be met on the way: that is
+ * consistency, shown with the leaves themselves.
+ */
+
+export interface LedgerVerification {
+  check: Check
+  /** The signed note that was met; undefined when it was not, or nothing is published. */
+  note: string | undefined
+}
+
+export interface VerifyOptions {
+  /** Notes of this ledger that were verified before, by origin. */
+  remembered: (origin: string) => string | undefined
+  onProgress: (done: number, of: number) => void
+  /** The newest sign of life in the log may be no older than this at `now`. */
+  maxAge?: { ms: number; now: Date } | undefined
+}
+
+export async function verifyLedger(
+  source: LogSource,
+  ledger: LedgerName,
+  keys: readonly TrustedKey[],
+  { remembered, onProgress, maxAge }: VerifyOptions,
+): Promise<LedgerVerification> {
+  const origins = originsOf(keys, ledger)
+  const known = origins.map(remembered).find((note) => note !== undefined)
+  const found = await source.get(`${ledger}/checkpoint`, false)
+  if (found === undefined) return { check: checkNothing(ledger, known), note: undefined }
+  const note = new TextDecoder().decode(found)
+  const origin = origins.find((name) => note.startsWith(`${name}\n`)) ?? origins[0]
+  if (origin === undefined)
+    throw new Problem(
+      'request_invalid',
+      `none of the keys is for ledger ${ledger}: its key is named <public host>/${ledger}`,
+    )
+  const size = sizeOf(note)
+  const trusted = remembered(origin)
+  if (trusted !== undefined && sizeOf(trusted) > size) {
+    const detail = `rollback: expected at least ${sizeOf(trusted)} records as remembered, found ${size}`
+    return { check: { check: ledger, verdict: 'differs', seq: size, detail }, note: undefined }
+  }
+  const pass = async (fresh: boolean): Promise<{ result: AuditResult; lastTime: Micros | undefined }> => {
+    const audit = createAudit({ ledger, origin, vkeys: keys })
+    await audit.expectCheckpoint(note)
+    if (trusted !== undefined) await audit.expectCheckpoint(trusted)
+    const get = (path: string, again: boolean) => source.get(`${ledger}/${path}`, again)
+    const lastTime = await auditLog(audit, { size, get, fresh, onProgress })
+    return { result: audit.finish(), lastTime }
+  }
+  let { result, lastTime } = await pass(false)
+  let cached: string | undefined
+  if (!isGood(result, size) && source.mayBeCached) {
+    // Tiles never change, so a wrong one may be an old mistake in a cache on the way: all is asked for once more, past the caches.
+    cached = explain(result, size)
+    ;({ result, lastTime } = await pass(true))
+  }
+  if (!isGood(result, size)) {
+    const first = mostTelling(result)
+    const more = first === undefined ? {} : { seq: first.seq, differences: result.differences.slice(0, 100) }
+    return {
+      check: { check: ledger, verdict: 'differs', detail: explain(result, size), size, ...more },
+      note: undefined,
+    }
+  }
+  const since = trusted === undefined ? '' : `, and extends the ${sizeOf(trusted)} remembered`
+  const stale = maxAge === undefined ? undefined : await findStale(note, keys, lastTime, maxAge)
+  const by = cached === undefined ? '' : `; a cache on the way gave other bytes at first: ${cached}`
+  const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${since}${by}`
+  if (stale !== undefined) return { check: { check: ledger, verdict: 'differs', size, detail: stale }, note: undefined }
+  return { check: { check: ledger, verdict: 'ok', detail, size }, note }
+}
+
+const isGood = ({ differences, signed }: AuditResult, size: number): boolean =>
+  differences.length === 0 && signed >= size
+
+/** A root that is not met says of many records that one of them is wrong: what names fewer goes before it, and then what comes first. */
+function mostTelling({ differences }: AuditResult): Difference | undefined {
+  const width = ({ seq, through }: Difference): number => through - seq
+  return differences.toSorted((a, b) => width(a) - width(b) || a.seq - b.seq)[0]
+}
+
+function explain(result: AuditResult, size: number): string {
+  const { differenceCount, signed } = result
+  const first = mostTelling(result)
+  if (first === undefined) return `only ${signed} of ${size} records are covered by a signature`
+  const more = differenceCount > 1 ? ` (and ${differenceCount - 1} more)` : ''
+  return `first bad seq ${first.seq}: ${first.kind}: expected ${first.expected}, found ${first.found}${more}`
+}
+
+function checkNothing(ledger: LedgerName, known: string | undefined): Check {
+  if (known === undefined) return { check: ledger, verdict: 'ok', detail: 'nothing is published yet' }
+  const detail = `rollback: expected ${sizeOf(known)} records as remembered, found none`
+  return { check: ledger, verdict: 'differs', seq: 0, detail }
+}
+
+/** A view may be frozen: whole, validly signed, and old. Its age is that of its newest cosignature by a known witness, else of its last record. */
+async function findStale(
+  note: string,
+  keys: readonly TrustedKey[],
+  lastTime: Micros | undefined,
+  { ms, now }: { ms: number; now: Date },
+): Promise<string | undefined> {
+  const { verified } = await openNote(note, keys)
+  const seen = Math.max(...verified.map(({ time }) => (time ?? 0) * 1_000_000), lastTime ?? 0)
+  if (now.getTime() - seen / 1000 <= ms) return undefined
+  return `stale: expected a record or cosignature of the last ${Math.round(ms / 1000)} s, found the newest at ${printTime(seen)}`
+}
+
+/** Of a note not yet verified; throws `integrity` for what is no checkpoint at all. */
+function sizeOf(note: string): number {
+  try {
+    return parseCheckpoint(note.slice(0, note.lastIndexOf('\n\n') + 1)).size
+  } catch (cause) {
+    if (!(cause instanceof LogError)) throw cause
+    throw new Problem('integrity', `not a checkpoint: ${cause.message}`, { cause })
+  }
+}

@@ -1,0 +1,97 @@
+import { hash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Queryable } from './database/database.ts'
+import type { Book } from './ledger/book.ts'
+import * as store from './ledger/store.ts'
+import { parseVkey } from './log/vkey.ts'
+import { compareHead } from './publish/compare-copy.ts'
+import type { Shelf } from './publish/shelf.ts'
+import { Problem } from './record/problem.ts'
+import type { LedgerName } from './record/record.ts'
+import { realFileEffects, replaceFile } from './signing/durable-file.ts'
+import type { Signer } from './signing/signer.ts'
+import type { Logger } from './telemetry/logger.ts'
+import type { Finding } from './watch/alerts.ts'
+
+/**
+ * Compares the newest head of each ledger with what stands outside the database: before anything is recorded, and then from time to time. A
+ * database that is older than what was signed, or another one, is not recorded in; it is read on, and both heads are kept.
+ */
+export interface Heads {
+  /** What differs and proves nothing; what proves a rollback stops the book. Rejects when the copy cannot be read. */
+  compare(book: Book): Promise<Finding | undefined>
+  /** The same with a signed note that somebody else holds. `where` is for people. */
+  compareWith(book: Book, note: Uint8Array, where: string): Promise<Finding | undefined>
+  /** Writes down both heads of a book that was stopped for another reason than this comparison. */
+  keep(book: Book): Promise<void>
+}
+
+export interface HeadsDeps {
+  db: Queryable
+  signer: Signer
+  originOf: (ledger: LedgerName) => string
+  /** The published copy, where there is one. */
+  shelf: Shelf | undefined
+  /** Both heads of a rollback are written there. */
+  folder: string
+  now: () => Date
+  log: Logger
+}
+
+export function createHeads({ db, signer, originOf, shelf, folder, now, log }: HeadsDeps): Heads {
+  async function evidence(book: Book, detail: string, theirs: string): Promise<void> {
+    const { ledger } = book
+    const { head } = await store.readHead(db, ledger)
+    const newest = await store.newestCheckpoint(db, ledger)
+    const ours = { size: head?.size ?? 0, root: head?.root.toString('base64'), checkpoint: newest?.note }
+    const document = { ledger, found_at: now().toISOString(), detail, ours, theirs }
+    // Named by what it is about: the same finding at each start is one file.
+    const name = `${ledger.replace('/', '.')}-${hash('sha256', JSON.stringify({ ours, theirs })).slice(0, 12)}.json`
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await replaceFile(realFileEffects, join(folder, name), `${JSON.stringify(document, undefined, 2)}\n`, 0o600)
+    log.error('heads.differ', { ledger, detail, evidence: join(folder, name) })
+  }
+
+  const compareWith: Heads['compareWith'] = async (book, note, where) => {
+    const { ledger, tree, publisher } = book
+    // Read after the note: what was signed in between is in it.
+    const { head } = await store.readHead(db, ledger)
+    const hasRoot = async (size: number, root: Uint8Array): Promise<boolean> => {
+      const known = await store.findHead(db, ledger, size)
+      if (known !== undefined) return Buffer.compare(known.root, root) === 0
+      return tree.edge(size, root).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof Problem && error.code === 'integrity') return false
+          throw error
+        },
+      )
+    }
+    const keys = [parseVkey(await signer.vkey(ledger))]
+    const verdict = await compareHead(note, where, { origin: originOf(ledger), keys, size: head?.size ?? 0, hasRoot })
+    if (verdict.kind === 'same') return undefined
+    const text = Buffer.from(note).toString()
+    if (verdict.kind === 'mismatch')
+      return { code: 'log_mismatch', subject: `${ledger} in ${where}`, detail: verdict.detail }
+    await evidence(book, verdict.detail, text)
+    publisher.halt(new Problem('rollback_detected', `${verdict.detail}. Theirs: ${JSON.stringify(text)}`))
+    return undefined
+  }
+
+  return {
+    compareWith,
+    async compare(book) {
+      const note = await shelf?.get(`${book.ledger}/checkpoint`)
+      return note === undefined ? undefined : compareWith(book, note, shelf?.name ?? '')
+    },
+    async keep(book) {
+      const stopped = book.publisher.stopped()
+      if (stopped?.code !== 'rollback_detected') return
+      const last = await signer.last(book.ledger)
+      const signed =
+        last === undefined ? 'nothing' : `${last.size} records, root ${Buffer.from(last.root).toString('base64')}`
+      await evidence(book, stopped.message, `the guard: ${signed}`)
+    },
+  }
+}

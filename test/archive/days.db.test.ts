@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto'
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { zstdDecompressSync } from 'node:zlib'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { archiveDays } from '../../src/archive/run-archive.ts'
+import { findColdDay } from '../../src/archive/store.ts'
+import { openStatement } from '../../src/log/statement.ts'
+import { parseVkey } from '../../src/log/vkey.ts'
+import { createFolderObjects } from '../../src/objects/folder.ts'
+import type { Objects } from '../../src/objects/objects.ts'
+import { dayKey, dayPayloadType, parseManifest, recordsFile } from '../../src/verify/day-manifest.ts'
+import { type SettableClock, createSettableClock } from '../support/clock.ts'
+import { type TestDatabase, createTestDatabase } from '../support/database.ts'
+import { temporaryFolder } from '../support/service.ts'
+import { type ArchiveNode, openArchiveNode } from './archive.ts'
+
+const signal = new AbortController().signal
+const quarter = 900_000_000
+let database: TestDatabase
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let objects: Objects
+let clock: SettableClock
+let node: ArchiveNode
+
+beforeEach(async () => {
+  database = await createTestDatabase()
+  folder = await temporaryFolder('archive')
+  objects = await createFolderObjects(folder.path)
+  clock = await createSettableClock(database.owner, '2027-11-30T10:00:00Z')
+  await database.db.query({ text: `select ensure_partitions('2027-11-01', 3)` })
+  node = await openArchiveNode({ db: database.db, objects })
+})
+afterEach(async () => {
+  await node.close()
+  await database.drop()
+  await folder.remove()
+})
+
+const archive = (limit: Objects = objects) =>
+  archiveDays({ ...node.writer('main/unit'), objects: limit }, quarter, signal)
+const manifestOf = async (day: string) => {
+  const envelope = await readFile(join(folder.path, dayKey('main/unit', day, 'manifest.json')), 'utf8')
+  const { payload, payloadType } = await openStatement(envelope, [parseVkey(await node.signer.statementVkey())])
+  expect(payloadType).toBe(dayPayloadType)
+  return { manifest: parseManifest(payload), sha256: createHash('sha256').update(payload).digest('hex') }
+}
+const sizeOf = async (): Promise<number> => (await node.reader.published('main/unit'))?.size ?? 0
+
+describe('closed days', () => {
+  it('are written once they are over by a quarter of an hour, one file of records a day, one manifest for each day also without records', async () => {
+    await node.record('main/unit', 'r1', 'acme/pay', 2_500)
+    const first = await sizeOf()
+    expect(await archive()).toEqual([])
+    await clock.set('2027-12-01T00:14:59Z')
+    expect(await archive()).toEqual([])
+    await clock.set('2027-12-03T08:00:00Z')
+    await node.record('main/unit', 'r2', 'acme/web', 3)
+    const days = await archive()
+    expect(days.map(({ day, first: from, next }) => [day, from, next])).toEqual([
+      ['2027-11-30', 0, first], ['2027-12-01', first, first], ['2027-12-02', first, first],
+    ]) // oxfmt-ignore
+    expect(days[0]?.repositories).toEqual(['acme/pay'])
+
+    const { manifest, sha256 } = await manifestOf('2027-11-30')
+    expect(manifest).toMatchObject({ first: 0, size: first, previous: undefined, consistency: [] })
+    expect(manifest.frames.map(({ records }) => records)).toEqual([1_024, 1_024, first - 2_048])
+    const file = await readFile(join(folder.path, dayKey('main/unit', '2027-11-30', recordsFile)))
+    const second = manifest.frames[0]?.bytes ?? 0
+    const lines = zstdDecompressSync(file.subarray(second, second + (manifest.frames[1]?.bytes ?? 0)))
+      .toString()
+      .split('\n')
+    expect(lines[0]).toContain('"seq":1024,')
+    expect(lines).toHaveLength(1_025)
+    const records = (await node.reader.readBatch('main/unit', 0, { maxRecords: first, maxBytes: 2 ** 26 })).records
+    const whole = Buffer.concat(records.flatMap(({ bytes }) => [bytes, Buffer.from('\n')]))
+    const decoded = manifest.frames.reduce((so, { bytes }) => {
+      const at = so.at
+      return { at: at + bytes, text: Buffer.concat([so.text, zstdDecompressSync(file.subarray(at, at + bytes))]) }
+    }, { at: 0, text: Buffer.alloc(0) }).text // oxfmt-ignore
+    expect(decoded.equals(whole)).toBe(true)
+
+    const empty = await manifestOf('2027-12-01')
+    expect(empty.manifest).toMatchObject({ first, size: first, previous: sha256, files: [], frames: [] })
+    expect(Buffer.from(empty.manifest.root)).toEqual(Buffer.from(manifest.root))
+    await clock.set('2027-12-04T01:00:00Z')
+    expect((await archive()).map(({ day, repositories }) => [day, repositories])).toEqual([
+      ['2027-12-03', ['acme/web']],
+    ])
+    expect((await manifestOf('2027-12-03')).manifest.consistency.length).toBeGreaterThan(0)
+  })
+
+  it('end at midnight also within an append', async () => {
+    await clock.set('2027-12-09T23:59:59.994Z')
+    await node.record('main/unit', 'r1', 'acme/pay', 12_000)
+    await clock.set('2027-12-11T01:00:00Z')
+    const days = await archive()
+    expect(days.map(({ day }) => day)).toEqual(['2027-12-09', '2027-12-10'])
+    const [before, after] = days
+    expect(before?.next).toBeGreaterThan(0)
+    expect(after?.first).toBe(before?.next)
+    expect(after?.next).toBe(await sizeOf())
+    const record = (await node.reader.readBatch('main/unit', after?.first ?? 0, { maxRecords: 1 })).records[0]
+    expect(record?.recordedAt).toBe(Date.parse('2027-12-10T00:00:00Z') * 1000)
+  })
+
+  it('hold also what comes when the database clock was put back behind a midnight: in the file of the next day', async () => {
+    await node.record('main/unit', 'r1', 'acme/pay', 3)
+    await clock.set('2027-12-01T00:20:00Z')
+    expect(await archive()).toHaveLength(1)
+    await clock.set('2027-11-30T23:50:00Z')
+    await node.close()
+    node = await openArchiveNode({ db: database.db, objects, signer: node.signer })
+    await node.record('main/unit', 'late', 'acme/pay', 3)
+    const size = await sizeOf()
+    await clock.set('2027-12-02T00:20:00Z')
+    expect((await archive()).map(({ day, next }) => [day, next])).toEqual([['2027-12-01', size]])
+  })
+
+  it.each(['stored', 'not stored'] as const)(
+    'are the same when any put fails (%s) and is tried again',
+    async (flavour) => {
+      await node.record('main/unit', 'r1', 'acme/pay', 1_500)
+      await clock.set('2027-12-01T01:00:00Z')
+      const failing = (at: number): Objects => {
+        let puts = 0
+        return { ...objects, async put(key, bytes, options) {
+        const fails = puts++ === at
+        if (fails && flavour === 'not stored') throw new Error('broken')
+        const stored = await objects.put(key, bytes, options)
+        if (fails) throw new Error('broken')
+        return stored
+      } } // oxfmt-ignore
+      }
+      for (let at = 0; at < 3; at++) {
+        await expect(archive(failing(at))).rejects.toThrow('broken')
+        expect(await findColdDay(database.db, 'main/unit', '2027-11-30')).toBeUndefined()
+      }
+      expect(await archive()).toHaveLength(1)
+      await manifestOf('2027-11-30')
+    },
+  )
+
+  it('do not count when what lies there is something else, which stays as evidence', async () => {
+    await node.record('main/unit', 'r1', 'acme/pay', 1_500)
+    await clock.set('2027-12-01T01:00:00Z')
+    const failing: Objects = { ...objects, put: async (key, bytes) => (key.endsWith('.json') ? Promise.reject(new Error('broken')) : objects.put(key, bytes)) } // oxfmt-ignore
+    await expect(archive(failing)).rejects.toThrow('broken')
+    const file = join(folder.path, dayKey('main/unit', '2027-11-30', 'leaves.bin'))
+    const leaves = await readFile(file)
+    leaves[32 * 700] = (leaves[32 * 700] ?? 0) ^ 1
+    await chmod(file, 0o600)
+    await writeFile(file, leaves)
+    await expect(archive()).rejects.toThrow('at seq 700 leaf-mismatch')
+    expect(await findColdDay(database.db, 'main/unit', '2027-11-30')).toBeUndefined()
+    await rm(file)
+    expect(await archive()).toHaveLength(1)
+  })
+})

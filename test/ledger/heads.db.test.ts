@@ -1,0 +1,135 @@
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createHeads } from '../../src/heads.ts'
+import { parseVkey } from '../../src/log/vkey.ts'
+import { createFolderShelf } from '../../src/publish/folder-shelf.ts'
+import { publishLog } from '../../src/publish/publish-log.ts'
+import type { Signer } from '../../src/signing/signer.ts'
+import { silentLogger } from '../../src/telemetry/logger.ts'
+import { type TestDatabase, createTestDatabase } from '../support/database.ts'
+import { type TestNode, aSubmission, createMemorySigner, openNode } from '../support/ledger.ts'
+
+const ledger = 'main/unit'
+const origin = `localhost/${ledger}`
+const databases: TestDatabase[] = []
+const nodes: TestNode[] = []
+let folder: string
+/** Of the same key each: that of a copied data folder, whose guard forgot. */
+let signer: Signer
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'heads-'))
+  signer = await createMemorySigner()
+})
+afterEach(async () => {
+  for (const { book } of nodes.splice(0)) await book.close()
+  for (const database of databases.splice(0)) await database.drop()
+  await rm(folder, { recursive: true })
+})
+
+async function open(by: Signer) {
+  const database = await createTestDatabase()
+  databases.push(database)
+  await database.db.query({ text: `select ensure_partitions(date_trunc('month', now())::date, 3)` })
+  const node = await openNode(database.db, by)
+  nodes.push(node)
+  const shelf = await createFolderShelf(join(folder, 'copy'))
+  const deps = {
+    db: database.db,
+    signer: by,
+    originOf: () => origin,
+    folder: join(folder, 'rollback'),
+    now: () => new Date(),
+  }
+  const heads = createHeads({ ...deps, shelf, log: silentLogger })
+  const publish = async () => {
+    const newest = () => node.book.tree.checkpoint()
+    const keys = [parseVkey(await by.vkey(ledger))]
+    await publishLog({
+      shelf,
+      ledger,
+      origin,
+      keys,
+      tree: node.book.tree,
+      newest,
+      signal: new AbortController().signal,
+    })
+  }
+  return { ...node, database, heads, publish }
+}
+const evidence = async (): Promise<string[]> => {
+  const names = await readdir(join(folder, 'rollback')).catch(() => [])
+  return Promise.all(names.map((name) => readFile(join(folder, 'rollback', name), 'utf8')))
+}
+
+describe('the published copy, where the guard knows nothing', () => {
+  it('is met by a ledger that it came from', async () => {
+    const first = await open(signer)
+    expect(await first.heads.compare(first.book)).toBeUndefined() // there is none yet
+    for (const run of ['a', 'b', 'c']) {
+      await first.book.appender.submit([aSubmission(`run:${run}`)])
+      if (run === 'b') await first.publish()
+    }
+    expect(await first.heads.compare(first.book)).toBeUndefined()
+    expect(first.book.publisher.stopped()).toBeUndefined()
+    expect(await evidence()).toEqual([])
+  })
+
+  it('case 8, 48: stops an empty database under its origin, and an older one, with both heads on file', async () => {
+    const first = await open(signer)
+    await first.book.appender.submit([aSubmission('run:a')])
+    await first.book.appender.submit([aSubmission('run:b')])
+    await first.publish()
+
+    const empty = await open(await createMemorySigner())
+    expect(empty.book.publisher.stopped()).toBeUndefined() // nothing else noticed
+    await empty.heads.compare(empty.book)
+    expect(empty.book.publisher.stopped()).toMatchObject({ code: 'rollback_detected', message: expect.stringMatching(/there are 0 records, and .*copy has a signed head of 2\. Theirs: "localhost\/main\/unit\\n2\\n/) as string }) // oxfmt-ignore
+    await expect(empty.book.appender.submit([aSubmission('run:c')])).rejects.toMatchObject({
+      code: 'rollback_detected',
+    })
+    expect(await evidence()).toEqual([expect.stringContaining('"theirs": "localhost/main/unit\\n2\\n')])
+    await empty.heads.compare(empty.book)
+    expect(await evidence()).toHaveLength(1)
+  })
+
+  it('case 9, 10: stops a database that grew again past it, or to the same size, with other records', async () => {
+    const first = await open(signer)
+    await first.book.appender.submit([aSubmission('run:a')])
+    await first.book.appender.submit([aSubmission('run:b')])
+    await first.publish()
+    for (const count of [1, 4]) {
+      const other = await open(await createMemorySigner())
+      await other.book.appender.submit([aSubmission('run:x')])
+      await other.book.appender.submit([aSubmission('run:y', 'y', count)])
+      await other.heads.compare(other.book)
+      expect(other.book.publisher.stopped()).toMatchObject({ code: 'rollback_detected', message: expect.stringContaining('the first 2 records are others') as string }) // oxfmt-ignore
+    }
+    expect(await evidence()).toHaveLength(2)
+  })
+
+  it('case 11, 13: proves nothing when our key has not signed it, so whoever can write there cannot stop us; unless we are empty', async () => {
+    const first = await open(signer)
+    await first.book.appender.submit([aSubmission('run:a')])
+    const forged = Buffer.from(`${origin}\n9\n${Buffer.alloc(32, 1).toString('base64')}\n\n— ${origin} ${Buffer.alloc(68, 1).toString('base64')}\n`) // oxfmt-ignore
+    expect(await first.heads.compareWith(first.book, forged, 'a copy')).toMatchObject({ code: 'log_mismatch', subject: 'main/unit in a copy', detail: expect.stringContaining('no trusted signature') as string }) // oxfmt-ignore
+    expect(await first.heads.compareWith(first.book, Buffer.from('rubbish'), 'a copy')).toMatchObject({ code: 'log_mismatch' }) // oxfmt-ignore
+    const ofAnother = Buffer.from(forged.toString().replaceAll('main/unit', 'main/integration'))
+    expect(await first.heads.compareWith(first.book, ofAnother, 'a copy')).toMatchObject({ code: 'log_mismatch' })
+    expect(first.book.publisher.stopped()).toBeUndefined()
+
+    const empty = await open(await createMemorySigner())
+    await empty.heads.compareWith(empty.book, forged, 'a copy')
+    expect(empty.book.publisher.stopped()).toMatchObject({ code: 'rollback_detected', message: expect.stringContaining('signed by other keys') as string }) // oxfmt-ignore
+  })
+})
+
+it('both heads are kept too when it is the guard that knows more', async () => {
+  const first = await open(signer)
+  await first.book.appender.submit([aSubmission('run:a')])
+  const empty = await open(signer)
+  expect(empty.book.publisher.stopped()).toMatchObject({ code: 'rollback_detected' })
+  await empty.heads.keep(empty.book)
+  expect(await evidence()).toEqual([expect.stringContaining('"theirs": "the guard: 1 records')])
+})
