@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addArchiveCommands } from './commands/archive-options.ts'
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addEvidence } from './commands/evidence-options.ts'
@@ -86,6 +87,7 @@ configuration(program.command('signer').description('run the signer that several
 addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
+addArchiveCommands(program, run)
 
 addEvidence(program, run)
 addKeyCommands(program, run)
@@ -191,6 +193,16 @@ configuration(program.command('migrate').description('bring the database to the 
   .addOption(json())
   .action((options) =>
     run(options, async (terminal) => (await import('./commands/maintain.ts')).migrate(options, terminal)),
+  )
+
+configuration(
+  program.command('rebuild').description('drop what is derived from the ledgers and make it anew (docs/history.md)'),
+)
+  .addOption(json())
+  .action((options) =>
+    run(options, async (terminal, signal) =>
+      (await import('./commands/maintain.ts')).rebuild(options, terminal, signal),
+    ),
   )
 
 configuration(program.command('config').description('show the configuration in force, without its secrets'))
