@@ -7,7 +7,7 @@ import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './confi
 import { archiveSettings, retentionSettings } from './archive/settings.ts'
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
-import { scrubSettings } from './ledger/scrub-settings.ts'
+import { scrubSettings } from './watch/scrub-settings.ts'
 import { artifactSettings } from './objects/settings.ts'
 import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
