@@ -2,6 +2,7 @@ import { keepArchive } from './archiving.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
+import { keepHistory } from './histories.ts'
 import { keepKeys } from './key-keeping.ts'
 import { comparing } from './comparing.ts'
 import type { Heads } from './heads.ts'
@@ -59,7 +60,7 @@ export type Keeper = (
 ) => Promise<() => Promise<Finding[]>>
 
 /** One line for each part, in a file of its own beside this one. */
-const keepers: readonly Keeper[] = [publishing, comparing, keepArchive, keepKeys, keepWitnesses, keepTimestamps]
+const keepers: readonly Keeper[] = [publishing, comparing, keepArchive, keepKeys, keepWitnesses, keepTimestamps, keepHistory]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps

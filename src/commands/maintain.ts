@@ -6,7 +6,10 @@ import { scopes, type Scope } from '../access/principal.ts'
 import { printOpenapi } from '../api/openapi.ts'
 import { routes } from '../api/routes.ts'
 import { type Config, loadConfig, withoutSecrets } from '../config.ts'
+import { ledgersOfRuns, historyDeps } from '../histories.ts'
+import { rebuildHistory } from '../history/projection.ts'
 import { auditDatabase } from '../ledger/audit-database.ts'
+import { openObjects } from '../objects/open-objects.ts'
 import { parseTrustedKeys, type TrustedKey } from '../log/trusted-key.ts'
 import { readEnvironment } from '../producer/ci.ts'
 import { findDataFolder } from '../producer/find-service.ts'
@@ -61,6 +64,32 @@ export async function migrate(options: MaintainCommand, terminal: Terminal): Pro
     terminal.print({ migrated: true, database }, () => `${database} is up to date`)
     return 0
   })
+}
+
+/** `proofline rebuild`: what is derived from the ledgers is dropped and made anew; a service may run meanwhile. */
+export async function rebuild(options: MaintainCommand, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
+  const rebuilt = await withStorage(
+    options,
+    async ({ db, reader, ledgers }, config) => {
+      const objects = await openObjects({ folder: join(config.data_dir, 'artifacts'), s3: config.artifacts.s3 })
+      try {
+        const deps = historyDeps(db, reader, objects)
+        const done: { ledger: string; size: number }[] = []
+        for (const ledger of ledgersOfRuns(ledgers)) {
+          terminal.progress(`history of ${ledger}`)
+          done.push({ ledger, ...(await rebuildHistory(deps, ledger, signal)) })
+        }
+        return done
+      } finally {
+        await objects.close()
+      }
+    },
+    'data',
+  )
+  terminal.print({ rebuilt: { history: rebuilt } }, () =>
+    rebuilt.map(({ ledger, size }) => `history of ${ledger}: ${size} records`).join('\n'),
+  )
+  return signal.aborted ? 3 : 0
 }
 
 /** `proofline config`: what is in force, without secrets. */
