@@ -60,7 +60,15 @@ export type Keeper = (
 ) => Promise<() => Promise<Finding[]>>
 
 /** One line for each part, in a file of its own beside this one. */
-const keepers: readonly Keeper[] = [publishing, comparing, keepArchive, keepKeys, keepWitnesses, keepTimestamps, keepHistory]
+const keepers: readonly Keeper[] = [
+  publishing,
+  comparing,
+  keepArchive,
+  keepKeys,
+  keepWitnesses,
+  keepTimestamps,
+  keepHistory,
+]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps
