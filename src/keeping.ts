@@ -14,6 +14,7 @@ import type { Objects } from './objects/objects.ts'
 import type { LedgerName } from './record/record.ts'
 import type { Shelf } from './publish/shelf.ts'
 import { publishing } from './publishing.ts'
+import { scrubbing } from './scrubbing.ts'
 import type { OpenSigner } from './signer.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -66,8 +67,9 @@ const keepers: readonly Keeper[] = [
   keepArchive,
   keepKeys,
   keepWitnesses,
-  keepTimestamps,
   keepHistory,
+  scrubbing,
+  keepTimestamps,
 ]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
