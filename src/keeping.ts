@@ -4,6 +4,7 @@ import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
 import { keepKeys } from './key-keeping.ts'
 import { comparing } from './comparing.ts'
+import { indexingFiles } from './file-index.ts'
 import type { Heads } from './heads.ts'
 import type { Book } from './ledger/book.ts'
 import type { KeyCare } from './ledger/key-care.ts'
@@ -57,7 +58,7 @@ export type Keeper = (
 ) => Promise<() => Promise<Finding[]>>
 
 /** One line for each part, in a file of its own beside this one. */
-const keepers: readonly Keeper[] = [publishing, comparing, keepArchive, keepKeys]
+const keepers: readonly Keeper[] = [publishing, comparing, keepArchive, keepKeys, indexingFiles]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps

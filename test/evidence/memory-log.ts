@@ -120,6 +120,25 @@ export async function createMemoryLog(): Promise<MemoryLog> {
         newest: (ledger) => noteOf(ledger, logOf(ledger).records.length),
         atOrAfter: async (ledger, size) => (size > logOf(ledger).records.length ? undefined : noteOf(ledger, size)),
       },
+      files: {
+        reach: async () => {},
+        async measured(ledger, repository, path, until) {
+          const { records } = logOf(ledger)
+          const parts = records.slice(0, until).filter(({ kind }) => kind === 'part').map(({ seq, bytes }) => ({ seq, ...(fieldsOf(bytes) as { run: string; repository: string; ranges: [number, number][] }) })) // oxfmt-ignore
+          return parts.flatMap(({ seq, run, ranges, ...of }) => {
+            const own = records.filter((one) => ranges.some(([a, b]) => one.seq >= a && one.seq <= b) && fieldsOf(one.bytes)['path'] === path) // oxfmt-ignore
+            return of.repository === repository && own.length > 0 ? [{ seq, run, records: own.map((one) => one.seq), same: seq }] : [] // oxfmt-ignore
+          })
+        },
+        runs: async (ledger, repository, from, to) =>
+          logOf(ledger).records.slice(from, to).filter(({ kind }) => kind === 'seal' || kind === 'abandonment').flatMap(({ seq, bytes }) => {
+            const fields = fieldsOf(bytes) as Record<'repository' | 'run' | 'suite' | 'ref' | 'commit', string> & { admitted?: boolean } // oxfmt-ignore
+            return fields.repository === repository ? [{ seq, run: fields.run, suite: fields.suite, ref: fields.ref, commit: fields.commit, counted: fields.admitted === true }] : [] // oxfmt-ignore
+          }), // oxfmt-ignore
+        maps: async (ledger, _repository, path, from, to) =>
+          logOf(ledger).records.slice(from, to).filter(({ kind, bytes }) => kind === 'linemap' && fieldsOf(bytes)['path'] === path).map(({ seq }) => seq), // oxfmt-ignore
+        ids: async (ledger, seqs) => new Map(seqs.map((seq) => [seq, logOf(ledger).records[seq]?.id ?? ''])),
+      },
       nodes: async (ledger, wanted: readonly Node[]) =>
         wanted.map(({ height, index }) => rootOfLeaves(leaves(ledger, index * 2 ** height, (index + 1) * 2 ** height))),
       partSeqs: async (ledger, run) =>
