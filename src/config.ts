@@ -12,6 +12,7 @@ import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
 import { signerSettings } from './signing/settings.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
+import { witnessSettings } from './vouching/settings.ts'
 import { watchSettings } from './watch/settings.ts'
 
 /**
@@ -52,6 +53,7 @@ const settings = z.strictObject({
       policy: z.string().optional().describe('a tlog-policy file: the witnesses, and whose cosignatures are enough'),
     })
     .prefault({}),
+  witness: witnessSettings.prefault({}),
   telemetry: telemetrySettings.prefault({}),
   intake: z
     .strictObject({

@@ -2,9 +2,9 @@ import { keepArchive } from './archiving.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
+import { keepHistory } from './histories.ts'
 import { keepKeys } from './key-keeping.ts'
 import { comparing } from './comparing.ts'
-import { indexingFiles } from './file-index.ts'
 import type { Heads } from './heads.ts'
 import type { Book } from './ledger/book.ts'
 import type { KeyCare } from './ledger/key-care.ts'
@@ -19,6 +19,7 @@ import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { Finding } from './watch/alerts.ts'
 import type { RecordCommand } from './watch/commands.ts'
+import { keepWitnesses } from './witnessing.ts'
 
 /** What follows the ledgers so that others can check them: each a worker of its own, in one process at a time. */
 export interface Keeping {
@@ -58,7 +59,7 @@ export type Keeper = (
 ) => Promise<() => Promise<Finding[]>>
 
 /** One line for each part, in a file of its own beside this one. */
-const keepers: readonly Keeper[] = [publishing, comparing, keepArchive, keepKeys, indexingFiles]
+const keepers: readonly Keeper[] = [publishing, comparing, keepArchive, keepKeys, keepWitnesses, keepHistory]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps

@@ -1,7 +1,7 @@
 import type { Database } from './database/database.ts'
 import { type OpenPack, createPacks } from './evidence/pack.ts'
 import type { PackSources } from './evidence/sources.ts'
-import { createFileSource } from './file-index.ts'
+import { createFileSource } from './file-source.ts'
 import type { Book } from './ledger/book.ts'
 import { readKinds } from './ledger/read-kinds.ts'
 import type { LedgerReader } from './ledger/read.ts'

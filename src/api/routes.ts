@@ -1,3 +1,4 @@
+import { archiveRoutes } from './archive.ts'
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
@@ -17,6 +18,7 @@ export const routes: readonly Route[] = [
   ...recordRoutes,
   ...evidenceRoutes,
   ...dayRoutes,
+  ...archiveRoutes,
   ...operationRoutes,
   ...watchRoutes,
   ...orderRoutes,

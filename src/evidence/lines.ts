@@ -1,6 +1,6 @@
-import { type LedgerName, parseRecordId } from '../record/record.ts'
+import { parseRecordId } from '../record/record.ts'
 import type { PackLedger, PackScope } from '../verify/pack-format.ts'
-import { type LineRow, changePoints, foldLines, lineNames, notMeasured, printLineHistory, printLineTable, printRow, stateOfLines } from '../verify/pack-lines.ts' // oxfmt-ignore
+import { type LineRow, changePoints, foldLines, lineNames, notCounted, notMeasured, printLineHistory, printLineTable, printRow, stateOfLines } from '../verify/pack-lines.ts' // oxfmt-ignore
 import { addProven } from './proofs.ts'
 import { isOfRuns } from './question.ts'
 import { type PackSources, readOne } from './sources.ts'
@@ -47,35 +47,25 @@ async function rowsOf(
   { ledger, start, end }: PackLedger,
   repository: string,
   path: string,
-  { files, ...sources }: PackSources,
+  sources: PackSources,
 ): Promise<LineRow[]> {
-  const parts = await files.measured(ledger, repository, path, end)
-  const byRun = new Map<string, typeof parts>()
-  for (const part of parts) byRun.set(part.run, [...(byRun.get(part.run) ?? []), part])
-  const runs = (await files.runs(ledger, repository, start, end)).filter(({ commit, run }) => (question.commit ?? commit) === commit && run !== '') // oxfmt-ignore
+  const { files } = sources
+  const runs = (await files.runs(ledger, repository, path, end)).filter(({ seq, commit }) => seq >= start && (question.commit ?? commit) === commit) // oxfmt-ignore
   const ids = await files.ids(
     ledger,
-    runs.flatMap(({ run }) => (byRun.get(run) ?? []).flatMap(({ records }) => records)),
+    runs.flatMap(({ records }) => records),
   )
   const states = new Map<number, string>()
-  const stateOf = async (same: number, records: readonly number[]): Promise<string> => {
-    const known = states.get(same)
-    if (known !== undefined) return known
-    const read = await Promise.all(records.map((seq) => readOne({ files, ...sources }, ledger, seq)))
-    const state = stateOfLines(
-      read.map(({ fields }) => fields),
-      question.lines,
-    )
-    states.set(same, state)
-    return state
-  }
   const rows: LineRow[] = []
-  for (const { seq: ended, run, suite, ref, commit, counted } of runs) {
-    const base = { ledger: ledger as LedgerName, suite, ref, run, commit, counted, ended }
-    const own = byRun.get(run) ?? []
-    if (own.length === 0) rows.push({ ...base, records: [], state: notMeasured })
-    for (const { same, records } of own)
-      rows.push({ ...base, records: records.map((seq) => ids.get(seq) ?? ''), state: await stateOf(same, records) })
+  for (const { seq: ended, run, suite, ref, commit, counted, records, same } of runs) {
+    const read = async (): Promise<string> =>
+      stateOfLines(
+        await Promise.all(records.map(async (seq) => (await readOne(sources, ledger, seq)).fields)),
+        question.lines,
+      )
+    const state = !counted ? notCounted : records.length === 0 ? notMeasured : (states.get(same) ?? (await read()))
+    if (records.length > 0) states.set(same, state)
+    rows.push({ ledger, suite, ref, run, commit, counted, ended, records: records.map((seq) => ids.get(seq) ?? ''), state }) // oxfmt-ignore
   }
   return rows
 }

@@ -36,24 +36,24 @@ export interface PackSources {
 export interface FileSource {
   /** Resolves when all before `until` is known; rejects with Problem `unavailable` when that takes long. */
   reach(ledger: LedgerName, until: number): Promise<void>
-  /** Parts before `until` that measured the file, in order of seq; parts with the same `same` say the same of it. */
-  measured(
-    ledger: LedgerName,
-    repository: string,
-    path: string,
-    until: number,
-  ): Promise<{ seq: number; run: string; records: number[]; same: number }[]>
-  /** Runs that ended within [from, to), in that order. */
-  runs(
-    ledger: LedgerName,
-    repository: string,
-    from: number,
-    to: number,
-  ): Promise<{ seq: number; run: string; suite: string; ref: string; commit: string; counted: boolean }[]>
+  /** Runs of the repository that ended before `until`, in that order; those with the same `same` say the same of the file. */
+  runs(ledger: LedgerName, repository: string, path: string, until: number): Promise<FileRun[]>
   /** Seqs of line maps from or to the path. */
   maps(ledger: LedgerName, repository: string, path: string, from: number, to: number): Promise<number[]>
   /** Ids of records, by seq. */
   ids(ledger: LedgerName, seqs: readonly number[]): Promise<Map<number, string>>
+}
+
+export interface FileRun {
+  seq: number
+  run: string
+  suite: string
+  ref: string
+  commit: string
+  counted: boolean
+  /** The file's coverage records in the parts that count. */
+  records: number[]
+  same: number
 }
 
 /** Signed notes, with the cosignatures that there are. */

@@ -40,12 +40,12 @@ export interface Signer {
   sign(ledger: LedgerName, request: SignRequest): Promise<SignAnswer>
   /** The last head that was made fit to be signed. */
   last(ledger: LedgerName): Promise<Head | undefined>
-  /** The newest verifier key of the ledger as text; makes the key when the ledger is new. Older ones: `keys`. */
+  /** The newest verifier key of the ledger as text; makes the key when the ledger is new. To verify take `keys`: others signed before. */
   vkey(ledger: LedgerName): Promise<string>
   guardId(): Promise<string>
   /** A DSSE envelope, for `openStatement`. The same payload gives the same bytes while the keys are the same; at most 8 MiB. */
   signStatement(payloadType: string, payload: Uint8Array): Promise<string>
-  /** The newest verifier key of the org's statements as text; makes the key when there is none. */
+  /** The same of the org's statements. */
   statementVkey(): Promise<string>
   /** Every key there ever was, oldest first, each with the sizes for which it is to be believed: lines for `parseTrustedKey`. */
   keys(of: KeyOwner): Promise<string[]>

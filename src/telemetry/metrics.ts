@@ -3,11 +3,12 @@ import type { Attributes, Meter } from '@opentelemetry/api'
 import { createDeliveryCounts, type DeliveryCounts } from './delivery-metrics.ts'
 import { createInstruments, delayBuckets, secondsBuckets } from './instruments.ts'
 import { createWatchMetrics, type WatchMetrics } from './watch-metrics.ts'
+import { createWitnessMetrics, type WitnessMetrics } from './witness-metrics.ts'
 
 export type WorkerState = 'standby' | 'running' | 'backing_off' | 'ended'
 
 /** What the service says about itself. Setting a reading is cheap: nothing is sent, the newest value is read at collection. */
-export interface Metrics extends DeliveryCounts, WatchMetrics {
+export interface Metrics extends DeliveryCounts, WatchMetrics, WitnessMetrics {
   /** The database's clock in seconds since 1970, for proofline_emitted_at: when it fails the metric stands still, which is the signal. */
   setClock(clock: () => Promise<number>): void
   /** Records of a ledger whose append was committed by this process. */
@@ -111,6 +112,7 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
   return {
     ...deliveries,
     ...createWatchMetrics(instruments, now),
+    ...createWitnessMetrics(instruments),
     setClock(given) {
       clock = given
     },

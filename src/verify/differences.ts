@@ -19,6 +19,8 @@ export type DifferenceKind =
   /** An inner hash of the tree over seq..through is another than the tile says, or the tile is torn. */
   | 'tile-mismatch'
   | 'bad-signature'
+  /** A row beside the records (head, checkpoint, submission, segment) does not say what the records say, or is not there. */
+  | 'row-mismatch'
   /** Rightly signed, by a key that was retired before this size: it may have been stolen since. */
   | 'retired-key'
   | 'origin-mismatch'

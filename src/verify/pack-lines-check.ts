@@ -1,6 +1,6 @@
 import { parseRecordId } from '../record/record.ts'
 import type { PackScope } from './pack-format.ts'
-import { type LineRow, changePoints, foldLines, lineNames, notMeasured, printLineHistory, printLineTable, printRow, stateOfLines } from './pack-lines.ts' // oxfmt-ignore
+import { type LineRow, changePoints, foldLines, lineNames, notCounted, notMeasured, printLineHistory, printLineTable, printRow, stateOfLines } from './pack-lines.ts' // oxfmt-ignore
 import { type PackTrust, openProven } from './pack-log-check.ts'
 import { type PackCheck, PackFault, type PackSource, attempt, readLines, readText } from './pack-source.ts'
 
@@ -50,7 +50,7 @@ async function checkPoint(source: PackSource, scope: PackScope, row: LineRow, tr
       throw new PackFault(`record ${seq} is not that of ${question.path} in ${row.run}`, seq)
     records.push(found.fields)
   }
-  const state = stateOfLines(records, question.lines)
+  const state = row.counted ? stateOfLines(records, question.lines) : notCounted
   if (state !== row.state) throw new PackFault(`${row.run}: the records say ${state}, lines/ says ${row.state}`, row.ended) // oxfmt-ignore
 }
 
@@ -81,7 +81,7 @@ async function readRows(source: PackSource): Promise<LineRow[]> {
     if (!isRow || !Array.isArray(records) || !records.every((one) => typeof one === 'string')) throw new Error(`${lineNames.rows} holds something that is no row`) // oxfmt-ignore
     const row = { ledger, suite, ref, run, commit, counted, ended, records, state } as LineRow // looked at above
     if (printRow(row) !== `${text}\n`) throw new Error(`${lineNames.rows} is not spelled as it is written`)
-    if ((records.length === 0) !== (state === notMeasured)) throw new Error(`${row.run} is measured and not measured`)
+    if ((records.length === 0) !== (state === notMeasured || state === notCounted)) throw new Error(`${row.run} is measured and not measured`) // oxfmt-ignore
     rows.push(row)
   }
   return rows

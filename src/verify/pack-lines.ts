@@ -1,11 +1,11 @@
-import { type LineRanges, parseLines, printLines } from '../record/lines.ts'
+import { type LineRanges, noLines, parseLines, printLines, subtract, unite } from '../record/lines.ts'
 import { sha256Hex } from '../record/sha256.ts'
 import { csvLine } from './csv.ts'
 import type { PackQuestion } from './pack-format.ts'
 
 /** The history of a file, or of lines of it: what each run of the period says, and where that changes. */
 
-/** One run that ended within the period, and one part of it that measured the file. */
+/** One run that ended within the period. */
 export interface LineRow {
   ledger: string
   suite: string
@@ -15,7 +15,7 @@ export interface LineRow {
   counted: boolean
   /** Of the seal or abandonment. */
   ended: number
-  /** Ids of the file's coverage records in one part of the run; empty: the run did not measure the file. */
+  /** Ids of the file's coverage records in the parts that count; empty: the run did not measure the file, or does not count. */
   records: string[]
   state: string
 }
@@ -33,22 +33,36 @@ export interface LineInterval {
 }
 
 export const notMeasured = 'not measured'
+/** The run does not count, whatever its reports say. */
+export const notCounted = 'not counted'
 
-/** What coverage records of one file say of the lines asked for, of all lines when none are. Names of sets are those of the records. */
+/**
+ * What coverage records of one file say of the lines asked for, of all lines when none are: windows follow one another, and of parts that
+ * measure the same file a line is covered when one says so, else partial, else missed. One clause for each definition; mutants say nothing here.
+ */
 export function stateOfLines(records: readonly Readonly<Record<string, unknown>>[], lines: string | undefined): string {
-  const [first] = records
-  if (first === undefined) return notMeasured
-  const sets = new Map<string, LineRanges>()
-  for (const { ranges } of records)
-    for (const [name, text] of Object.entries((ranges ?? {}) as Record<string, string>)) {
-      const before = sets.get(name)
-      sets.set(name, before === undefined ? parseLines(text) : [...before, ...parseLines(text)]) // windows follow one another
-    }
-  const said = [...sets].map(([name, set]) => [name, lines === undefined ? set : within(set, lines)] as const)
-  const named = said.filter(([, set]) => set.length > 0).map(([name, set]) => `${name} ${printLines(set)}`)
-  const what = named.length === 0 ? 'not instrumented' : named.join('; ')
-  return `${what} [${String(first['metric'])} ${String(first['definition'])}, blob ${String(first['blob'] ?? 'unknown')}]`
+  const clauses = [...new Set(records.map(({ definition }) => String(definition)))].toSorted().map((definition) => {
+    const own = records.filter((record) => String(record['definition']) === definition)
+    const [covered, partial, missed] = ['covered', 'partial', 'missed'].map((name) => unionOf(own, name))
+    const executed = unite(covered ?? noLines, partial ?? noLines)
+    const sets = [
+      ['covered', covered ?? noLines],
+      ['partial', subtract(partial ?? noLines, covered ?? noLines)],
+      ['missed', subtract(missed ?? noLines, executed)],
+    ] as const
+    const said = sets.map(([name, set]) => [name, lines === undefined ? set : within(set, lines)] as const)
+    const named = said.filter(([, set]) => set.length > 0).map(([name, set]) => `${name} ${printLines(set)}`)
+    const blobs = [...new Set(own.map(({ blob }) => (typeof blob === 'string' ? blob : 'unknown')))].join(' ')
+    return `${named.length === 0 ? 'not instrumented' : named.join('; ')} [${definition}, blob ${blobs}]`
+  })
+  return clauses.length === 0 ? notMeasured : clauses.join(' | ')
 }
+
+const unionOf = (records: readonly Readonly<Record<string, unknown>>[], name: string): LineRanges =>
+  records.reduce<LineRanges>((union, { ranges }) => {
+    const text = (ranges as Partial<Record<string, unknown>> | undefined)?.[name]
+    return typeof text === 'string' ? unite(union, parseLines(text)) : union
+  }, noLines)
 
 function within(set: LineRanges, lines: string): number[] {
   const [from = 0, to = from] = lines.split('-').map(Number)

@@ -19,6 +19,8 @@ export interface Command {
     | 'dead_letters.discard'
     | 'destination.drill'
     | 'alert.acknowledge'
+    | 'archive.run'
+    | 'retention.run'
     | 'key.rotate'
     | 'key.retire'
   target: string

@@ -107,7 +107,7 @@ describe('proofline evidence', () => {
     expect(verified.code).toBe(0)
   })
 
-  it('tells the history of lines of a file, from the index that follows the ledger, with the states that the reports had', async () => {
+  it('tells the history of lines of a file, from the history that follows the ledger, with the states that the reports had', async () => {
     expect((await evidence('--repository', 'github.com/acme/payments', '--path', 'src/file1.ts', '--lines', '3-5', '--sample', '0', '-o', 'lines.zip')).code).toBe(0) // oxfmt-ignore
     const dir = await unpack('lines.zip', 'lines')
     const table = (await readFile(join(dir, 'lines/runs.csv'), 'utf8')).split('\r\n').slice(1, -1)

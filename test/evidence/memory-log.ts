@@ -18,6 +18,8 @@ import type { PackSource } from '../../src/verify/pack-source.ts'
 import type { StoredRecord } from '../../src/ledger/read.ts'
 import { storedRecord } from '../support/stored-record.ts'
 
+type Of = Record<'kind' | 'repository' | 'run' | 'suite' | 'ref' | 'commit' | 'path', string> & { seq: number; admitted?: boolean } // oxfmt-ignore
+
 /** Four ledgers in memory with real hashes and signatures: what a pack is made from, without a database. */
 export interface MemoryLog {
   add(ledger: LedgerName, kind: RecordKind, fields: object): StoredRecord
@@ -122,19 +124,19 @@ export async function createMemoryLog(): Promise<MemoryLog> {
       },
       files: {
         reach: async () => {},
-        async measured(ledger, repository, path, until) {
-          const { records } = logOf(ledger)
-          const parts = records.slice(0, until).filter(({ kind }) => kind === 'part').map(({ seq, bytes }) => ({ seq, ...(fieldsOf(bytes) as { run: string; repository: string; ranges: [number, number][] }) })) // oxfmt-ignore
-          return parts.flatMap(({ seq, run, ranges, ...of }) => {
-            const own = records.filter((one) => ranges.some(([a, b]) => one.seq >= a && one.seq <= b) && fieldsOf(one.bytes)['path'] === path) // oxfmt-ignore
-            return of.repository === repository && own.length > 0 ? [{ seq, run, records: own.map((one) => one.seq), same: seq }] : [] // oxfmt-ignore
+        async runs(ledger, repository, path, until) {
+          const all = logOf(ledger).records.slice(0, until).map((one) => ({ seq: one.seq, kind: one.kind, ...fieldsOf(one.bytes) }) as Of) // oxfmt-ignore
+          const ends = all.filter(
+            (one) => one.repository === repository && (one.kind === 'seal' || one.kind === 'abandonment'),
+          )
+          return ends.map(({ seq, run, suite, ref, commit: of, admitted }) => {
+            const counted = admitted === true
+            const records = all.filter(
+              (one) => counted && one.kind === 'coverage' && one.run === run && one.path === path,
+            )
+            return { seq, run, suite, ref, commit: of, counted, records: records.map((one) => one.seq), same: seq }
           })
         },
-        runs: async (ledger, repository, from, to) =>
-          logOf(ledger).records.slice(from, to).filter(({ kind }) => kind === 'seal' || kind === 'abandonment').flatMap(({ seq, bytes }) => {
-            const fields = fieldsOf(bytes) as Record<'repository' | 'run' | 'suite' | 'ref' | 'commit', string> & { admitted?: boolean } // oxfmt-ignore
-            return fields.repository === repository ? [{ seq, run: fields.run, suite: fields.suite, ref: fields.ref, commit: fields.commit, counted: fields.admitted === true }] : [] // oxfmt-ignore
-          }), // oxfmt-ignore
         maps: async (ledger, _repository, path, from, to) =>
           logOf(ledger).records.slice(from, to).filter(({ kind, bytes }) => kind === 'linemap' && fieldsOf(bytes)['path'] === path).map(({ seq }) => seq), // oxfmt-ignore
         ids: async (ledger, seqs) => new Map(seqs.map((seq) => [seq, logOf(ledger).records[seq]?.id ?? ''])),
