@@ -7,6 +7,7 @@ import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './confi
 import { archiveSettings, retentionSettings } from './archive/settings.ts'
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
+import { scrubSettings } from './watch/scrub-settings.ts'
 import { artifactSettings } from './objects/settings.ts'
 import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
@@ -73,6 +74,7 @@ const settings = z.strictObject({
   artifacts: artifactSettings.prefault({}),
   publish: publishSettings.prefault({}),
   archive: archiveSettings.prefault({}),
+  scrub: scrubSettings.prefault({}),
   retention: retentionSettings.prefault({}),
   destinations: z.record(destinationName, destinationSettings).default({}),
 })

@@ -14,6 +14,7 @@ import type { Objects } from './objects/objects.ts'
 import type { LedgerName } from './record/record.ts'
 import type { Shelf } from './publish/shelf.ts'
 import { publishing } from './publishing.ts'
+import { scrubbing } from './scrubbing.ts'
 import type { OpenSigner } from './signer.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -59,7 +60,7 @@ export type Keeper = (
 ) => Promise<() => Promise<Finding[]>>
 
 /** One line for each part, in a file of its own beside this one. */
-const keepers: readonly Keeper[] = [publishing, comparing, keepArchive, keepKeys, keepWitnesses, keepHistory]
+const keepers: readonly Keeper[] = [publishing, comparing, keepArchive, keepKeys, keepWitnesses, keepHistory, scrubbing]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps
