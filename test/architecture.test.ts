@@ -63,7 +63,14 @@ const table: Readonly<Record<string, readonly string[]>> = {
 
 const spine = [...Object.keys(table).filter((room) => !['producer', 'web'].includes(room)), 'config']
 /** Commands that look into the database or start the service or a witness; every other one is a client. */
-const serverCommands = ['commands/serve', 'commands/signer', 'commands/maintain', 'commands/verify', 'commands/witness']
+const serverCommands = [
+  'commands/serve',
+  'commands/signer',
+  'commands/adopt',
+  'commands/maintain',
+  'commands/verify',
+  'commands/witness',
+]
 const clientRooms = ['commands', 'producer', 'record', 'log', 'verify', 'contract', 'api']
 
 interface Import {
