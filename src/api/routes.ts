@@ -1,3 +1,4 @@
+import { archiveRoutes } from './archive.ts'
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
@@ -19,6 +20,7 @@ export const routes: readonly Route[] = [
   ...evidenceRoutes,
   ...dayRoutes,
   ...historyRoutes,
+  ...archiveRoutes,
   ...operationRoutes,
   ...watchRoutes,
   ...orderRoutes,
