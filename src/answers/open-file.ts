@@ -61,7 +61,7 @@ async function openAsOf({ db, histories }: HistoryDeps, resolved: ResolvedAsOf, 
         return history === undefined || countBelow(history.runs, size) === 0 ? [] : [{ history, size }]
       }),
     ),
-    Promise.all(resolved.ledgers.map(({ ledger, size }) => (size === 0 ? 0 : timeOfRecord(db, ledger, size - 1)))),
+    Promise.all(resolved.ledgers.map(async ({ ledger, size }) => (size === 0 ? 0 : await timeOfRecord(db, ledger, size - 1)))),
   ])
   const known = opened.flat()
   if (known.length === 0) throw new Problem('not_found', `no run of ${repository} has ended`)
