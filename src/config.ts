@@ -13,7 +13,7 @@ import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
 import { signerSettings } from './signing/settings.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
-import { witnessSettings } from './vouching/settings.ts'
+import { timestampSettings, witnessSettings } from './vouching/settings.ts'
 import { watchSettings } from './watch/settings.ts'
 
 /**
@@ -55,6 +55,7 @@ const settings = z.strictObject({
     })
     .prefault({}),
   witness: witnessSettings.prefault({}),
+  timestamps: timestampSettings.prefault({}),
   telemetry: telemetrySettings.prefault({}),
   intake: z
     .strictObject({

@@ -19,6 +19,7 @@ import type { OpenSigner } from './signer.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { Finding } from './watch/alerts.ts'
+import { keepTimestamps } from './timestamping.ts'
 import type { RecordCommand } from './watch/commands.ts'
 import { keepWitnesses } from './witnessing.ts'
 
@@ -60,7 +61,16 @@ export type Keeper = (
 ) => Promise<() => Promise<Finding[]>>
 
 /** One line for each part, in a file of its own beside this one. */
-const keepers: readonly Keeper[] = [publishing, comparing, keepArchive, keepKeys, keepWitnesses, keepHistory, scrubbing]
+const keepers: readonly Keeper[] = [
+  publishing,
+  comparing,
+  keepArchive,
+  keepKeys,
+  keepWitnesses,
+  keepHistory,
+  scrubbing,
+  keepTimestamps,
+]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps

@@ -1,25 +1,28 @@
-import type { Queryable } from './database/database.ts'
+import type { Database } from './database/database.ts'
 import { type OpenPack, createPacks } from './evidence/pack.ts'
 import type { PackSources } from './evidence/sources.ts'
+import { createFileSource } from './file-source.ts'
 import type { Book } from './ledger/book.ts'
 import { readKinds } from './ledger/read-kinds.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import { findSubmissions } from './ledger/store.ts'
 import type { Witnessed } from './ledger/witnessed.ts'
 import { needsQuorum, printPolicy } from './log/policy.ts'
+import { parseTrustedKey } from './log/trusted-key.ts'
+import { printVkey } from './log/vkey.ts'
 import type { Artifacts } from './objects/objects.ts'
 import type { LedgerName } from './record/record.ts'
 import type { Signer } from './signing/signer.ts'
 
 export interface PackDeps {
   org: string
-  db: Queryable
+  db: Database
   reader: LedgerReader
   ledgers: readonly LedgerName[]
   bookOf: (ledger: LedgerName) => Pick<Book, 'tree'>
   originOf: (ledger: LedgerName) => string
   openArtifact: Artifacts['open']
-  signer: Pick<Signer, 'signStatement' | 'vkey'>
+  signer: Pick<Signer, 'signStatement' | 'keys'>
   witnessed: Witnessed
 }
 
@@ -39,6 +42,7 @@ function createSources(deps: PackDeps): PackSources {
     },
     records: (ledger, from, until, kinds) => readKinds({ db, reader }, ledger, from, until, kinds),
     seqAt: reader.seqAt,
+    files: createFileSource(db, reader),
     nodes: (ledger, wanted) => bookOf(ledger).tree.nodes(wanted),
     async partSeqs(ledger, run) {
       const rows = await findSubmissions(db, ledger, [], [run])
@@ -48,8 +52,9 @@ function createSources(deps: PackDeps): PackSources {
     signStatement: signer.signStatement,
     async policy() {
       if (witnessed.policy !== undefined) return printPolicy(witnessed.policy)
-      const vkeys = await Promise.all(ledgers.map((ledger) => signer.vkey(ledger)))
-      return `${vkeys.map((vkey) => `log ${vkey}\n`).join('')}quorum none\n`
+      // Also those that were retired: they signed what the pack may reach back to. A policy has no place for the sizes of a key.
+      const keys = (await Promise.all(ledgers.map((ledger) => signer.keys(ledger)))).flat().map(parseTrustedKey)
+      return `${keys.map((key) => `log ${printVkey(key)}\n`).join('')}quorum none\n`
     },
     timestamps: async () => [],
   }

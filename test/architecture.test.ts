@@ -47,7 +47,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   ],
   delivery: ['record', 'telemetry', 'database', 'ledger'],
   // What asks others leaves by the door that deliveries leave by: addresses, certificates, deadlines, no redirect.
-  vouching: ['record', 'log', 'verify', 'telemetry', 'database', 'ledger', 'delivery/outgoing', 'delivery/wire'],
+  vouching: ['record', 'log', 'verify', 'telemetry', 'database', 'ledger', 'delivery/outgoing', 'delivery/wire', 'delivery/duration'], // oxfmt-ignore
   history: ['record', 'telemetry', 'contract', 'database', 'ledger'],
   archive: ['record', 'log', 'verify', 'telemetry', 'database', 'objects', 'signing', 'ledger'],
   // The tree whose tiles it writes out is the ledger's; it takes the folder's lock of signing and the S3 client of objects.
@@ -63,7 +63,14 @@ const table: Readonly<Record<string, readonly string[]>> = {
 
 const spine = [...Object.keys(table).filter((room) => !['producer', 'web'].includes(room)), 'config']
 /** Commands that look into the database or start the service or a witness; every other one is a client. */
-const serverCommands = ['commands/serve', 'commands/signer', 'commands/maintain', 'commands/verify', 'commands/witness']
+const serverCommands = [
+  'commands/serve',
+  'commands/signer',
+  'commands/adopt',
+  'commands/maintain',
+  'commands/verify',
+  'commands/witness',
+]
 const clientRooms = ['commands', 'producer', 'record', 'log', 'verify', 'contract', 'api']
 
 interface Import {

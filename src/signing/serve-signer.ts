@@ -76,6 +76,8 @@ async function answerTo(signer: Signer, question: Question): Promise<unknown> {
       return signer.vkey(question.ledger)
     case 'guardId':
       return signer.guardId()
+    case 'adopt':
+      return signer.adopt(question.ledger, question.note, question.proof)
     case 'signStatement':
       return signer.signStatement(question.payloadType, question.payload)
     case 'statementVkey':

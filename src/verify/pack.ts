@@ -1,5 +1,7 @@
 import { isStatementKey } from '../log/statement.ts'
-import { type VerifierKey, parseVkey, printVkey } from '../log/vkey.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
+import { parseVkey, printVkey } from '../log/vkey.ts'
+import { checkLines } from './pack-lines-check.ts'
 import { checkFiles } from './pack-files-check.ts'
 import { type PackScope, kindOf, packNames, packRules } from './pack-format.ts'
 import { type PackTrust, checkLog, checkPeriod, openProven } from './pack-log-check.ts'
@@ -45,6 +47,7 @@ export async function checkPack(source: PackSource, trust: PackTrust): Promise<P
   checks.push(await checkSeed(source, scope, trust))
   const samples = await checkSamples(source, scope, tables.runs.sealed(), trust, keys.statement)
   checks.push(...samples.checks)
+  checks.push(...(await checkLines(source, scope, trust)))
   const runs = tables.runs.counts()
   const drawn = samples.runs.map(({ stratum, run, ledger, seq }) => ({ stratum, run, record: `${ledger} ${seq}` }))
   const derived = new Map([
@@ -61,18 +64,24 @@ async function findKeys(
   source: PackSource,
   scope: PackScope,
   trust: PackTrust,
-): Promise<{ statement: VerifierKey[]; checks: PackCheck[] }> {
+): Promise<{ statement: TrustedKey[]; checks: PackCheck[] }> {
   const statement = trust.keys.filter(isStatementKey)
   const operations = scope.ledgers.find(({ ledger }) => ledger.endsWith('/operations'))
   const check = await attempt('keys', async () => {
     if (operations === undefined)
       throw new CannotCheck('the pack has no ledger of operations, where keys are on record')
-    const recorded: VerifierKey[] = []
+    const recorded: TrustedKey[] = []
+    const ends = new Map<unknown, number>()
     for (const name of source.names) {
       const found = /^(log\/keys\/\d+)\.json$/.exec(name)?.[1]
       if (found === undefined) continue
       const { fields } = await openProven(source, found, operations, trust)
       if (fields['kind'] === 'key' && typeof fields['vkey'] === 'string') recorded.push(parseVkey(fields['vkey']))
+      if (fields['kind'] === 'key' && typeof fields['until'] === 'number') ends.set(fields['retires'], fields['until'])
+    }
+    for (const key of recorded) {
+      const until = ends.get(printVkey(key))
+      if (until !== undefined) key.until = until
     }
     const printed = recorded.map(printVkey)
     statement.push(...recorded.filter((key) => isStatementKey(key) && !statement.some((one) => one.id === key.id)))

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
@@ -109,6 +109,83 @@ describe('proofline key', () => {
       await writeFile(path('signer', 'keys', 'main.unit.vkey'), `${second?.vkey}\n`)
       await startSigner()
       await expect(start('c')).rejects.toThrow(/main\/unit was opened with vkey/)
+    },
+  )
+
+  it(
+    'case 48: a guard brought back from a backup does not record until an operator lets it adopt what was signed since',
+    { timeout: 120_000 },
+    async () => {
+      const database = (test = await createTestDatabase())
+      const folder = await temporaryFolder('adopt')
+      cleanups.push(folder.remove)
+      const dataDir = join(folder.path, 'data')
+      const env = cleanEnvironment(dataDir, { DATABASE_URL: database.url })
+      const adopt = () => runCli(['key', 'adopt', '--data-dir', dataDir, '--reason', 'disk lost', '--json'], { env, cwd: folder.path }) // oxfmt-ignore
+      let pushed = 0
+      const serve = async <T>(work: (service: RunningService) => Promise<T>): Promise<T> => {
+        const service = await startServe({ dataDir, databaseUrl: database.url })
+        cleanups.push(async () => service.signal('SIGKILL'))
+        try {
+          return await work(service)
+        } finally {
+          service.signal('SIGTERM')
+          await service.ended
+        }
+      }
+      const push = (service: RunningService) => pushRun(service, `github.${++pushed}.api.unit`, anLcov(pushed))
+
+      expect(await serve(push)).toMatchObject({ status: 201 })
+      const backup = join(folder.path, 'backup')
+      await cp(join(dataDir, 'guard'), backup, { recursive: true })
+      expect(await serve(push)).toMatchObject({ status: 201 })
+      expect(await adopt()).toMatchObject({ code: 0, stdout: expect.stringContaining('"adopted":[]') })
+      await rm(join(dataDir, 'guard'), { recursive: true })
+      await cp(backup, join(dataDir, 'guard'), { recursive: true })
+
+      await serve(async (service) => {
+        expect(await push(service)).toMatchObject({ status: 503, body: { code: 'signer_not_current' } })
+        expect(await ask(service, '/v1/feed/unit?after=-1')).toMatchObject({ status: 200 }) // reading goes on
+        expect(await adopt()).toMatchObject({ code: 4, stderr: expect.stringContaining('in use') })
+      })
+      const adopted = await adopt()
+      expect(adopted, adopted.stderr).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('"ledger":"main/unit"'),
+      })
+      await serve(async (service) => {
+        expect(await push(service)).toMatchObject({ status: 201 })
+        const feed = await ask(service, '/v1/feed/operations?after=-1&limit=100&kind=command', { headers: { accept: 'application/json' } }) // oxfmt-ignore
+        expect(feed.body['records']).toMatchObject([{ command: 'key.adopt', reason: 'disk lost', by: { method: 'local' } }]) // oxfmt-ignore
+      })
+    },
+  )
+})
+
+describe('proofline signer', () => {
+  it(
+    'refuses state that others may write, and lets its group in only when it is told to',
+    { timeout: 60_000 },
+    async () => {
+      const folder = await temporaryFolder('signer')
+      cleanups.push(folder.remove)
+      const [data, run] = ['data', 'run'].map((name) => join(folder.path, name)) as [string, string]
+      for (const path of [data, run]) await mkdir(path, { mode: 0o700 })
+      const env = cleanEnvironment(folder.path)
+      const args = ['signer', '--data-dir', data, '--socket', join(run, 's')]
+      for (const path of [data, run]) {
+        await chmod(path, 0o770)
+        const refused = await runCli(args, { env, cwd: folder.path })
+        expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`${path} has mode 770`) })
+        await chmod(path, 0o750)
+      }
+      for (const mode of ['0600', '0660']) {
+        const signer = spawn(process.execPath, [cli, ...args, '--socket-mode', mode], { env, stdio: ['ignore', 'pipe', 'inherit'] }) // oxfmt-ignore
+        await new Promise((resolve) => signer.stdout.once('data', resolve))
+        expect((await stat(join(run, 's'))).mode & 0o777).toBe(Number.parseInt(mode, 8))
+        signer.kill('SIGTERM')
+        await new Promise((resolve) => signer.once('exit', resolve))
+      }
     },
   )
 })
