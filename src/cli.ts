@@ -4,6 +4,7 @@ import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addKeyCommands } from './commands/key-options.ts'
 import { addDeadLetters } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
+import { addRecoverCommands } from './commands/recover-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 import { addWitnessCommands } from './commands/witness-options.ts'
@@ -88,6 +89,7 @@ addContractCommands(program, run, number)
 
 addKeyCommands(program, run)
 addWitnessCommands(program, run)
+addRecoverCommands(program, run)
 
 program
   .command('feed')

@@ -14,6 +14,7 @@ const server = [
   'history',
   'archive',
   'publish',
+  'recover',
   'answers',
   'evidence',
   'watch',
@@ -49,6 +50,21 @@ const table: Readonly<Record<string, readonly string[]>> = {
   archive: ['record', 'log', 'verify', 'telemetry', 'database', 'objects', 'signing', 'ledger'],
   // The tree whose tiles it writes out is the ledger's; it takes the folder's lock of signing and the S3 client of objects.
   publish: ['record', 'log', 'verify', 'objects', 'signing', 'ledger'],
+  // What goes back into the ledger goes under the keys that admission and watch had given it.
+  recover: [
+    'record',
+    'log',
+    'verify',
+    'api',
+    'database',
+    'objects',
+    'signing',
+    'ledger',
+    'admission',
+    'archive',
+    'delivery',
+    'watch',
+  ],
   answers: ['record', 'log', 'telemetry', 'contract', 'database', 'signing', 'ledger', 'delivery', 'history'],
   evidence: ['record', 'log', 'objects', 'signing', 'ledger', 'answers'],
   watch: ['record', 'telemetry', 'database', 'ledger', 'delivery', 'history', 'archive', 'answers'],
@@ -59,7 +75,13 @@ const table: Readonly<Record<string, readonly string[]>> = {
 
 const spine = [...Object.keys(table).filter((room) => !['producer', 'web'].includes(room)), 'config']
 /** Commands that look into the database or start the service or a witness; every other one is a client. */
-const serverCommands = ['commands/serve', 'commands/maintain', 'commands/verify', 'commands/witness']
+const serverCommands = [
+  'commands/serve',
+  'commands/maintain',
+  'commands/verify',
+  'commands/witness',
+  'commands/recover',
+]
 const clientRooms = ['commands', 'producer', 'record', 'log', 'verify', 'contract', 'api']
 
 interface Import {
