@@ -27,13 +27,11 @@ const { databaseUrl, ledger, origin, vkey, runs } = childInput<VerifyInput>()
 const db = createDatabase({ url: databaseUrl })
 const answer: VerifyAnswer = { records: 0, signed: 0, differences: 0, wall: [], cpu: [] }
 for (let run = 0; run < runs; run++) {
-  // A reader of its own each time: nothing decoded is left over from the run before.
-  const reader = createReader(db, createWatch(db))
   const used = process.cpuUsage()
   const began = performance.now()
   const result = await auditDatabase({
     db,
-    reader,
+    reader: createReader(db, createWatch(db)),
     ledger,
     origin,
     vkeys: [parseVkey(vkey)],

@@ -1,22 +1,35 @@
+import type { ArchiveStatus } from './api/archive.ts'
 import { nextDay, sameDayLater, startOf } from './archive/calendar.ts'
-import { detachDueMonths } from './archive/detach.ts'
+import { detachDueMonths, dueMonths } from './archive/detach.ts'
+import { expireLedger, expires, planExpiry } from './archive/expire.ts'
+import { createHolds } from './archive/holds.ts'
 import { promiseRetention } from './archive/promise.ts'
+import { attachedMonths, testTypeParts } from './archive/retention-store.ts'
 import { archiveDays, everySoOften } from './archive/run-archive.ts'
-import { newestColdDay, readClock } from './archive/store.ts'
+import { countDays, earliestSeq, newestColdDay, readClock } from './archive/store.ts'
 import type { Config } from './config.ts'
 import type { Keeper, KeepingDeps } from './keeping.ts'
+import { hotFrom } from './ledger/cold.ts'
 import type { PutOptions } from './objects/objects.ts'
 import { type LedgerName, printTime } from './record/record.ts'
 import type { Finding } from './watch/alerts.ts'
 
-/** Closed days into the archive, then months out of the database: in one process at a time. Throws when less retention is configured than was promised. */
-export const keepArchive: Keeper = async (deps, work) => {
-  const { config, db, operations, log } = deps
-  await promiseRetention(db, operations, config.retention)
-  /** Why the last try did not come to its end; undefined where it did. */
+/** Closed days into the archive, then months out of the database, then what has expired out of the archive. */
+export interface Archiving {
+  /** All that is due now. Never rejects for what fails: that is told by `failures`, and tried again with the next pass. */
+  pass(what: 'archive' | 'retention', signal: AbortSignal): Promise<void>
+  status(): Promise<ArchiveStatus>
+  /** By ledger, or `months`: why the last try did not come to its end. */
+  failures: ReadonlyMap<string, string>
+}
+
+export function createArchiving(deps: KeepingDeps): Archiving {
+  const { config, db, operations, log, ledgers } = deps
+  const { online, kept, detach, expire } = config.retention
   const failures = new Map<string, string>()
   const tried = async (subject: string, signal: AbortSignal, act: () => Promise<void>): Promise<void> => {
     try {
+      if (signal.aborted) return
       await act()
       failures.delete(subject)
     } catch (error) {
@@ -26,26 +39,55 @@ export const keepArchive: Keeper = async (deps, work) => {
     }
   }
 
-  const pass = async (signal: AbortSignal): Promise<void> => {
-    for (const ledger of deps.ledgers) await tried(ledger, signal, () => archiveLedger(deps, ledger, signal))
-    if (!config.retention.detach) return
-    await tried('months', signal, async () => {
-      for (const { testType, month, ledgers } of await detachDueMonths({ db, operations, online: config.retention.online }, signal))
-        log.info('month.detached', { test_type: testType, month, ledgers })
-    })
-  } // oxfmt-ignore
-  work('archive', (signal) => everySoOften(() => pass(signal), config.archive.every_ms, signal))
+  return {
+    failures,
+    async pass(what, signal) {
+      for (const ledger of ledgers) await tried(ledger, signal, () => archiveLedger(deps, ledger, signal))
+      if (what === 'archive') return
+      await tried('holds', signal, () => createHolds(db, operations).recordMissing())
+      if (detach)
+        await tried('months', signal, async () => {
+          for (const { testType, month, ledgers: left } of await detachDueMonths({ db, operations, online }, signal))
+            log.info('month.detached', { test_type: testType, month, ledgers: left })
+        })
+      for (const ledger of expire ? ledgers.filter(expires) : [])
+        await tried(`expiry of ${ledger}`, signal, async () => {
+          const destroyed = await expireLedger(deps, ledger, signal)
+          if (destroyed.days > 0 || destroyed.locked > 0) log.info('days.destroyed', { ...destroyed })
+        })
+    },
+    async status() {
+      const months = await Promise.all(
+        testTypeParts.map(async (testType) => {
+          const attached = await attachedMonths(db, testType)
+          return { test_type: testType, oldest: attached[0]?.slice(0, 7) ?? null, due: dueMonths(attached, await readClock(db), online).length } // oxfmt-ignore
+        }),
+      )
+      const told = await Promise.all(ledgers.map((ledger) => ledgerStatus(deps, ledger, failures.get(ledger) ?? null)))
+      return { retention: { online, kept, detach, expire }, ledgers: told, months }
+    },
+  }
+}
+
+/** In one process at a time. Throws when less retention is configured than was promised. */
+export const keepArchive: Keeper = async (deps, work) => {
+  const { config, db, operations } = deps
+  await promiseRetention(db, operations, config.retention)
+  const archiving = createArchiving(deps)
+  work('archive', (signal) => everySoOften(() => archiving.pass('retention', signal), config.archive.every_ms, signal))
 
   return async () => {
     const clock = await readClock(db)
     const findings: Finding[] = []
-    for (const ledger of [...deps.ledgers, 'months'] as const) {
-      const archivedTo = ledger === 'months' ? undefined : await archivedUntil(deps, ledger)
-      const why = failures.get(ledger)
-      const isLate = archivedTo !== undefined && clock > startOf(nextDay(archivedTo)) + config.archive.overdue_ms * 1000
-      if (!isLate && why === undefined) continue
-      const detail = archivedTo === undefined ? '' : `nothing from ${archivedTo} on is archived; `
-      findings.push({ code: 'archive_overdue', subject: ledger, detail: `${detail}${why ?? 'no try has ended yet'}` })
+    const late = new Map<string, string>()
+    for (const ledger of deps.ledgers) {
+      const missing = await firstMissing(deps, ledger)
+      if (missing !== undefined && clock > startOf(nextDay(missing)) + config.archive.overdue_ms * 1000)
+        late.set(ledger, `nothing from ${missing} on is archived`)
+    }
+    for (const subject of new Set([...late.keys(), ...archiving.failures.keys()])) {
+      const detail = [late.get(subject), archiving.failures.get(subject)].filter((part) => part !== undefined)
+      findings.push({ code: 'archive_overdue', subject, detail: detail.join('; ') })
     }
     return findings
   }
@@ -54,15 +96,39 @@ export const keepArchive: Keeper = async (deps, work) => {
 async function archiveLedger(deps: KeepingDeps, ledger: LedgerName, signal: AbortSignal): Promise<void> {
   const { config, books, log } = deps
   const tree = books.get(ledger)?.tree
-  if (tree === undefined || signal.aborted) return
+  if (tree === undefined) return
   const lock = (day: string): PutOptions => lockOf(config, day)
   const writer = { ...deps, ledger, tree, origin: deps.originOf(ledger), lock }
   for (const { day, first, next, bytes } of await archiveDays(writer, config.archive.closes_after_ms * 1000, signal))
     log.info('day.archived', { ledger, day, first, next, bytes })
 }
 
+async function ledgerStatus(
+  deps: KeepingDeps,
+  ledger: LedgerName,
+  failure: string | null,
+): Promise<ArchiveStatus['ledgers'][number]> {
+  const { db, operations } = deps
+  const plan = await planExpiry(db, operations.ledger, ledger)
+  const { days, expired } = await countDays(db, ledger)
+  return {
+    ledger,
+    days,
+    archived_to: (await newestColdDay(db, ledger))?.day ?? null,
+    database_from: await hotFrom(db, ledger),
+    earliest: await earliestSeq(db, ledger),
+    expired_days: expired,
+    expirable: {
+      days: plan?.days.length ?? 0,
+      records: plan?.days.reduce((sum, { first, next }) => sum + next - first, 0) ?? 0,
+    },
+    held: { days: plan?.held.length ?? 0, holds: [...new Set(plan?.held.map(({ hold }) => hold))] },
+    failure,
+  }
+}
+
 /** The first day of a ledger that is not in the archive; undefined while it has no records. */
-async function archivedUntil({ db, reader }: KeepingDeps, ledger: LedgerName): Promise<string | undefined> {
+async function firstMissing({ db, reader }: KeepingDeps, ledger: LedgerName): Promise<string | undefined> {
   const newest = await newestColdDay(db, ledger)
   if (newest !== undefined) return nextDay(newest.day)
   const [first] = (await reader.readBatch(ledger, 0, { maxRecords: 1 })).records

@@ -1,6 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addArchiveCommands } from './commands/archive-options.ts'
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
+import { addEvidence } from './commands/evidence-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
 import { addDeadLetters } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
@@ -78,15 +80,18 @@ configuration(program.command('serve').description('run the service'))
 
 configuration(program.command('signer').description('run the signer that several services share'))
   .option('--socket <path>', 'Unix socket to listen on')
+  .option('--socket-mode <mode>', '0600, or 0660 for services that run as another user of the same group')
   .option('--public-host <name>', 'name in the origin of the log; fixed at the first start')
   .action((options) =>
-    run(options, async (terminal, signal) => (await import('./commands/serve.ts')).signer(options, terminal, signal)),
+    run(options, async (terminal, signal) => (await import('./commands/signer.ts')).signer(options, terminal, signal)),
   )
 
 addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
+addArchiveCommands(program, run)
 
+addEvidence(program, run)
 addKeyCommands(program, run)
 addWitnessCommands(program, run)
 addRecoverCommands(program, run)
@@ -138,10 +143,11 @@ addAlerts(program, run)
 
 configuration(program.command('verify').description('find out whether records are what the signed log says'))
   .argument(
-    '[receipt-or-url]',
-    'a receipt of `push --receipt`, or the address of a service; default the service found here',
+    '[target]',
+    'a receipt of `push --receipt`, an evidence pack, or the address of a service; default the service found here',
   )
   .option('--database', 'verify the database itself')
+  .option('--policy <file>', 'for a pack: the tlog-policy whose logs, witnesses and quorum are believed')
   .option('--published <folder or url>', 'verify a published copy of the logs: no service, no credential')
   .option('--max-age <seconds>', 'fail when the newest record or cosignature is older', number)
   .option('--key <vkey or file>', 'whose signatures are believed; default <data folder>/keys/*.vkey', each)
@@ -190,6 +196,16 @@ configuration(program.command('migrate').description('bring the database to the 
   .addOption(json())
   .action((options) =>
     run(options, async (terminal) => (await import('./commands/maintain.ts')).migrate(options, terminal)),
+  )
+
+configuration(
+  program.command('rebuild').description('drop what is derived from the ledgers and make it anew (docs/history.md)'),
+)
+  .addOption(json())
+  .action((options) =>
+    run(options, async (terminal, signal) =>
+      (await import('./commands/maintain.ts')).rebuild(options, terminal, signal),
+    ),
   )
 
 configuration(program.command('config').description('show the configuration in force, without its secrets'))

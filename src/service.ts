@@ -19,7 +19,7 @@ import { createRefusals } from './admission/refusals.ts'
 import { createRegistrar } from './admission/register-contract.ts'
 import { createQuotas } from './admission/quotas.ts'
 import { createRunsStore } from './admission/runs-store.ts'
-import { createDayFiles } from './archive/day-files.ts'
+import { mountArchiving } from './archive-routes.ts'
 import { earliestSeq } from './archive/store.ts'
 import { createFeed } from './answers/feed.ts'
 import { createCursors } from './answers/position.ts'
@@ -30,7 +30,7 @@ import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence.ts'
 import { createHeads } from './heads.ts'
 import { mountContracts } from './http/contracts.ts'
-import { mountDays } from './http/days.ts'
+import { mountEvidence } from './http/evidence.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountKeys } from './http/keys.ts'
 import { mountLog } from './http/log.ts'
@@ -45,12 +45,13 @@ import { createArtifacts } from './objects/objects.ts'
 import { proveObjects } from './objects/open-objects.ts'
 import { createWitnessed, witnessedTree } from './ledger/witnessed.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
-import { startKeeping } from './keeping.ts'
+import { type KeepingDeps, startKeeping } from './keeping.ts'
+import { openPacks } from './packs.ts'
 import { openShelf } from './publishing.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, objectsSettings, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
-import { readPolicy } from './witnessing.ts'
+import { readPolicy, standingsOf } from './witnessing.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 import { createCommandRecorder } from './watch/commands.ts'
 import { createOrdering } from './watch/ordering.ts'
@@ -91,6 +92,7 @@ export async function startService(config: Config, version: string): Promise<Ser
   }
 
   try {
+    const policy = await readPolicy(config)
     const storage = keep('storage', await openStorage(config, log, 'service'), (opened) => opened.close())
     const { db, reader, ledgers, objects } = storage
     const artifactsWarning = await proveObjects(objects)
@@ -175,7 +177,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
     const feed = createFeed({ reader, cursors, earliest: (ledger) => earliestSeq(db, ledger) })
-    const witnessed = createWitnessed(db, await readPolicy(config))
+    const witnessed = createWitnessed(db, policy)
     const treeOf = (ledger: LedgerName) => {
       const tree = books.all.get(ledger)?.tree
       return tree === undefined ? undefined : witnessedTree(tree, ledger, witnessed)
@@ -187,7 +189,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const evidence = createEvidenceWatch({
       db, reader, ofRuns, changes: changes.ledger, runs, contracts, everyMs: config.watch.evidence_every_ms, unsealedMs: config.watch.unsealed_ms, now: () => new Date(),
     }) // oxfmt-ignore
-    const keeping = await startKeeping({
+    const keepingDeps: KeepingDeps = {
       config,
       db,
       reader,
@@ -205,7 +207,8 @@ export async function startService(config: Config, version: string): Promise<Ser
       log,
       metrics,
       signal,
-    })
+    }
+    const keeping = await startKeeping(keepingDeps)
     const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, keeping, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
 
     const { destinations } = deliveries
@@ -215,8 +218,9 @@ export async function startService(config: Config, version: string): Promise<Ser
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
     mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
     mountFeed(server.mount, feed, cursors)
-    mountDays(server.mount, createDayFiles(db, objects))
+    mountArchiving(server.mount, keepingDeps)
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
+    mountEvidence(server.mount, openPacks({ org: config.org, db, reader, ledgers, bookOf, originOf, openArtifact: artifacts.open, signer, witnessed })) // oxfmt-ignore
     mountLog(server.mount, treeOf, config.log.public)
     mountOperations(server.mount, {
       async readStatus() {
@@ -230,6 +234,7 @@ export async function startService(config: Config, version: string): Promise<Ser
           ...status,
           ledgers: ledgerStatus,
           followers: await deliveries.followers(),
+          witnesses: (await standingsOf({ db, ledgers, witnessed })).map((one) => ({ ...one })),
           consumers: feed.consumers(config.org),
         }
       },

@@ -1,7 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { type Config, ConfigError } from './config.ts'
 import { LogError } from './log/log-error.ts'
-import { type Policy, parsePolicy, satisfies } from './log/policy.ts'
+import { type Policy, type PolicyWitness, parsePolicy, satisfies } from './log/policy.ts'
+import { parseVkey } from './log/vkey.ts'
+import type { Keeper } from './keeping.ts'
+import { type Asker, openAsker } from './vouching/ask.ts'
+import { runWitnesses } from './vouching/run-witnesses.ts'
+import { witnessStandings, type WitnessStanding } from './vouching/standing.ts'
+import type { Finding } from './watch/alerts.ts'
 
 /** The policy that `log.policy` names. Throws ConfigError for one that is none, or whose quorum nobody who can be asked could fill. */
 export async function readPolicy({ log: { policy: path } }: Pick<Config, 'log'>): Promise<Policy | undefined> {
@@ -10,11 +16,55 @@ export async function readPolicy({ log: { policy: path } }: Pick<Config, 'log'>)
   for (const { name, url } of policy.witnesses)
     if (url !== undefined && !/^https?:\/\/[^\s?#]+$/.test(url))
       throw new ConfigError(`log.policy: ${path}: the address of witness ${name} is no http or https URL`)
-  const askable = policy.witnesses.filter(({ url }) => url !== undefined)
+  const askable = policy.witnesses.filter(isAskable)
   if (!satisfies(policy, askable.map(({ key }) => key)))
     throw new ConfigError(`log.policy: ${path}: the quorum needs witnesses that have no address here`)
   return policy
 } // oxfmt-ignore
+
+/** Takes each checkpoint to the witnesses of the policy that have an address. */
+export const keepWitnesses: Keeper = async (deps, work) => {
+  const { config, db, ledgers, books, signer, witnessed, log, metrics, signal } = deps
+  const { witness: settings } = config
+  const asked = (witnessed.policy?.witnesses ?? []).filter(isAskable)
+  if (asked.length === 0) return async () => []
+  const witnesses: { key: PolicyWitness['key']; asker: Asker }[] = []
+  for (const { key, url } of asked) witnesses.push({ key, asker: await openAsker(url, settings) })
+  const followed = ledgers.flatMap((ledger) => {
+    const book = books.get(ledger)
+    const logKeys = async () => [parseVkey(await signer.vkey(ledger))]
+    return book === undefined ? [] : [{ ledger, logKeys, consistency: book.tree.consistency }]
+  })
+  const { every_ms: everyMs, refresh_ms: refreshMs } = settings
+  const now = (): Date => new Date()
+  work('witnesses', (ending) =>
+    runWitnesses({ db, witnesses, ledgers: followed, everyMs, refreshMs, now, log }, ending),
+  )
+  signal.addEventListener('abort', () => void Promise.all(witnesses.map(({ asker }) => asker.close())), { once: true })
+  const standings = () => witnessStandings(db, ledgers, asked.map(({ key }) => key)) // oxfmt-ignore
+  metrics.setWitnesses(standings)
+  const silentMs = Math.max(10 * everyMs, 600_000)
+  return async () => (await standings()).flatMap((one) => findingOf(one, now().getTime() - silentMs))
+}
+
+/** What is wrong with one witness; `before`: who has not been asked since then, though there is something to cosign, is not served at all. */
+function findingOf(standing: WitnessStanding, before: number): Finding[] {
+  const { ledger, witness, lag, failing_since, asked_at, cosigned_at, detail, contradicts } = standing
+  const subject = `${witness} ${ledger}`
+  if (contradicts) return [{ code: 'log_mismatch', subject, detail: `witness: ${detail}` }]
+  if (failing_since !== null) return [{ code: 'witness_silent', subject, detail: `since ${failing_since}: ${detail}` }]
+  const isForgotten = lag > 0 && asked_at !== null && Date.parse(asked_at) < before
+  if (!isForgotten) return []
+  return [{ code: 'witness_silent', subject, detail: `it was asked last at ${asked_at}, cosigned at ${cosigned_at ?? 'no time'}` }] // oxfmt-ignore
+}
+
+/** Every witness of the policy, for the status: also one that others ask. */
+export const standingsOf = (
+  deps: Pick<Parameters<Keeper>[0], 'db' | 'ledgers' | 'witnessed'>,
+): Promise<WitnessStanding[]> =>
+  witnessStandings(deps.db, deps.ledgers, deps.witnessed.policy?.witnesses.map(({ key }) => key) ?? [])
+
+const isAskable = (witness: PolicyWitness): witness is PolicyWitness & { url: string } => witness.url !== undefined
 
 async function read(path: string): Promise<Buffer> {
   return readFile(path).catch((error: unknown) => {

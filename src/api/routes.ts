@@ -1,6 +1,8 @@
+import { archiveRoutes } from './archive.ts'
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
+import { evidenceRoutes } from './evidence.ts'
 import { keyRoutes } from './keys.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
@@ -14,7 +16,9 @@ export const routes: readonly Route[] = [
   ...runRoutes,
   ...contractRoutes,
   ...recordRoutes,
+  ...evidenceRoutes,
   ...dayRoutes,
+  ...archiveRoutes,
   ...operationRoutes,
   ...watchRoutes,
   ...orderRoutes,

@@ -117,3 +117,14 @@ export async function earliestSeq(db: Queryable, ledger: LedgerName): Promise<nu
   })
   return rows[0]?.seq ?? 0
 }
+
+/** Days that count as archived, those of which expired included. */
+export async function countDays(db: Queryable, ledger: LedgerName): Promise<{ days: number; expired: number }> {
+  const { rows } = await db.query<{ days: number; expired: number }>({
+    name: 'count_cold_days',
+    text: `select (select count(*)::integer from cold_days where ledger = $1) as days,
+             (select count(*)::integer from expired_days where ledger = $1) as expired`,
+    values: [ledger],
+  })
+  return rows[0] ?? { days: 0, expired: 0 }
+}

@@ -6,7 +6,10 @@ import { scopes, type Scope } from '../access/principal.ts'
 import { printOpenapi } from '../api/openapi.ts'
 import { routes } from '../api/routes.ts'
 import { type Config, loadConfig, withoutSecrets } from '../config.ts'
+import { ledgersOfRuns, historyDeps } from '../histories.ts'
+import { rebuildHistory } from '../history/projection.ts'
 import { auditDatabase } from '../ledger/audit-database.ts'
+import { openObjects } from '../objects/open-objects.ts'
 import { parseTrustedKeys, type TrustedKey } from '../log/trusted-key.ts'
 import { readEnvironment } from '../producer/ci.ts'
 import { findDataFolder } from '../producer/find-service.ts'
@@ -14,6 +17,7 @@ import { Problem } from '../record/problem.ts'
 import { printTime } from '../record/record.ts'
 import { openStorage, type Storage } from '../storage.ts'
 import type { AuditResult } from '../verify/audit.ts'
+import { printHash } from '../verify/differences.ts'
 import { silentLogger } from '../telemetry/logger.ts'
 import { printTable, type ExitCode, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
@@ -60,6 +64,32 @@ export async function migrate(options: MaintainCommand, terminal: Terminal): Pro
     terminal.print({ migrated: true, database }, () => `${database} is up to date`)
     return 0
   })
+}
+
+/** `proofline rebuild`: what is derived from the ledgers is dropped and made anew; a service may run meanwhile. */
+export async function rebuild(options: MaintainCommand, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
+  const rebuilt = await withStorage(
+    options,
+    async ({ db, reader, ledgers }, config) => {
+      const objects = await openObjects({ folder: join(config.data_dir, 'artifacts'), s3: config.artifacts.s3 })
+      try {
+        const deps = historyDeps(db, reader, objects)
+        const done: { ledger: string; size: number }[] = []
+        for (const ledger of ledgersOfRuns(ledgers)) {
+          terminal.progress(`history of ${ledger}`)
+          done.push({ ledger, ...(await rebuildHistory(deps, ledger, signal)) })
+        }
+        return done
+      } finally {
+        await objects.close()
+      }
+    },
+    'data',
+  )
+  terminal.print({ rebuilt: { history: rebuilt } }, () =>
+    rebuilt.map(({ ledger, size }) => `history of ${ledger}: ${size} records`).join('\n'),
+  )
+  return signal.aborted ? 3 : 0
 }
 
 /** `proofline config`: what is in force, without secrets. */
@@ -178,22 +208,26 @@ export async function verifyDatabase(
       if (results.length === 0)
         throw new Problem('request_invalid', `--ledger names none of the ledgers ${ledgers.join(', ')}`)
       const clean = results.every(({ differences, signed, size }) => differences.length === 0 && signed === size)
-      terminal.print({ verified: clean, ledgers: results }, () =>
-        results
-          .map(({ ledger, size, signed, differenceCount, differences }) => {
-            const first = differences[0]
-            if (first === undefined && signed === size) return `ok      ${ledger}: ${size} records, signed to ${signed}`
-            if (first === undefined)
-              return `UNSIGNED ${ledger}: ${size} records, ${signed < 0 ? 'and no checkpoint by a key that is known here' : `signed to ${signed}`}`
-            return `DIFFERS ${ledger}: ${differenceCount} differences; first at ${first.seq}: expected ${first.expected}, found ${first.found}`
-          })
-          .join('\n'),
-      )
+      const shown = results.map(({ edge: _edge, root, ...rest }) => ({
+        origin: `${config.public_host}/${rest.ledger}`,
+        ...rest,
+        root: root === undefined ? null : printHash(root),
+      }))
+      terminal.print({ verified: clean, ledgers: shown }, () => shown.map(describeAudit).join('\n'))
       return clean ? 0 : 1
     },
     'data',
   )
 }
+
+/** One line of a ledger: what class of difference the first one is, where, what was expected and what was found. */
+function describeAudit({ ledger, origin, size, signed, differenceCount, differences }: Omit<AuditResult, 'edge' | 'root'> & { origin: string }): string {
+  const [first] = differences
+  if (first === undefined && signed === size) return `ok      ${ledger}: ${size} records, signed to ${signed}`
+  if (first === undefined) return `UNSIGNED ${ledger}: ${size} records, ${signed < 0 ? 'and no checkpoint by a key that is known here' : `signed to ${signed}`}` // oxfmt-ignore
+  const { kind, seq, expected, found } = first
+  return `DIFFERS ${ledger}: ${differenceCount} differences in ${origin}; first at ${seq}: ${kind}: expected ${expected}, found ${found}`
+} // oxfmt-ignore
 
 async function readKeys(config: Config, given: readonly string[]): Promise<TrustedKey[]> {
   const folder = join(config.data_dir, 'keys')

@@ -32,6 +32,7 @@ export interface VerifyCommand {
   /** A folder or address. */
   published?: string
   since?: string
+  policy?: string
   /** Seconds. */
   maxAge?: number
   org: string
@@ -55,8 +56,12 @@ export async function verify(
     throw new Problem('request_invalid', 'say either a receipt or address, or --published')
   const ledgers = (options.ledger ?? ledgerKinds).map((name) => readLedger(name, options.org))
   if (options.published !== undefined) return verifyPublished(options.published, ledgers, options, terminal, signal)
-  const keys = await readTrustedKeys(options.key ?? [], await dataFolder(options))
+  // A policy names whom to believe: then the keys that lie about here are not asked.
+  const isPolicyAlone = options.policy !== undefined && options.key === undefined
+  const keys = isPolicyAlone ? [] : await readTrustedKeys(options.key ?? [], await dataFolder(options))
   if (target !== undefined && !/^https?:\/\//.test(target)) {
+    const { isZipFile, verifyPack } = await import('./verify-pack.ts')
+    if (await isZipFile(target)) return finish(await verifyPack(target, keys, options), terminal)
     const { verifyReceipt } = await import('./verify-receipt.ts')
     return finish(await verifyReceipt(await readFile(target, 'utf8'), keys), terminal)
   }

@@ -23,6 +23,8 @@ export interface Exchange {
   /** Called at most once, with a larger body that has left and was answered. */
   left: ((body: Buffer) => void) | undefined
   maxAnswerBytes: number
+  /** Of the answer's body: `latin1` keeps bytes that are no text. */
+  encoding: 'utf8' | 'latin1'
   monotonicMs: () => number
 }
 
@@ -36,7 +38,7 @@ const leavesBytes = 256 * 1024
 
 /** Rejects only when `signal` aborted before the first byte; afterwards an abort is a failure that wrote. */
 export function exchange(wanted: Exchange, signal: AbortSignal): Promise<Answer> {
-  const { pool, address, body, sendBeforeMs, deadlineMs, maxAnswerBytes, monotonicMs } = wanted
+  const { pool, address, body, sendBeforeMs, deadlineMs, maxAnswerBytes, encoding, monotonicMs } = wanted
   const startedMs = monotonicMs()
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined
@@ -131,7 +133,7 @@ export function exchange(wanted: Exchange, signal: AbortSignal): Promise<Answer>
           kind: 'answer',
           status: status ?? 0,
           headers: responseHeaders,
-          body: Buffer.concat(chunks).toString('utf8'),
+          body: Buffer.concat(chunks).toString(encoding),
           address,
           elapsedMs: monotonicMs() - startedMs,
           ...(cookie === undefined ? {} : { cookie }),

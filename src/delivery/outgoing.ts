@@ -47,6 +47,8 @@ export interface OutgoingRequest {
   left?: (body: Buffer) => void
   /** Only here: one that `addresses` or an answer named. */
   address?: string
+  /** Of the answer's body; default utf8. `latin1` keeps bytes that are no text. */
+  encoding?: 'utf8' | 'latin1'
 }
 
 export interface Outgoing {
@@ -104,7 +106,7 @@ export function createOutgoing(
   async function request(wanted: OutgoingRequest, signal: AbortSignal): Promise<Answer> {
     signal.throwIfAborted()
     const startedMs = monotonicMs()
-    const { method, path, sendBeforeMs = Infinity, timeoutMs = 60_000, deadlineMs = startedMs + timeoutMs } = wanted
+    const { method, path, sendBeforeMs = Infinity, timeoutMs = 60_000, deadlineMs = startedMs + timeoutMs, encoding = 'utf8' } = wanted // oxfmt-ignore
     const headers: Record<string, string> = { ...wanted.headers }
     let { body, left } = wanted
     if (body !== undefined && settings.compression === 'gzip') {
@@ -121,7 +123,7 @@ export function createOutgoing(
     signal.throwIfAborted()
     if (addresses instanceof ConnectError) return unreached(addresses, monotonicMs() - startedMs)
     const { maxAnswerBytes } = settings
-    const common = { origin: url.origin, path: prefix + path, method, headers, body, sendBeforeMs, deadlineMs, left, maxAnswerBytes, monotonicMs } // oxfmt-ignore
+    const common = { origin: url.origin, path: prefix + path, method, headers, body, sendBeforeMs, deadlineMs, left, maxAnswerBytes, encoding, monotonicMs } // oxfmt-ignore
     const tried: string[] = []
     for (const [i, address] of addresses.entries()) {
       const ip = ipOf(address)

@@ -130,7 +130,11 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
       const leave = route.body.kind === 'stream' ? uploads.enter() : undefined
       try {
         const body = await bodyOf(route, request)
-        if (route.records !== 'no') await deps.recordUse({ who, route: route.name, params, records: route.records })
+        // What was asked for is a part of what is on record; a body of JSON says it, as path and query do.
+        const asked =
+          route.records === 'before' && route.body.kind === 'json' ? { ...params, ...(body as object) } : params
+        if (route.records !== 'no')
+          await deps.recordUse({ who, route: route.name, params: asked, records: route.records })
         const call = {
           who,
           params,

@@ -1,28 +1,30 @@
-import { setImmediate as breathe } from 'node:timers/promises'
-import type { Database } from '../database/database.ts'
+import type { Queryable } from '../database/database.ts'
 import type { TrustedKey } from '../log/trusted-key.ts'
-import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
-import { type AuditResult, createAudit } from '../verify/audit.ts'
-import { createHeaderWriter } from './header-writer.ts'
+import { type Audit, type AuditResult, createAudit } from '../verify/audit.ts'
+import { findStraySegments, findSubmissionFaults, lastSubmitted } from './audit-store.ts'
+import { auditWindow, expectWindow } from './audit-window.ts'
 import type { LedgerReader } from './read.ts'
+import { createStoredSegments } from './stored-segments.ts'
 import * as store from './store.ts'
 
 export interface AuditDatabase {
-  db: Database
-  reader: LedgerReader
+  db: Queryable
+  reader: Pick<LedgerReader, 'rowsFrom' | 'rowAt'>
   ledger: LedgerName
   origin: string
   vkeys: readonly TrustedKey[]
   signal: AbortSignal
 }
 
-const segmentsAtOnce = 32
-const headsAtOnce = 10_000
+/** A service may record while its database is audited: what was recorded meanwhile is looked at in so many more rounds. */
+const rounds = 3
+const rowsTold = 1_000
 
 /**
- * Every record of one ledger as it is stored, against its leaf hash, all heads and the newest checkpoint, and against the tile roots. Reads
- * the tables themselves and repairs nothing: what cannot be decompressed or is missing is a difference like any other.
+ * All of one ledger as it is stored, in the tables and in the archive: every record against its leaf hash, every head, every checkpoint with its signature, every tile root,
+ * and that the submissions tile the ledger. Reads the tables themselves and repairs nothing: what cannot be decompressed or is missing is a
+ * difference like any other. Memory is flat but for the table in which payloads are found that were recorded twice.
  */
 export async function auditDatabase({
   db,
@@ -33,48 +35,39 @@ export async function auditDatabase({
   signal,
 }: AuditDatabase): Promise<AuditResult> {
   const audit = createAudit({ ledger, origin, vkeys })
-  const newest = await store.newestCheckpoint(db, ledger)
-  if (newest !== undefined) await audit.expectCheckpoint(newest.note)
-  for (let base = -1; ;) {
-    const heads = await store.headsFrom(db, ledger, base, headsAtOnce)
-    for (const head of heads) audit.expectHead(head.size, head.root)
-    const last = heads.at(-1)
-    if (last === undefined || heads.length < headsAtOnce) break
-    base = last.base + 1
-  }
-  const end = (await store.readHead(db, ledger)).head?.size ?? 0
-  for (let level = 1; level <= 8; level++) {
-    const entries = Math.floor(end / 256 ** level)
-    for (let index = 0; index * 256 < entries; index++) {
-      const width = Math.min(256, entries - index * 256)
-      const roots = await store.tileRootsBetween(db, ledger, level, index * 256, index * 256 + width)
-      if (roots.length === width) audit.expectTile({ level, index, width }, Buffer.concat(roots))
+  const segments = createStoredSegments(reader, ledger)
+  let at = 0
+  for (let round = 0; round < rounds && !signal.aborted; round++) {
+    const end = (await store.readHead(db, ledger)).head?.size ?? 0
+    for (;;) {
+      const window = await expectWindow(db, ledger, audit, at, end)
+      if (window === undefined || signal.aborted) break
+      await auditWindow({ db, ledger, audit, segments, signal }, window)
+      at = window.to
     }
+    if (((await store.newestCheckpoint(db, ledger))?.size ?? 0) <= at) break
   }
-  const scratch = Buffer.alloc(8_192)
-  const headers = createHeaderWriter(ledger)
-  for (let at = 0; at < end && !signal.aborted;) {
-    const rows = await reader.rowsFrom(ledger, at, segmentsAtOnce)
-    if (rows.length === 0) break
-    for (const row of rows) {
-      audit.expectLeafHashes(row.firstSeq, row.leafHashes)
-      const raw = await reader.unpack(ledger, row).catch((error: unknown) => {
-        if (error instanceof Problem) return Buffer.alloc(0)
-        throw error
-      })
-      let start = 0
-      for (let i = 0; i < row.count; i++) {
-        const found = raw.indexOf(10, start)
-        const stop = found < 0 ? start : found
-        const header = headers.write(row.firstSeq + i, row.firstTime + i, row.idHashes, i * 8)
-        scratch.set(header)
-        const length = header.length + raw.copy(scratch, header.length, start + 1, stop)
-        audit.add(scratch.subarray(0, length), row.firstSeq + i)
-        start = stop + 1
-      }
-      at = row.firstSeq + row.count
-    }
-    await breathe()
-  }
+  if (!signal.aborted) await auditRows(db, ledger, audit, at)
   return audit.finish()
 }
+
+/** What can be asked of the tables without the records: one statement each, however large the ledger is. */
+export async function auditRows(db: Queryable, ledger: LedgerName, audit: Pick<Audit, 'differ'>, size: number): Promise<void> {
+  if (size === 0) {
+    const newest = await store.newestCheckpoint(db, ledger)
+    if (newest !== undefined && newest.size > 0) audit.differ('row-mismatch', 0, `${newest.size} records, as a checkpoint says`, 'no head') // oxfmt-ignore
+  }
+  for (const { key, firstSeq, lastSeq, firstTime, before, segmentTime } of await findSubmissionFaults(db, ledger, size, rowsTold)) {
+    if (firstSeq !== before + 1) audit.differ('row-mismatch', Math.min(firstSeq, before + 1), `a submission that begins at ${before + 1}`, `${key} from ${firstSeq} to ${lastSeq}`) // oxfmt-ignore
+    else if (segmentTime === null) audit.differ('row-mismatch', firstSeq, `a segment that begins with ${key}`, 'none')
+    else if (segmentTime !== firstTime) audit.differ('row-mismatch', firstSeq, `${key} at ${segmentTime} us`, `${firstTime} us`) // oxfmt-ignore
+  }
+  const last = await lastSubmitted(db, ledger, size)
+  if (last !== size - 1) audit.differ('row-mismatch', Math.min(last + 1, size), `submissions of ${size} records`, `they end at ${last}`) // oxfmt-ignore
+  for (const { firstSeq, count, month, before } of await findStraySegments(db, ledger, size, rowsTold)) {
+    const end = firstSeq + count
+    if (end > size) audit.differ('row-mismatch', firstSeq, `${size} records, as the newest head says`, `a segment of ${firstSeq} to ${end - 1}`) // oxfmt-ignore
+    else if (firstSeq < before) audit.differ('row-mismatch', firstSeq, `a segment that begins at ${before}`, `one more of ${firstSeq} to ${end - 1}`) // oxfmt-ignore
+    else audit.differ('row-mismatch', firstSeq, 'a segment in the month of its time', `in ${month}`, end - 1)
+  }
+} // oxfmt-ignore

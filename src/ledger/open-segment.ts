@@ -91,6 +91,13 @@ export interface Span {
 }
 
 const newline = 10
+
+/** What the payload at `start` says of its kind; empty when it begins like none. */
+export function kindAt(raw: Buffer, start: number): string {
+  const head = raw.toString('latin1', start, start + 160)
+  return /^\{"schema":"[^"]*","kind":"([a-z]+)"/.exec(head)?.[1] ?? ''
+}
+
 /** A record behind the zero that RFC 6962 hashes a leaf with. */
 const leaf = Buffer.alloc(1 + maxRecordBytes)
 /** So few out of a large segment shall not keep all of it in memory. */
@@ -128,6 +135,10 @@ export function openRecords(
     opened.raw = Buffer.from(raw.subarray(first, starts[wanted]))
     opened.starts = starts.map((start) => start - first)
   }
+  // Leaves bind the records' bytes, not this column, which readers filter by.
+  const found = check && wanted > 0 ? kindAt(raw, starts[0] ?? 0) : kind
+  if (found !== kind)
+    throw new Problem('integrity', `${ledger}: record ${firstSeq + skipped} is stored as ${kind}, and is a ${found}`)
   const leaves = check ? row.leafHashes.toString('latin1', skipped * 32, (skipped + wanted) * 32) : ''
   const records: StoredRecord[] = []
   let given = 0

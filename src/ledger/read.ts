@@ -58,9 +58,11 @@ export interface LedgerReader extends Reader {
   /** Raw payloads of a committed segment, for use as a dictionary. */
   rawSegment(ledger: LedgerName, firstSeq: number): Promise<Buffer>
   /** Rows that hold committed records from `from` on, out of the tables or the archive. */
-  rowsFrom(ledger: LedgerName, from: number, limit: number): Promise<store.SegmentRow[]>
-  /** The same of one whose row was read already. */
+  rowsFrom(ledger: LedgerName, from: number, limit: number, maxBytes?: number): Promise<store.SegmentRow[]>
+  /** Raw payloads of one whose row was read already. */
   unpack(ledger: LedgerName, row: store.SegmentRow): Promise<Buffer>
+  /** A segment by its first seq, for use as a dictionary. */
+  rowAt(ledger: LedgerName, firstSeq: number): Promise<store.SegmentRow | undefined>
   /** An append of this process whose commit came back clean: what it holds need be neither decoded nor hashed again. */
   appended(append: Pick<Append, 'next' | 'segments'>): void
 }
@@ -168,8 +170,9 @@ export function createReader(db: Queryable, watch: Watch, cold?: ColdSource): Le
     published,
     readBatch,
     rawSegment: async (ledger, firstSeq) => (await decodeAt(ledger, firstSeq)).raw,
-    rowsFrom: (ledger, from, limit) => stored.from(ledger, from, limit),
+    rowsFrom: stored.from,
     unpack: async (ledger, row) => (await decode(ledger, row)).raw,
+    rowAt: stored.at,
     appended({ next: { ledger }, segments }) {
       for (const { firstSeq, firstTime, segment, leafHashes } of segments) {
         const { compressed: payloads, idHashes, dictionarySeq = null, count, kind, rawBytes } = segment

@@ -25,6 +25,8 @@ export interface Tree {
   consistency(from: number, to: number): Promise<Uint8Array[]>
   /** The edge of a committed head. Throws Problem('integrity') when what is stored does not fold into its root. */
   edge(size: number, root: Uint8Array): Promise<Edge>
+  /** Hashes of perfect subtrees, all of whose leaves are committed. */
+  nodes(wanted: readonly Node[]): Promise<Uint8Array[]>
   /** The edge of any size up to that of a committed head, as the stored hashes have it. */
   edgeOf(size: number): Promise<Edge>
   /** Leaf hashes of the committed records [from, to), packed. */
@@ -97,6 +99,7 @@ export function createTree(db: Queryable, ledger: LedgerName, reader: Pick<Reade
       }
       return encodeBundle(entries)
     },
+    nodes,
     consistency: (from, to) => consistencyProof(from, to, nodes),
     edgeOf,
     async edge(size, root) {

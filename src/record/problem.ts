@@ -26,6 +26,7 @@ export const problems = {
   inventory_missing: { status: 409, exit: 1, title: 'The inventory of a commit is needed first' },
   destination_not_running: { status: 409, exit: 1, title: 'The destination is paused, blocked or in a drill' },
   in_use: { status: 409, exit: 4, title: 'Another process is using this' },
+  second_person: { status: 409, exit: 1, title: 'Somebody else has to confirm that' },
   cursor_expired: { status: 410, exit: 1, title: 'The feed no longer reaches back to that position' },
   expired: { status: 410, exit: 1, title: 'It was deleted when its retention had passed' },
   use_parts: { status: 413, exit: 2, title: 'Too large for one push: declare the run and send parts' },

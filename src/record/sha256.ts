@@ -13,6 +13,13 @@ export function sha256Into(bytes: Uint8Array, to: Uint8Array, at: number): void 
   for (let i = 0; i < 32; i++) to[at + i] = digest.charCodeAt(i)
 }
 
+/** Whether the first `length` bytes of the hash stand in `wanted` at `at`: nothing is made that would have to be thrown away again. */
+export function sha256Meets(bytes: Uint8Array, wanted: Uint8Array, at: number, length: number): boolean {
+  const digest = hash('sha256', bytes, 'latin1')
+  for (let i = 0; i < length; i++) if (wanted[at + i] !== digest.charCodeAt(i)) return false
+  return true
+}
+
 /** The same as 64 lower-case hex digits. */
 export function sha256Hex(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'hex')

@@ -19,6 +19,8 @@ export type DifferenceKind =
   /** An inner hash of the tree over seq..through is another than the tile says, or the tile is torn. */
   | 'tile-mismatch'
   | 'bad-signature'
+  /** A row beside the records (head, checkpoint, submission, segment) does not say what the records say, or is not there. */
+  | 'row-mismatch'
   /** Rightly signed, by a key that was retired before this size: it may have been stolen since. */
   | 'retired-key'
   | 'origin-mismatch'
@@ -26,6 +28,8 @@ export type DifferenceKind =
   | 'fork'
   /** The same payload was recorded before, at the seq named in `expected`. */
   | 'submission-double'
+  /** The stored bytes of an artifact that this record names are other ones, or gone. */
+  | 'artifact-mismatch'
   /** The proof does not lead from the record to the signed root. */
   | 'proof-mismatch'
 

@@ -24,6 +24,7 @@ export const alertCodes = {
   checkpoint_stale: { severity: 'high', owner: 'operator', transient: true },
   rollback_detected: { severity: 'critical', owner: 'security', transient: false },
   log_mismatch: { severity: 'critical', owner: 'security', transient: false },
+  witness_silent: { severity: 'high', owner: 'operator', transient: true },
   publication_late: { severity: 'high', owner: 'operator', transient: true },
   clock_step: { severity: 'high', owner: 'operator', transient: true },
   certificate_expiring: { severity: 'medium', owner: 'operator', transient: false },

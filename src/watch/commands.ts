@@ -19,8 +19,11 @@ export interface Command {
     | 'dead_letters.discard'
     | 'destination.drill'
     | 'alert.acknowledge'
+    | 'archive.run'
+    | 'retention.run'
     | 'key.rotate'
     | 'key.retire'
+    | 'key.adopt'
   target: string
   reason?: string | undefined
   /** What exactly, where target and reason do not say it. */

@@ -31,6 +31,13 @@ export function sha256Into(bytes: Uint8Array, to: Uint8Array, at: number): void 
     for (let byte = 0; byte < 4; byte++) to[at + 4 * i + byte] = word >>> (24 - 8 * byte)
 }
 
+/** Whether the first `length` bytes of the hash stand in `wanted` at `at`. */
+export function sha256Meets(bytes: Uint8Array, wanted: Uint8Array, at: number, length: number): boolean {
+  return sha256(bytes)
+    .subarray(0, length)
+    .every((byte, i) => wanted[at + i] === byte)
+}
+
 /** The same as 64 lower-case hex digits. */
 export function sha256Hex(bytes: Uint8Array): string {
   return Array.from(sha256(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('')

@@ -8,7 +8,9 @@ import { contractDigest, parseContract } from '../../src/contract/contract.ts'
 import type { Status } from '../../src/api/operations.ts'
 import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
+import { mountArchive } from '../../src/http/archive.ts'
 import { mountDays } from '../../src/http/days.ts'
+import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
 import { mountKeys } from '../../src/http/keys.ts'
 import { mountLog } from '../../src/http/log.ts'
@@ -24,6 +26,7 @@ import { httpSettings } from '../../src/http/settings.ts'
 import { parseVkey } from '../../src/log/vkey.ts'
 import { Problem } from '../../src/record/problem.ts'
 import type { LogFields, Logger } from '../../src/telemetry/logger.ts'
+import type { PackScope } from '../../src/verify/pack-format.ts'
 import type { Command } from '../../src/watch/commands.ts'
 import { type FakeReader, createFakeReader } from '../answers/fake-reader.ts'
 
@@ -158,6 +161,16 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   mountRecords(server.mount, { reader, treeOf, openArtifact })
   const aDay = { day: '2028-02-29', first: 0, next: 3, lastTime: 0, root: Buffer.alloc(32), manifest: Buffer.alloc(32), bytes: 9, repositories: [], expired: false } // oxfmt-ignore
   mountDays(server.mount, { list: async () => [aDay], open: async () => Readable.from([Buffer.from('{}')]) })
+  const aHold = { hold: 'hold-1', repository: 'acme', path: null, from: null, to: null, reason: 'x', ticket: 'T-1', byWhom: 'operate', at: 0, askedBy: null, askedReason: null, releasedBy: null, releasedAt: null, days: 0 } // oxfmt-ignore
+  const anArchive = { retention: { online: 15, kept: 36, detach: true, expire: false }, ledgers: [], months: [] }
+  mountArchive(server.mount, {
+    status: async () => anArchive,
+    run: async () => {},
+    holds: { add: async () => aHold, list: async () => [aHold], release: async () => aHold },
+    recordCommand: async (command) => void commands.push(command),
+  })
+  const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
+  mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
     readStatus:

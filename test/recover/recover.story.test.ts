@@ -171,6 +171,10 @@ describe('proofline recover', () => {
     const done = await recover(name('b'), '--from', copy())
     expect(done.code, done.stdout + done.stderr).toBe(0)
     expect(done.stdout).toMatch(/recovered {3}main\/operations/)
+    // The guard is older than what was put back: a person says that this is meant.
+    const at = { env: cleanEnvironment(dataDir(), { ...env(), DATABASE_URL: withDatabase(server, name('b')) }) }
+    const adopted = await runCli(['key', 'adopt', '--reason', 'restored', '--data-dir', dataDir()], at)
+    expect(adopted.code, adopted.stdout + adopted.stderr).toBe(0)
     const service = await start(name('b'))
     for (const ledger of ledgers) expect((await feed(service, ledger)).startsWith(before.get(ledger) ?? 'nothing')).toBe(true) // oxfmt-ignore
     service.signal('SIGTERM')

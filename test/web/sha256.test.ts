@@ -22,5 +22,12 @@ describe('the SHA-256 of the page', () => {
     page.sha256Into(ours.subarray(0, 65), ours, 20)
     node.sha256Into(theirs.subarray(0, 65), theirs, 20)
     expect(ours).toEqual(theirs)
+    const digest = node.sha256(theirs)
+    for (const { sha256Meets } of [page, node]) {
+      expect(sha256Meets(theirs, Uint8Array.of(9, ...digest), 1, 32)).toBe(true)
+      expect(sha256Meets(theirs, digest.subarray(0, 8), 0, 8)).toBe(true)
+      expect(sha256Meets(theirs, digest.subarray(0, 8), 0, 9)).toBe(false)
+      expect(sha256Meets(theirs, digest.with(7, (digest[7] ?? 0) ^ 1), 0, 8)).toBe(false)
+    }
   })
 })

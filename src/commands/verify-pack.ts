@@ -1,0 +1,52 @@
+import { open, readFile } from 'node:fs/promises'
+import { parsePolicy, satisfies } from '../log/policy.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
+import { LogError } from '../log/log-error.ts'
+import { Problem } from '../record/problem.ts'
+import { checkPack } from '../verify/pack.ts'
+import type { PackTrust } from '../verify/pack-log-check.ts'
+import { openPackFile } from './pack-file.ts'
+import type { Check } from './verify.ts'
+
+/** An evidence pack is verified with nothing but itself, and keys or a policy that somebody brings along: no network, no service. */
+export async function verifyPack(
+  path: string,
+  keys: readonly TrustedKey[],
+  { policy }: { policy?: string | undefined },
+): Promise<Check[]> {
+  const trust = policy === undefined ? { keys } : withPolicy(keys, await readFile(policy))
+  let source: Awaited<ReturnType<typeof openPackFile>>
+  try {
+    source = await openPackFile(path)
+  } catch (error) {
+    return [{ check: 'zip', verdict: 'differs', detail: error instanceof Error ? error.message : String(error) }]
+  }
+  try {
+    return await checkPack(source, trust)
+  } finally {
+    source.close()
+  }
+}
+
+/** Keys of logs and witnesses come from the policy, beside those that were given. */
+function withPolicy(keys: readonly TrustedKey[], file: Uint8Array): PackTrust {
+  try {
+    const policy = parsePolicy(file)
+    const named = [...policy.logs, ...policy.witnesses].map(({ key }) => key)
+    return { keys: [...keys, ...named], isQuorum: (cosigners) => satisfies(policy, cosigners) }
+  } catch (cause) {
+    if (!(cause instanceof LogError)) throw cause
+    throw new Problem('request_invalid', `--policy: ${cause.message}`, { cause })
+  }
+}
+
+/** By its first bytes, whatever it is called; a pack may be too large to be read for that. */
+export async function isZipFile(path: string): Promise<boolean> {
+  const file = await open(path)
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0)
+    return bytesRead === 4 && ['504b0304', '504b0506'].includes(buffer.toString('hex'))
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,82 @@
+import { encodeBase64 } from '../log/base64.ts'
+import { consistencyProof, inclusionProof } from '../log/merkle-proof.ts'
+import { perfectSubtrees } from '../log/merkle.ts'
+import { printProof } from '../log/proof.ts'
+import type { PackLedger, PackScope } from '../verify/pack-format.ts'
+import { packNames } from '../verify/pack-format.ts'
+import { type PackSources, readOne } from './sources.ts'
+import type { Zip } from './zip.ts'
+
+/** What ties a pack to the signed log. */
+
+/** A record and its tlog-proof, as `<name>.json` and `<name>.tlog-proof`. */
+export async function addProven(
+  zip: Zip,
+  name: string,
+  { ledger, size }: PackLedger,
+  record: { seq: number; bytes: Uint8Array },
+  note: string,
+  sources: PackSources,
+): Promise<void> {
+  const hashes = await inclusionProof(record.seq, size, (nodes) => sources.nodes(ledger, nodes))
+  await zip.add(`${name}.json`, record.bytes)
+  await zip.add(`${name}.tlog-proof`, printProof({ index: record.seq, hashes, checkpoint: note }))
+}
+
+/**
+ * Of one ledger: the checkpoint that everything leads to; those at both ends of the period with consistency proofs, for tools that know
+ * nothing of packs; the edge of the tree at the start; the records around the period, which show that it was not cut short; time-stamps.
+ */
+export async function addLog(zip: Zip, of: PackLedger, note: string, sources: PackSources): Promise<void> {
+  const { ledger, start, end, size } = of
+  const name = (file: string): string => packNames.log(ledger, file)
+  const nodes = (wanted: Parameters<PackSources['nodes']>[1]) => sources.nodes(ledger, wanted)
+  await zip.add(name('checkpoint'), note)
+  for (const { name: file, token } of await sources.timestamps(ledger, size)) await zip.add(name(file), token)
+  await zip.add(
+    name('edge'),
+    (await nodes(perfectSubtrees(0, start))).map((hash) => `${encodeBase64(hash)}\n`).join(''),
+  )
+  let last = 0
+  for (const [file, at] of [
+    ['start', start],
+    ['end', Math.max(1, end)],
+  ] as const) {
+    const found = at === 0 || size === 0 ? undefined : await sources.checkpoints.atOrAfter(ledger, at)
+    // Only one that the proofs reach; of an empty beginning there is nothing to prove.
+    if (found === undefined || found.size > size || found.size === 0) continue
+    await zip.add(name(`checkpoint.${file}`), found.note)
+    if (last > 0) await zip.add(name('consistency.start-end'), printConsistency(last, await consistencyProof(last, found.size, nodes))) // oxfmt-ignore
+    last = found.size
+  }
+  if (last > 0) await zip.add(name('consistency.end-newest'), printConsistency(last, await consistencyProof(last, size, nodes))) // oxfmt-ignore
+  if (start > 0) await addProven(zip, name('before'), of, await readOne(sources, ledger, start - 1), note, sources)
+  if (end < size) await addProven(zip, name('after'), of, await readOne(sources, ledger, end), note, sources)
+}
+
+/** As in the body of a tlog-witness request. */
+const printConsistency = (from: number, hashes: readonly Uint8Array[]): string =>
+  `old ${from}\n${hashes.map((hash) => `${encodeBase64(hash)}\n`).join('')}`
+
+/** The keys on record, each with its proof, and all of them one a line: to be compared with those that the reader trusts. */
+export async function addKeys(
+  zip: Zip,
+  scope: PackScope,
+  notes: ReadonlyMap<string, string>,
+  sources: PackSources,
+): Promise<void> {
+  const operations = scope.ledgers.find(({ ledger }) => ledger.endsWith('/operations'))
+  const note = operations && notes.get(operations.ledger)
+  const vkeys = new Set<string>()
+  if (operations !== undefined && note !== undefined) {
+    const seqs: number[] = []
+    for await (const { seq } of sources.records(operations.ledger, 0, operations.size, new Set(['key']))) seqs.push(seq)
+    for (const seq of seqs) {
+      const record = await readOne(sources, operations.ledger, seq)
+      await addProven(zip, `log/keys/${seq}`, operations, record, note, sources)
+      if (typeof record.fields['vkey'] === 'string') vkeys.add(record.fields['vkey'])
+    }
+  }
+  await zip.add(packNames.keys, [...vkeys].map((vkey) => `${vkey}\n`).join(''))
+  await zip.add(packNames.policy, await sources.policy())
+}

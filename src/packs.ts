@@ -1,0 +1,58 @@
+import type { Database } from './database/database.ts'
+import { type OpenPack, createPacks } from './evidence/pack.ts'
+import type { PackSources } from './evidence/sources.ts'
+import { createFileSource } from './file-source.ts'
+import type { Book } from './ledger/book.ts'
+import { readKinds } from './ledger/read-kinds.ts'
+import type { LedgerReader } from './ledger/read.ts'
+import { findSubmissions } from './ledger/store.ts'
+import type { Witnessed } from './ledger/witnessed.ts'
+import { needsQuorum, printPolicy } from './log/policy.ts'
+import type { Artifacts } from './objects/objects.ts'
+import type { LedgerName } from './record/record.ts'
+import type { Signer } from './signing/signer.ts'
+
+export interface PackDeps {
+  org: string
+  db: Database
+  reader: LedgerReader
+  ledgers: readonly LedgerName[]
+  bookOf: (ledger: LedgerName) => Pick<Book, 'tree'>
+  originOf: (ledger: LedgerName) => string
+  openArtifact: Artifacts['open']
+  signer: Pick<Signer, 'signStatement' | 'vkey'>
+  witnessed: Witnessed
+}
+
+/** Evidence packs of this service. */
+export const openPacks = (deps: PackDeps): OpenPack => createPacks(createSources(deps))
+
+function createSources(deps: PackDeps): PackSources {
+  const { org, db, reader, ledgers, bookOf, originOf, openArtifact, signer, witnessed } = deps
+  return {
+    org,
+    ledgers,
+    originOf,
+    checkpoints: {
+      isWitnessed: witnessed.policy !== undefined && needsQuorum(witnessed.policy),
+      newest: witnessed.newest,
+      atOrAfter: witnessed.atOrAfter,
+    },
+    records: (ledger, from, until, kinds) => readKinds({ db, reader }, ledger, from, until, kinds),
+    seqAt: reader.seqAt,
+    files: createFileSource(db, reader),
+    nodes: (ledger, wanted) => bookOf(ledger).tree.nodes(wanted),
+    async partSeqs(ledger, run) {
+      const rows = await findSubmissions(db, ledger, [], [run])
+      return rows.filter(({ key }) => key.startsWith(`part:${run}/`)).map(({ firstSeq }) => firstSeq)
+    },
+    openArtifact: (sha256) => openArtifact(sha256),
+    signStatement: signer.signStatement,
+    async policy() {
+      if (witnessed.policy !== undefined) return printPolicy(witnessed.policy)
+      const vkeys = await Promise.all(ledgers.map((ledger) => signer.vkey(ledger)))
+      return `${vkeys.map((vkey) => `log ${vkey}\n`).join('')}quorum none\n`
+    },
+    timestamps: async () => [],
+  }
+}

@@ -1,0 +1,256 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { detachDueMonths } from '../../src/archive/detach.ts'
+import { expireLedger, keptFrom, planExpiry } from '../../src/archive/expire.ts'
+import { createHolds } from '../../src/archive/holds.ts'
+import { promiseRetention } from '../../src/archive/promise.ts'
+import { archiveDays } from '../../src/archive/run-archive.ts'
+import { earliestSeq } from '../../src/archive/store.ts'
+import { setRetention } from '../../src/archive/retention-store.ts'
+import { createFolderObjects } from '../../src/objects/folder.ts'
+import { type Artifacts, createArtifacts } from '../../src/objects/objects.ts'
+import type { Objects } from '../../src/objects/objects.ts'
+import { dayKey } from '../../src/verify/day-manifest.ts'
+import { type SettableClock, createSettableClock } from '../support/clock.ts'
+import { type TestDatabase, createTestDatabase } from '../support/database.ts'
+import { temporaryFolder } from '../support/service.ts'
+import { type ArchiveNode, openArchiveNode } from './archive.ts'
+
+const signal = new AbortController().signal
+const ledgers = ['main/unit', 'main/operations'] as const
+let database: TestDatabase
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let objects: Objects
+let artifacts: Artifacts
+let clock: SettableClock
+let node: ArchiveNode
+
+beforeEach(async () => {
+  database = await createTestDatabase()
+  folder = await temporaryFolder('expire')
+  objects = await createFolderObjects(folder.path)
+  artifacts = createArtifacts(objects)
+  clock = await createSettableClock(database.owner, '2027-11-02T10:00:00Z')
+  await database.db.query({ text: `select ensure_partitions('2027-11-01', 36)` })
+  node = await openArchiveNode({ db: database.db, objects, ledgers })
+})
+afterEach(async () => {
+  await node.close()
+  await database.drop()
+  await folder.remove()
+})
+
+const operations = () => node.books.get('main/operations')!
+const expire = (over: Objects = objects) =>
+  expireLedger(
+    { db: database.db, reader: node.reader, objects: over, operations: operations(), ledgers },
+    'main/unit',
+    signal,
+  )
+const expireDay = (day: string) =>
+  database.db.query({ text: `select expire_day('main/unit', $1::date) as done`, values: [day] })
+async function keep(text: string): Promise<string> {
+  const writer = await artifacts.writer()
+  await writer.write(Buffer.from(text))
+  return (await writer.commit()).sha256
+}
+const records = async (): Promise<Record<string, unknown>[]> => {
+  const { records: found } = await node.reader.readBatch('main/operations', 0, { maxRecords: 10_000 })
+  return found.map(({ bytes }) => JSON.parse(Buffer.from(bytes).toString()))
+}
+
+/** Pay on 2 and 20 November, web on 20 November; `shared` is named in November and December, `lone` in November only. The clock is at 2028-12-01, two months are in the archive only. */
+async function aYearOn(): Promise<{ lone: string; shared: string; web: string; november: number }> {
+  const [lone, shared, web] = [await keep('lone'), await keep('shared'), await keep('web')]
+  await node.record('main/unit', 'r1', 'acme/pay', 5, lone)
+  await clock.set('2027-11-20T10:00:00Z')
+  await node.record('main/unit', 'r2', 'acme/pay', 5, shared)
+  await node.record('main/unit', 'w1', 'acme/web', 5, web)
+  const november = (await node.reader.published('main/unit'))?.size ?? 0
+  await clock.set('2027-12-20T10:00:00Z')
+  await node.record('main/unit', 'r3', 'acme/pay', 5, shared)
+  await clock.set('2028-01-01T01:00:00Z')
+  await archiveDays(node.writer('main/unit'), 900_000_000, signal)
+  await clock.set('2028-12-01T10:00:00Z')
+  await setRetention(database.db, 'main/operations', 12, 12)
+  await detachDueMonths({ db: database.db, operations: operations(), online: 12 }, signal)
+  return { lone, shared, web, november }
+}
+
+describe('keptFrom', () => {
+  it('goes by the calendar, a short month’s last day standing for those it has not', () => {
+    const at = (day: string): number => Date.parse(`${day}T12:00:00Z`) * 1000
+    expect(keptFrom(at('2030-11-02'), 36)).toBe('2027-11-02')
+    expect(keptFrom(at('2029-02-28'), 12)).toBe('2028-02-28')
+    expect(keptFrom(at('2029-03-01'), 12)).toBe('2028-03-01')
+    expect(keptFrom(at('2028-02-29'), 12)).toBe('2027-03-01') // 28 February 2027 was kept to the 28th
+  })
+})
+
+describe('expiry', () => {
+  it('case 41: deletes what has passed its retention, and no other: files, artifacts that nothing younger names; the rest reads on and is proved', async () => {
+    const { lone, shared, web, november } = await aYearOn()
+    const proof = await node.books.get('main/unit')?.tree.proof(november + 2)
+    const manifest = await objects.has(dayKey('main/unit', '2027-11-02', 'manifest.json'))
+    expect((await planExpiry(database.db, 'main/operations', 'main/unit'))?.days.length).toBe(29) // 2 to 30 November
+    expect(await expire()).toMatchObject({ days: 29, records: november, files: 4, artifacts: 2, locked: 0 })
+    expect(await earliestSeq(database.db, 'main/unit')).toBe(november)
+    expect([await artifacts.has(lone), await artifacts.has(web), await artifacts.has(shared)]).toEqual([
+      false,
+      false,
+      true,
+    ])
+    expect([
+      manifest,
+      await objects.has(dayKey('main/unit', '2027-11-02', 'manifest.json')),
+      await objects.has(dayKey('main/unit', '2027-11-02', 'records.ndjson.zst')),
+    ]).toEqual([true, true, false])
+    await expect(node.reader.readBatch('main/unit', 3)).rejects.toMatchObject({
+      code: 'expired',
+      extra: { earliest: november },
+    })
+    await expect(node.books.get('main/unit')?.tree.entries(0, november)).rejects.toMatchObject({ code: 'expired' })
+    expect((await node.books.get('main/unit')?.tree.tile(0, 0, november))?.length).toBe(32 * november)
+    expect(await node.books.get('main/unit')?.tree.proof(november + 2)).toBe(proof)
+    const { records: left } = await node.reader.readBatch('main/unit', november, { maxRecords: 100 })
+    expect(left).toHaveLength(7)
+
+    const destroyed = (await records()).filter(({ act, state }) => act === 'expire' && state === 'done')
+    expect(destroyed).toHaveLength(29)
+    expect(destroyed[0]).toMatchObject({
+      kind: 'retention',
+      of: 'main/unit',
+      from_day: '2027-11-02',
+      records: 7,
+      files: 2,
+      artifacts: 1,
+      first_seq: 0,
+      next_seq: 7,
+    })
+    expect(destroyed[0]?.['manifest_sha256']).toMatch(/^[0-9a-f]{64}$/)
+    expect(await expire()).toMatchObject({ days: 0, files: 0 })
+    expect(await records()).toHaveLength(destroyed.length + 1 + 6)
+  })
+
+  it('keeps an artifact that a record names which is not archived yet', async () => {
+    const { lone } = await aYearOn()
+    await node.record('main/unit', 'again', 'acme/pay', 1, lone)
+    await expire()
+    expect(await artifacts.has(lone)).toBe(true)
+  })
+
+  it('case 40: is refused by the database before its time, while records are kept for ever, and of a day in the tables', async () => {
+    await aYearOn()
+    await expect(expireDay('2027-12-20')).rejects.toThrow('2027-12-20 of main/unit is still in the tables')
+    await clock.set('2028-11-02T23:59:59Z')
+    await expect(expireDay('2027-11-02')).rejects.toThrow('2027-11-02 of main/unit is kept for 12 months')
+    await clock.set('2028-12-01T10:00:00Z')
+    await expect(expireDay('2027-10-31')).rejects.toThrow('is not in the archive')
+    await setRetention(database.db, 'main/operations', 12, null)
+    await expect(expireDay('2027-11-02')).rejects.toThrow('are kept for ever')
+    expect(await planExpiry(database.db, 'main/operations', 'main/unit')).toBeUndefined()
+    for (const text of [
+      `insert into expired_days values ('main/unit', '2027-11-02', 0, 7, 0)`,
+      `insert into retention_settings values ('main/operations', 9, 12, 12, 0)`,
+      'delete from cold_days',
+      `update holds set repository = 'x'`,
+    ])
+      await expect(database.db.query({ text })).rejects.toThrow('permission denied')
+  })
+
+  it('may be promised later, never sooner: a lower setting stops the start with the reason, and what was promised is on record', async () => {
+    const promise = (kept: number | 'forever') =>
+      promiseRetention(database.db, operations(), { online: 12, kept, detach: true, expire: true })
+    await promise(36)
+    await promise(36)
+    await promise(48)
+    await expect(promise(36)).rejects.toThrow(
+      'retention.kept: records are kept for 48 months; that may only be raised, not lowered to 36 months',
+    )
+    await promise('forever')
+    await expect(promise(1_200)).rejects.toThrow('for ever')
+    expect((await records()).map(({ act, kept }) => [act, kept])).toEqual([
+      ['settings', 36],
+      ['settings', 48],
+      ['settings', 'forever'],
+    ])
+  })
+
+  it.each(['removed', 'not removed'] as const)(
+    'is finished by the next pass when deleting fails anywhere (%s), and on record once',
+    async (flavour) => {
+      const { november } = await aYearOn()
+      const failing = (at: number): Objects => {
+        let calls = 0
+        return {
+          ...objects,
+          async remove(key) {
+            if (calls++ !== at) return objects.remove(key)
+            if (flavour === 'removed') await objects.remove(key)
+            throw new Error('broken')
+          },
+        }
+      }
+      for (const at of [0, 1, 2]) await expect(expire(failing(at))).rejects.toThrow('broken')
+      expect(await earliestSeq(database.db, 'main/unit')).toBe(november) // marked: nobody reads it any more
+      await expect(node.reader.readBatch('main/unit', 8)).rejects.toMatchObject({ code: 'expired' })
+      expect(await expire()).toMatchObject({ days: 29 })
+      expect((await records()).filter(({ act, state }) => act === 'expire' && state === 'done')).toHaveLength(29)
+      for (const file of ['records.ndjson.zst', 'leaves.bin'])
+        expect(await objects.has(dayKey('main/unit', '2027-11-20', file))).toBe(false)
+    },
+  )
+
+  it('leaves what the storage has locked, and comes again', async () => {
+    await aYearOn()
+    const locking: Objects = {
+      ...objects,
+      remove: async (key) => (key.includes('2027/11/20/records') ? 'locked' : objects.remove(key)),
+    }
+    expect(await expire(locking)).toMatchObject({ days: 28, locked: 1 })
+    expect(await expire()).toMatchObject({ days: 1 })
+  })
+})
+
+describe('a hold', () => {
+  const holds = () => createHolds(database.db, operations())
+  const wanted = { repository: 'acme/pay', path: null, from: null, to: null, reason: 'litigation', ticket: 'LEGAL-7' }
+
+  it('case 40: keeps every day with records of its repository, also by a run that names none, and their artifacts; the others go', async () => {
+    const { lone, web } = await aYearOn()
+    const held = await holds().add({ ...wanted, to: '2027-11-10' }, 'alice')
+    expect(held).toMatchObject({ days: 1, releasedBy: null })
+    await expect(expireDay('2027-11-02')).rejects.toThrow(`is under hold ${held.hold}`)
+    const plan = await planExpiry(database.db, 'main/operations', 'main/unit')
+    expect([plan?.days.length, plan?.held.map(({ day, hold }) => [day, hold])]).toEqual([28, [['2027-11-02', held.hold]]])
+    expect(await expire()).toMatchObject({ days: 28 })
+    expect([await artifacts.has(lone), await artifacts.has(web)]).toEqual([true, false])
+    // Single records of a held day can still be read, behind what has expired.
+    const { records: kept } = await node.reader.readBatch('main/unit', 2, { maxRecords: 1 })
+    expect(kept).toHaveLength(1)
+  })
+
+  it('is released by two people only, each step on record', async () => {
+    await aYearOn()
+    const { hold } = await holds().add(wanted, 'alice')
+    expect(await holds().release(hold, 'settled', 'bob')).toMatchObject({ askedBy: 'bob', releasedBy: null })
+    await expect(holds().release(hold, 'settled', 'bob')).rejects.toMatchObject({ code: 'second_person' })
+    await expect(expireDay('2027-11-02')).rejects.toThrow('under hold')
+    // Not even by hand: a row in which the same person confirms releases nothing.
+    await database.db.query({ text: `insert into hold_releases (ledger, hold, step, by_whom, reason, at) values ('main/operations', $1, 'confirmed', 'bob', 'x', 0)`, values: [hold] })
+    await expect(expireDay('2027-11-02')).rejects.toThrow('under hold')
+    const other = await holds().add({ ...wanted, repository: 'acme/web' }, 'alice')
+    await holds().release(other.hold, 'settled', 'bob')
+    expect(await holds().release(other.hold, 'confirmed by counsel', 'carol')).toMatchObject({ releasedBy: 'carol' })
+    expect((await holds().list(false)).map((one) => one.hold)).toEqual([hold])
+    expect((await records()).filter(({ kind }) => kind === 'hold').map(({ act, by }) => [act, by])).toEqual([
+      ['added', 'alice'], ['release_asked', 'bob'], ['added', 'alice'], ['release_asked', 'bob'], ['released', 'carol'],
+    ])
+  })
+
+  it('is put on record later when a crash came between', async () => {
+    await database.db.query({ text: `select add_hold('main/operations', 'hold-x', 'acme/pay', null, null, null, 'why', 'T-1', 'alice')` })
+    await holds().recordMissing()
+    await holds().recordMissing()
+    expect((await records()).map(({ kind, act, hold, by }) => [kind, act, hold, by])).toEqual([['hold', 'added', 'hold-x', 'alice']])
+  })
+}) // oxfmt-ignore
