@@ -1,11 +1,13 @@
 import type { Database } from './database/database.ts'
 import { type OpenPack, createPacks } from './evidence/pack.ts'
-import type { PackSources } from './evidence/sources.ts'
+import type { PackSources, Stamp } from './evidence/sources.ts'
 import { createFileSource } from './file-source.ts'
 import type { Book } from './ledger/book.ts'
 import { readKinds } from './ledger/read-kinds.ts'
 import type { LedgerReader } from './ledger/read.ts'
+import { checkpointAt } from './ledger/checkpoint-store.ts'
 import { findSubmissions } from './ledger/store.ts'
+import { timestampsFor } from './ledger/timestamp-store.ts'
 import type { Witnessed } from './ledger/witnessed.ts'
 import { needsQuorum, printPolicy } from './log/policy.ts'
 import { parseTrustedKey } from './log/trusted-key.ts'
@@ -56,6 +58,13 @@ function createSources(deps: PackDeps): PackSources {
       const keys = (await Promise.all(ledgers.map((ledger) => signer.keys(ledger)))).flat().map(parseTrustedKey)
       return `${keys.map((key) => `log ${printVkey(key)}\n`).join('')}quorum none\n`
     },
-    timestamps: async () => [],
+    async timestamps(ledger, end, size) {
+      const stamps: Stamp[] = []
+      for (const { size: at, token } of await timestampsFor(db, ledger, end, size)) {
+        const checkpoint = await checkpointAt(db, ledger, at)
+        if (checkpoint !== undefined) stamps.push({ ...checkpoint, token })
+      }
+      return stamps
+    },
   }
 }
