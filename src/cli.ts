@@ -7,6 +7,7 @@ import { addKeyCommands } from './commands/key-options.ts'
 import { addHistoryCommands } from './commands/history-options.ts'
 import { addDeadLetters } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
+import { addRecoverCommands } from './commands/recover-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 import { addWitnessCommands } from './commands/witness-options.ts'
@@ -95,6 +96,7 @@ addArchiveCommands(program, run)
 addEvidence(program, run)
 addKeyCommands(program, run)
 addWitnessCommands(program, run)
+addRecoverCommands(program, run)
 
 program
   .command('feed')
