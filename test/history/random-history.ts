@@ -170,8 +170,9 @@ export function makeHistory(seed: number): History {
   }
   record(tip, 'refs/heads/main')
   for (let i = 1; i < length; i++) {
-    if (chance(6)) tip = commits[random(commits.length)]! // the ref was rewritten, or goes on from elsewhere
-    else if (chance(6)) record(grow(tip), 'refs/heads/other')
+    const what = random(6)
+    if (what === 0) tip = commits[random(commits.length)]! // the ref was rewritten, or goes on from elsewhere
+    else if (what === 1) record(grow(tip), 'refs/heads/other')
     tip = grow(tip)
     record(tip, 'refs/heads/main')
   }
