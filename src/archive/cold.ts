@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/database.ts'
-import { type ColdRow, type ColdSource, joinLeaves, leafPiecesBetween } from '../ledger/cold.ts'
+import { type ColdRow, type ColdSource, earliestSeq, joinLeaves, leafPiecesBetween } from '../ledger/cold.ts'
 import { LogError } from '../log/log-error.ts'
 import { parseStatement } from '../log/statement.ts'
 import type { Objects } from '../objects/objects.ts'
@@ -10,7 +10,7 @@ import type { DayManifest } from '../verify/day-manifest.ts'
 import { toColdRows } from './cold-rows.ts'
 import { openFrame } from './read-back.ts'
 import { createRecent } from './recent.ts'
-import { type ColdDay, coldDayHolding, earliestSeq, isExpired } from './store.ts'
+import { type ColdDay, coldDayHolding, isExpired } from './store.ts'
 
 /**
  * Reads detached months out of the archive: the day that holds a record, its manifest (the one whose digest the database has), one frame by

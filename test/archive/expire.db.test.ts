@@ -4,7 +4,6 @@ import { expireLedger, keptFrom, planExpiry } from '../../src/archive/expire.ts'
 import { createHolds } from '../../src/archive/holds.ts'
 import { promiseRetention } from '../../src/archive/promise.ts'
 import { archiveDays } from '../../src/archive/run-archive.ts'
-import { earliestSeq } from '../../src/archive/store.ts'
 import { setRetention } from '../../src/archive/retention-store.ts'
 import { createFolderObjects } from '../../src/objects/folder.ts'
 import { type Artifacts, createArtifacts } from '../../src/objects/objects.ts'
@@ -93,7 +92,7 @@ describe('expiry', () => {
     const manifest = await objects.has(dayKey('main/unit', '2027-11-02', 'manifest.json'))
     expect((await planExpiry(database.db, 'main/operations', 'main/unit'))?.days.length).toBe(29) // 2 to 30 November
     expect(await expire()).toMatchObject({ days: 29, records: november, files: 4, artifacts: 2, locked: 0 })
-    expect(await earliestSeq(database.db, 'main/unit')).toBe(november)
+    expect(await node.reader.earliest('main/unit')).toBe(november)
     expect([await artifacts.has(lone), await artifacts.has(web), await artifacts.has(shared)]).toEqual([
       false,
       false,
@@ -191,7 +190,7 @@ describe('expiry', () => {
         }
       }
       for (const at of [0, 1, 2]) await expect(expire(failing(at))).rejects.toThrow('broken')
-      expect(await earliestSeq(database.db, 'main/unit')).toBe(november) // marked: nobody reads it any more
+      expect(await node.reader.earliest('main/unit')).toBe(november) // marked: nobody reads it any more
       await expect(node.reader.readBatch('main/unit', 8)).rejects.toMatchObject({ code: 'expired' })
       expect(await expire()).toMatchObject({ days: 29 })
       expect((await records()).filter(({ act, state }) => act === 'expire' && state === 'done')).toHaveLength(29)
