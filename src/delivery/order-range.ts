@@ -26,7 +26,11 @@ export async function readStretch(
   const end = await placeOf(reader, ledger, to, 1)
   const earliest = await reader.earliest(ledger)
   if (first < earliest)
-    throw new Problem('expired', `records before ${earliest} of ${ledger} were deleted when their retention had passed`, { extra: { earliest } })
+    throw new Problem(
+      'expired',
+      `records before ${earliest} of ${ledger} were deleted when their retention had passed`,
+      { extra: { earliest } },
+    )
   if (end <= first) throw new Problem('request_invalid', `there is no record of ${ledger} from ${from} to ${to}`)
   return { first, end }
 }
