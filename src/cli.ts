@@ -79,9 +79,10 @@ configuration(program.command('serve').description('run the service'))
 
 configuration(program.command('signer').description('run the signer that several services share'))
   .option('--socket <path>', 'Unix socket to listen on')
+  .option('--socket-mode <mode>', '0600, or 0660 for services that run as another user of the same group')
   .option('--public-host <name>', 'name in the origin of the log; fixed at the first start')
   .action((options) =>
-    run(options, async (terminal, signal) => (await import('./commands/serve.ts')).signer(options, terminal, signal)),
+    run(options, async (terminal, signal) => (await import('./commands/signer.ts')).signer(options, terminal, signal)),
   )
 
 addPushCommands(program, run, number)

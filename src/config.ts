@@ -7,12 +7,13 @@ import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './confi
 import { archiveSettings, retentionSettings } from './archive/settings.ts'
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
+import { scrubSettings } from './watch/scrub-settings.ts'
 import { artifactSettings } from './objects/settings.ts'
 import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
 import { signerSettings } from './signing/settings.ts'
 import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
-import { witnessSettings } from './vouching/settings.ts'
+import { timestampSettings, witnessSettings } from './vouching/settings.ts'
 import { watchSettings } from './watch/settings.ts'
 
 /**
@@ -54,6 +55,7 @@ const settings = z.strictObject({
     })
     .prefault({}),
   witness: witnessSettings.prefault({}),
+  timestamps: timestampSettings.prefault({}),
   telemetry: telemetrySettings.prefault({}),
   intake: z
     .strictObject({
@@ -73,6 +75,7 @@ const settings = z.strictObject({
   artifacts: artifactSettings.prefault({}),
   publish: publishSettings.prefault({}),
   archive: archiveSettings.prefault({}),
+  scrub: scrubSettings.prefault({}),
   retention: retentionSettings.prefault({}),
   destinations: z.record(destinationName, destinationSettings).default({}),
 })

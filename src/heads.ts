@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Queryable } from './database/database.ts'
 import type { Book } from './ledger/book.ts'
 import * as store from './ledger/store.ts'
-import { parseVkey } from './log/vkey.ts'
+import { parseTrustedKey } from './log/trusted-key.ts'
 import { compareHead } from './publish/compare-copy.ts'
 import type { Shelf } from './publish/shelf.ts'
 import { Problem } from './record/problem.ts'
@@ -68,7 +68,7 @@ export function createHeads({ db, signer, originOf, shelf, folder, now, log }: H
         },
       )
     }
-    const keys = [parseVkey(await signer.vkey(ledger))]
+    const keys = (await signer.keys(ledger)).map(parseTrustedKey)
     const verdict = await compareHead(note, where, { origin: originOf(ledger), keys, size: head?.size ?? 0, hasRoot })
     if (verdict.kind === 'same') return undefined
     const text = Buffer.from(note).toString()

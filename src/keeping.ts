@@ -14,10 +14,12 @@ import type { Objects } from './objects/objects.ts'
 import type { LedgerName } from './record/record.ts'
 import type { Shelf } from './publish/shelf.ts'
 import { publishing } from './publishing.ts'
+import { scrubbing } from './scrubbing.ts'
 import type { OpenSigner } from './signer.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { Finding } from './watch/alerts.ts'
+import { keepTimestamps } from './timestamping.ts'
 import type { RecordCommand } from './watch/commands.ts'
 import { keepWitnesses } from './witnessing.ts'
 
@@ -59,7 +61,16 @@ export type Keeper = (
 ) => Promise<() => Promise<Finding[]>>
 
 /** One line for each part, in a file of its own beside this one. */
-const keepers: readonly Keeper[] = [publishing, comparing, keepArchive, keepKeys, keepWitnesses, keepHistory]
+const keepers: readonly Keeper[] = [
+  publishing,
+  comparing,
+  keepArchive,
+  keepKeys,
+  keepWitnesses,
+  keepHistory,
+  scrubbing,
+  keepTimestamps,
+]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps

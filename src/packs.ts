@@ -1,6 +1,7 @@
-import type { Queryable } from './database/database.ts'
+import type { Database } from './database/database.ts'
 import { type OpenPack, createPacks } from './evidence/pack.ts'
 import type { PackSources } from './evidence/sources.ts'
+import { createFileSource } from './file-source.ts'
 import type { Book } from './ledger/book.ts'
 import { readKinds } from './ledger/read-kinds.ts'
 import type { LedgerReader } from './ledger/read.ts'
@@ -13,7 +14,7 @@ import type { Signer } from './signing/signer.ts'
 
 export interface PackDeps {
   org: string
-  db: Queryable
+  db: Database
   reader: LedgerReader
   ledgers: readonly LedgerName[]
   bookOf: (ledger: LedgerName) => Pick<Book, 'tree'>
@@ -39,6 +40,7 @@ function createSources(deps: PackDeps): PackSources {
     },
     records: (ledger, from, until, kinds) => readKinds({ db, reader }, ledger, from, until, kinds),
     seqAt: reader.seqAt,
+    files: createFileSource(db, reader),
     nodes: (ledger, wanted) => bookOf(ledger).tree.nodes(wanted),
     async partSeqs(ledger, run) {
       const rows = await findSubmissions(db, ledger, [], [run])

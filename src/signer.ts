@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { statementKeyName } from './log/statement.ts'
 import type { LedgerName } from './record/record.ts'
+import { createCommandSigner } from './signing/command.ts'
 import { createGuard } from './signing/guard.ts'
 import { createKeys } from './signing/keys.ts'
 import { connectSigner } from './signing/remote.ts'
@@ -23,11 +24,13 @@ export async function openSigner(config: Config, origin: (ledger: LedgerName) =>
 
 /** Keys and guard of the data folder. Throws when another process holds the guard. */
 export async function openLocalSigner(config: Config, origin: (ledger: LedgerName) => string): Promise<OpenSigner> {
+  const { command, command_timeout_ms: timeoutMs } = config.signer
   const guard = await createGuard(join(config.data_dir, 'guard'))
   const keys = createKeys({
     folder: join(config.data_dir, 'keys'),
     originOf: origin,
     statementName: statementKeyName(config.public_host, config.org),
+    external: command === undefined ? undefined : createCommandSigner({ command, timeoutMs }),
   })
   const signer = createSigner({ keys, guard, origin })
   return { ...signer, close: async () => guard.close() }

@@ -47,7 +47,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   ],
   delivery: ['record', 'telemetry', 'database', 'ledger'],
   // What asks others leaves by the door that deliveries leave by: addresses, certificates, deadlines, no redirect.
-  vouching: ['record', 'log', 'verify', 'telemetry', 'database', 'ledger', 'delivery/outgoing', 'delivery/wire'],
+  vouching: ['record', 'log', 'verify', 'telemetry', 'database', 'ledger', 'delivery/outgoing', 'delivery/wire', 'delivery/duration'], // oxfmt-ignore
   history: ['record', 'telemetry', 'contract', 'database', 'ledger'],
   archive: ['record', 'log', 'verify', 'telemetry', 'database', 'objects', 'signing', 'ledger'],
   // The tree whose tiles it writes out is the ledger's; it takes the folder's lock of signing and the S3 client of objects.
@@ -63,7 +63,14 @@ const table: Readonly<Record<string, readonly string[]>> = {
 
 const spine = [...Object.keys(table).filter((room) => !['producer', 'web'].includes(room)), 'config']
 /** Commands that look into the database or start the service or a witness; every other one is a client. */
-const serverCommands = ['commands/serve', 'commands/maintain', 'commands/verify', 'commands/witness']
+const serverCommands = [
+  'commands/serve',
+  'commands/signer',
+  'commands/adopt',
+  'commands/maintain',
+  'commands/verify',
+  'commands/witness',
+]
 const clientRooms = ['commands', 'producer', 'record', 'log', 'verify', 'contract', 'api']
 
 interface Import {
@@ -157,6 +164,18 @@ describe('src', () => {
     }
     for (const name of next.keys()) walk(name, [])
     expect(cycles).toEqual([])
+  })
+
+  it('loads neither the database nor the service for `proofline signer`, which runs as a user of its own', () => {
+    const loaded = new Set<string>()
+    const load = (name: string): void => {
+      if (loaded.has(name)) return
+      loaded.add(name)
+      for (const one of imports) if (one.from === name && !one.typeOnly && isOurs(one)) load(one.to)
+    }
+    load('commands/signer')
+    expect(loaded).toContain('signing/guard')
+    expect([...loaded].filter((name) => /^(database|ledger|storage|service|http)(\/|$)/.test(name) && name !== 'http/settings')).toEqual([]) // oxfmt-ignore
   })
 
   it('imports pg in database/ only, and no package that package.json does not name', () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { route, nothing } from './route.ts'
-import { commit, instant, repository, text } from './shapes.ts'
+import { commit, instant, path, repository, text } from './shapes.ts'
 
 /** What an auditor takes home. */
 
@@ -11,6 +11,11 @@ export const evidenceQuestion = z
     from: instant.describe('the period begins here'),
     to: instant.optional().describe('and ends before this; the newest record unless told'),
     repository: repository.optional().describe('only this one; needed by a credential that is bound to repositories'),
+    path: path.optional().describe('the history of this file; needs repository'),
+    lines: z
+      .string()
+      .regex(/^[1-9][0-9]{0,9}(?:-[1-9][0-9]{0,9})?$/, 'a line or a range, 12 or 12-20')
+      .optional(),
     commit: commit.optional(),
     build: text.optional(),
     sample: z.int().min(0).max(1_000).default(25).describe('how many runs are drawn'),

@@ -7,7 +7,7 @@ import { parseCheckpoint } from '../log/checkpoint.ts'
 import { verifyConsistency } from '../log/merkle-proof.ts'
 import { type Edge, emptyEdge, equalHashes, rootOf } from '../log/merkle.ts'
 import { openStatement } from '../log/statement.ts'
-import { parseVkey } from '../log/vkey.ts'
+import { parseTrustedKey } from '../log/trusted-key.ts'
 import type { Objects, PutOptions } from '../objects/objects.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
@@ -29,7 +29,7 @@ export interface DayWriter {
   reader: LedgerReader
   tree: Tree
   objects: Objects
-  signer: Pick<Signer, 'signStatement' | 'statementVkey'>
+  signer: Pick<Signer, 'signStatement' | 'keys'>
   ledger: LedgerName
   origin: string
   /** How long nobody may delete the files of a day, where the storage can lock them. */
@@ -109,7 +109,9 @@ async function checkManifest({ objects, signer, ledger }: DayWriter, day: Day, p
   const chunks: Buffer[] = []
   for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk)
   try {
-    const opened = await openStatement(Buffer.concat(chunks), [parseVkey(await signer.statementVkey())])
+    // Also by a key that was retired since.
+    const keys = (await signer.keys('statement')).map(parseTrustedKey)
+    const opened = await openStatement(Buffer.concat(chunks), keys)
     if (opened.payloadType === dayPayloadType && Buffer.compare(opened.payload, payload) === 0) return
   } catch (cause) {
     if (!(cause instanceof LogError)) throw cause

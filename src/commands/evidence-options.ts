@@ -20,6 +20,8 @@ export function addEvidence(program: Command, run: Run): void {
     .requiredOption('--from <time>', 'the period begins here: a day (UTC) or RFC 3339')
     .option('--to <time>', 'and ends before this; default: up to the newest record')
     .option('--repository <name>', 'only this repository')
+    .option('--path <path>', 'the history of this file')
+    .option('--lines <range>', 'of these lines of it: 12 or 12-20')
     .option('--commit <id>', 'only runs of this commit')
     .option('--build <name>', 'only runs of this build')
     .option('--sample <runs>', 'how many runs are drawn and packed whole; 25 unless told', whole)

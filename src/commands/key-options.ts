@@ -46,6 +46,16 @@ export function addKeyCommands(program: Command, run: Run): void {
     )
 
   key
+    .command('adopt')
+    .description('let a guard that was brought back from a backup take over what its keys signed since')
+    .requiredOption('--reason <text>', 'why, for who reads the record')
+    .option('--config <file>', 'configuration file, default proofline.yaml where there is one')
+    .option('--data-dir <folder>', 'data folder, default .proofline')
+    .addOption(json())
+    .addHelpText('after', exits('0 adopted, or nothing to adopt; 1 what is published does not continue it'))
+    .action((options) => run(options, async (terminal) => (await import('./adopt.ts')).adopt(options, terminal)))
+
+  key
     .command('vkey')
     .description('print the verifier key of a public key, as a KMS gives it (PEM); needs no service')
     .argument('<name>', 'public host/org/ledger, or public host/org/statement')

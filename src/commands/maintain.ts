@@ -29,7 +29,7 @@ export interface MaintainCommand {
   dataDir?: string
 }
 
-async function withStorage<T>(
+export async function withStorage<T>(
   options: MaintainCommand,
   work: (storage: Storage, config: Config) => Promise<T>,
   needs: 'data' | 'nothing' = 'nothing',

@@ -1,10 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { loadConfig } from '../config.ts'
-import { Problem } from '../record/problem.ts'
 import { startService } from '../service.ts'
-import { serveSigner } from '../signing/serve-signer.ts'
-import { openLocalSigner } from '../signer.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
@@ -56,28 +53,4 @@ export async function serve(options: ServeCommand, terminal: Terminal, signal: A
   terminal.say(signal.aborted ? 'stopping' : 'the embedded database is gone: stopping; start again')
   await service.stop()
   return signal.aborted ? 0 : 4
-}
-
-export interface SignerCommand extends ServeCommand {
-  socket?: string
-}
-
-/** `proofline signer`: the keys and the guard behind a Unix socket, for several nodes. */
-export async function signer(options: SignerCommand, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
-  const config = loadConfig(flagsOf(options))
-  const socket = options.socket ?? config.signer.socket
-  if (socket === undefined)
-    throw new Problem('request_invalid', 'say where to listen: --socket PATH, or signer.socket in the configuration')
-  const opened = await openLocalSigner(config, (ledger) => `${config.public_host}/${ledger}`)
-  try {
-    const server = await serveSigner(opened, socket, signal)
-    terminal.print(
-      { socket, guard: await opened.guardId() },
-      () => `The signer listens at ${socket}; set PROOFLINE_SIGNER_SOCKET=${socket} for every node`,
-    )
-    await server.closed
-    return 0
-  } finally {
-    await opened.close()
-  }
 }

@@ -11,6 +11,9 @@ export function printLimits(scope: PackScope, files: readonly PackFile[]): strin
     selection === 'all'
       ? 'Every seq of the period is accounted for: the record is shown, or a `part` record that is shown names it as its coverage, or it continues an inventory whose beginning is shown. Coverage records themselves are in the samples\' reports, not here.'
       : `The question selects (${describe(scope)}). That every record shown belongs to the log is proved; that no other record of the period belongs to the selection is said by the service and signed with its statement key, but not proved by the log. A pack without a selection proves it.`,
+    ...(question.path === undefined
+      ? []
+      : ['The history of the file is proved where it changes: at the first and last record of each interval. That the runs in between say the same is the service\'s word; `lines/rows.ndjson` names their records by id, and `GET /v1/records/{id}/proof` proves any of them. Runs stand in the order in which they ended, lines by their number in the blob that is named.']),
     'Times are the service\'s: a record was made not later than a checkpoint that covers it was seen by somebody else. That it was not made earlier than its time, nobody can prove.',
     stamped
       ? 'Time-stamps of an outside authority (RFC 3161) are over the checkpoints in `log/*/*.tsr`; they bound what lies below those sizes.'

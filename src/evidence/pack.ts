@@ -4,6 +4,7 @@ import { printReport } from '../verify/pack-report.ts'
 import { type LedgerSums, printCompleteness } from '../verify/pack-sums.ts'
 import { createTables } from '../verify/pack-tables.ts'
 import { printControls } from './controls.ts'
+import { addLines } from './lines.ts'
 import { printLimits } from './limits.ts'
 import { addKeys, addLog } from './proofs.ts'
 import { addPopulation } from './population.ts'
@@ -28,6 +29,8 @@ export type OpenPack = (asked: Asked, who: { id: string; method: string; bound: 
 export function createPacks(sources: PackSources): OpenPack {
   return async (asked, who) => {
     const resolved = await resolveQuestion(asked, who, sources)
+    const { question, ledgers } = resolved.scope
+    if (question.path !== undefined) for (const { ledger, end } of ledgers) await sources.files.reach(ledger, end)
     const zip = createZip()
     fill(zip, resolved, sources).catch((error: unknown) =>
       zip.fail(error instanceof Error ? error : new Error(String(error))),
@@ -45,6 +48,7 @@ async function fill(zip: Zip, { scope, notes }: Resolved, sources: PackSources):
   const tables = createTables()
   const sums: LedgerSums[] = []
   for (const of of scope.ledgers) sums.push(await addPopulation(zip, scope, of, sources, tables))
+  await addLines(zip, scope, notes, sources)
   const samples = await addSamples(zip, scope, notes, tables.runs.sealed(), sources)
   const runs = tables.runs.counts()
   for (const [name, text] of tables.finish()) await zip.add(name, text)

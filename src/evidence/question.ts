@@ -96,8 +96,8 @@ async function resolveSeed(
   if (seed !== 'root') return { from: 'given', text: seed, sha256: seedOf(seed) }
   let text = ''
   for (const { ledger, end, size } of ledgers) {
-    if (!isOfRuns(ledger)) continue
-    const found = await checkpoints.atOrAfter(ledger, Math.min(size, Math.max(1, end)))
+    if (!isOfRuns(ledger) || size === 0) continue
+    const found = await checkpoints.atOrAfter(ledger, Math.max(1, end))
     if (found !== undefined && found.size <= size) text += found.note.slice(0, found.note.lastIndexOf('\n\n') + 1)
   }
   return { from: checkpoints.isWitnessed ? 'witnessed root' : 'root', text, sha256: seedOf(text) }

@@ -19,6 +19,7 @@ export interface PackSources {
   /** Smallest published seq whose recorded_at is at or after `at`. */
   seqAt: (ledger: LedgerName, at: number) => Promise<number>
   checkpoints: CheckpointSource
+  files: FileSource
   /** Hashes of perfect subtrees. */
   nodes: (ledger: LedgerName, wanted: readonly Node[]) => Promise<Uint8Array[]>
   /** Seqs of the `part` records of a run. */
@@ -29,6 +30,30 @@ export interface PackSources {
   policy: () => Promise<string>
   /** RFC 3161 tokens over the checkpoint of this size. */
   timestamps: (ledger: LedgerName, size: number) => Promise<{ name: string; token: Uint8Array }[]>
+}
+
+/** What is known of files without a look into records: derived, so everything that comes from here is checked by the records it names. */
+export interface FileSource {
+  /** Resolves when all before `until` is known; rejects with Problem `unavailable` when that takes long. */
+  reach(ledger: LedgerName, until: number): Promise<void>
+  /** Runs of the repository that ended before `until`, in that order; those with the same `same` say the same of the file. */
+  runs(ledger: LedgerName, repository: string, path: string, until: number): Promise<FileRun[]>
+  /** Seqs of line maps from or to the path. */
+  maps(ledger: LedgerName, repository: string, path: string, from: number, to: number): Promise<number[]>
+  /** Ids of records, by seq. */
+  ids(ledger: LedgerName, seqs: readonly number[]): Promise<Map<number, string>>
+}
+
+export interface FileRun {
+  seq: number
+  run: string
+  suite: string
+  ref: string
+  commit: string
+  counted: boolean
+  /** The file's coverage records in the parts that count. */
+  records: number[]
+  same: number
 }
 
 /** Signed notes, with the cosignatures that there are. */

@@ -91,11 +91,13 @@ export interface AuditedLedger {
   audit: Audit
   segments: StoredSegments
   signal: AbortSignal
+  /** Sees each segment that could be decompressed. */
+  onSegment?: (row: store.SegmentRow, raw: Buffer) => void
 }
 
 /** Feeds the window's records. What cannot be decompressed counts as missing: its leaf hashes stand in for it, so that the rest is still proved. */
 export async function auditWindow(
-  { db, ledger, audit, segments, signal }: AuditedLedger,
+  { db, ledger, audit, segments, signal, onSegment }: AuditedLedger,
   { to, lastTimes }: Window,
 ): Promise<void> {
   while (!signal.aborted) {
@@ -115,7 +117,10 @@ export async function auditWindow(
       audit.differ('row-mismatch', row.firstSeq, `a segment of ${row.count} records`, why, end - 1)
       return undefined
     })
-    if (raw !== undefined) addSegment(ledger, audit, row, raw)
+    if (raw !== undefined) {
+      addSegment(ledger, audit, row, raw)
+      onSegment?.(row, raw)
+    }
     const claimed = lastTimes.get(end)
     if (claimed !== undefined && claimed !== row.firstTime + row.count - 1) audit.differ('row-mismatch', end - 1, `a head of ${end} records at ${row.firstTime + row.count - 1} us`, `${claimed} us`) // oxfmt-ignore
     await breathe() // a segment takes some milliseconds, and a service has others to answer

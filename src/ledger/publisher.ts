@@ -4,6 +4,7 @@ import type { LedgerName } from '../record/record.ts'
 import type { Signer } from '../signing/signer.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Head } from './batch.ts'
+import { findUnknown } from './signer-behind.ts'
 import * as store from './store.ts'
 import type { Tree } from './tree.ts'
 
@@ -57,6 +58,8 @@ const pollMs = 25
 const pausesMs = [200, 500, 1_000, 2_000, 5_000] as const
 /** After so many it is no passing trouble. */
 const failuresToTell = 3
+/** So often it is looked whether another signer is at work with the same keys. */
+const lookMs = 1_000
 /** So long another node has to publish a head that it signed, before this one does it. */
 const othersMs = 500
 
@@ -106,6 +109,18 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     waiters.clear()
   }
 
+  let lookedAt = -Infinity
+  /** Whether another signer with these keys is at work; then nothing is signed here any more. At most once in `lookMs`, and at each start. */
+  const isBehind = async (): Promise<boolean> => {
+    lookedAt = performance.now()
+    const unknown = await findUnknown(db, signer, ledger)
+    if (unknown === undefined) return false
+    const { known, size } = unknown
+    const knows = known < 0 ? 'nothing' : `${known} records`
+    stop(new Problem('signer_not_current', `${ledger} is signed to ${size} records, this signer knows of ${knows}: another one has a copy of its keys, or its folder is an older one`)) // oxfmt-ignore
+    return true
+  }
+
   /** One signature; answers false when another node is ahead. */
   const sign = async (target: Target): Promise<boolean> => {
     lastSigned ??= await signer.last(ledger)
@@ -142,6 +157,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   }
 
   const signNewest = async (): Promise<void> => {
+    if (await isBehind()) return
     // Asked before the head is read: what is signed was committed earlier, so a head that is still smaller belongs to an older database. The
     // other way round another node's append between the two would look like that too.
     const last = await signer.last(ledger)
@@ -170,6 +186,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       const target = pending
       pending = undefined
       try {
+        if (performance.now() - lookedAt > lookMs && (await isBehind())) return
         if (!(await sign(target))) await follow(target.size)
       } catch (error) {
         log.warn('checkpoint.delayed', { ledger, size: target.size, error: String(error) })

@@ -1,6 +1,7 @@
 import { decodeBase64, encodeBase64 } from './base64.ts'
 import { verifyEd25519 } from './ed25519.ts'
 import { LogError } from './log-error.ts'
+import type { TrustedKey } from './trusted-key.ts'
 import { printKeyId } from './vkey.ts'
 import type { SigningKey, VerifierKey } from './vkey.ts'
 
@@ -27,7 +28,12 @@ export interface Statement {
 
 export interface OpenedStatement extends Statement {
   /** Who signed it, of the keys that were given: at least one. */
-  keys: VerifierKey[]
+  keys: TrustedKey[]
+  /**
+   * No key signed it that is still in use. A statement has no size to go by, so whoever stole the key later may have made it, unless its
+   * digest stands in a record of operations below that key's `until`.
+   */
+  isRetired: boolean
 }
 
 export interface ParsedStatement extends Statement {
@@ -99,15 +105,15 @@ export function parseStatement(envelope: string | Uint8Array): ParsedStatement {
  */
 export async function openStatement(
   envelope: string | Uint8Array,
-  keys: readonly VerifierKey[],
+  keys: readonly TrustedKey[],
 ): Promise<OpenedStatement> {
   const { payloadType, payload, signatures } = parseStatement(envelope)
   const message = preAuthEncoding(payloadType, payload)
-  const verified = new Set<VerifierKey>()
+  const verified = new Set<TrustedKey>()
   for (const { keyid, sig } of signatures) {
     const known = keys.filter((key) => isStatementKey(key) && statementKeyId(key) === keyid)
     // Ids are 32 bits: two keys may share name and id, and then either may have signed.
-    let found: VerifierKey | undefined
+    let found: TrustedKey | undefined
     for (const key of known) if (await verifyEd25519(key.publicKey, message, sig)) found ??= key
     if (known.length > 0 && found === undefined) throw new LogError('bad_signature', `bad signature for key ${keyid}`)
     if (found !== undefined) verified.add(found)
@@ -116,7 +122,8 @@ export async function openStatement(
     const names = signatures.map(({ keyid }) => keyid).join(', ')
     throw new LogError('no_trusted_signature', `no trusted signature: signed by ${names}`)
   }
-  return { payloadType, payload, keys: [...verified] }
+  const isRetired = [...verified].every(({ until }) => until !== undefined)
+  return { payloadType, payload, keys: [...verified], isRetired }
 }
 
 function printEnvelope({ payloadType, payload, signatures }: ParsedStatement): string {

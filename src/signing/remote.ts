@@ -6,6 +6,7 @@ import { Problem } from '../record/problem.ts'
 import type { Signer } from './signer.ts'
 import { assertSocketPath } from './socket-path.ts'
 import {
+  adoptAnswerSchema,
   answerSchema,
   createLineSplitter,
   keysAnswerSchema,
@@ -67,6 +68,8 @@ export function connectSigner(socketPath: string, { timeoutMs = 10_000 } = {}): 
     last: async (ledger) => (await ask({ call: 'last', ledger }, lastAnswerSchema)) ?? undefined,
     vkey: (ledger) => ask({ call: 'vkey', ledger }, textAnswerSchema),
     guardId: () => ask({ call: 'guardId' }, textAnswerSchema),
+    adopt: (ledger, note, { from, hashes }) =>
+      ask({ call: 'adopt', ledger, note, proof: { from, hashes: [...hashes] } }, adoptAnswerSchema),
     async signStatement(payloadType, payload) {
       // Else the line would be cut off there, and the caller told to come again.
       if (payload.length > maxStatementBytes) throw new RangeError(`a statement of ${payload.length} bytes`)

@@ -7,7 +7,7 @@ import { assertSocketPath } from './socket-path.ts'
 import { createLineSplitter, printLine, questionSchema } from './wire.ts'
 import type { Question } from './wire.ts'
 
-/** A signer behind a Unix socket that only its owner may open: several nodes share it, and it outlives each of them. */
+/** A signer behind a Unix socket that only its owner, or its group too, may open: several nodes share it, and it outlives each of them. */
 export interface SignerServer {
   /** Resolves when the signal aborted and the last connection is gone; the socket file is gone too. */
   readonly closed: Promise<void>
@@ -17,7 +17,12 @@ export interface SignerServer {
  * Listens when this resolves. A socket file that a killed signer left is replaced; one that somebody answers on is an error. Throws for
  * a path longer than an address holds. On abort connections are cut: what was asked and not answered is safe to ask again.
  */
-export async function serveSigner(signer: Signer, socketPath: string, signal: AbortSignal): Promise<SignerServer> {
+export async function serveSigner(
+  signer: Signer,
+  socketPath: string,
+  signal: AbortSignal,
+  mode: 0o600 | 0o660 = 0o600,
+): Promise<SignerServer> {
   assertSocketPath(socketPath)
   const guard = await signer.guardId()
   const sockets = new Set<Socket>()
@@ -29,7 +34,7 @@ export async function serveSigner(signer: Signer, socketPath: string, signal: Ab
   })
   await removeStale(socketPath)
   signal.throwIfAborted()
-  await listen(server, socketPath)
+  await listen(server, socketPath, mode)
   const closed = new Promise<void>((resolve) => server.once('close', resolve))
   const stop = (): void => {
     server.close()
@@ -71,6 +76,8 @@ async function answerTo(signer: Signer, question: Question): Promise<unknown> {
       return signer.vkey(question.ledger)
     case 'guardId':
       return signer.guardId()
+    case 'adopt':
+      return signer.adopt(question.ledger, question.note, question.proof)
     case 'signStatement':
       return signer.signStatement(question.payloadType, question.payload)
     case 'statementVkey':
@@ -102,12 +109,12 @@ async function removeStale(path: string): Promise<void> {
   if (state === 'dead') await unlink(path)
 }
 
-async function listen(server: Server, path: string): Promise<void> {
+async function listen(server: Server, path: string, mode: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     // The socket file is made within the call, with the mask of the process: narrowed for that long, so it is never open to others.
     // Worker threads may not set the mask; there the chmod below has to do.
-    const mask = isMainThread ? process.umask(0o177) : undefined
+    const mask = isMainThread ? process.umask(0o777 & ~mode) : undefined
     try {
       server.listen(path, () => {
         server.off('error', reject)
@@ -117,7 +124,7 @@ async function listen(server: Server, path: string): Promise<void> {
       if (mask !== undefined) process.umask(mask)
     }
   })
-  await chmod(path, 0o600)
+  await chmod(path, mode)
 }
 
 function parseJson(text: string): unknown {

@@ -1,4 +1,5 @@
-import { printCheckpoint } from '../log/checkpoint.ts'
+import { openCheckpoint, printCheckpoint } from '../log/checkpoint.ts'
+import { LogError } from '../log/log-error.ts'
 import { sealNote } from '../log/note.ts'
 import { signStatement, toStatementKey } from '../log/statement.ts'
 import { printTrustedKey } from '../log/trusted-key.ts'
@@ -25,6 +26,10 @@ export type SignAnswer =
   | { kind: 'stale'; size: number; root: Uint8Array }
   | { kind: 'refused'; reason: RefusalReason; last: Head | undefined }
 
+export type AdoptAnswer =
+  | { kind: 'adopted' | 'known' | 'stale'; size: number }
+  | { kind: 'refused'; reason: RefusalReason | 'unsigned' }
+
 /** Lines of `TrustedKey`, oldest first: the plan that stands now. `same`: it stood before. */
 export type RotationAnswer = { kind: 'changed' | 'same'; keys: string[] } | { kind: 'refused'; reason: string }
 
@@ -40,12 +45,17 @@ export interface Signer {
   sign(ledger: LedgerName, request: SignRequest): Promise<SignAnswer>
   /** The last head that was made fit to be signed. */
   last(ledger: LedgerName): Promise<Head | undefined>
-  /** The newest verifier key of the ledger as text; makes the key when the ledger is new. Older ones: `keys`. */
+  /** The newest verifier key of the ledger as text; makes the key when the ledger is new. To verify take `keys`: others signed before. */
   vkey(ledger: LedgerName): Promise<string>
   guardId(): Promise<string>
+  /**
+   * Takes over a head that these keys signed and this guard does not know: it is older than that. Nothing that was signed is contradicted
+   * afterwards, that one neither.
+   */
+  adopt(ledger: LedgerName, note: string, proof: ProofFrom): Promise<AdoptAnswer>
   /** A DSSE envelope, for `openStatement`. The same payload gives the same bytes while the keys are the same; at most 8 MiB. */
   signStatement(payloadType: string, payload: Uint8Array): Promise<string>
-  /** The newest verifier key of the org's statements as text; makes the key when there is none. */
+  /** The same of the org's statements. */
   statementVkey(): Promise<string>
   /** Every key there ever was, oldest first, each with the sizes for which it is to be believed: lines for `parseTrustedKey`. */
   keys(of: KeyOwner): Promise<string[]>
@@ -102,6 +112,29 @@ export function createSigner({ keys, guard, origin }: SignerDeps): Signer {
     return sealNote(printCheckpoint({ origin: origin(of), ...last }), [key])
   }
 
+  const adopt = async (ledger: LedgerName, note: string, proof: ProofFrom): Promise<AdoptAnswer> => {
+    const { plan } = await rings.ring(ledger)
+    const next = await openCheckpoint(note, origin(ledger), plan).catch((error: unknown) => {
+      if (error instanceof LogError) return undefined
+      throw error
+    })
+    if (next === undefined) return { kind: 'refused', reason: 'unsigned' }
+    const last = guard.last(ledger)
+    const verdict = mayAdvance(last, next, proof)
+    switch (verdict.kind) {
+      case 'advance':
+        // A crash before this line leaves the older head, after it the adopted one: both were signed.
+        await guard.store(ledger, { size: next.size, root: next.root })
+        return { kind: 'adopted', size: next.size }
+      case 'repeat':
+        return { kind: 'known', size: next.size }
+      case 'stale':
+        return { kind: 'stale', size: verdict.last.size }
+      case 'refused':
+        return verdict.reason === 'rollback' ? { kind: 'known', size: last?.size ?? 0 } : verdict
+    }
+  }
+
   const signedSize = (of: KeyOwner, at: number): number => (of === 'statement' ? at : (guard.last(of)?.size ?? -1))
   const tell = (step: PlanStep): RotationAnswer =>
     step.kind === 'refused' ? step : { kind: step.kind, keys: step.plan.map(printTrustedKey) }
@@ -120,6 +153,7 @@ export function createSigner({ keys, guard, origin }: SignerDeps): Signer {
     last: async (ledger) => guard.last(ledger),
     vkey: (ledger) => newest(ledger),
     guardId: async () => guard.id,
+    adopt: (ledger, note, proof) => inTurn(ledger, () => adopt(ledger, note, proof)),
     async signStatement(payloadType, payload) {
       const signers = await rings.signersFor('statement', statementSize)
       return signStatement(payloadType, payload, signers.map(toStatementKey))

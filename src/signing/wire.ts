@@ -22,6 +22,7 @@ const bytes = z.string().transform((text, context) => {
 })
 // Left to the guard to judge, so any length passes here.
 const anyBytes = z.string().transform((text) => decodeBase64(text) ?? new Uint8Array(0))
+const proof = z.strictObject({ from: z.number(), hashes: z.array(anyBytes).max(63) })
 const size = z.int().nonnegative()
 const head = z.strictObject({ size, root: hash })
 const id = z.int().nonnegative()
@@ -35,7 +36,7 @@ export const questionSchema = z.discriminatedUnion('call', [
     ledger,
     size: z.number(),
     root: anyBytes,
-    proof: z.strictObject({ from: z.number(), hashes: z.array(anyBytes).max(63) }),
+    proof,
   }),
   z.strictObject({ id, call: z.literal('last'), ledger }),
   z.strictObject({ id, call: z.literal('vkey'), ledger }),
@@ -43,6 +44,7 @@ export const questionSchema = z.discriminatedUnion('call', [
   z.strictObject({ id, call: z.literal('signStatement'), payloadType: z.string().max(256), payload: bytes }),
   z.strictObject({ id, call: z.literal('statementVkey') }),
   z.strictObject({ id, call: z.literal('keys'), of }),
+  z.strictObject({ id, call: z.literal('adopt'), ledger, note: z.string().max(100_000), proof }),
   z.strictObject({
     id,
     call: z.literal('rotate'),
@@ -71,6 +73,10 @@ export const keysAnswerSchema = z.array(z.string())
 export const rotationAnswerSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.enum(['changed', 'same']), keys: keysAnswerSchema }),
   z.strictObject({ kind: z.literal('refused'), reason: z.string() }),
+])
+export const adoptAnswerSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.enum(['adopted', 'known', 'stale']), size }),
+  z.strictObject({ kind: z.literal('refused'), reason: z.union([reason, z.literal('unsigned')]) }),
 ])
 export const lastAnswerSchema = z.nullable(head)
 export const textAnswerSchema = z.string()

@@ -15,6 +15,8 @@ export interface Metrics extends DeliveryCounts, WatchMetrics, WitnessMetrics {
   recorded(ledger: string, count: number, size: number, seconds: number): void
   /** The newest checkpoint; `lastTime` is the recorded_at of its last record in microseconds. */
   published(ledger: string, size: number, lastTime: number): void
+  /** When the last whole pass of the scrubber over a ledger ended, in milliseconds since 1970. */
+  scrubbed(ledger: string, atMs: number): void
   /** A follower has done everything before `next`; `lastTime` is the recorded_at of the last record in microseconds. */
   followed(follower: string, ledger: string, next: number, lastTime: number): void
   workerState(worker: string, state: WorkerState): void
@@ -35,6 +37,7 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
   const heads = new Map<string, { size: number; lastTime: number; at: number }>()
   const positions = new Map<string, { follower: string; ledger: string; next: number; lastTime: number }>()
   const workers = new Map<string, WorkerState>()
+  const scrubs = new Map<string, number>()
   const doubts = new Map<string, { labels: Attributes; count: number; since: number | undefined }>()
   let emittedAt: number | undefined
   let clock: () => Promise<number | undefined> = () => Promise.resolve(undefined)
@@ -72,6 +75,11 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
   )
   gauge('proofline_worker_state', '1 for the state that a worker of this process is in', () =>
     [...workers].map(([worker, state]) => [1, { worker, state }]),
+  )
+  gauge(
+    'proofline_scrub_pass_age_seconds',
+    'Since everything that is stored of a ledger was read and audited whole',
+    () => [...scrubs].map(([ledger, at]) => [(now().getTime() - at) / 1_000, { ledger }]),
   )
   gauge('proofline_in_doubt_records', 'Records whose outcome is not known', () =>
     [...doubts.values()].map(({ labels, count }) => [count, labels]),
@@ -124,6 +132,7 @@ export function createMetrics(meters: readonly Meter[], now: () => Date = () => 
     published(ledger, size, lastTime) {
       if ((heads.get(ledger)?.size ?? -1) < size) heads.set(ledger, { size, lastTime, at: now().getTime() })
     },
+    scrubbed: (ledger, atMs) => void scrubs.set(ledger, atMs),
     followed(follower, ledger, next, lastTime) {
       const key = `${follower} ${ledger}`
       if (lastTime > (positions.get(key)?.lastTime ?? Infinity))

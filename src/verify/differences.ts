@@ -28,6 +28,8 @@ export type DifferenceKind =
   | 'fork'
   /** The same payload was recorded before, at the seq named in `expected`. */
   | 'submission-double'
+  /** The stored bytes of an artifact that this record names are other ones, or gone. */
+  | 'artifact-mismatch'
   /** The proof does not lead from the record to the signed root. */
   | 'proof-mismatch'
 

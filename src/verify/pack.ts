@@ -1,5 +1,6 @@
 import { isStatementKey } from '../log/statement.ts'
 import { type VerifierKey, parseVkey, printVkey } from '../log/vkey.ts'
+import { checkLines } from './pack-lines-check.ts'
 import { checkFiles } from './pack-files-check.ts'
 import { type PackScope, kindOf, packNames, packRules } from './pack-format.ts'
 import { type PackTrust, checkLog, checkPeriod, openProven } from './pack-log-check.ts'
@@ -45,6 +46,7 @@ export async function checkPack(source: PackSource, trust: PackTrust): Promise<P
   checks.push(await checkSeed(source, scope, trust))
   const samples = await checkSamples(source, scope, tables.runs.sealed(), trust, keys.statement)
   checks.push(...samples.checks)
+  checks.push(...(await checkLines(source, scope, trust)))
   const runs = tables.runs.counts()
   const drawn = samples.runs.map(({ stratum, run, ledger, seq }) => ({ stratum, run, record: `${ledger} ${seq}` }))
   const derived = new Map([

@@ -23,6 +23,7 @@ export interface Command {
     | 'retention.run'
     | 'key.rotate'
     | 'key.retire'
+    | 'key.adopt'
   target: string
   reason?: string | undefined
   /** What exactly, where target and reason do not say it. */

@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.ts'
 import type { LedgerReader } from '../ledger/read.ts'
+import { type ScrubRow, listScrubs } from '../ledger/scrub-store.ts'
 import { readHead } from '../ledger/store.ts'
 import { type LedgerName, type Micros, ledgerKindOf, printTime } from '../record/record.ts'
 
@@ -10,6 +11,8 @@ export interface LedgerStatus {
   published: number
   /** recorded_at of the last published record; null for an empty ledger. */
   last_recorded_at: string | null
+  /** When the last whole pass over all that is stored ended, how many records it had, and how far the one under way is. */
+  scrub: { passed_at: string | null; passed: number; position: number }
   /** Why nothing is recorded now; null while recording goes on. */
   stopped: { code: string; detail: string } | null
 }
@@ -32,6 +35,14 @@ export async function readLedgers(
 ): Promise<LedgersStatus> {
   const ledgers: LedgerStatus[] = []
   let emittedAt = 0
+  const scrubs = new Map(
+    (
+      await listScrubs(
+        db,
+        books.map(({ ledger }) => ledger),
+      )
+    ).map((row) => [row.ledger, row]),
+  )
   for (const { ledger, publisher } of books) {
     const [{ head, clock }, published] = await Promise.all([readHead(db, ledger), reader.published(ledger)])
     emittedAt = clock
@@ -41,6 +52,7 @@ export async function readLedgers(
       recorded: head?.size ?? 0,
       published: published?.size ?? 0,
       last_recorded_at: published === undefined || published.lastTime === 0 ? null : printTime(published.lastTime),
+      scrub: describeScrub(scrubs.get(ledger)),
       stopped: stopped === undefined ? null : { code: stopped.code, detail: stopped.message },
     })
   }
@@ -57,3 +69,9 @@ export async function readLedgers(
     partitions_ahead: rows[0]?.ahead ?? 0,
   }
 }
+
+const describeScrub = (row: ScrubRow | undefined): LedgerStatus['scrub'] => ({
+  passed_at: row?.passedAt == null ? null : printTime(row.passedAt),
+  passed: row?.passedTo ?? 0,
+  position: row?.position ?? 0,
+})

@@ -53,8 +53,7 @@ async function measureOwnTests(folder: string): Promise<void> {
 
 /** A git checkout with the measured programs and this project's source: what `push` finds on a CI machine. */
 async function makeCheckout(folder: string): Promise<void> {
-  for (const name of ['src', 'test/programs', 'test/fixtures', 'test/record', 'test/log'])
-    await cp(join(project, name), join(folder, name), { recursive: true })
+  for (const name of ['src', 'test']) await cp(join(project, name), join(folder, name), { recursive: true })
   const git = (...args: string[]): void =>
     void execFileSync('git', ['-c', 'user.name=demo', '-c', 'user.email=demo@example.com', ...args], { cwd: folder })
   git('init', '-q', '-b', 'main')

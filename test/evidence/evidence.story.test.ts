@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fromSorted, printLines } from '../../src/record/lines.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { type RunningService, aDeclaration, anLcov, ask, cleanEnvironment, pushRun, readLedger, runCli, startServe, temporaryFolder } from '../support/service.ts' // oxfmt-ignore
 
@@ -106,9 +107,28 @@ describe('proofline evidence', () => {
     expect(verified.code).toBe(0)
   })
 
+  it('tells the history of lines of a file, from the history that follows the ledger, with the states that the reports had', async () => {
+    expect((await evidence('--repository', 'github.com/acme/payments', '--path', 'src/file1.ts', '--lines', '3-5', '--sample', '0', '-o', 'lines.zip')).code).toBe(0) // oxfmt-ignore
+    const dir = await unpack('lines.zip', 'lines')
+    const table = (await readFile(join(dir, 'lines/runs.csv'), 'utf8')).split('\r\n').slice(1, -1)
+    expect(table).toHaveLength(7)
+    for (const i of [0, 1, 2, 3, 4, 5, 9]) {
+      const executed = [3, 4, 5].filter((line) => (line * 7 + 13 + i) % 3 > 0)
+      const row = table.find((one) => one.includes(`github.${i}.api.unit`)) ?? ''
+      const covered = executed.length === 0 ? '' : `covered ${printLines(fromSorted(executed))}; `
+      expect(row).toContain(
+        `${covered}missed ${printLines(fromSorted([3, 4, 5].filter((line) => !executed.includes(line))))}`,
+      )
+    }
+    const verified = await verify('lines.zip', '--key', keys)
+    expect(verified.stdout).toContain('"verdict":"ok"')
+    expect(verified.stdout).toContain('7 rows in 7 intervals')
+    expect(verified.code).toBe(0)
+  })
+
   it('refuses a question that contradicts itself, and a credential that may not ask', async () => {
     const post = (body: Record<string, unknown>, token = service.token) => ask(service, '/v1/evidence', { method: 'POST', body, token }) // oxfmt-ignore
-    expect(await post({ from: '2026-01-01T00:00:00Z', paths: 'src/a.ts' })).toMatchObject({ status: 400, body: { code: 'request_invalid' } }) // oxfmt-ignore
+    expect(await post({ from: '2026-01-01T00:00:00Z', path: 'src/a.ts' })).toMatchObject({ status: 400, body: { code: 'request_invalid' } }) // oxfmt-ignore
     expect(await post({ from: '2026-02-01T00:00:00Z', to: '2026-01-01T00:00:00Z' })).toMatchObject({ status: 400 })
     expect(await post({ from: '2026-02-01T00:00:00Z', as_of: 'unit:999999' })).toMatchObject({ status: 400 })
     expect(await post({ from: '2026-01-01T00:00:00Z' }, 'wrong')).toMatchObject({ status: 401 })

@@ -18,6 +18,8 @@ import type { PackSource } from '../../src/verify/pack-source.ts'
 import type { StoredRecord } from '../../src/ledger/read.ts'
 import { storedRecord } from '../support/stored-record.ts'
 
+type Of = Record<'kind' | 'repository' | 'run' | 'suite' | 'ref' | 'commit' | 'path', string> & { seq: number; admitted?: boolean } // oxfmt-ignore
+
 /** Four ledgers in memory with real hashes and signatures: what a pack is made from, without a database. */
 export interface MemoryLog {
   add(ledger: LedgerName, kind: RecordKind, fields: object): StoredRecord
@@ -119,6 +121,25 @@ export async function createMemoryLog(): Promise<MemoryLog> {
         isWitnessed: false,
         newest: (ledger) => noteOf(ledger, logOf(ledger).records.length),
         atOrAfter: async (ledger, size) => (size > logOf(ledger).records.length ? undefined : noteOf(ledger, size)),
+      },
+      files: {
+        reach: async () => {},
+        async runs(ledger, repository, path, until) {
+          const all = logOf(ledger).records.slice(0, until).map((one) => ({ seq: one.seq, kind: one.kind, ...fieldsOf(one.bytes) }) as Of) // oxfmt-ignore
+          const ends = all.filter(
+            (one) => one.repository === repository && (one.kind === 'seal' || one.kind === 'abandonment'),
+          )
+          return ends.map(({ seq, run, suite, ref, commit: of, admitted }) => {
+            const counted = admitted === true
+            const records = all.filter(
+              (one) => counted && one.kind === 'coverage' && one.run === run && one.path === path,
+            )
+            return { seq, run, suite, ref, commit: of, counted, records: records.map((one) => one.seq), same: seq }
+          })
+        },
+        maps: async (ledger, _repository, path, from, to) =>
+          logOf(ledger).records.slice(from, to).filter(({ kind, bytes }) => kind === 'linemap' && fieldsOf(bytes)['path'] === path).map(({ seq }) => seq), // oxfmt-ignore
+        ids: async (ledger, seqs) => new Map(seqs.map((seq) => [seq, logOf(ledger).records[seq]?.id ?? ''])),
       },
       nodes: async (ledger, wanted: readonly Node[]) =>
         wanted.map(({ height, index }) => rootOfLeaves(leaves(ledger, index * 2 ** height, (index + 1) * 2 ** height))),

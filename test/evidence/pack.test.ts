@@ -5,6 +5,8 @@ import { openPackFile } from '../../src/commands/pack-file.ts'
 import { isStatementKey } from '../../src/log/statement.ts'
 import { encodeRecord, openRecord } from '../../src/record/record.ts'
 import { checkFiles } from '../../src/verify/pack-files-check.ts'
+import type { PackScope } from '../../src/verify/pack-format.ts'
+import { type LineRow, foldLines, lineNames, printLineHistory, printLineTable, printRow } from '../../src/verify/pack-lines.ts' // oxfmt-ignore
 import { gapNodes } from '../../src/verify/pack-range.ts'
 import { checkPack } from '../../src/verify/pack.ts'
 import { packNames } from '../../src/verify/pack-format.ts'
@@ -211,6 +213,62 @@ describe('a server that lies and signs the whole anew', () => {
   it('is an older server whose key was retired', async () => {
     const keys = log.trust.keys.map((key) => (key.name === 'logs.example/main/unit' ? { ...key, until: 50 } : key))
     expect(failed(await checkPack(sourceOf(files), { keys }))[0]).toMatch(/retired key logs\.example\/main\/unit/)
+  })
+})
+
+describe('the history of a file in a pack', () => {
+  const asked = { repository: 'github.com/acme/payments', path: 'src/f2.ts', lines: '2-4', sample: 0 }
+  let own: MemoryLog
+  let history: Files
+  const lieAbout = async (change: (changed: Files) => void): Promise<string[]> => {
+    const changed: Files = new Map(history)
+    change(changed)
+    return failed(await checkPack(sourceOf(await resign(changed, own.sign)), own.trust))
+  }
+  /** Changes rows, and makes everything that follows from them again, as a careful liar would. */
+  const withRows = (changed: Files, change: (rows: LineRow[]) => LineRow[]): void => {
+    const { question } = JSON.parse(textOf(changed, 'scope.json')) as PackScope
+    const rows = change(linesOf(changed, lineNames.rows).map((line) => JSON.parse(line) as LineRow))
+    changed.set(lineNames.rows, Buffer.from(rows.map(printRow).join('')))
+    changed.set(lineNames.table, Buffer.from(printLineTable(rows)))
+    changed.set(lineNames.history, Buffer.from(printLineHistory(question, foldLines(rows))))
+  }
+
+  beforeAll(async () => {
+    own = await createMemoryLog()
+    for (let i = 0; i < 20; i++)
+      own.addRun(`ci.${i}.api.unit`, { state: i < 12 ? '1-3' : '1-2', files: i === 15 ? 2 : 3 })
+    own.add('main/unit', 'linemap', { repository: asked.repository, path: asked.path, blob: 'b', from: { path: 'old.ts', blob: 'a' }, hunks: '' }) // oxfmt-ignore
+    history = await unzip(await makePack(own.sources, asked))
+  })
+
+  it('has an interval for each state, its first and last record proved, and the runs that did not measure it', async () => {
+    const { intervals } = JSON.parse(textOf(history, lineNames.history)) as { intervals: { state: string; runs: number; first: { run: string } }[] } // oxfmt-ignore
+    expect(intervals.map(({ state, runs, first }) => [state.replace(/ \[.*/, ''), runs, first.run])).toEqual([
+      ['covered 2-3; missed 4', 12, 'ci.0.api.unit'],
+      ['covered 2; missed 4', 3, 'ci.12.api.unit'],
+      ['not measured', 1, 'ci.15.api.unit'],
+      ['covered 2; missed 4', 4, 'ci.16.api.unit'],
+    ])
+    const checks = await checkPack(sourceOf(history), own.trust)
+    expect(failed(checks)).toEqual([])
+    expect(checks.find(({ check: name }) => name === 'lines')?.detail).toBe('20 rows in 4 intervals; every change is proved at its first and last record; 1 line maps') // oxfmt-ignore
+    expect(textOf(history, 'limits.md')).toContain('proved where it changes')
+  })
+
+  it('is found out when a change is moved, hidden at its points, or told of another record', async () => {
+    const moved = await lieAbout((changed) => withRows(changed, (rows) => rows.map((row, i) => (i === 12 ? { ...row, state: rows[0]?.state ?? '' } : row)))) // oxfmt-ignore
+    expect(moved[0]).toMatch(/^lines: (?:lines\/points\/unit-\d+\.json is missing|ci\.12\.api\.unit: the records say)/)
+    const better = await lieAbout((changed) => withRows(changed, (rows) => rows.map((row) => ({ ...row, state: rows[0]?.state ?? '' })).filter(({ records }) => records.length > 0))) // oxfmt-ignore
+    expect(better[0]).toMatch(/^lines: ci\.19\.api\.unit: the records say covered 2; missed 4/)
+    const counted = await lieAbout((changed) =>
+      withRows(changed, (rows) => rows.map((row) => ({ ...row, counted: false }))),
+    )
+    expect(counted[0]).toMatch(/^lines: record \d+ is not the end of ci\.0\.api\.unit/)
+    const table = await lieAbout((changed) => replace(changed, lineNames.table, 'ci.3.api', 'ci.33.api'))
+    expect(table).toEqual(['lines: lines/runs.csv is not what its rows give'])
+    const id = await lieAbout((changed) => replace(changed, lineNames.rows, /"main\.unit-\d+-[0-9a-f]{16}"\],"state":"covered 2-3/, '"main.unit-1-0000000000000000"],"state":"covered 2-3')) // oxfmt-ignore
+    expect(id[0]).toBe('lines: lines/history.json is not what its rows give')
   })
 })
 

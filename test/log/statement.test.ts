@@ -59,7 +59,10 @@ describe('a signed statement', () => {
   it('opens with the key that signed it, and says which that was', async () => {
     const opened = await openStatement(envelope, [other, key])
     expect(text(opened.payload)).toBe('hello world')
-    expect(opened).toMatchObject({ payloadType: type, keys: [{ id: key.id }] })
+    expect(opened).toMatchObject({ payloadType: type, keys: [{ id: key.id }], isRetired: false })
+    expect(await openStatement(envelope, [{ ...key, until: 7 }])).toMatchObject({ isRetired: true })
+    const both = await signStatement(type, utf8('x'), [key, other])
+    expect(await openStatement(both, [{ ...key, until: 7 }, other])).toMatchObject({ isRetired: false })
     expect(await openStatement(utf8(envelope), [key])).toEqual(opened)
     expect(await signStatement(type, utf8('hello world'), [key])).toBe(envelope)
   })

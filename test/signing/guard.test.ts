@@ -54,7 +54,7 @@ describe('mayAdvance', () => {
     expect(mayAdvance(undefined, headAt(7), { from: 5, hashes: [] })).toEqual({ kind: 'stale', last: headAt(0) })
   })
 
-  it('refuses what is smaller, an empty log above all', () => {
+  it('case 8, 48: refuses what is smaller, an empty log above all', () => {
     expect(mayAdvance(headAt(9), headAt(8), { from: 8, hashes: [] })).toEqual({ kind: 'refused', reason: 'rollback' })
     expect(mayAdvance(headAt(9), headAt(0), { from: 0, hashes: [] })).toEqual({ kind: 'refused', reason: 'rollback' })
   })
@@ -66,7 +66,7 @@ describe('mayAdvance', () => {
     })
   })
 
-  it('refuses a longer tree with another history, even with a proof that is good within it', async () => {
+  it('case 9: refuses a longer tree with another history, even with a proof that is good within it', async () => {
     const fork = await createTree('other', 5).requestAt(12, 9)
     expect(mayAdvance(headAt(9), fork, fork.proof)).toEqual({ kind: 'refused', reason: 'inconsistent' })
     const good = await createTree('other', 9).requestAt(12, 9)
@@ -192,7 +192,7 @@ describe('a signer whose guard fails at', () => {
   )
 
   it.each(cases)(
-    '$effect number $call ($flavour) signs nothing, and after a restart nothing that contradicts',
+    'case 27: $effect number $call ($flavour) signs nothing, and after a restart nothing that contradicts',
     async ({ effect, call, flavour }) => {
       const keysFolder = join(folder, 'keys')
       const start = async (files?: FileEffects) => {

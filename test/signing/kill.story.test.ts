@@ -31,7 +31,7 @@ async function start(): Promise<ChildProcess> {
   return child
 }
 
-it('a signer killed at any moment starts again and contradicts nothing that it signed', async () => {
+it('case 24: a signer killed at any moment starts again and contradicts nothing that it signed', async () => {
   const client = connectSigner(join(folder, 's'))
   const notes = new Map<number, string>()
   let size = 0

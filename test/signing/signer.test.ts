@@ -73,7 +73,7 @@ function signerContract(start: () => Promise<{ signer: Signer; stop: () => Promi
     }
   })
 
-  it('gives the same bytes for the same head', async () => {
+  it('case 24: gives the same bytes for the same head', async () => {
     const first = await signer.sign(ledger, await tree.requestAt(7, 0))
     expect(first.kind).toBe('signed')
     expect(await signer.sign(ledger, await tree.requestAt(7, 0))).toEqual(first)

@@ -2,16 +2,13 @@ import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, open, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, it } from 'vitest'
 import { anLcov, cleanEnvironment, pushRun, type RunningService, runCli, startServe, temporaryFolder } from '../support/service.ts' // oxfmt-ignore
 
-const cleanups: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).toReversed()) await clean()
-})
+type Cleanups = (() => Promise<unknown>)[]
 
 /** A file system of its own of so many MB; undefined where nobody may mount one. */
-async function smallDisk(megabytes: number): Promise<string | undefined> {
+async function smallDisk(megabytes: number, cleanups: Cleanups): Promise<string | undefined> {
   const folder = await temporaryFolder('disk-full')
   cleanups.push(folder.remove)
   const disk = join(folder.path, 'disk')
@@ -46,10 +43,16 @@ const places = [
   { on: "the signer's memory", megabytes: 1, folder: 'guard', told: [503, 507] },
 ]
 
-describe('a disk that is full', () => {
+describe.concurrent('a disk that is full', () => {
   for (const { on, megabytes, folder, told } of places) {
     it(`case 27: with ${on} on it loses nothing that was acknowledged, and goes on when there is room`, async (context) => {
-      const disk = await smallDisk(megabytes)
+      const { expect } = context
+      const cleanups: Cleanups = []
+      context.onTestFinished(async () => {
+        for (const clean of cleanups.toReversed()) await clean()
+      })
+
+      const disk = await smallDisk(megabytes, cleanups)
       if (disk === undefined) return context.skip('no file system may be mounted here')
       const dataDir = folder === undefined ? join(disk, 'data') : join(disk, '..', 'data')
       await mkdir(dataDir, { mode: 0o700 })
