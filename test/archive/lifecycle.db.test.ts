@@ -10,13 +10,12 @@ import { archiveDays } from '../../src/archive/run-archive.ts'
 import { listColdDays } from '../../src/archive/store.ts'
 import { auditDatabase } from '../../src/ledger/audit-database.ts'
 import { parseVkey } from '../../src/log/vkey.ts'
-import { createFolderObjects } from '../../src/objects/folder.ts'
 import { createArtifacts } from '../../src/objects/objects.ts'
 import { eventually, elasticSettings, startLane } from '../delivery/lane.ts'
 import { type FakeBulk, startFakeBulk } from '../support/bulk.ts'
 import { type SettableClock, createSettableClock } from '../support/clock.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
-import { temporaryFolder } from '../support/service.ts'
+import { createMemoryObjects } from '../support/memory-objects.ts'
 import { type ArchiveNode, openArchiveNode } from './archive.ts'
 
 /**
@@ -33,7 +32,7 @@ const last: Day = '2029-12-31'
 const retention = { online: 12, kept: 18, detach: true, expire: true } as const
 
 let database: TestDatabase
-let folder: Awaited<ReturnType<typeof temporaryFolder>>
+const objects = createMemoryObjects()
 let clock: SettableClock
 let node: ArchiveNode
 let bulk: FakeBulk
@@ -43,16 +42,14 @@ beforeAll(async () => {
   await database.owner.query({
     text: `do $$ begin execute format('alter database %I set timezone to ''America/New_York''', current_database()); end $$`,
   })
-  folder = await temporaryFolder('lifecycle')
   clock = await createSettableClock(database.owner, `${first}T00:00:00Z`)
-  node = await openArchiveNode({ db: database.db, objects: await createFolderObjects(folder.path), ledgers })
+  node = await openArchiveNode({ db: database.db, objects, ledgers })
   bulk = await startFakeBulk()
 })
 afterAll(async () => {
   await bulk.close()
   await node.close()
   await database.drop()
-  await folder.remove()
 })
 
 describe('the clock', () => {
@@ -63,7 +60,6 @@ describe('the clock', () => {
 
   it('case 29, 30, 31: twenty-six simulated months keep every record where it was, and prove it at each month’s end', { timeout: 600_000 }, async () => {
     const { db } = database
-    const objects = await createFolderObjects(folder.path)
     const artifacts = createArtifacts(objects)
     const operations = node.books.get('main/operations')!
     const holds = createHolds(db, operations)
@@ -131,6 +127,8 @@ describe('the clock', () => {
         await writer.write(Buffer.from('evidence'))
         await node.record('main/unit', 'artifact', 'acme/held', 1, (await writer.commit()).sha256)
       }
+      // A clock that was set looks like one that stepped: refused once, then read again.
+      if (day === '2029-03-03' || day === '2029-10-10') await node.record('main/operations', day, 'acme/pay', 0)
       if (day === '2029-03-03') ({ hold } = await holds.add({ repository: 'acme/held', path: null, from: null, to: null, reason: 'litigation', ticket: 'T', }, 'alice'))
       if (day === '2029-10-10') {
         await holds.release(hold, 'settled', 'alice')
@@ -141,7 +139,8 @@ describe('the clock', () => {
       for (const ledger of ledgers) await archiveDays(node.writer(ledger), 900_000_000, signal)
       if (nextDay(day).endsWith('-01')) {
         // A month's end: what is due, then everything is looked at.
-        await detachDueMonths({ db, operations, online: retention.online }, signal).catch(() => detachDueMonths({ db, operations, online: retention.online }, signal)) // a clock that was set looks like one that stepped: refused once
+        await node.record('main/operations', day, 'acme/pay', 0)
+        await detachDueMonths({ db, operations, online: retention.online }, signal)
         heldDays = Math.max(heldDays, (await planExpiry(db, 'main/operations', 'main/unit'))?.held.length ?? 0)
         await expireLedger(expiring, 'main/unit', signal)
         const result = await audit()
@@ -166,11 +165,11 @@ describe('the clock', () => {
     expect((await db.query({ text: `select to_char(min(month), 'YYYY-MM') as month from attached_months('unit') as m(month)` })).rows).toEqual([{ month: '2029-01' }])
     const days = await listColdDays(db, 'main/unit', undefined, 1_000)
     expect(days.map(({ day }) => day)).toEqual(Array.from(function* () { for (let day = first; day <= last; day = nextDay(day)) yield day }()))
-    expect(days.filter(({ expired }) => !expired)[0]?.day).toBe('2028-06-30')
+    expect(days.filter(({ expired }) => !expired)[0]?.day).toBe('2028-07-01')
     expect(heldDays).toBe(31)
     expect(days.find(({ day }) => day === '2028-02-29')).toMatchObject({ expired: true })
     const earliest = await node.reader.earliest('main/unit')
-    expect(earliest).toBe(days.find(({ day }) => day === '2028-06-30')?.first)
+    expect(earliest).toBe(days.find(({ day }) => day === '2028-07-01')?.first)
     await expect(pull(early)).rejects.toMatchObject({ code: 'cursor_expired', extra: { earliest } })
     expect((await pull('earliest')).ids).toEqual(pulled.slice(earliest))
     for (const { seq, bytes } of starts.values()) {
