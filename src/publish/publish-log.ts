@@ -11,7 +11,7 @@ import {
   tileWidthAt,
   tilesBetween,
 } from '../log/tiles.ts'
-import type { VerifierKey } from '../log/vkey.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
 import { printHash } from '../verify/differences.ts'
@@ -27,7 +27,7 @@ export interface PublishDeps {
   shelf: Shelf
   ledger: LedgerName
   origin: string
-  keys: readonly VerifierKey[]
+  keys: readonly TrustedKey[]
   tree: Pick<Tree, 'tile' | 'entries'>
   /** The checkpoint to publish: the newest, or the newest that enough witnesses have signed. */
   newest: () => Promise<string | undefined>

@@ -111,7 +111,7 @@ describe('the clock', () => {
       const step = steps[day]
       if (step !== undefined) await at(`${day}T11:00:00.050Z`, step)
       await node.record('main/unit', `${day}-b`, 'acme/web', 1)
-      if (day === '2028-12-31') await node.record('main/unit', 'leap', 'acme/pay', 0, '2028-12-31T23:59:60Z')
+      if (day === '2028-12-31') await node.record('main/unit', 'leap', 'acme/pay', 1, '2028-12-31T23:59:60Z')
       if (day.endsWith('-10') && day < '2028-03-01') {
         const { records } = await node.reader.readBatch('main/unit', before, { maxRecords: 1 })
         starts.set(day, { seq: before, proof: '', bytes: Buffer.from(records[0]?.bytes ?? []) })
