@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { type Config, ConfigError } from './config.ts'
 import { LogError } from './log/log-error.ts'
 import { type Policy, type PolicyWitness, parsePolicy, satisfies } from './log/policy.ts'
-import { parseVkey } from './log/vkey.ts'
+import { parseTrustedKey } from './log/trusted-key.ts'
 import type { Keeper } from './keeping.ts'
 import { type Asker, openAsker } from './vouching/ask.ts'
 import { runWitnesses } from './vouching/run-witnesses.ts'
@@ -32,7 +32,7 @@ export const keepWitnesses: Keeper = async (deps, work) => {
   for (const { key, url } of asked) witnesses.push({ key, asker: await openAsker(url, settings) })
   const followed = ledgers.flatMap((ledger) => {
     const book = books.get(ledger)
-    const logKeys = async () => [parseVkey(await signer.vkey(ledger))]
+    const logKeys = async () => (await signer.keys(ledger)).map(parseTrustedKey) // a rotation may come at any time
     return book === undefined ? [] : [{ ledger, logKeys, consistency: book.tree.consistency }]
   })
   const { every_ms: everyMs, refresh_ms: refreshMs } = settings
