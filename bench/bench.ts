@@ -3,6 +3,7 @@ import { arch, availableParallelism, cpus, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type Figure, median, printFigures, ratioOf, skipped } from './figure.ts'
 import { measureDoubt } from './doubt.ts'
+import { measureEvidence } from './evidence.ts'
 import { measureFeed } from './feed.ts'
 import { measureForwarding } from './forward.ts'
 import { printYardstick, takeYardstick } from './machine.ts'
@@ -79,6 +80,14 @@ async function measureSizes(): Promise<void> {
   await again.stop()
 }
 
+/** A service of its own: a year of many small runs. */
+async function measureYear(): Promise<void> {
+  const service = await start(await makeDataDir(), 'first')
+  const year = quick ? { runs: 800, filesPerRun: 50, rounds: 3 } : { runs: 18_000, filesPerRun: 50, rounds: 5 }
+  await measure('evidence', 'packing the evidence of a year', () => measureEvidence(service, year, check))
+  await service.stop()
+}
+
 for (const [name, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
@@ -88,6 +97,7 @@ try {
   if (wanted('parse')) await measure('parse', 'parsing', () => measureParsing(quick ? 1 : 5, check))
   if (['record', 'feed', 'verify', 'forward'].some(wanted)) await measureLedger()
   if (['storage', 'memory'].some(wanted)) await measureSizes()
+  if (wanted('evidence')) await measureYear()
   for (const [which, target] of [
     ['first', 10],
     ['next', 3],

@@ -4,8 +4,10 @@ import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addEvidence } from './commands/evidence-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
+import { addHistoryCommands } from './commands/history-options.ts'
 import { addDeadLetters } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
+import { addRecoverCommands } from './commands/recover-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 import { addWitnessCommands } from './commands/witness-options.ts'
@@ -88,11 +90,13 @@ configuration(program.command('signer').description('run the signer that several
 addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
+addHistoryCommands(program, run)
 addArchiveCommands(program, run)
 
 addEvidence(program, run)
 addKeyCommands(program, run)
 addWitnessCommands(program, run)
+addRecoverCommands(program, run)
 
 program
   .command('feed')
@@ -145,6 +149,7 @@ configuration(program.command('verify').description('find out whether records ar
     'a receipt of `push --receipt`, an evidence pack, or the address of a service; default the service found here',
   )
   .option('--database', 'verify the database itself')
+  .option('--ca <file>', 'for a pack: certificates (PEM) of the time-stamping authorities that are believed')
   .option('--policy <file>', 'for a pack: the tlog-policy whose logs, witnesses and quorum are believed')
   .option('--published <folder or url>', 'verify a published copy of the logs: no service, no credential')
   .option('--max-age <seconds>', 'fail when the newest record or cosignature is older', number)

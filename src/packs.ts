@@ -1,13 +1,17 @@
 import type { Database } from './database/database.ts'
 import { type OpenPack, createPacks } from './evidence/pack.ts'
-import type { PackSources } from './evidence/sources.ts'
+import type { PackSources, Stamp } from './evidence/sources.ts'
 import { createFileSource } from './file-source.ts'
 import type { Book } from './ledger/book.ts'
 import { readKinds } from './ledger/read-kinds.ts'
 import type { LedgerReader } from './ledger/read.ts'
+import { checkpointAt } from './ledger/checkpoint-store.ts'
 import { findSubmissions } from './ledger/store.ts'
+import { timestampsFor } from './ledger/timestamp-store.ts'
 import type { Witnessed } from './ledger/witnessed.ts'
 import { needsQuorum, printPolicy } from './log/policy.ts'
+import { parseTrustedKey } from './log/trusted-key.ts'
+import { printVkey } from './log/vkey.ts'
 import type { Artifacts } from './objects/objects.ts'
 import type { LedgerName } from './record/record.ts'
 import type { Signer } from './signing/signer.ts'
@@ -20,7 +24,7 @@ export interface PackDeps {
   bookOf: (ledger: LedgerName) => Pick<Book, 'tree'>
   originOf: (ledger: LedgerName) => string
   openArtifact: Artifacts['open']
-  signer: Pick<Signer, 'signStatement' | 'vkey'>
+  signer: Pick<Signer, 'signStatement' | 'keys'>
   witnessed: Witnessed
 }
 
@@ -50,9 +54,17 @@ function createSources(deps: PackDeps): PackSources {
     signStatement: signer.signStatement,
     async policy() {
       if (witnessed.policy !== undefined) return printPolicy(witnessed.policy)
-      const vkeys = await Promise.all(ledgers.map((ledger) => signer.vkey(ledger)))
-      return `${vkeys.map((vkey) => `log ${vkey}\n`).join('')}quorum none\n`
+      // Also those that were retired: they signed what the pack may reach back to. A policy has no place for the sizes of a key.
+      const keys = (await Promise.all(ledgers.map((ledger) => signer.keys(ledger)))).flat().map(parseTrustedKey)
+      return `${keys.map((key) => `log ${printVkey(key)}\n`).join('')}quorum none\n`
     },
-    timestamps: async () => [],
+    async timestamps(ledger, end, size) {
+      const stamps: Stamp[] = []
+      for (const { size: at, token } of await timestampsFor(db, ledger, end, size)) {
+        const checkpoint = await checkpointAt(db, ledger, at)
+        if (checkpoint !== undefined) stamps.push({ ...checkpoint, token })
+      }
+      return stamps
+    },
   }
 }

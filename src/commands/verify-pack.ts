@@ -12,9 +12,17 @@ import type { Check } from './verify.ts'
 export async function verifyPack(
   path: string,
   keys: readonly TrustedKey[],
-  { policy }: { policy?: string | undefined },
+  { policy, ca }: { policy?: string | undefined; ca?: string | undefined },
 ): Promise<Check[]> {
-  const trust = policy === undefined ? { keys } : withPolicy(keys, await readFile(policy))
+  const trust: PackTrust = policy === undefined ? { keys } : withPolicy(keys, await readFile(policy))
+  if (ca !== undefined) {
+    const { verifyTimestamp } = await import('../verify/timestamp.ts')
+    const trusted = await readFile(ca, 'utf8')
+    trust.verifyTimestamp = async (token, note) => {
+      const { timeMs, signer } = await verifyTimestamp(token, note, trusted)
+      return `${new Date(timeMs).toISOString()}, says ${signer}`
+    }
+  }
   let source: Awaited<ReturnType<typeof openPackFile>>
   try {
     source = await openPackFile(path)

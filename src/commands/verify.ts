@@ -33,6 +33,7 @@ export interface VerifyCommand {
   published?: string
   since?: string
   policy?: string
+  ca?: string
   /** Seconds. */
   maxAge?: number
   org: string

@@ -3,7 +3,7 @@ import type { PackFile, PackScope } from '../verify/pack-format.ts'
 /** limits.md: what this pack does not prove, in terms of what is in it. */
 export function printLimits(scope: PackScope, files: readonly PackFile[]): string {
   const { selection, seed, question, as_of, ledgers } = scope
-  const stamped = files.some(({ name }) => name.endsWith('.tsr'))
+  const stamped = files.some(({ name }) => name.endsWith('.tst'))
   const without = scope.ledgers.filter(({ size }) => size === 0).map(({ ledger }) => ledger)
   const lines = [
     'A test run that was never pushed is in no record. Only a comparison with the CI system shows that nothing was left out on the way here; `population/runs.csv` is made for that.',
@@ -16,7 +16,7 @@ export function printLimits(scope: PackScope, files: readonly PackFile[]): strin
       : ['The history of the file is proved where it changes: at the first and last record of each interval. That the runs in between say the same is the service\'s word; `lines/rows.ndjson` names their records by id, and `GET /v1/records/{id}/proof` proves any of them. Runs stand in the order in which they ended, lines by their number in the blob that is named.']),
     'Times are the service\'s: a record was made not later than a checkpoint that covers it was seen by somebody else. That it was not made earlier than its time, nobody can prove.',
     stamped
-      ? 'Time-stamps of an outside authority (RFC 3161) are over the checkpoints in `log/*/*.tsr`; they bound what lies below those sizes.'
+      ? 'Time-stamps of an outside authority (RFC 3161) are over the checkpoints in `log/*/stamp-*.tst`; they bound what lies below the sizes of their notes.'
       : 'No time-stamp of an outside authority covers the checkpoints in this pack.',
     seed.from === 'witnessed root'
       ? 'The checkpoints are cosigned by witnesses as the policy demands. An operator who holds the log\'s key and a quorum of witnesses could still show two histories.'

@@ -96,6 +96,12 @@ async function rangesOfPart(
 export const parseList = (text: string): [number, number][] =>
   toRanges(text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as unknown])))
 
+/** What can be selected at all: the rest is not even read. */
+function kindsOf({ question }: PackScope, ledger: LedgerName): ReadonlySet<RecordKind> {
+  if (question.path === undefined) return notCoverage
+  return new Set<RecordKind>(ledger.endsWith('/operations') ? ['key'] : [])
+}
+
 async function* shownRecords(
   { ledger, start, end }: PackLedger,
   scope: PackScope,
@@ -103,7 +109,7 @@ async function* shownRecords(
   parts: Parts | undefined,
 ): AsyncGenerator<ReadRecord> {
   const loose = [...(parts?.loose ?? [])]
-  for await (const stored of sources.records(ledger, start, end, notCoverage)) {
+  for await (const stored of sources.records(ledger, start, end, kindsOf(scope, ledger))) {
     for (let range = loose[0]; range !== undefined && range[0] < stored.seq; range = loose[0]) {
       loose.shift()
       yield* readSpan(ledger, range[0], range[1] + 1, sources)

@@ -32,7 +32,12 @@ export async function addLog(zip: Zip, of: PackLedger, note: string, sources: Pa
   const name = (file: string): string => packNames.log(ledger, file)
   const nodes = (wanted: Parameters<PackSources['nodes']>[1]) => sources.nodes(ledger, wanted)
   await zip.add(name('checkpoint'), note)
-  for (const { name: file, token } of await sources.timestamps(ledger, size)) await zip.add(name(file), token)
+  for (const [i, stamp] of (await sources.timestamps(ledger, end, size)).entries()) {
+    if (stamp.size === 0) continue
+    await zip.add(name(`stamp-${i + 1}.note`), stamp.note)
+    await zip.add(name(`stamp-${i + 1}.tst`), stamp.token)
+    await zip.add(name(`stamp-${i + 1}.consistency`), printConsistency(stamp.size, await consistencyProof(stamp.size, size, nodes))) // oxfmt-ignore
+  }
   await zip.add(
     name('edge'),
     (await nodes(perfectSubtrees(0, start))).map((hash) => `${encodeBase64(hash)}\n`).join(''),

@@ -97,7 +97,13 @@ for artifact in artifacts/*; do
 done
 \`\`\`
 
-Time-stamps, where there are any (\`log/*/*.tsr\`): \`openssl ts -verify -in FILE.tsr -data log/LEDGER/checkpoint.stamped -CAfile ca.pem\`.
+Time-stamps of an outside authority, where there are any. Bring the authority's root certificates as \`/tmp/ca.pem\`.
+
+\`\`\`sh
+for token in log/*/stamp-*.tst; do
+  [ ! -f "$token" ] || openssl ts -verify -token_in -in "$token" -data "\${token%.tst}.note" -CAfile /tmp/ca.pem
+done
+\`\`\`
 
 The sample is drawn anew as samples.json says; the attestations are DSSE envelopes as above, one a line, payloadType application/vnd.in-toto+json.
 `

@@ -28,8 +28,15 @@ export interface PackSources {
   signStatement: (payloadType: string, payload: Uint8Array) => Promise<string>
   /** The tlog-policy text in force: whose signatures and cosignatures count. */
   policy: () => Promise<string>
-  /** RFC 3161 tokens over the checkpoint of this size. */
-  timestamps: (ledger: LedgerName, size: number) => Promise<{ name: string; token: Uint8Array }[]>
+  /** RFC 3161 tokens over notes of checkpoints of `size` records at most, one of each authority: the first that covers `end`, else the last. */
+  timestamps: (ledger: LedgerName, end: number, size: number) => Promise<Stamp[]>
+}
+
+export interface Stamp {
+  size: number
+  /** As it was stamped: with the log's own signature only. */
+  note: string
+  token: Uint8Array
 }
 
 /** What is known of files without a look into records: derived, so everything that comes from here is checked by the records it names. */

@@ -16,7 +16,7 @@ export async function* readKinds(
   until: number,
   kinds: ReadonlySet<RecordKind>,
 ): AsyncGenerator<StoredRecord> {
-  for (let at = from; at < until;) {
+  for (let at = kinds.size === 0 ? until : from; at < until;) {
     const spans = await spansFrom(db, ledger, at, until)
     for (const { first, end, isWanted } of group(spans, at, until, kinds)) {
       if (isWanted === 'unknown') yield* sift(reader, ledger, first, end, kinds)

@@ -54,3 +54,22 @@ export async function newestTimestamp(
   })
   return rows[0]
 }
+
+/**
+ * Of each authority the token that says most about the records before `end`: the first one over a checkpoint that covers them all, of `size`
+ * records at most; else the last one before.
+ */
+export async function timestampsFor(
+  db: Queryable,
+  ledger: LedgerName,
+  end: number,
+  size: number,
+): Promise<TimestampRow[]> {
+  const { rows } = await db.query<TimestampRow>({
+    name: 'timestamps_for',
+    text: `select distinct on (authority) size, authority, time, token from timestamps where ledger = $1 and size <= $3
+           order by authority, size >= $2 desc, case when size >= $2 then size else -size end, time`,
+    values: [ledger, end, size],
+  })
+  return rows
+}

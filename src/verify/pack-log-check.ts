@@ -23,11 +23,11 @@ export interface PackTrust {
 export async function checkLog(source: PackSource, of: PackLedger, trust: PackTrust): Promise<PackCheck[]> {
   const { ledger, origin, size, root } = of
   const name = (file: string): string => packNames.log(ledger, file)
-  const open = async (file: string): Promise<OpenedCheckpoint> => {
+  const open = async (file: string, isShown = true): Promise<OpenedCheckpoint> => {
     if (!trust.keys.some((key) => key.type === 1 && key.name === origin))
       throw new CannotCheck(`no key is trusted for ${origin}`)
     const checkpoint = await openCheckpoint(await readText(source, name(file)), origin, trust.keys)
-    if (trust.isQuorum?.(checkpoint.cosignatures.map(({ key }) => key)) === false)
+    if (isShown && trust.isQuorum?.(checkpoint.cosignatures.map(({ key }) => key)) === false)
       throw new Error(`${file} is cosigned by ${checkpoint.cosignatures.length} known witnesses, which is no quorum`)
     return checkpoint
   }
@@ -44,15 +44,30 @@ export async function checkLog(source: PackSource, of: PackLedger, trust: PackTr
   ]
   if (source.names.includes(name('checkpoint.end')))
     checks.push(await attempt(`${kindOf(ledger)} consistency`, () => checkConsistency(source, of, open)))
-  for (const file of source.names.filter((one) => one.startsWith(name('')) && one.endsWith('.tsr')))
-    checks.push(
-      await attempt(`${kindOf(ledger)} time-stamp`, async () => {
-        if (trust.verifyTimestamp === undefined) throw new CannotCheck(`${file}: no authority is trusted (--ca)`)
-        const data = await readBytes(source, file.replace(/[^/]*$/, 'checkpoint.stamped'))
-        return trust.verifyTimestamp(await readBytes(source, file), data)
-      }),
-    )
+  for (const file of source.names.filter((one) => one.startsWith(name('stamp-')) && one.endsWith('.tst')))
+    checks.push(await attempt(`${kindOf(ledger)} time-stamp`, () => checkStamp(source, of, file, open, trust)))
   return checks
+}
+
+/** The token is over a note of this log, and what is proved here continues that. */
+async function checkStamp(
+  source: PackSource,
+  { ledger, size, end }: PackLedger,
+  file: string,
+  open: (file: string, isShown?: boolean) => Promise<OpenedCheckpoint>,
+  trust: PackTrust,
+): Promise<string> {
+  const stem = file.slice(packNames.log(ledger, '').length, -'.tst'.length)
+  if (trust.verifyTimestamp === undefined) throw new CannotCheck(`${file}: no authority is trusted: give --ca`)
+  const note = await readBytes(source, packNames.log(ledger, `${stem}.note`))
+  const [stamped, newest] = [await open(`${stem}.note`, false), await open('checkpoint')]
+  const { old, proof } = parseConsistency(await readText(source, packNames.log(ledger, `${stem}.consistency`)))
+  const claim = { from: stamped.size, to: newest.size, fromRoot: stamped.root, toRoot: newest.root, proof }
+  if (old !== stamped.size || newest.size !== size || !verifyConsistency(claim))
+    throw new Error(`${size} records do not continue the ${stamped.size} that were stamped`)
+  const said = await trust.verifyTimestamp(await readBytes(source, file), note)
+  const all = stamped.size >= end ? 'all of the period' : `the period up to record ${stamped.size - 1}`
+  return `${all} was there at ${said}`
 }
 
 async function checkConsistency(

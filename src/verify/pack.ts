@@ -1,5 +1,6 @@
 import { isStatementKey } from '../log/statement.ts'
-import { type VerifierKey, parseVkey, printVkey } from '../log/vkey.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
+import { parseVkey, printVkey } from '../log/vkey.ts'
 import { checkLines } from './pack-lines-check.ts'
 import { checkFiles } from './pack-files-check.ts'
 import { type PackScope, kindOf, packNames, packRules } from './pack-format.ts'
@@ -63,18 +64,24 @@ async function findKeys(
   source: PackSource,
   scope: PackScope,
   trust: PackTrust,
-): Promise<{ statement: VerifierKey[]; checks: PackCheck[] }> {
+): Promise<{ statement: TrustedKey[]; checks: PackCheck[] }> {
   const statement = trust.keys.filter(isStatementKey)
   const operations = scope.ledgers.find(({ ledger }) => ledger.endsWith('/operations'))
   const check = await attempt('keys', async () => {
     if (operations === undefined)
       throw new CannotCheck('the pack has no ledger of operations, where keys are on record')
-    const recorded: VerifierKey[] = []
+    const recorded: TrustedKey[] = []
+    const ends = new Map<unknown, number>()
     for (const name of source.names) {
       const found = /^(log\/keys\/\d+)\.json$/.exec(name)?.[1]
       if (found === undefined) continue
       const { fields } = await openProven(source, found, operations, trust)
       if (fields['kind'] === 'key' && typeof fields['vkey'] === 'string') recorded.push(parseVkey(fields['vkey']))
+      if (fields['kind'] === 'key' && typeof fields['until'] === 'number') ends.set(fields['retires'], fields['until'])
+    }
+    for (const key of recorded) {
+      const until = ends.get(printVkey(key))
+      if (until !== undefined) key.until = until
     }
     const printed = recorded.map(printVkey)
     statement.push(...recorded.filter((key) => isStatementKey(key) && !statement.some((one) => one.id === key.id)))

@@ -13,9 +13,9 @@ export async function buildGoWitness(tools: string): Promise<{ program: string }
   await copyFile(join(import.meta.dirname, 'go-witness/main.go'), join(module, 'main.go'))
   const go = (...args: string[]) =>
     spawnSync('go', args, { cwd: module, encoding: 'utf8', timeout: 900_000, env: { ...process.env, GOFLAGS: '-mod=mod' } }) // oxfmt-ignore
-  if (!existsSync(join(module, 'go.mod'))) {
+  if (!existsSync(join(module, 'go.sum'))) {
     await writeFile(join(module, 'go.mod'), 'module check\n\ngo 1.25.0\n')
-    const got = go('get', 'github.com/transparency-dev/witness@main')
+    const got = go('get', 'github.com/transparency-dev/witness@latest')
     if (got.status !== 0) return { skipped: `the module cannot be had: ${got.stderr.slice(-500)}` }
   }
   const built = go('build', '-o', join(tools, 'go-witness'), '.')

@@ -77,7 +77,7 @@ describe('proofline evidence', () => {
     const dir = join(folder.path, 'first')
     const readme = await readFile(join(dir, 'README.md'), 'utf8')
     const blocks = [...readme.matchAll(/^```sh\n([^]*?)^```$/gm)].map((match) => match[1] ?? '')
-    expect(blocks.length).toBe(5)
+    expect(blocks.length).toBe(6)
     const output = blocks.map((block) => execFileSync('bash', ['-euo', 'pipefail', '-c', block], { cwd: dir, encoding: 'utf8' })) // oxfmt-ignore
     expect(output[1]).toContain('Signature Verified Successfully')
     expect(output[2]).toContain('Signature Verified Successfully')

@@ -1,4 +1,8 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { execFileSync } from 'node:child_process'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { PackTrust } from '../../src/verify/pack-log-check.ts'
+import { createTimestampRequest, readTimestampReply, verifyTimestamp } from '../../src/verify/timestamp.ts'
+import { type Tsa, startTsa } from '../support/tsa.ts'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openPackFile } from '../../src/commands/pack-file.ts'
@@ -213,6 +217,50 @@ describe('a server that lies and signs the whole anew', () => {
   it('is an older server whose key was retired', async () => {
     const keys = log.trust.keys.map((key) => (key.name === 'logs.example/main/unit' ? { ...key, until: 50 } : key))
     expect(failed(await checkPack(sourceOf(files), { keys }))[0]).toMatch(/retired key logs\.example\/main\/unit/)
+  })
+})
+
+describe('time-stamps in a pack', () => {
+  let tsa: Tsa
+  let stamped: Files
+  beforeAll(async () => {
+    tsa = await startTsa({ key: 'ec' })
+    const stamp = async (size: number) => {
+      const { note } = (await log.sources.checkpoints.atOrAfter('main/unit', size)) ?? { note: '' }
+      const { request } = await createTimestampRequest(Buffer.from(note))
+      return { size, note, token: await readTimestampReply(await tsa.reply(request)) }
+    }
+    const stamps = [await stamp(75), await stamp(77)]
+    stamped = await unzip(await makePack({ ...log.sources, timestamps: async (ledger) => (ledger === 'main/unit' ? stamps : []) })) // oxfmt-ignore
+  })
+  afterAll(() => tsa.close())
+  const trusting = (): PackTrust => ({
+    ...log.trust,
+    verifyTimestamp: async (token, note) => (await verifyTimestamp(token, note, tsa.ca)).signer,
+  })
+
+  it('are verified against an authority that the reader brings, and by openssl with the command of the README', async () => {
+    const checks = await checkPack(sourceOf(stamped), trusting())
+    expect(failed(checks)).toEqual([])
+    expect(checks.filter(({ check: name }) => name === 'unit time-stamp').map(({ detail }) => detail)).toEqual(['the period up to record 74 was there at Test TSA', 'all of the period was there at Test TSA']) // oxfmt-ignore
+    expect(textOf(stamped, 'README.md')).toContain(
+      'openssl ts -verify -token_in -in "$token" -data "${token%.tst}.note"',
+    )
+    const write = async (name: string): Promise<string> => {
+      await writeFile(join(tsa.folder, name), stamped.get(`log/unit/${name}`) ?? '')
+      return join(tsa.folder, name)
+    }
+    const args = ['ts', '-verify', '-token_in', '-in', await write('stamp-1.tst'), '-data', await write('stamp-1.note'), '-CAfile', tsa.caFile] // oxfmt-ignore
+    expect(execFileSync('openssl', args, { encoding: 'utf8', stdio: 'pipe' })).toContain('Verification: OK')
+  })
+
+  it('are not believed over another note, and not passed over where no authority is trusted', async () => {
+    const other: Files = new Map(stamped)
+    for (const part of ['note', 'consistency']) other.set(`log/unit/stamp-1.${part}`, stamped.get(`log/unit/stamp-2.${part}`) ?? Buffer.alloc(0)) // oxfmt-ignore
+    const found = failed(await checkPack(sourceOf(await resign(other, log.sign)), trusting()))
+    expect(found).toEqual(['unit time-stamp: the token is about other bytes than this checkpoint'])
+    const without = (await checkPack(sourceOf(stamped), log.trust)).filter(({ verdict }) => verdict !== 'ok')
+    expect(without.map(({ verdict }) => verdict)).toEqual(['incomplete', 'incomplete'])
   })
 })
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../src/log/checkpoint.ts'
+import { verifyEd25519 } from '../../src/log/ed25519.ts'
 import { openStatement } from '../../src/log/statement.ts'
 import { parseTrustedKey } from '../../src/log/trusted-key.ts'
 import { createSigningKey, parseVkey, printPrivateKey, printVkey } from '../../src/log/vkey.ts'
@@ -98,6 +99,20 @@ describe('a key behind signer.command', () => {
   it('that cannot be run is said by name', async () => {
     const external = createCommandSigner({ command: [join(folder, 'none')], timeoutMs: 5_000 })
     await expect(external(vkey, new Uint8Array(1))).rejects.toThrow('none cannot be run')
+  })
+
+  it('may be asked of Vault, by the script that is shipped: here with a stand-in for its command', async () => {
+    const script = fileURLToPath(new URL('../../deploy/signer/sign-with-vault', import.meta.url))
+    const [name = '', id = ''] = vkey.split('+')
+    const wanted = `write -field=signature transit/sign/${name.replaceAll('/', '-')}-${id} input=-`
+    const shim = `#!/bin/sh
+[ "$*" = "${wanted}" ] || { echo "$*" >&2; exit 2; }
+printf 'vault:v1:%s\\n' "$(base64 -d | ${process.execPath} ${program} ${folder} '${vkey}')"
+`
+    await writeFile(join(folder, 'vault'), shim, { mode: 0o755 })
+    const external = createCommandSigner({ command: ['/bin/sh', '-c', `PATH=${folder}:$PATH exec ${script} "$1"`, 'sh'], timeoutMs: 20_000 }) // oxfmt-ignore
+    const message = Buffer.from([0, 10, 255, 13, 10])
+    expect(await verifyEd25519(parseVkey(vkey).publicKey, message, await external(vkey, message))).toBe(true)
   })
 
   it('is not made here: without its verifier key nothing begins', async () => {
