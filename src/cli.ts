@@ -4,8 +4,10 @@ import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addEvidence } from './commands/evidence-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
+import { addHistoryCommands } from './commands/history-options.ts'
 import { addDeadLetters } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
+import { addRecoverCommands } from './commands/recover-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 import { addWitnessCommands } from './commands/witness-options.ts'
@@ -88,11 +90,13 @@ configuration(program.command('signer').description('run the signer that several
 addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
+addHistoryCommands(program, run)
 addArchiveCommands(program, run)
 
 addEvidence(program, run)
 addKeyCommands(program, run)
 addWitnessCommands(program, run)
+addRecoverCommands(program, run)
 
 program
   .command('feed')

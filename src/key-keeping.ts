@@ -21,7 +21,16 @@ export const keepKeys: Keeper = async ({ config, keys, log, signal }) => {
     const timer = setInterval(() => void copy(), 60_000) // a rotation on another node
     signal.addEventListener('abort', () => clearInterval(timer), { once: true })
   }
-  return async () => findOld(await keys.list(), config.signer.rotate_after_days, Date.now() * 1000)
+  let known: Finding[] = []
+  return async () => {
+    try {
+      known = findOld(await keys.list(), config.signer.rotate_after_days, Date.now() * 1000)
+    } catch (error) {
+      // A signer that is away is told of by checkpoint_stale; no reason to find nothing else.
+      log.warn('keys.unread', { error: String(error) })
+    }
+    return known
+  }
 }
 
 /** Pure. By the time of the record of a key: when it was made is known to its file alone. */

@@ -43,7 +43,7 @@ async function followLedger(
     const note = (await witnessed.newest(ledger))?.note
     if (note === shown && !troubles.has(ledger)) return undefined
     // Each time: a key may have been rotated, on any node.
-    const keys = (await signer.keys(ledger)).map(parseTrustedKey)
+    const keys = (await signer.keys(ledger)).map(parseTrustedKey) // asked each time: they may have been rotated
     const claim = await shelf.claim(ledger)
     try {
       const result = await publishLog({

@@ -1,16 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Keeper, KeepingDeps } from './keeping.ts'
 import { scrubStretch } from './ledger/scrub.ts'
+import { findWriteOnceFaults } from './ledger/write-once.ts'
 import { beginPass, endPass, keepFound, listScrubs, moveScrub, openScrub } from './ledger/scrub-store.ts'
 import { parseTrustedKey } from './log/trusted-key.ts'
 import type { LedgerName } from './record/record.ts'
+import type { Finding } from './watch/alerts.ts'
 
 /**
  * Reads all that is stored again, ledger by ledger, at a bounded rate, and starts over: a changed byte is found within a pass, and not when
  * somebody asks for it. Records that fail are not served meanwhile either, since readers check what they read; this finds what nobody reads.
  */
 export const scrubbing: Keeper = async (deps, work) => {
-  const { db, ledgers, config, log } = deps
+  const { ledgers, config, log } = deps
   work('scrub', async (ending) => {
     while (!ending.aborted) {
       for (const ledger of ledgers) {
@@ -24,14 +26,26 @@ export const scrubbing: Keeper = async (deps, work) => {
       await sleep(Math.min(config.scrub.every_ms, 60_000), undefined, { signal: ending }).catch(() => {})
     }
   })
-  return async () =>
-    (await listScrubs(db, ledgers)).flatMap(({ ledger, found }) => {
-      if (found === null) return []
-      const { kind, seq, expected, count } = found
-      const more = count > 1 ? ` (and ${count - 1} more)` : ''
-      const detail = `first bad seq ${seq}: ${kind}: expected ${expected}, found ${found.found}${more}`
-      return [{ code: 'log_mismatch' as const, subject: `stored ${ledger}`, detail }]
-    })
+  return async () => [...(await fenceFindings(deps)), ...(await storedFindings(deps))]
+}
+
+/** The first look is made with the first window of the alerts, at the start: a fence that somebody took down does not wait for a pass. */
+async function fenceFindings({ db }: KeepingDeps): Promise<Finding[]> {
+  const bySubject = Map.groupBy(await findWriteOnceFaults(db), ({ subject }) => subject)
+  return [...bySubject].map(([subject, found]) => {
+    const detail = `evidence is not write-once as it was built: ${found.map(({ what }) => what).join('; ')}`
+    return { code: 'log_mismatch', subject: `write-once ${subject}`, detail }
+  })
+}
+
+async function storedFindings({ db, ledgers }: KeepingDeps): Promise<Finding[]> {
+  return (await listScrubs(db, ledgers)).flatMap(({ ledger, found }): Finding[] => {
+    if (found === null) return []
+    const { kind, seq, expected, count } = found
+    const more = count > 1 ? ` (and ${count - 1} more)` : ''
+    const detail = `first bad seq ${seq}: ${kind}: expected ${expected}, found ${found.found}${more}`
+    return [{ code: 'log_mismatch', subject: `stored ${ledger}`, detail }]
+  })
 }
 
 /** From where the last process was to the end of the ledger; returns at once while the next pass is not due. */

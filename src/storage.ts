@@ -26,6 +26,8 @@ export interface Storage {
   database: string
   /** Aborts when the embedded server is gone without having been asked to. */
   lost: AbortSignal | undefined
+  /** As the owner of the tables, for what the service may never do. Whoever opens it ends it. */
+  openOwner(): Database
   close(): Promise<void>
 }
 
@@ -61,6 +63,14 @@ export async function openStorage(config: Config, log: Logger, by: 'service' | '
       ledgers: ledgerKinds.map((kind) => toLedgerName(`${config.org}/${kind}`)),
       database: `PostgreSQL ${rows[0]?.version ?? ''}${embedded === undefined ? '' : ' (embedded: one node, no replica)'}`,
       lost: embedded?.lost,
+      openOwner: () =>
+        createDatabase({
+          url: owner_url ?? url,
+          role: 'proofline_owner',
+          maxConnections: 2,
+          queryTimeoutMs: 120_000,
+          log,
+        }),
       async close() {
         await objects.close()
         await db.end()

@@ -15,6 +15,7 @@ const server = [
   'history',
   'archive',
   'publish',
+  'recover',
   'answers',
   'evidence',
   'watch',
@@ -52,6 +53,21 @@ const table: Readonly<Record<string, readonly string[]>> = {
   archive: ['record', 'log', 'verify', 'telemetry', 'database', 'objects', 'signing', 'ledger'],
   // The tree whose tiles it writes out is the ledger's; it takes the folder's lock of signing and the S3 client of objects.
   publish: ['record', 'log', 'verify', 'objects', 'signing', 'ledger'],
+  // What goes back into the ledger goes under the keys that admission and watch had given it.
+  recover: [
+    'record',
+    'log',
+    'verify',
+    'api',
+    'database',
+    'objects',
+    'signing',
+    'ledger',
+    'admission',
+    'archive',
+    'delivery',
+    'watch',
+  ],
   answers: ['record', 'log', 'telemetry', 'contract', 'database', 'signing', 'ledger', 'delivery', 'history'],
   // What a pack derives from records is derived by the same code that checks it.
   evidence: ['record', 'log', 'verify', 'objects', 'signing', 'ledger', 'answers'],
@@ -70,6 +86,7 @@ const serverCommands = [
   'commands/maintain',
   'commands/verify',
   'commands/witness',
+  'commands/recover',
 ]
 const clientRooms = ['commands', 'producer', 'record', 'log', 'verify', 'contract', 'api']
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Declaration, SealRequest, Shard, TestTotals } from '../api/runs.ts'
 import type { Declared } from '../formats/reading.ts'
-import type { RunView } from '../ledger/decide.ts'
+import { type RunView, isSameDigest } from '../ledger/decide.ts'
 import type { LineMap } from '../record/line-map.ts'
 import { Problem } from '../record/problem.ts'
 import type { Metric } from '../record/coverage.ts'
@@ -70,7 +70,7 @@ export function decidePart(run: string, part: string, digest: Buffer): (view: Ru
   return (view) => {
     if (!view.has(keys.run(run))) return new Problem('run_unknown', `declare ${run} first`)
     const first = view.get(keys.part(run, part))
-    if (first !== undefined && Buffer.compare(first.digest, digest) !== 0) {
+    if (first !== undefined && !isSameDigest(first.digest, digest)) {
       return new Problem('part_conflict', `${part} of ${run} was recorded with other content`)
     }
     if (view.has(keys.end(run))) return new Problem('run_sealed', `${run} has ended`)
@@ -95,7 +95,7 @@ export function decideSlice(
     const known = view.get(keys.slice(run, part, before.index))
     if (known === undefined)
       return new Problem('unavailable', `slice ${before.index} of ${part} was not recorded; repeating is safe`)
-    if (Buffer.compare(known.digest, before.digest) === 0) return undefined
+    if (isSameDigest(known.digest, before.digest)) return undefined
     return new Problem('part_conflict', `${part} of ${run} was begun with other content`)
   }
 }

@@ -1,4 +1,5 @@
 import type { Queryable } from '../database/database.ts'
+import { isSameDigest } from '../ledger/decide.ts'
 import type { LedgerReader } from '../ledger/read.ts'
 import { type SubmissionRow, findSubmissions } from '../ledger/store.ts'
 import { Problem } from '../record/problem.ts'
@@ -96,8 +97,10 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
       }
       return { end, parts }
     },
-    isRecorded: async (ledger, run, part, digest) =>
-      (await findOne(ledger, keys.part(run, part)))?.digest.equals(digest) === true,
+    async isRecorded(ledger, run, part, digest) {
+      const found = await findOne(ledger, keys.part(run, part))
+      return found !== undefined && isSameDigest(found.digest, digest)
+    },
   }
 }
 

@@ -151,6 +151,8 @@ export interface Destination {
   ids(range: SeqRange, signal: AbortSignal): Promise<ReadonlyMap<string, number>>
   /** SHA-256 in hex of the record bytes as they are stored over there, by id; what is not there is absent. */
   digests(records: readonly StoredRecord[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+  /** Record bytes of the range as they are stored over there, by id; of several copies any. Rejects when it cannot be asked. */
+  originals(range: SeqRange, signal: AbortSignal): Promise<ReadonlyMap<string, Uint8Array>>
   /**
    * What the cluster at the address calls itself, the same for as long as it holds the same documents; undefined where that is not told, or
    * nobody answers. Never rejects but on abort.

@@ -16,6 +16,8 @@ export interface ElasticMeasure {
 }
 
 const pageSize = 1_000
+/** About 1 MiB of answer. */
+const originalsAtOnce = 256
 /** Buckets of one answer; Elasticsearch's own limit is 65,536. */
 const maxBlocks = 10_000
 
@@ -64,6 +66,18 @@ export function createElasticMeasure({ ask, pattern, target }: ElasticMeasure) {
         }
       }
       return copies
+    },
+    async originals(range: SeqRange, signal: AbortSignal): Promise<Map<string, Uint8Array>> {
+      const originals = new Map<string, Uint8Array>()
+      for (let first = range.first; first <= range.last; first += originalsAtOnce) {
+        const page = { ledger: range.ledger, first, last: Math.min(range.last, first + originalsAtOnce - 1) }
+        const found = await search(page, { size: 10_000, _source: ['event.original'] }, signal)
+        for (const hit of listOf(dig(found, 'hits', 'hits'))) {
+          const [id, original] = [dig(hit, '_id'), dig(hit, '_source', 'event', 'original')]
+          if (typeof id === 'string' && typeof original === 'string') originals.set(id, Buffer.from(original))
+        }
+      }
+      return originals
     },
     async digests(records: readonly StoredRecord[], signal: AbortSignal): Promise<Map<string, string>> {
       const docs = records.map((record) => ({ _index: target(record), _id: record.id }))

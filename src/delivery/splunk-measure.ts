@@ -45,6 +45,13 @@ export function createSplunkMeasure(
       }
       return copies
     },
+    async originals({ ledger, first, last }: SeqRange, signal: AbortSignal): Promise<Map<string, Uint8Array>> {
+      const text =
+        `search index=${quoteSpl(indexOf(ledger))} proofline_ledger=${quoteSpl(ledger)} ` +
+        `proofline_seq>=${first} proofline_seq<=${last} | table proofline_id _raw`
+      const found = await rows(text, signal)
+      return new Map(found.map((row) => [String(row['proofline_id']), Buffer.from(String(row['_raw'] ?? ''))]))
+    },
     async digests(records: readonly StoredRecord[], signal: AbortSignal): Promise<Map<string, string>> {
       const [first] = records
       if (first === undefined) return new Map()

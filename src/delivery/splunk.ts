@@ -28,7 +28,7 @@ const indexOf = (target: string): string => target.slice(0, target.indexOf(' '))
 const refuse = async (): Promise<never> => {
   throw new Error('comparing needs search.url')
 }
-const blind = { sum: refuse, sumBlocks: refuse, ids: refuse, digests: refuse }
+const blind = { sum: refuse, sumBlocks: refuse, ids: refuse, originals: refuse, digests: refuse }
 
 /** Splunk by HTTP Event Collector. */
 export function createSplunk(deps: SplunkDeps): Destination {

@@ -9,7 +9,8 @@ export function toAppendProblem(error: unknown): Problem | undefined {
     return new Problem('clock_step', 'the node clock and the database clock disagree', { cause: error })
   // disk_full: the statement was rolled back.
   if (code === '53100') return new Problem('storage_full', 'the database has no room left', { cause: error })
-  if (code === 'PL003' || code.startsWith('22') || code.startsWith('42'))
+  // 0A: a rule on a table, which stands in the way of RETURNING.
+  if (code === 'PL003' || code.startsWith('0A') || code.startsWith('22') || code.startsWith('42'))
     return new Problem('internal', 'the append was refused by the database', { cause: error })
   return undefined
 }

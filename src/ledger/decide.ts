@@ -38,6 +38,14 @@ export interface Made {
   seal?: Omit<SealRow, 'seq'>
 }
 
+/** What was asserted under a key does not follow from its record: of submissions that `proofline recover` put back. The first one wins then. */
+export const unknownDigest: Uint8Array = new Uint8Array(32)
+
+/** Whether what is offered now is what was recorded under the key. */
+export function isSameDigest(recorded: Uint8Array, offered: Uint8Array): boolean {
+  return Buffer.compare(recorded, offered) === 0 || Buffer.compare(recorded, unknownDigest) === 0
+}
+
 export interface Submission {
   key: string
   /** SHA-256 over what the client asserts: decides between "the same again" and a conflict. */
@@ -59,7 +67,7 @@ export type Decision = { kind: 'record' } | { kind: 'joined'; known: Known } | {
 export function decide(submission: Submission, known: ReadonlyMap<string, Known>): Decision {
   const first = known.get(submission.key)
   if (first !== undefined) {
-    if (submission.firstWins === true || Buffer.compare(first.digest, submission.digest) === 0)
+    if (submission.firstWins === true || isSameDigest(first.digest, submission.digest))
       return { kind: 'joined', known: first }
     const extra = {
       first_sha256: Buffer.from(first.digest).toString('hex'),

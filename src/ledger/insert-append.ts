@@ -16,11 +16,23 @@ export async function insertGenesis(db: Queryable, ledger: LedgerName, root: Uin
 
 /** One append, one autocommit statement. Answers the database clock; undefined when the fence was lost and nothing was written. */
 export async function insertAppend(db: Queryable, append: Append): Promise<Micros | undefined> {
+  return call(db, 'append', append)
+}
+
+/**
+ * The same for records that an older database lost, with the times that they were signed with. Only the owner may; the service cannot
+ * (migrations/0016_recover.sql).
+ */
+export async function restoreAppend(owner: Queryable, append: Append): Promise<Micros | undefined> {
+  return call(owner, 'restore_append', append)
+}
+
+async function call(db: Queryable, name: 'append' | 'restore_append', append: Append): Promise<Micros | undefined> {
   const { next, submissions, segments, tileRoots, seals } = append
   const join = (parts: readonly Uint8Array[]): Buffer => Buffer.concat(parts)
   const { rows } = await db.query<{ clock: number | null }>({
-    name: 'append',
-    text: `select append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30) as clock`,
+    name,
+    text: `select ${name}($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30) as clock`,
     values: [
       next.ledger,
       append.base,

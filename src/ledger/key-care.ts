@@ -101,6 +101,21 @@ export function createKeyCare({
   }
   const sizeNow = async (): Promise<number> => (await reader.published(operations))?.size ?? 0
 
+  const retire: KeyCare['retire'] = async (of, request) => {
+    // Before the old key is gone: afterwards nothing can be signed by both.
+    const statement = of === 'statement' ? await statementOfBoth(signer) : undefined
+    return changed(await signer.retire(of, { ...request, at: await sizeNow() }), of, statement)
+  }
+  const rotate: KeyCare['rotate'] = async (of, request) => {
+    if (of === 'statement' && request.atOnce) {
+      // Step by step, so that there is something that both signed. A crash between leaves the old key beside the new one; asked again, it goes on.
+      await rotate(of, { ...request, atOnce: false })
+      return retire(of, { vkey: request.replaces })
+    }
+    // A crash after the signer's step leaves its record to the next start.
+    return changed(await signer.rotate(of, { ...request, at: await sizeNow() }), of)
+  }
+
   return {
     async check() {
       for (const of of owners) await checkKeyRecords(db, reader, operations, await factsOf(of))
@@ -110,14 +125,7 @@ export function createKeyCare({
       for (const of of owners) await recordOne(book, of)
     },
     list: async () => (await Promise.all(owners.map(listOf))).flat(),
-    async rotate(of, request) {
-      // A crash after the signer's step leaves its record to the next start.
-      return changed(await signer.rotate(of, { ...request, at: await sizeNow() }), of)
-    },
-    async retire(of, request) {
-      // Before the old key is gone: afterwards nothing can be signed by both.
-      const statement = of === 'statement' ? await statementOfBoth(signer) : undefined
-      return changed(await signer.retire(of, { ...request, at: await sizeNow() }), of, statement)
-    },
+    rotate,
+    retire,
   }
 }

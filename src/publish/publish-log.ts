@@ -11,7 +11,7 @@ import {
   tileWidthAt,
   tilesBetween,
 } from '../log/tiles.ts'
-import type { VerifierKey } from '../log/vkey.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
 import { printHash } from '../verify/differences.ts'
@@ -27,7 +27,7 @@ export interface PublishDeps {
   shelf: Shelf
   ledger: LedgerName
   origin: string
-  keys: readonly VerifierKey[]
+  keys: readonly TrustedKey[]
   tree: Pick<Tree, 'tile' | 'entries'>
   /** The checkpoint to publish: the newest, or the newest that enough witnesses have signed. */
   newest: () => Promise<string | undefined>
@@ -132,7 +132,8 @@ async function writeTile(
     if (parent === undefined || !equalHashes(parent.subarray(-hashBytes), rootOfLeaves(hashes)))
       throw new Problem('integrity', `${ledger}: ${tilePath(level, index)} does not lead to the tile above it`)
   }
-  if (level === 0) await writeBundle(deps, index, width, hashes)
+  // A copy that begins after records expired has their hashes only, as the log itself does then (pruning, in tlog-tiles).
+  if (level === 0) await writeBundle(deps, index, width, hashes).catch(unlessExpired)
   await shelf.putOnce(`${ledger}/${tilePath(level, index, width)}`, hashes)
 }
 
@@ -150,6 +151,10 @@ async function writeBundle(
       throw new Problem('integrity', `${ledger}: record ${index * tileWidth + i} does not hash to its leaf`)
   }
   await shelf.putOnce(`${ledger}/${tilePath('entries', index, width)}`, bundle)
+}
+
+function unlessExpired(error: unknown): void {
+  if (!(error instanceof Problem) || error.code !== 'expired') throw error
 }
 
 /** Full tiles that were partial at `from`. */

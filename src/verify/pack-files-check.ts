@@ -15,10 +15,11 @@ export async function checkFiles(source: PackSource, statementKeys: readonly Ver
         throw new CannotCheck(
           'no statement key is trusted: give --key, or one for <org>/operations, whose log names it',
         )
-      const { payloadType, payload, keys } = await openStatement(envelope, statementKeys)
+      const { payloadType, payload, keys, isRetired } = await openStatement(envelope, statementKeys)
       if (payloadType !== manifestPayloadType) throw new Error(`the signature is over ${payloadType}, not a manifest`)
       if (new TextDecoder().decode(payload) !== manifest) throw new Error('the signed manifest is another one')
-      return `${files.length} files, signed by ${keys.map(({ name }) => name).join(', ')}`
+      const signed = `${files.length} files, signed by ${keys.map(({ name }) => name).join(', ')}`
+      return isRetired ? `${signed}, with a key that is retired by now: only what the log proves is sure` : signed
     }),
   ]
   const unlisted = new Set<string>([packNames.manifest, packNames.signature])

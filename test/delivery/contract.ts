@@ -258,6 +258,9 @@ export function destinationContract({ by, yes, start }: Promised): void {
       expect(await destination.digests([...records, absent], signal)).toEqual(
         new Map(records.map(({ id, bytes }) => [id, sha256Hex(bytes)])),
       )
+      const originals = await destination.originals({ ledger: 'main/unit', first: 1, last: 77 }, signal)
+      const digests = new Map([...originals].map(([id, bytes]) => [id, sha256Hex(bytes)]))
+      expect(digests).toEqual(new Map(records.slice(1).map(({ id, bytes }) => [id, sha256Hex(bytes)])))
     }))
 
   it('measures nothing when it cannot be asked', () =>
@@ -269,5 +272,6 @@ export function destinationContract({ by, yes, start }: Promised): void {
       await expect(destination.sumBlocks(range, signal)).rejects.toThrow()
       await expect(destination.ids(range, signal)).rejects.toThrow()
       await expect(destination.digests(records, signal)).rejects.toThrow()
+      await expect(destination.originals(range, signal)).rejects.toThrow()
     }))
 }

@@ -142,6 +142,19 @@ it('the key of operations itself, and that of statements, rotate in the same way
   await start()
 })
 
+it('a stolen key of statements is retired at once, and again when the command is repeated', async () => {
+  const care = await start()
+  const old = vkeyOf(await last(signer.keys('statement')))
+  for (const changed of [true, false])
+    expect(await care.rotate('statement', { replaces: old, atOnce: true })).toMatchObject({ changed })
+  const keys = (await signer.keys('statement')).map(parseTrustedKey)
+  expect(keys.at(-2)?.until).toBeGreaterThan(0)
+  for (const record of (await records()).slice(-2))
+    expect((await openStatement(String(record['statement']), keys)).keys).toHaveLength(2)
+  const envelope = await signer.signStatement('a/b', Buffer.from('x'))
+  expect((await openStatement(envelope, keys)).keys).toHaveLength(1)
+})
+
 it('what cannot be done is refused, and nothing is on record of it but what was asked', async () => {
   const care = await start()
   const count = (await records()).length

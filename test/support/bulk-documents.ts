@@ -131,7 +131,14 @@ export function createBulkDocuments(keep: 'bytes' | 'ids', maxDocuments: number)
         doc_count: members.length,
         check: { value: sumOf(members) },
       }))
-      const list = question['size'] === 0 ? [] : hits.map(({ _index, _id }) => ({ _index, _id }))
+      const list =
+        question['size'] === 0
+          ? []
+          : hits.map(({ _index, _id }) => ({
+              _index,
+              _id,
+              ...(question['_source'] === false ? {} : { _source: this.source(_id, _index) }),
+            }))
       return {
         hits: { total: { value: hits.length, relation: 'eq' }, hits: list },
         aggregations: { check: { value: sumOf(hits) }, blocks: { sum_other_doc_count: 0, buckets } },

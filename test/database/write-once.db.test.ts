@@ -1,0 +1,3 @@
+import { writeOnceContract } from './write-once.ts'
+
+writeOnceContract('the PostgreSQL of this system')

@@ -1,0 +1,3 @@
+import { writeOnceContract } from './write-once.ts'
+
+writeOnceContract('the embedded PostgreSQL')
