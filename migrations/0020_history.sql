@@ -56,8 +56,8 @@ create table proofline_derived.history_runs (
   primary key (ledger, repository_id, seq)
 );
 
--- What a run told of its commit that was not known yet. parents: first-parent ancestors, nearest first, 20 or 32 bytes each, up to the first
--- one whose own are known.
+-- What a run told of its commit that was not known yet. parents: first-parent ancestors, nearest first, 20 or 32 bytes each, up to the last
+-- one that is new.
 create table proofline_derived.history_commits (
   ledger text collate "C" not null,
   repository_id integer not null,

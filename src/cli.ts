@@ -4,6 +4,7 @@ import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addEvidence } from './commands/evidence-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
+import { addHistoryCommands } from './commands/history-options.ts'
 import { addDeadLetters } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { addRecoverCommands } from './commands/recover-options.ts'
@@ -89,6 +90,7 @@ configuration(program.command('signer').description('run the signer that several
 addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
+addHistoryCommands(program, run)
 addArchiveCommands(program, run)
 
 addEvidence(program, run)

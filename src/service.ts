@@ -20,8 +20,8 @@ import { createRegistrar } from './admission/register-contract.ts'
 import { createQuotas } from './admission/quotas.ts'
 import { createRunsStore } from './admission/runs-store.ts'
 import { mountArchiving } from './archive-routes.ts'
-import { earliestSeq } from './archive/store.ts'
 import { createFeed } from './answers/feed.ts'
+import { createHistoryAnswers } from './answers/history.ts'
 import { createCursors } from './answers/position.ts'
 import { openBooks } from './books.ts'
 import { type Config, localStateFile } from './config.ts'
@@ -33,6 +33,7 @@ import { mountContracts } from './http/contracts.ts'
 import { mountEvidence } from './http/evidence.ts'
 import { mountFeed } from './http/feed.ts'
 import { mountKeys } from './http/keys.ts'
+import { mountHistory } from './http/history.ts'
 import { mountLog } from './http/log.ts'
 import { mountOperations } from './http/operations.ts'
 import { mountOrders } from './http/orders.ts'
@@ -176,7 +177,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       onAnswer: (method, route, status, seconds) => metrics.request(method, route ?? 'none', status, seconds),
     })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
-    const feed = createFeed({ reader, cursors, earliest: (ledger) => earliestSeq(db, ledger) })
+    const feed = createFeed({ reader, cursors, earliest: reader.earliest })
     const witnessed = createWitnessed(db, policy)
     const treeOf = (ledger: LedgerName) => {
       const tree = books.all.get(ledger)?.tree
@@ -204,6 +205,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       witnessed,
       shelf,
       heads,
+      destinations: deliveries.destinations,
       log,
       metrics,
       signal,
@@ -244,6 +246,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
     })
     mountOrders(server.mount, ordering)
+    mountHistory(server.mount, createHistoryAnswers(db, reader))
     mountKeys(server.mount, { keys: books.keys, ledgers, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {

@@ -4,6 +4,7 @@ import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
 import { evidenceRoutes } from './evidence.ts'
 import { keyRoutes } from './keys.ts'
+import { historyRoutes } from './history.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
@@ -18,6 +19,7 @@ export const routes: readonly Route[] = [
   ...recordRoutes,
   ...evidenceRoutes,
   ...dayRoutes,
+  ...historyRoutes,
   ...archiveRoutes,
   ...operationRoutes,
   ...watchRoutes,

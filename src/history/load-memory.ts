@@ -7,6 +7,7 @@ import {
   type RepositoryMemory,
   type RunState,
   emptyMemory,
+  rememberCommit,
   rememberInventory,
   rememberRun,
 } from './repository-memory.ts'
@@ -52,7 +53,7 @@ export async function loadRepository(db: Queryable, ledger: LedgerName, id: numb
     values, timeoutMs,
   }) // oxfmt-ignore
   for (const { commit, committedAt, parents } of commits.rows)
-    memory.commits.set(commit, { committedAt: committedAt ?? undefined, parents: splitHex(parents, commit.length) })
+    rememberCommit(memory, commit, committedAt ?? undefined, splitHex(parents, commit.length))
   const inventories = await db.query<{ seq: number; commit: string; base: number }>({
     text: `select seq, encode(commit, 'hex') as commit, base from proofline_derived.history_inventories where ledger = $1 and repository_id = $2 order by seq`,
     values, timeoutMs,

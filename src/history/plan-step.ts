@@ -6,7 +6,14 @@ import type { HistoryMemory } from './memory.ts'
 import { gatherRun, pathId, toBytes } from './project-run.ts'
 import { fieldsOf, readSpan } from './read-records.ts'
 import { type CountingPart, type RunReadDeps, readParts } from './read-run.ts'
-import { baseOf, inventoryBaseOf, newOfCommit, rememberInventory, rememberRun } from './repository-memory.ts'
+import {
+  baseOf,
+  inventoryBaseOf,
+  newOfCommit,
+  rememberCommit,
+  rememberInventory,
+  rememberRun,
+} from './repository-memory.ts'
 import { type PartLayout, type Rows, countRows, noRows } from './rows.ts'
 
 /** What the records from a position on add to the history. Reads; writes nothing but the memory. */
@@ -75,7 +82,7 @@ function planRunRecord(memory: Memory, rows: Rows, seq: number, fields: Fields):
   const told = firstParents.length > 0 ? firstParents : parents.slice(0, 1)
   const news = newOfCommit(memory, commit, committedAt, told.filter((id) => id.length === commit.length))
   if (news === undefined) return
-  memory.commits.set(commit, news)
+  rememberCommit(memory, commit, news.committedAt, news.parents)
   const bytes = Buffer.from(news.parents.join(''), 'hex')
   rows.commits.push({ repository: memory.id, seq, commit: Buffer.from(commit, 'hex'), committedAt: news.committedAt ?? null, parents: bytes })
 } // oxfmt-ignore

@@ -20,19 +20,15 @@ export interface DefinedState {
 export type RunState = ReadonlyMap<number, Known>
 export type InventoryState = ReadonlyMap<number, string>
 
-export interface CommitKnown {
-  committedAt: string | undefined
-  /** First parents, nearest first, as far as a run told what was not known. */
-  parents: readonly string[]
-}
-
 export interface RepositoryMemory {
   readonly id: number
   /** By the path as JSON in a record. */
   readonly paths: Map<string, number>
   /** By digest, hex. */
   readonly layouts: Map<string, number>
-  readonly commits: Map<string, CommitKnown>
+  /** Commits that a run was about, and when they claim to have been made. */
+  readonly commits: Map<string, string | undefined>
+  readonly firstParents: FirstParents
   /** Seq of the inventory of a commit. */
   readonly inventories: Map<string, number>
   lastInventory: number
@@ -49,6 +45,7 @@ export function emptyMemory(id: number): RepositoryMemory {
     paths: new Map(),
     layouts: new Map(),
     commits: new Map(),
+    firstParents: new Map(),
     inventories: new Map(),
     lastInventory: -1,
     bases: new Map(),
@@ -60,20 +57,26 @@ export function emptyMemory(id: number): RepositoryMemory {
 /** How far back a base is looked for: further away it helps little, and whatever came last does as well. */
 const maxAncestors = 300
 
-/** First parents of a commit, nearest first, joined from what several runs told. */
-export function* ancestorsOf(commits: ReadonlyMap<string, { parents: readonly string[] }>, commit: string): Generator<string> {
+/** A commit has one first parent, whoever tells of it: so what several runs told of a branch joins without contradiction. */
+export type FirstParents = Map<string, string>
+
+/** First-parent ancestors, nearest first, as far as they are known. */
+export function* ancestorsOf(firstParents: ReadonlyMap<string, string>, commit: string): Generator<string> {
   const seen = new Set([commit])
-  for (let at: string | undefined = commit; at !== undefined;) {
-    let last: string | undefined
-    for (const parent of commits.get(at)?.parents ?? []) {
-      if (seen.has(parent)) return
-      seen.add(parent)
-      last = parent
-      yield parent
-    }
-    at = last
+  for (let at = firstParents.get(commit); at !== undefined && !seen.has(at); at = firstParents.get(at)) {
+    seen.add(at)
+    yield at
   }
-} // oxfmt-ignore
+}
+
+/** `parents` of a commit, nearest first. What is known already stays: git would say the same. */
+export function learnParents(firstParents: FirstParents, commit: string, parents: readonly string[]): void {
+  let child = commit
+  for (const parent of parents) {
+    if (!firstParents.has(child)) firstParents.set(child, parent)
+    child = parent
+  }
+}
 
 const suiteKey = (suite: string): string => JSON.stringify([suite])
 const refKey = (suite: string, ref: string): string => JSON.stringify([suite, ref])
@@ -91,7 +94,7 @@ export function baseOf(memory: RepositoryMemory, { suite, ref, commit }: Countin
   const onRef = memory.newest.get(refKey(suite, ref))
   if (onRef !== undefined) return onRef
   let steps = 0
-  for (const parent of ancestorsOf(memory.commits, commit)) {
+  for (const parent of ancestorsOf(memory.firstParents, commit)) {
     const found = memory.newest.get(commitKey(suite, parent))
     if (found !== undefined) return found
     if (++steps >= maxAncestors) break
@@ -107,7 +110,7 @@ export function rememberRun(memory: RepositoryMemory, { seq, suite, ref, commit 
 /** The inventory that another one is stored as a difference to: of the nearest first parent that has one, else the last. */
 export function inventoryBaseOf(memory: RepositoryMemory, commit: string): number {
   let steps = 0
-  for (const parent of ancestorsOf(memory.commits, commit)) {
+  for (const parent of ancestorsOf(memory.firstParents, commit)) {
     const found = memory.inventories.get(parent)
     if (found !== undefined) return found
     if (++steps >= maxAncestors) break
@@ -121,26 +124,25 @@ export function rememberInventory(memory: RepositoryMemory, seq: number, commit:
   memory.lastInventory = seq
 }
 
-/**
- * What a run tells of its commit, cut to what is not known: first parents up to the first one that has some itself. Undefined when it tells
- * nothing new.
- */
+/** What a run tells of its commit, cut to what is not known: parents up to the last one that is new. Undefined when nothing is. */
 export function newOfCommit(
   memory: RepositoryMemory,
   commit: string,
   committedAt: string | undefined,
   parents: readonly string[],
-): CommitKnown | undefined {
-  const known = memory.commits.get(commit)
-  const end = parents.findIndex((parent) => (memory.commits.get(parent)?.parents.length ?? 0) > 0)
-  const cut = end < 0 ? parents : parents.slice(0, end + 1)
-  const isNews =
-    known === undefined ||
-    cut.length > known.parents.length ||
-    (known.committedAt === undefined && committedAt !== undefined)
-  if (!isNews) return undefined
-  return {
-    committedAt: committedAt ?? known?.committedAt,
-    parents: cut.length >= (known?.parents.length ?? 0) ? cut : (known?.parents ?? cut),
-  }
+): { committedAt: string | undefined; parents: readonly string[] } | undefined {
+  const last = parents.findLastIndex((_, i) => !memory.firstParents.has(parents[i - 1] ?? commit))
+  const isDated = memory.commits.get(commit) !== undefined
+  if (last < 0 && memory.commits.has(commit) && (isDated || committedAt === undefined)) return undefined
+  return { committedAt: isDated ? undefined : committedAt, parents: parents.slice(0, last + 1) }
+}
+
+export function rememberCommit(
+  { commits, firstParents }: Pick<RepositoryMemory, 'commits' | 'firstParents'>,
+  commit: string,
+  committedAt: string | undefined,
+  parents: readonly string[],
+): void {
+  commits.set(commit, commits.get(commit) ?? committedAt)
+  learnParents(firstParents, commit, parents)
 }

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/database.ts'
-import type { LedgerName, RecordKind } from '../record/record.ts'
+import type { LedgerName, Micros, RecordKind } from '../record/record.ts'
 import { testTypeOf } from './store.ts'
 
 /** A stretch of consecutive records of one kind. */
@@ -43,3 +43,14 @@ export async function idHashesOf(db: Queryable, ledger: LedgerName, seqs: readon
   })
   return new Map(rows.map(({ seq, hash }) => [seq, hash]))
 } // oxfmt-ignore
+
+/** recorded_at of a record; undefined when it is not there. */
+export async function timeOfRecord(db: Queryable, ledger: LedgerName, seq: number): Promise<Micros | undefined> {
+  const { rows } = await db.query<{ at: Micros }>({
+    name: 'time_of_record',
+    text: `select first_time + ($3 - first_seq) as at from segments
+           where ledger = $1 and test_type = $2 and first_seq > $3 - 1024 and first_seq <= $3 and first_seq + count > $3 limit 1`,
+    values: [ledger, testTypeOf(ledger), seq],
+  })
+  return rows[0]?.at
+}

@@ -64,6 +64,7 @@ export const problems = {
   storage_full: { status: 507, exit: 4, title: 'The storage is full; nothing was kept' },
   storage_refused: { status: 503, exit: 4, title: 'The artifact storage refuses this service; nothing was kept' },
   overloaded: { status: 503, exit: 4, title: 'Too much is waiting; nothing was recorded' },
+  history_behind: { status: 503, exit: 4, title: 'The history has not followed the ledger that far yet' },
   recording_stopped: { status: 503, exit: 4, title: 'Recording is stopped; reading goes on' },
   clock_step: { status: 503, exit: 4, title: 'The clocks disagree; recording waits' },
   signer_not_current: { status: 503, exit: 4, title: 'The signer does not know the newest head; recording is stopped' },

@@ -12,6 +12,7 @@ import { mountArchive } from '../../src/http/archive.ts'
 import { mountDays } from '../../src/http/days.ts'
 import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
+import { mountHistory } from '../../src/http/history.ts'
 import { mountKeys } from '../../src/http/keys.ts'
 import { mountLog } from '../../src/http/log.ts'
 import type { Use } from '../../src/http/mount.ts'
@@ -171,6 +172,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   })
   const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
+  mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown })
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
     readStatus:
@@ -281,4 +283,8 @@ export async function raw(
     // a reset after the answer is an end too
   }
   return Buffer.concat(chunks).toString()
+}
+
+async function nothingKnown(): Promise<never> {
+  throw new Problem('not_found', 'no run of this repository has ended')
 }
