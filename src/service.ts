@@ -205,6 +205,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       witnessed,
       shelf,
       heads,
+      destinations: deliveries.destinations,
       log,
       metrics,
       signal,
