@@ -47,7 +47,8 @@ async function findDays(root: string): Promise<Map<LedgerName, Day[]>> {
   return found
 }
 
-const names = async (folder: string): Promise<string[]> => (await readdir(folder).catch(() => [])).toSorted()
+const names = async (folder: string): Promise<string[]> =>
+  (await readdir(folder).catch((): string[] => [])).toSorted((a, b) => (a < b ? -1 : 1))
 
 /** One line a ledger. Throws Problem not_found for a folder without day files. */
 export async function verifyArchive(
