@@ -50,6 +50,9 @@ export async function auditDatabase({
     }
     if (((await store.newestCheckpoint(db, ledger))?.size ?? 0) <= at) break
   }
+  // An empty ledger has no window, and a signed head all the same.
+  const empty = at === 0 ? await store.newestCheckpoint(db, ledger) : undefined
+  if (empty?.size === 0) await audit.expectCheckpoint(empty.note)
   if (!signal.aborted) await auditRows(db, ledger, audit, at)
   return audit.finish()
 }
