@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import type { Queryable } from './database/database.ts'
 import type { Book } from './ledger/book.ts'
 import * as store from './ledger/store.ts'
-import { parseTrustedKey } from './log/trusted-key.ts'
+import { openCheckpoint } from './log/checkpoint.ts'
+import { LogError } from './log/log-error.ts'
+import { type TrustedKey, parseTrustedKey } from './log/trusted-key.ts'
 import { compareHead } from './publish/compare-copy.ts'
 import type { Shelf } from './publish/shelf.ts'
 import { Problem } from './record/problem.ts'
@@ -21,8 +23,11 @@ import type { Finding } from './watch/alerts.ts'
 export interface Heads {
   /** What differs and proves nothing; what proves a rollback stops the book. Rejects when the copy cannot be read. */
   compare(book: Book): Promise<Finding | undefined>
-  /** The same with a signed note that somebody else holds. `where` is for people. */
-  compareWith(book: Book, note: Uint8Array, where: string): Promise<Finding | undefined>
+  /**
+   * The same with a signed note that somebody else holds. `where` is for people. `onlyOurs`: what our key has not signed says nothing there,
+   * where others write too.
+   */
+  compareWith(book: Book, note: Uint8Array, where: string, onlyOurs?: boolean): Promise<Finding | undefined>
   /** Writes down both heads of a book that was stopped for another reason than this comparison. */
   keep(book: Book): Promise<void>
 }
@@ -53,7 +58,7 @@ export function createHeads({ db, signer, originOf, shelf, folder, now, log }: H
     log.error('heads.differ', { ledger, detail, evidence: join(folder, name) })
   }
 
-  const compareWith: Heads['compareWith'] = async (book, note, where) => {
+  const compareWith: Heads['compareWith'] = async (book, note, where, onlyOurs = false) => {
     const { ledger, tree, publisher } = book
     // Read after the note: what was signed in between is in it.
     const { head } = await store.readHead(db, ledger)
@@ -69,6 +74,7 @@ export function createHeads({ db, signer, originOf, shelf, folder, now, log }: H
       )
     }
     const keys = (await signer.keys(ledger)).map(parseTrustedKey)
+    if (onlyOurs && !(await isOurs(note, originOf(ledger), keys))) return undefined
     const verdict = await compareHead(note, where, { origin: originOf(ledger), keys, size: head?.size ?? 0, hasRoot })
     if (verdict.kind === 'same') return undefined
     const text = Buffer.from(note).toString()
@@ -94,4 +100,14 @@ export function createHeads({ db, signer, originOf, shelf, folder, now, log }: H
       await evidence(book, stopped.message, `the guard: ${signed}`)
     },
   }
+}
+
+async function isOurs(note: Uint8Array, origin: string, keys: readonly TrustedKey[]): Promise<boolean> {
+  return openCheckpoint(note, origin, keys).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof LogError) return false
+      throw error
+    },
+  )
 }

@@ -5,6 +5,7 @@ import { runWorker } from './database/worker.ts'
 import { keepHistory } from './histories.ts'
 import { keepKeys } from './key-keeping.ts'
 import { comparing } from './comparing.ts'
+import type { Deliveries } from './deliveries.ts'
 import type { Heads } from './heads.ts'
 import type { Book } from './ledger/book.ts'
 import type { KeyCare } from './ledger/key-care.ts'
@@ -49,6 +50,7 @@ export interface KeepingDeps {
   /** The published copy, where there is one. */
   shelf: Shelf | undefined
   heads: Heads
+  destinations: Deliveries['destinations']
   log: Logger
   metrics: Metrics
   signal: AbortSignal

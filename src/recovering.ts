@@ -2,21 +2,25 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { openDestination } from './delivery/open-destination.ts'
+import { openBook } from './ledger/book.ts'
 import { auditDatabase } from './ledger/audit-database.ts'
 import { createTree } from './ledger/tree.ts'
 import { parseTrustedKey } from './log/trusted-key.ts'
 import { openShelf } from './publishing.ts'
 import { Problem } from './record/problem.ts'
-import type { LedgerName } from './record/record.ts'
+import { type LedgerName, toLedgerName } from './record/record.ts'
 import { fromArchive } from './recover/archive-source.ts'
 import { fromDestination } from './recover/destination-source.ts'
 import { type Recovered, recoverLedger } from './recover/recover.ts'
 import { type RecoverySource, fromLog } from './recover/source.ts'
 import { openRecordSpool } from './recover/spool.ts'
 import { openSigner } from './signer.ts'
+import type { Signer } from './signing/signer.ts'
 import type { Storage } from './storage.ts'
+import { silentLogger } from './telemetry/logger.ts'
 import type { AuditResult } from './verify/audit.ts'
 import type { LogSource } from './verify/log-source.ts'
+import { createCommandRecorder } from './watch/commands.ts'
 import { isAskable } from './watch/run-reconciliation.ts'
 
 /** Everything that `proofline recover` needs, opened over the configuration; the service must not run on this data folder. */
@@ -67,9 +71,34 @@ export async function recoverAll(given: Recovering): Promise<RecoveredLedger[]> 
         await spool.remove()
       }
     }
+    if (results.some(({ audit }) => audit !== undefined)) await putOnRecord(given, signer, results)
     return results
   } finally {
     for (const close of closing.toReversed()) await close()
+  }
+}
+
+/** In `operations`, when it can be recorded in: else the start says what is still in the way, and what was put back shows in the heads. */
+async function putOnRecord(
+  { config, storage }: Recovering,
+  signer: Signer,
+  results: readonly RecoveredLedger[],
+): Promise<void> {
+  const { db, reader, watch } = storage
+  const ledger = toLedgerName(`${config.org}/operations`)
+  const book = await openBook({ ledger, db, signer, reader, watch, node: 'recover', log: silentLogger })
+  try {
+    if (book.publisher.stopped() !== undefined) return
+    const put = results.filter(({ audit }) => audit !== undefined)
+    const detail = { recovered: put.map(({ ledger: of, had, size, from }) => ({ ledger: of, had, size, from })) }
+    await createCommandRecorder(book)({
+      who: { id: 'console', method: 'local' },
+      command: 'recover',
+      target: config.org,
+      detail,
+    })
+  } finally {
+    await book.close()
   }
 }
 

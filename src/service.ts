@@ -20,7 +20,6 @@ import { createRegistrar } from './admission/register-contract.ts'
 import { createQuotas } from './admission/quotas.ts'
 import { createRunsStore } from './admission/runs-store.ts'
 import { mountArchiving } from './archive-routes.ts'
-import { earliestSeq } from './archive/store.ts'
 import { createFeed } from './answers/feed.ts'
 import { createHistoryAnswers } from './answers/history.ts'
 import { createCursors } from './answers/position.ts'
@@ -178,7 +177,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       onAnswer: (method, route, status, seconds) => metrics.request(method, route ?? 'none', status, seconds),
     })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
-    const feed = createFeed({ reader, cursors, earliest: (ledger) => earliestSeq(db, ledger) })
+    const feed = createFeed({ reader, cursors, earliest: reader.earliest })
     const witnessed = createWitnessed(db, policy)
     const treeOf = (ledger: LedgerName) => {
       const tree = books.all.get(ledger)?.tree
@@ -206,6 +205,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       witnessed,
       shelf,
       heads,
+      destinations: deliveries.destinations,
       log,
       metrics,
       signal,

@@ -32,7 +32,7 @@ export const keepWitnesses: Keeper = async (deps, work) => {
   for (const { key, url } of asked) witnesses.push({ key, asker: await openAsker(url, settings) })
   const followed = ledgers.flatMap((ledger) => {
     const book = books.get(ledger)
-    const logKeys = async () => (await signer.keys(ledger)).map(parseTrustedKey)
+    const logKeys = async () => (await signer.keys(ledger)).map(parseTrustedKey) // a rotation may come at any time
     return book === undefined ? [] : [{ ledger, logKeys, consistency: book.tree.consistency }]
   })
   const { every_ms: everyMs, refresh_ms: refreshMs } = settings

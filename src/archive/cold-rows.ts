@@ -50,7 +50,9 @@ export function toColdRows({ ledger, firstSeq, raw, ends, leafHashes }: FrameLin
     const header = headers.read(line)
     const kind = header === undefined ? '' : kindOf(line, header.length)
     if (header === undefined || header.seq !== firstSeq + i || !isKind(kind))
-      throw new Problem('integrity', `the archive of ${ledger} has something else than record ${firstSeq + i}`)
+      throw new Problem('integrity', `the archive of ${ledger} has something else than record ${firstSeq + i}`, {
+        extra: { next: firstSeq + ends.length },
+      })
     const { recordedAt, hashAt, length } = header
     if (open !== undefined && (open.kind !== kind || open.time + open.ids.length !== recordedAt)) close()
     open ??= { at: i, time: recordedAt, kind, payloads: [], ids: [] }

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/database.ts'
-import { type ColdRow, type ColdSource, joinLeaves, leafPiecesBetween } from '../ledger/cold.ts'
+import { type ColdRow, type ColdSource, earliestSeq, joinLeaves, leafPiecesBetween } from '../ledger/cold.ts'
 import { LogError } from '../log/log-error.ts'
 import { parseStatement } from '../log/statement.ts'
 import type { Objects } from '../objects/objects.ts'
@@ -10,7 +10,7 @@ import type { DayManifest } from '../verify/day-manifest.ts'
 import { toColdRows } from './cold-rows.ts'
 import { openFrame } from './read-back.ts'
 import { createRecent } from './recent.ts'
-import { type ColdDay, coldDayHolding, earliestSeq, isExpired } from './store.ts'
+import { type ColdDay, coldDayHolding, isExpired } from './store.ts'
 
 /**
  * Reads detached months out of the archive: the day that holds a record, its manifest (the one whose digest the database has), one frame by
@@ -38,8 +38,7 @@ export function createColdSource(db: Queryable, objects: Objects): ColdSource {
 
   /** What a day's files held is gone once its retention has passed; else it has to be there. */
   const missing = async (ledger: LedgerName, { day, next }: ColdDay, what: string): Promise<Problem> => {
-    if (!(await isExpired(db, ledger, day)))
-      return new Problem('integrity', `the archive of ${ledger} lost ${what} of ${day}`)
+    if (!(await isExpired(db, ledger, day))) return broken(`the archive of ${ledger} lost ${what} of ${day}`, next)
     const earliest = await earliestSeq(db, ledger)
     return new Problem('expired', `records before ${next} of ${ledger} were deleted when their retention had passed`, {
       extra: { earliest },
@@ -65,7 +64,7 @@ export function createColdSource(db: Queryable, objects: Objects): ColdSource {
       } catch (cause) {
         if (!(cause instanceof LogError)) throw cause
       }
-      throw new Problem('integrity', `the archive of ${ledger} has another manifest of ${cold.day}`)
+      throw broken(`the archive of ${ledger} has another manifest of ${cold.day}`, cold.next)
     })
 
   const frameOf = async (ledger: LedgerName, cold: ColdDay, seq: number): Promise<Frame> => {
@@ -77,15 +76,13 @@ export function createColdSource(db: Queryable, objects: Objects): ColdSource {
         to: place.offset + place.bytes,
       })
       if (bytes === undefined) throw await missing(ledger, cold, 'the records')
-      const { raw, ends } = await openFrame(bytes).catch((cause: unknown) => {
-        throw new Problem('integrity', `the archive of ${ledger} cannot be decompressed at record ${place.first}`, {
-          cause,
-        })
-      })
       const end = place.first + place.records
+      const { raw, ends } = await openFrame(bytes).catch((cause: unknown) => {
+        throw broken(`the archive of ${ledger} cannot be decompressed at record ${place.first}`, end, cause)
+      })
       const leafHashes = joinLeaves(await leafPiecesBetween(db, ledger, place.first, end), place.first, end)
       if (ends.length !== place.records || leafHashes === undefined)
-        throw new Problem('integrity', `the archive of ${ledger} has another number of records at ${place.first}`)
+        throw broken(`the archive of ${ledger} has another number of records at ${place.first}`, end)
       return { first: place.first, rows: toColdRows({ ledger, firstSeq: place.first, raw, ends, leafHashes }) }
     })
   }
@@ -108,6 +105,10 @@ export function createColdSource(db: Queryable, objects: Objects): ColdSource {
     },
   }
 }
+
+/** What cannot be read: `next` is where reading can go on. */
+const broken = (detail: string, next: number, cause?: unknown): Problem =>
+  new Problem('integrity', detail, { extra: { next }, ...(cause === undefined ? {} : { cause }) })
 
 /** The frame that holds a record of the day. */
 function placeOf(

@@ -48,7 +48,7 @@ export async function findDueDay(
   if (head === undefined || published === undefined) return undefined
   if (published.size < head.size && published.lastTime < end) return undefined
   const first = newest?.next ?? 0
-  const next = Math.max(first, await reader.seqAt(ledger, end))
+  const next = published.lastTime < end ? published.size : Math.max(first, await reader.seqAt(ledger, end))
   return { day, first, next, lastTime: newest?.lastTime ?? -1, previous: newest }
 }
 

@@ -108,16 +108,6 @@ export async function isExpired(db: Queryable, ledger: LedgerName, day: Day): Pr
   return rowCount > 0
 }
 
-/** The first record behind all that has expired: where feed and log begin. */
-export async function earliestSeq(db: Queryable, ledger: LedgerName): Promise<number> {
-  const { rows } = await db.query<{ seq: number }>({
-    name: 'earliest_seq',
-    text: 'select coalesce(max(next_seq), 0) as seq from expired_days where ledger = $1',
-    values: [ledger],
-  })
-  return rows[0]?.seq ?? 0
-}
-
 /** Days that count as archived, those of which expired included. */
 export async function countDays(db: Queryable, ledger: LedgerName): Promise<{ days: number; expired: number }> {
   const { rows } = await db.query<{ days: number; expired: number }>({

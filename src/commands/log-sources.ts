@@ -35,7 +35,9 @@ export function fromService(client: Client, signal: AbortSignal): LogSource {
 const maxBytes = 16_777_728
 
 function fromClient(client: Client, prefix: string, signal: AbortSignal): LogSource {
+  const expired = new Set<string>()
   return {
+    isExpired: (path) => expired.has(path),
     name: `${client.url}${prefix}`,
     mayBeCached: true,
     async get(path, fresh) {
@@ -46,6 +48,7 @@ function fromClient(client: Client, prefix: string, signal: AbortSignal): LogSou
         if (answer.headers['content-encoding'] !== 'gzip') return answer.bytes
         return gunzipSync(answer.bytes, { maxOutputLength: maxBytes })
       } catch (error) {
+        if (error instanceof Problem && error.code === 'expired') expired.add(path)
         if (error instanceof Problem && (error.code === 'not_found' || error.extra['status'] === 410)) return undefined
         throw error
       }

@@ -221,9 +221,10 @@ export async function verifyDatabase(
 }
 
 /** One line of a ledger: what class of difference the first one is, where, what was expected and what was found. */
-function describeAudit({ ledger, origin, size, signed, differenceCount, differences }: Omit<AuditResult, 'edge' | 'root'> & { origin: string }): string {
+function describeAudit({ ledger, origin, size, signed, expired, differenceCount, differences }: Omit<AuditResult, 'edge' | 'root'> & { origin: string }): string {
   const [first] = differences
-  if (first === undefined && signed === size) return `ok      ${ledger}: ${size} records, signed to ${signed}`
+  const gone = expired === 0 ? '' : `; ${expired} of them are gone, their retention having passed, and proved by their leaf hashes`
+  if (first === undefined && signed === size) return `ok      ${ledger}: ${size} records, signed to ${signed}${gone}`
   if (first === undefined) return `UNSIGNED ${ledger}: ${size} records, ${signed < 0 ? 'and no checkpoint by a key that is known here' : `signed to ${signed}`}` // oxfmt-ignore
   const { kind, seq, expected, found } = first
   return `DIFFERS ${ledger}: ${differenceCount} differences in ${origin}; first at ${seq}: ${kind}: expected ${expected}, found ${found}`

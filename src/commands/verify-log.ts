@@ -59,7 +59,8 @@ export async function verifyLedger(
     await audit.expectCheckpoint(note)
     if (trusted !== undefined) await audit.expectCheckpoint(trusted)
     const get = (path: string, again: boolean) => source.get(`${ledger}/${path}`, again)
-    const lastTime = await auditLog(audit, { size, get, fresh, onProgress })
+    const isExpired = (path: string): boolean => source.isExpired?.(`${ledger}/${path}`) === true
+    const lastTime = await auditLog(audit, { size, get, fresh, isExpired, onProgress })
     return { result: audit.finish(), lastTime }
   }
   let { result, lastTime } = await pass(false)
@@ -80,7 +81,11 @@ export async function verifyLedger(
   const since = trusted === undefined ? '' : `, and extends the ${sizeOf(trusted)} remembered`
   const stale = maxAge === undefined ? undefined : await findStale(note, keys, lastTime, maxAge)
   const by = cached === undefined ? '' : `; a cache on the way gave other bytes at first: ${cached}`
-  const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${since}${by}`
+  const gone =
+    result.expired === 0
+      ? ''
+      : `; ${result.expired} older ones are gone, their retention having passed, and proved by their leaf hashes`
+  const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${gone}${since}${by}`
   if (stale !== undefined) return { check: { check: ledger, verdict: 'differs', size, detail: stale }, note: undefined }
   return { check: { check: ledger, verdict: 'ok', detail, size }, note }
 }

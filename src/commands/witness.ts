@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { LogError } from '../log/log-error.ts'
-import { type VerifierKey, isKeyName, parseVkey, printVkey } from '../log/vkey.ts'
+import { type TrustedKey, parseTrustedKeys } from '../log/trusted-key.ts'
+import { isKeyName, printVkey } from '../log/vkey.ts'
 import { Problem } from '../record/problem.ts'
 import { openWitness } from '../signing/open-witness.ts'
 import { serveWitness } from '../signing/serve-witness.ts'
@@ -53,32 +54,24 @@ function parseAddress(text: string): { host: string; port: number } {
   return { host, port }
 }
 
-/** By origin: a log whose key was rotated has two. */
-async function readLogs(given: readonly string[]): Promise<Map<string, VerifierKey[]>> {
-  const logs = new Map<string, VerifierKey[]>()
-  for (const text of given) {
-    for (const line of await linesOf(text)) {
-      const key = parse(line)
-      logs.set(key.name, [...(logs.get(key.name) ?? []), key])
-    }
+/** By origin: a log whose key was rotated has two. The files are those that the service keeps for verifiers. */
+async function readLogs(given: readonly string[]): Promise<Map<string, TrustedKey[]>> {
+  const logs = new Map<string, TrustedKey[]>()
+  for (const key of (await Promise.all(given.map(readKeys))).flat()) {
+    if (key.type !== 1)
+      throw new Problem('request_invalid', `--log ${printVkey(key)}: this is the key of a witness, not of a log`)
+    logs.set(key.name, [...(logs.get(key.name) ?? []), key])
   }
   if (logs.size === 0) throw new Problem('request_invalid', '--log: no verifier key is there')
   return logs
 }
 
-function parse(text: string): VerifierKey {
+async function readKeys(given: string): Promise<TrustedKey[]> {
+  const isKey = /^[^/\s]\S*\+[0-9a-f]{8}\+\S+( [a-z]+=\d+)*$/.test(given)
   try {
-    const key = parseVkey(text)
-    if (key.type === 1) return key
+    return parseTrustedKeys(isKey ? given : await readFile(given, 'utf8'))
   } catch (cause) {
     if (cause instanceof LogError) throw new Problem('request_invalid', `--log: ${cause.message}`, { cause })
     throw cause
   }
-  throw new Problem('request_invalid', `--log ${text}: this is the key of a witness, not of a log`)
-}
-
-async function linesOf(text: string): Promise<string[]> {
-  if (/^[^/\s]\S*\+[0-9a-f]{8}\+\S+$/.test(text)) return [text]
-  const lines = (await readFile(text, 'utf8')).split('\n').map((line) => line.trim())
-  return lines.filter((line) => line !== '' && !line.startsWith('#'))
 }

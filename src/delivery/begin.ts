@@ -72,7 +72,10 @@ const clusterOf = ({ destination }: DeliveryDeps, signal: AbortSignal): Promise<
 export async function begin(deps: DeliveryDeps, lane: Lane): Promise<void> {
   const found: CutEnds | undefined = await cutEnds(deps.db, lane)
   if (found !== undefined) return
-  const next = await startOf(deps, lane)
+  const wanted = await startOf(deps, lane)
+  // What has expired cannot be sent: a lane begins behind it, and says so.
+  const next = Math.max(wanted, await deps.reader.earliest(lane.ledger))
+  if (next > wanted) deps.log.warn('destination.begins_later', { ...lane, wanted, next, expired: next - wanted })
   const month = monthOf(deps.now().getTime() * 1000)
   if (!(await insertCut(deps.db, lane, { month, base: -1, next }, [])))
     throw new LostRace('the lane was begun by another worker')

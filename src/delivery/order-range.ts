@@ -17,13 +17,20 @@ export interface Stretch {
 
 /** `from` and `to` are seqs, both included, or times: recorded at `from` or later, and before `to`. Throws Problem request_invalid. */
 export async function readStretch(
-  reader: Pick<Reader, 'seqAt' | 'published'>,
+  reader: Pick<Reader, 'seqAt' | 'published' | 'earliest'>,
   ledger: LedgerName,
   from: string,
   to: string,
 ): Promise<Stretch> {
   const first = await placeOf(reader, ledger, from, 0)
   const end = await placeOf(reader, ledger, to, 1)
+  const earliest = await reader.earliest(ledger)
+  if (first < earliest)
+    throw new Problem(
+      'expired',
+      `records before ${earliest} of ${ledger} were deleted when their retention had passed`,
+      { extra: { earliest } },
+    )
   if (end <= first) throw new Problem('request_invalid', `there is no record of ${ledger} from ${from} to ${to}`)
   return { first, end }
 }

@@ -24,15 +24,22 @@ export async function addPopulation(
   const { ledger, start, end, size } = of
   const parts = scope.selection === 'all' && isOfRuns(ledger) ? await readParts(zip, of, sources) : undefined
   const account = createAccount(start, end)
-  const gaps: string[] = []
+  /** In order. They are looked up while the records between them go on their way, so many at a time. */
+  const gaps: Promise<string>[] = []
   let next = start
   let first: string | undefined
   let last: string | undefined
 
+  const readGap = async (from: number, to: number): Promise<string> => {
+    const hashes = await sources.nodes(ledger, gapNodes(from, to))
+    return `${JSON.stringify({ from, to, hashes: hashes.map(encodeBase64) })}\n`
+  }
   const passOver = async (to: number): Promise<void> => {
     if (to <= next) return
-    const hashes = await sources.nodes(ledger, gapNodes(next, to))
-    gaps.push(`${JSON.stringify({ from: next, to, hashes: hashes.map(encodeBase64) })}\n`)
+    const gap = readGap(next, to)
+    gap.catch(() => undefined) // awaited below; until then a failure is not unhandled
+    gaps.push(gap)
+    await gaps.at(-gapsAtOnce)
   }
 
   async function* lines(): AsyncGenerator<Uint8Array> {
@@ -49,11 +56,12 @@ export async function addPopulation(
     await passOver(size)
   }
   await zip.add(packNames.records(ledger), lines())
-  await zip.add(packNames.log(ledger, 'gaps.ndjson'), gaps.join(''))
+  await zip.add(packNames.log(ledger, 'gaps.ndjson'), (await Promise.all(gaps)).join(''))
   return sumLedger(of, account.finish(), { first, last })
 }
 
 const newline = Uint8Array.of(10)
+const gapsAtOnce = 8
 const notCoverage = new Set<RecordKind>([...everyKind].filter((kind) => kind !== 'coverage'))
 
 interface Parts {

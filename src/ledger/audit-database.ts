@@ -36,6 +36,9 @@ export async function auditDatabase({
 }: AuditDatabase): Promise<AuditResult> {
   const audit = createAudit({ ledger, origin, vkeys })
   const segments = createStoredSegments(reader, ledger)
+  // Windows begin behind it: an empty log is signed too.
+  const first = await store.checkpointCovering(db, ledger, 0)
+  if (first?.size === 0) await audit.expectCheckpoint(first.note)
   let at = 0
   for (let round = 0; round < rounds && !signal.aborted; round++) {
     const end = (await store.readHead(db, ledger)).head?.size ?? 0
@@ -47,6 +50,9 @@ export async function auditDatabase({
     }
     if (((await store.newestCheckpoint(db, ledger))?.size ?? 0) <= at) break
   }
+  // An empty ledger has no window, and a signed head all the same.
+  const empty = at === 0 ? await store.newestCheckpoint(db, ledger) : undefined
+  if (empty?.size === 0) await audit.expectCheckpoint(empty.note)
   if (!signal.aborted) await auditRows(db, ledger, audit, at)
   return audit.finish()
 }

@@ -133,9 +133,9 @@ export async function auditWindow(
  */
 async function passArchived(db: Queryable, ledger: LedgerName, audit: Audit, to: number, problem: Problem): Promise<number> {
   const from = audit.next()
-  const { earliest } = (problem.extra ?? {}) as { earliest?: number }
+  const { earliest, next } = (problem.extra ?? {}) as { earliest?: number; next?: number }
   const isExpired = problem.code === 'expired' && earliest !== undefined && earliest > from
-  const past = Math.min(to, isExpired ? earliest : Math.max(from + 1, await hotFrom(db, ledger)))
+  const past = Math.min(to, isExpired ? earliest : Math.max(from + 1, next ?? (await hotFrom(db, ledger))))
   for (const { first, hashes } of await leafPiecesBetween(db, ledger, from, past)) {
     const skipped = Math.max(0, from - first) * 32
     audit.expectLeafHashes(first + skipped / 32, hashes.subarray(skipped))

@@ -29,6 +29,16 @@ export async function hotFrom(db: Queryable, ledger: LedgerName): Promise<number
   return rows[0]?.next ?? 0
 }
 
+/** The first record behind all that has expired: where feed and log begin. */
+export async function earliestSeq(db: Queryable, ledger: LedgerName): Promise<number> {
+  const { rows } = await db.query<{ seq: number }>({
+    name: 'earliest_seq',
+    text: 'select coalesce(max(next_seq), 0) as seq from expired_days where ledger = $1',
+    values: [ledger],
+  })
+  return rows[0]?.seq ?? 0
+}
+
 /** A segment that stayed because younger ones were compressed with it. */
 export async function findDictionary(
   db: Queryable,

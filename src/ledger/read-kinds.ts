@@ -1,4 +1,5 @@
 import type { Queryable } from '../database/database.ts'
+import { Problem } from '../record/problem.ts'
 import type { LedgerName, RecordKind } from '../record/record.ts'
 import { openRecords } from './open-segment.ts'
 import type { LedgerReader, StoredRecord } from './read.ts'
@@ -18,9 +19,9 @@ export async function* readKinds(
 ): AsyncGenerator<StoredRecord> {
   for (let at = kinds.size === 0 ? until : from; at < until;) {
     const spans = await spansFrom(db, ledger, at, until)
-    for (const { first, end, isWanted } of group(spans, at, until, kinds)) {
-      if (isWanted === 'unknown') yield* sift(reader, ledger, first, end, kinds)
-      else if (isWanted === 'yes') yield* readSegments(db, reader, ledger, first, end)
+    for (const { first, end, isThere, wanted } of group(spans, at, until, kinds)) {
+      if (isThere) yield* readSegments(db, reader, ledger, { first, end, wanted }, kinds)
+      else yield* sift(reader, ledger, first, end, kinds)
       at = end
     }
   }
@@ -54,52 +55,62 @@ async function* sift(
 interface Stretch {
   first: number
   end: number
-  /** `unknown`: no segment is there. */
-  isWanted: 'yes' | 'no' | 'unknown'
+  /** Whether the table has its segments. */
+  isThere: boolean
+  /** How many of its records are of the kinds that are asked for, where they are there. */
+  wanted: number
 }
 
-/** Neighbours that are treated alike, as one stretch; together they tile what `spans` reach. */
+/** What `spans` reach, as few stretches as may be. */
 function group(spans: readonly SpanRow[], from: number, until: number, kinds: ReadonlySet<RecordKind>): Stretch[] {
   const stretches: Stretch[] = []
   let at = from
-  const add = (end: number, isWanted: Stretch['isWanted']): void => {
+  const add = (end: number, isThere: boolean, isWanted: boolean): void => {
     const last = stretches.at(-1)
     if (end <= at) return
-    if (last?.isWanted === isWanted) last.end = end
-    else stretches.push({ first: at, end, isWanted })
+    const wanted = isWanted ? end - at : 0
+    if (last?.isThere === isThere) Object.assign(last, { end, wanted: last.wanted + wanted })
+    else stretches.push({ first: at, end, isThere, wanted })
     at = end
   }
   for (const { firstSeq, count, kind } of spans) {
-    add(Math.min(firstSeq, until), 'unknown')
-    add(Math.min(firstSeq + count, until), kinds.has(kind) ? 'yes' : 'no')
+    add(Math.min(firstSeq, until), false, false)
+    add(Math.min(firstSeq + count, until), true, kinds.has(kind))
   }
-  if (spans.length < spansAtOnce) add(until, 'unknown')
+  if (spans.length < spansAtOnce) add(until, false, false)
   return stretches
 }
 
 const rowsAtOnce = 64
 
+/** Segments of these kinds; those of others are passed over where they lie. */
 async function* readSegments(
   db: Queryable,
   reader: LedgerReader,
   ledger: LedgerName,
-  from: number,
-  until: number,
+  { first, end: until, wanted }: Pick<Stretch, 'first' | 'end' | 'wanted'>,
+  kinds: ReadonlySet<RecordKind>,
 ): AsyncGenerator<StoredRecord> {
-  for (let at = from; at < until;) {
+  let found = 0
+  for (let at = first; at < until && found < wanted;) {
     const { rows } = await db.query<SegmentRow>({
-      name: 'segments_between',
+      name: 'segments_of_kinds',
       text: `select ${segmentColumns} from segments where ledger = $1 and test_type = $2 and first_seq > $3 - 1024 and first_seq + count > $3
-               and first_seq < $4 order by first_seq limit $5`,
-      values: [ledger, testTypeOf(ledger), at, until, rowsAtOnce],
+               and first_seq < $4 and kind = any($5) order by first_seq limit $6`,
+      values: [ledger, testTypeOf(ledger), at, until, [...kinds], rowsAtOnce],
     })
     for (const row of rows) {
       const raw = await reader.unpack(ledger, row)
-      yield* openRecords(ledger, row, raw, { from: at, until, maxBytes: Infinity, atLeastOne: true }, true)
+      const records = openRecords(ledger, row, raw, { from: at, until, maxBytes: Infinity, atLeastOne: true }, true)
+      found += records.length
+      yield* records
       at = row.firstSeq + row.count
     }
-    if (rows.length === 0) throw new Error(`${ledger}: segments at ${at} went while they were read`)
+    if (rows.length < rowsAtOnce) break
   }
+  // A month that went to the archive meanwhile: whoever asks again finds it there.
+  if (found !== wanted)
+    throw new Problem('unavailable', `${ledger}: ${wanted - found} records before ${until} went while they were read`)
 }
 
 interface SpanRow {

@@ -5,7 +5,7 @@ import { type Append, bufferOf, payloadAt } from './batch.ts'
 import { createKnownSegments } from './known-segments.ts'
 import { type Span, type StoredRecord, openRecords } from './open-segment.ts'
 import { unpackSegment } from './segments.ts'
-import { type ColdSource, isCold } from './cold.ts'
+import { type ColdSource, earliestSeq, isCold } from './cold.ts'
 import { createRows } from './rows.ts'
 import * as store from './store.ts'
 import type { Watch } from './watch.ts'
@@ -44,6 +44,8 @@ export interface Reader {
   findRecord(id: string): Promise<StoredRecord | undefined>
   /** Published batches from `next` on, for ever; waits at the head (woken in-process, else polls); ends when the signal aborts. */
   tail(ledger: LedgerName, next: number, signal: AbortSignal, options?: ReadOptions): AsyncIterable<RecordBatch>
+  /** The first record behind all that has expired: 0 while nothing has. */
+  earliest(ledger: LedgerName): Promise<number>
   /** Smallest published seq whose recorded_at is at or after `at`; the published size when there is none. */
   seqAt(ledger: LedgerName, at: Micros): Promise<number>
 }
@@ -200,6 +202,7 @@ export function createReader(db: Queryable, watch: Watch, cold?: ColdSource): Le
         } else await watch.grown(ledger, at, 5_000, signal)
       }
     },
+    earliest: (ledger) => earliestSeq(db, ledger),
     async seqAt(ledger, at) {
       const size = (await store.newestCheckpoint(db, ledger))?.size ?? 0
       return Math.min(size, (await stored.seqReaching(ledger, at)) ?? size)

@@ -1,7 +1,7 @@
 import type { Queryable } from '../database/database.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
-import { type ColdSource, findDictionary, hotFrom } from './cold.ts'
+import { type ColdSource, earliestSeq, findDictionary, hotFrom } from './cold.ts'
 import * as store from './store.ts'
 
 /**
@@ -13,7 +13,7 @@ export interface Rows {
   from(ledger: LedgerName, from: number, limit: number, maxBytes?: number): Promise<store.SegmentRow[]>
   /** A segment by its first seq, for use as a dictionary. */
   at(ledger: LedgerName, firstSeq: number): Promise<store.SegmentRow | undefined>
-  /** The first record at or after `at`; undefined when there is none. */
+  /** The first record at or after `at` that has not expired; undefined when there is none. */
   seqReaching(ledger: LedgerName, at: Micros): Promise<number | undefined>
 }
 
@@ -50,6 +50,8 @@ export function createRows(db: Queryable, cold: ColdSource | undefined): Rows {
     async seqReaching(ledger, at) {
       const low = await store.headReaching(db, ledger, at)
       if (low === undefined) return undefined
+      const earliest = await earliestSeq(db, ledger)
+      if (low < earliest) return earliest
       for (let from = low; from < (await lookAgain(ledger));) {
         for (const { firstSeq, count, firstTime } of await fromArchive(ledger, from, coldBytes)) {
           if (firstTime + count > at && firstSeq + count > low)

@@ -14,6 +14,7 @@ export async function findLastCounting(
   const { rows } = await db.query<{ seq: number }>({
     name: 'find_last_counting',
     text: `select seq from seals where ledger = $1 and repository = $2 and suite = $3 and ref = $4 and seq < $5 and admitted
+             and seq >= (select coalesce(max(next_seq), 0) from expired_days where ledger = $1)
            order by seq desc limit 1`,
     values: [ledger, repository, suite, ref, size],
   })

@@ -11,7 +11,8 @@ export async function findLastSeal(
 ): Promise<number | undefined> {
   const { rows } = await db.query<{ seq: number }>({
     name: 'find_last_seal',
-    text: `select seq from seals where ledger = $1 and repository = $2 and suite = $3 and ref = $4 order by seq desc limit 1`,
+    text: `select seq from seals where ledger = $1 and repository = $2 and suite = $3 and ref = $4
+             and seq >= (select coalesce(max(next_seq), 0) from expired_days where ledger = $1) order by seq desc limit 1`,
     values: [ledger, repository, suite, ref],
   })
   return rows[0]?.seq

@@ -132,7 +132,8 @@ async function writeTile(
     if (parent === undefined || !equalHashes(parent.subarray(-hashBytes), rootOfLeaves(hashes)))
       throw new Problem('integrity', `${ledger}: ${tilePath(level, index)} does not lead to the tile above it`)
   }
-  if (level === 0) await writeBundle(deps, index, width, hashes)
+  // A copy that begins after records expired has their hashes only, as the log itself does then (pruning, in tlog-tiles).
+  if (level === 0) await writeBundle(deps, index, width, hashes).catch(unlessExpired)
   await shelf.putOnce(`${ledger}/${tilePath(level, index, width)}`, hashes)
 }
 
@@ -150,6 +151,10 @@ async function writeBundle(
       throw new Problem('integrity', `${ledger}: record ${index * tileWidth + i} does not hash to its leaf`)
   }
   await shelf.putOnce(`${ledger}/${tilePath('entries', index, width)}`, bundle)
+}
+
+function unlessExpired(error: unknown): void {
+  if (!(error instanceof Problem) || error.code !== 'expired') throw error
 }
 
 /** Full tiles that were partial at `from`. */

@@ -1,5 +1,6 @@
 import { mkdir, readFile, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import { createSigningKey, parsePrivateKey, printPrivateKey } from '../log/vkey.ts'
 import type { SigningKey, VerifierKey } from '../log/vkey.ts'
 import { Problem } from '../record/problem.ts'
@@ -23,7 +24,7 @@ export interface WitnessSettings {
   keyFile?: string | undefined
   /** Of the key that is made at the first start; later starts take the key as it is. */
   name: string
-  logs: ReadonlyMap<string, readonly VerifierKey[]>
+  logs: ReadonlyMap<string, readonly TrustedKey[]>
   now: () => Date
 }
 

@@ -4,6 +4,8 @@ import { parseForeignCheckpoint } from '../log/checkpoint.ts'
 import type { Checkpoint } from '../log/checkpoint.ts'
 import { LogError } from '../log/log-error.ts'
 import { addSignatures, cosign, openNote, parseNote } from '../log/note.ts'
+import { describeInvalid, isValidAt } from '../log/trusted-key.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import type { SigningKey, VerifierKey } from '../log/vkey.ts'
 import { mayAdvance } from './guard.ts'
 import type { GuardOf, KeptHead } from './guard.ts'
@@ -29,8 +31,8 @@ export interface WitnessDeps {
   /** Of type 4. */
   key: SigningKey
   guard: GuardOf<string>
-  /** The keys of each log, by its origin; named as the origin. */
-  logs: ReadonlyMap<string, readonly VerifierKey[]>
+  /** The keys of each log, by its origin; named as the origin. A retired one counts for its sizes only. */
+  logs: ReadonlyMap<string, readonly TrustedKey[]>
   now: () => Date
   /** Two checkpoints of one size with different roots, both signed by the log: proof that it told two stories. */
   onFork?: (origin: string, known: string, offered: string) => Promise<void>
@@ -73,7 +75,9 @@ export function createWitness({ key, guard, logs, now, onFork }: WitnessDeps): W
         const { origin, size } = checkpoint
         const keys = logs.get(origin)
         if (keys === undefined) return { status: 404, reason: `this witness does not know the log ${origin}` }
-        await openNote(request.checkpoint, keys)
+        const { verified } = await openNote(request.checkpoint, keys)
+        const by = keys.filter((key) => verified.some((one) => one.key === key))
+        if (!by.some((key) => isValidAt(key, size))) return { status: 403, reason: describeInvalid(by, size) }
         if (request.oldSize > size) return { status: 400, reason: 'the old size is larger than the checkpoint' }
         const turn = (turns.get(origin) ?? Promise.resolve()).then(() => decide(request, checkpoint, text))
         turns.set(origin, turn.catch(() => undefined)) // oxfmt-ignore

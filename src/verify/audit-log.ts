@@ -1,4 +1,4 @@
-import { type Tile, tileWidth, tileWidthAt, tilesBetween } from '../log/tiles.ts'
+import { type Tile, tilePath, tileWidth, tileWidthAt, tilesBetween } from '../log/tiles.ts'
 import { parseTime } from '../record/record.ts'
 import type { Micros } from '../record/record.ts'
 import type { Audit } from './audit.ts'
@@ -12,6 +12,8 @@ export interface ReadLog {
   size: number
   get: ReadFile
   fresh: boolean
+  /** Whether the records of a bundle are gone, their retention having passed: then their leaf hashes stand for them. */
+  isExpired?: ((path: string) => boolean) | undefined
   onProgress?: (done: number, of: number) => void
 }
 
@@ -19,7 +21,10 @@ export interface ReadLog {
  * Feeds an audit with all of a log as files: tiles of the upper levels, then every bundle with its leaf hashes, in order. What is missing is
  * a difference like any other. Gives recorded_at of the last record as it says itself, where there is one.
  */
-export async function auditLog(audit: Audit, { size, get, fresh, onProgress }: ReadLog): Promise<Micros | undefined> {
+export async function auditLog(
+  audit: Audit,
+  { size, get, fresh, isExpired, onProgress }: ReadLog,
+): Promise<Micros | undefined> {
   const nothing = new Uint8Array(0)
   const read = async (tile: Tile): Promise<Uint8Array> => (await readTile(get, tile, fresh)) ?? nothing
   for (const tile of tilesBetween(0, size)) if (tile.level > 0) audit.expectTile(tile, await read(tile))
@@ -45,6 +50,8 @@ export async function auditLog(audit: Audit, { size, get, fresh, onProgress }: R
     audit.expectTile({ ...tile, level: 0 }, hashes)
     // A bundle that is not there is told as its records, which are missing.
     if (entries.length > 0) audit.addBundle({ ...tile, level: 'entries' }, entries)
+    else if (isExpired?.(tilePath('entries', index, tile.width)) === true)
+      audit.pass(index * tileWidth + tile.width, 'expired')
     if (index === bundles - 1) lastTime = timeOf(entriesOf(entries, tile.width)?.at(-1))
     onProgress?.(audit.next(), size)
   }

@@ -9,6 +9,8 @@ export interface LogSource {
   readonly mayBeCached: boolean
   /** Whole bytes of `<org>/<ledger>/<file>`; undefined when there is nothing. `fresh`: caches on the way must ask again. */
   get(path: string, fresh: boolean): Promise<Uint8Array | undefined>
+  /** Whether the answer to this path was that its records are gone, their retention having passed. */
+  isExpired?(path: string): boolean
 }
 
 /** One log of it. */

@@ -4,6 +4,7 @@ import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../log/checkpo
 import { LogError } from '../log/log-error.ts'
 import { verifyConsistency } from '../log/merkle-proof.ts'
 import { parseNote } from '../log/note.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import type { VerifierKey } from '../log/vkey.ts'
 import { sha256Hex } from '../record/sha256.ts'
 import type { Asker } from './ask.ts'
@@ -16,7 +17,7 @@ export interface WitnessTask {
   asker: Asker
   key: VerifierKey
   /** The log's own, for what the witness shows to monitors. */
-  logKeys: readonly VerifierKey[]
+  logKeys: readonly TrustedKey[]
   checkpoint: { size: number; note: string }
   /** The size that it cosigned last, as far as we know. */
   oldSize: number

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Queryable } from '../database/database.ts'
 import { insertCosignature, newestCosignatures } from '../ledger/cosignature-store.ts'
 import { newestCheckpoint } from '../ledger/store.ts'
+import type { TrustedKey } from '../log/trusted-key.ts'
 import { type VerifierKey, printKeyId } from '../log/vkey.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -26,7 +27,7 @@ export interface WitnessWork {
 export interface WitnessedLedger {
   ledger: LedgerName
   /** Verifier keys of its log. */
-  logKeys: () => Promise<readonly VerifierKey[]>
+  logKeys: () => Promise<readonly TrustedKey[]>
   consistency: (from: number, to: number) => Promise<Uint8Array[]>
 }
 

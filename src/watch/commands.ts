@@ -24,6 +24,7 @@ export interface Command {
     | 'key.rotate'
     | 'key.retire'
     | 'key.adopt'
+    | 'recover'
   target: string
   reason?: string | undefined
   /** What exactly, where target and reason do not say it. */

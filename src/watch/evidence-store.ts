@@ -57,7 +57,8 @@ export async function lastCountingByRef(
 ): Promise<{ ref: string; seq: number }[]> {
   const { rows } = await db.query<{ ref: string; seq: number }>({
     name: 'last_counting_by_ref',
-    text: `select ref, max(seq) as seq from seals where ledger = $1 and repository = $2 and suite = $3 and admitted group by ref`,
+    text: `select ref, max(seq) as seq from seals where ledger = $1 and repository = $2 and suite = $3 and admitted
+             and seq >= (select coalesce(max(next_seq), 0) from expired_days where ledger = $1) group by ref`,
     values: [ledger, repository, suite],
   })
   return rows

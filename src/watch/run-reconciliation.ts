@@ -134,7 +134,9 @@ async function spanToCompare(
   const days = settings.keeps === undefined ? undefined : Number.parseInt(settings.keeps, 10)
   const kept = days === undefined ? 0 : await reader.seqAt(lane.ledger, at - (days - 1) * 86_400_000_000)
   const to = (await provedToAt(db, lane, at - visibleAfterMs(settings) * 1000)) ?? status.start
-  return { from: Math.min(Math.max(status.start, kept), to), to }
+  // What has expired here cannot be compared, however long it is kept there.
+  const earliest = await reader.earliest(lane.ledger)
+  return { from: Math.min(Math.max(status.start, kept, earliest), to), to }
 }
 
 /** Whether it can be compared at all: a Splunk is asked by search. */

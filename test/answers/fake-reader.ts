@@ -70,6 +70,7 @@ export function createFakeReader(ledger: LedgerName = 'main/unit'): FakeReader {
         else await sleep(5, undefined, { signal }).catch(() => {})
       }
     },
+    earliest: async () => 0,
     seqAt: async (_ledger, at) => {
       const index = records.findIndex((record) => record.recordedAt >= at)
       return index < 0 ? records.length : index

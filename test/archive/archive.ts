@@ -4,6 +4,10 @@ import { type Book, openBook } from '../../src/ledger/book.ts'
 import { type LedgerReader, createReader } from '../../src/ledger/read.ts'
 import { packSegment } from '../../src/ledger/segments.ts'
 import { createWatch } from '../../src/ledger/watch.ts'
+import { join } from 'node:path'
+import { createGuard } from '../../src/signing/guard.ts'
+import { createKeys } from '../../src/signing/keys.ts'
+import { createSigner } from '../../src/signing/signer.ts'
 import { createColdSource } from '../../src/archive/cold.ts'
 import type { DayWriter } from '../../src/archive/write-day.ts'
 import type { Objects } from '../../src/objects/objects.ts'
@@ -18,6 +22,14 @@ export interface ArchiveNode {
   /** A run of a repository in the ledger: one record for each of `files`, and one that names a run only. */
   record(ledger: LedgerName, run: string, repository: string, files: number, artifact?: string): Promise<void>
   close(): Promise<void>
+}
+
+/** A signer over files, for processes that are killed. Close it before another process opens it. */
+export async function createFolderSigner(folder: string): Promise<ArchiveNode['signer'] & { close(): void }> {
+  const origin = (ledger: LedgerName): string => `localhost/${ledger}`
+  const guard = await createGuard(join(folder, 'guard'))
+  const keys = createKeys({ folder: join(folder, 'keys'), originOf: origin, statementName: 'localhost/main/statement' })
+  return { ...createSigner({ keys, guard, origin }), close: () => guard.close() }
 }
 
 export interface ArchiveNodeOptions {

@@ -4,7 +4,11 @@ import { expireLedger, keptFrom, planExpiry } from '../../src/archive/expire.ts'
 import { createHolds } from '../../src/archive/holds.ts'
 import { promiseRetention } from '../../src/archive/promise.ts'
 import { archiveDays } from '../../src/archive/run-archive.ts'
-import { earliestSeq } from '../../src/archive/store.ts'
+import { auditDatabase } from '../../src/ledger/audit-database.ts'
+import { parseTilePath } from '../../src/log/tiles.ts'
+import { parseVkey } from '../../src/log/vkey.ts'
+import { createAudit } from '../../src/verify/audit.ts'
+import { auditLog } from '../../src/verify/audit-log.ts'
 import { setRetention } from '../../src/archive/retention-store.ts'
 import { createFolderObjects } from '../../src/objects/folder.ts'
 import { type Artifacts, createArtifacts } from '../../src/objects/objects.ts'
@@ -93,7 +97,7 @@ describe('expiry', () => {
     const manifest = await objects.has(dayKey('main/unit', '2027-11-02', 'manifest.json'))
     expect((await planExpiry(database.db, 'main/operations', 'main/unit'))?.days.length).toBe(29) // 2 to 30 November
     expect(await expire()).toMatchObject({ days: 29, records: november, files: 4, artifacts: 2, locked: 0 })
-    expect(await earliestSeq(database.db, 'main/unit')).toBe(november)
+    expect(await node.reader.earliest('main/unit')).toBe(november)
     expect([await artifacts.has(lone), await artifacts.has(web), await artifacts.has(shared)]).toEqual([
       false,
       false,
@@ -114,6 +118,44 @@ describe('expiry', () => {
     const { records: left } = await node.reader.readBatch('main/unit', november, { maxRecords: 100 })
     expect(left).toHaveLength(7)
 
+    const audited = await auditDatabase({
+      db: database.db,
+      reader: node.reader,
+      ledger: 'main/unit',
+      origin: 'localhost/main/unit',
+      vkeys: [parseVkey(await node.signer.vkey('main/unit'))],
+      signal,
+    })
+    expect(audited).toMatchObject({
+      differences: [],
+      expired: november,
+      checked: 7,
+      signed: november + 7,
+      proved: november + 7,
+    })
+
+    // Anybody who reads the log finds the same: bundles are gone, and the tree above them is not.
+    const gone = new Set<string>()
+    const tree = node.books.get('main/unit')!.tree
+    const get = async (path: string): Promise<Uint8Array | undefined> => {
+      const tile = parseTilePath(path)
+      if (tile === undefined) return undefined
+      if (tile.level !== 'entries') return tree.tile(tile.level, tile.index, tile.width)
+      return tree.entries(tile.index, tile.width).catch((error: unknown) => {
+        expect(error).toMatchObject({ code: 'expired' })
+        gone.add(path)
+        return undefined
+      })
+    }
+    const remote = createAudit({
+      ledger: 'main/unit',
+      origin: 'localhost/main/unit',
+      vkeys: [parseVkey(await node.signer.vkey('main/unit'))],
+    })
+    await remote.expectCheckpoint((await tree.checkpoint()) ?? '')
+    await auditLog(remote, { size: november + 7, get, fresh: false, isExpired: (path) => gone.has(path) })
+    expect(remote.finish()).toMatchObject({ differences: [], signed: november + 7, expired: november + 7 })
+
     const destroyed = (await records()).filter(({ act, state }) => act === 'expire' && state === 'done')
     expect(destroyed).toHaveLength(29)
     expect(destroyed[0]).toMatchObject({
@@ -129,6 +171,27 @@ describe('expiry', () => {
     expect(destroyed[0]?.['manifest_sha256']).toMatch(/^[0-9a-f]{64}$/)
     expect(await expire()).toMatchObject({ days: 0, files: 0 })
     expect(await records()).toHaveLength(destroyed.length + 1 + 6)
+  })
+
+  it('case 40: is found by the audit where somebody deleted without it: the first seq, and that the archive lost that day', async () => {
+    const { november } = await aYearOn()
+    await objects.remove(dayKey('main/unit', '2027-11-20', 'records.ndjson.zst'))
+    const audited = await auditDatabase({
+      db: database.db,
+      reader: node.reader,
+      ledger: 'main/unit',
+      origin: 'localhost/main/unit',
+      vkeys: [parseVkey(await node.signer.vkey('main/unit'))],
+      signal,
+    })
+    expect(audited.differences.map(({ kind, seq, through, found }) => [kind, seq, through, found])).toContainEqual([
+      'row-mismatch',
+      7,
+      november - 1,
+      'the archive of main/unit lost the records of 2027-11-20',
+    ])
+    expect(audited.differences.every(({ seq }) => seq >= 7)).toBe(true)
+    expect(audited).toMatchObject({ expired: 0, signed: november + 7, checked: 7 + 7 })
   })
 
   it('keeps an artifact that a record names which is not archived yet', async () => {
@@ -191,7 +254,7 @@ describe('expiry', () => {
         }
       }
       for (const at of [0, 1, 2]) await expect(expire(failing(at))).rejects.toThrow('broken')
-      expect(await earliestSeq(database.db, 'main/unit')).toBe(november) // marked: nobody reads it any more
+      expect(await node.reader.earliest('main/unit')).toBe(november) // marked: nobody reads it any more
       await expect(node.reader.readBatch('main/unit', 8)).rejects.toMatchObject({ code: 'expired' })
       expect(await expire()).toMatchObject({ days: 29 })
       expect((await records()).filter(({ act, state }) => act === 'expire' && state === 'done')).toHaveLength(29)

@@ -6,13 +6,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { anLcov, pushRun, startServe } from '../support/service.ts'
 import { checkFsck, checkTlog, waitForCopy } from './fsck.ts'
+import { buildGoWitness, checkGoWitness } from './go-witness.ts'
 import { buildReceiver, checkHec } from './hec.ts'
 import { buildOpenSearch, checkOpenSearch, openSearchVersions } from './opensearch.ts'
 import { checkS3 } from './s3.ts'
 
 /**
  * `npm run conformance`: our log against other people's software, where this machine has it or can install it by name, and the long forms
- * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only fsck,schemathesis,s3,opensearch,hec,long` for some of it.
+ * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only fsck,schemathesis,s3,opensearch,hec,go-witness,long` for some of it.
  */
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -160,6 +161,17 @@ if (wanted('hec')) {
     const wrong = await checkHec(built.program, folder)
     report(what, wrong === undefined ? 'ok' : 'FAILED', wrong)
   }
+}
+
+if (wanted('go-witness')) {
+  const what = 'cosignatures of our witness in Go, and of a witness in Go here: transparency-dev/witness and formats'
+  const built = await buildGoWitness(tools)
+  if ('skipped' in built) report(what, 'skipped', built.skipped)
+  else {
+    const wrong = checkGoWitness(built.program, folder)
+    report(what, wrong === undefined ? 'ok' : 'FAILED', wrong)
+  }
+  report("torchwood's litewitness", 'skipped', 'its newest needs Go 1.27, and every one its key in an ssh-agent')
 }
 
 if (wanted('long')) {

@@ -86,6 +86,7 @@ export function createMemoryReader(records: StoredRecord[] = []): MemoryReader {
         signal.removeEventListener('abort', onAbort)
       }
     },
+    earliest: async () => 0,
     async seqAt(_, at) {
       const found = records.findIndex((record) => record.recordedAt >= at)
       return found < 0 ? records.length : found

@@ -126,6 +126,21 @@ describe('proofline evidence', () => {
     expect(verified.code).toBe(0)
   })
 
+  it('shows a credential that is bound to a repository nothing of others, nor of the system but its keys', async () => {
+    const created = await runCli(['token', 'create', '--scope', 'audit', '--repository', 'github.com/acme/other', '--data-dir', join(folder.path, 'data'), '--json'], { cwd: folder.path, env: cleanEnvironment(folder.path, { DATABASE_URL: database.url }) }) // oxfmt-ignore
+    expect(created, created.stderr).toMatchObject({ code: 0 })
+    const { token } = JSON.parse(created.stdout) as { token: string }
+    const asBound = (...args: string[]) => runCli(['evidence', '--from', '2020-01-01', '-o', 'bound.zip', ...args], { cwd: folder.path, env: { ...env(), PROOFLINE_TOKEN: token } }) // oxfmt-ignore
+    expect((await asBound()).code).toBe(1)
+    expect((await asBound('--repository', 'github.com/acme/payments')).code).toBe(1)
+    expect((await asBound('--repository', 'github.com/acme/other', '--sample', '1')).code).toBe(0)
+    const dir = await unpack('bound.zip', 'bound')
+    const operations = (await readFile(join(dir, 'population/records/operations.ndjson'), 'utf8')).trim().split('\n')
+    expect(new Set(operations.map((line) => (JSON.parse(line) as { kind: string }).kind))).toEqual(new Set(['key']))
+    expect(await readFile(join(dir, 'population/records/unit.ndjson'), 'utf8')).toBe('')
+    expect((await verify('bound.zip', '--key', keys)).code).toBe(0)
+  })
+
   it('refuses a question that contradicts itself, and a credential that may not ask', async () => {
     const post = (body: Record<string, unknown>, token = service.token) => ask(service, '/v1/evidence', { method: 'POST', body, token }) // oxfmt-ignore
     expect(await post({ from: '2026-01-01T00:00:00Z', path: 'src/a.ts' })).toMatchObject({ status: 400, body: { code: 'request_invalid' } }) // oxfmt-ignore

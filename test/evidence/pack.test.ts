@@ -214,6 +214,13 @@ describe('a server that lies and signs the whole anew', () => {
     expect((await lie((changed) => replace(changed, packNames.keys, /^.*\n/, '')))[0]).toMatch(/^keys: log\/keys\.txt names other keys/) // oxfmt-ignore
   })
 
+  it('shows checkpoints that the witnesses of the reader have not cosigned, or says so of its seed', async () => {
+    const found = failed(await checkPack(sourceOf(files), { ...log.trust, isQuorum: () => false }))
+    expect(found[0]).toBe('unit checkpoint: checkpoint is cosigned by 0 known witnesses, which is no quorum') // oxfmt-ignore
+    const seed = await lie((changed) => replace(changed, 'scope.json', '"from": "root"', '"from": "witnessed root"'))
+    expect(seed[0]).toBe('seed: the root of main/unit is said to be witnessed: give the policy that says by whom')
+  })
+
   it('is an older server whose key was retired', async () => {
     const keys = log.trust.keys.map((key) => (key.name === 'logs.example/main/unit' ? { ...key, until: 50 } : key))
     expect(failed(await checkPack(sourceOf(files), { keys }))[0]).toMatch(/retired key logs\.example\/main\/unit/)

@@ -8,6 +8,7 @@ import { createFolderShelf } from '../../src/publish/folder-shelf.ts'
 import { publishLog } from '../../src/publish/publish-log.ts'
 import type { Signer } from '../../src/signing/signer.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
+import { notesInHeartbeats } from '../../src/watch/heartbeat-notes.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { type TestNode, aSubmission, createMemorySigner, openNode } from '../support/ledger.ts'
 
@@ -115,6 +116,7 @@ describe('the published copy, where the guard knows nothing', () => {
     const forged = Buffer.from(`${origin}\n9\n${Buffer.alloc(32, 1).toString('base64')}\n\n— ${origin} ${Buffer.alloc(68, 1).toString('base64')}\n`) // oxfmt-ignore
     expect(await first.heads.compareWith(first.book, forged, 'a copy')).toMatchObject({ code: 'log_mismatch', subject: 'main/unit in a copy', detail: expect.stringContaining('no trusted signature') as string }) // oxfmt-ignore
     expect(await first.heads.compareWith(first.book, Buffer.from('rubbish'), 'a copy')).toMatchObject({ code: 'log_mismatch' }) // oxfmt-ignore
+    expect(await first.heads.compareWith(first.book, forged, 'a SIEM', true)).toBeUndefined() // where others write too
     const ofAnother = Buffer.from(forged.toString().replaceAll('main/unit', 'main/integration'))
     expect(await first.heads.compareWith(first.book, ofAnother, 'a copy')).toMatchObject({ code: 'log_mismatch' })
     expect(first.book.publisher.stopped()).toBeUndefined()
@@ -123,6 +125,25 @@ describe('the published copy, where the guard knows nothing', () => {
     await empty.heads.compareWith(empty.book, forged, 'a copy')
     expect(empty.book.publisher.stopped()).toMatchObject({ code: 'rollback_detected', message: expect.stringContaining('signed by other keys') as string }) // oxfmt-ignore
   })
+})
+
+it('case 8: a heartbeat that a SIEM kept stops a ledger that has less than its note', async () => {
+  const first = await open(signer)
+  await first.book.appender.submit([aSubmission('run:a')])
+  const note = await first.book.tree.checkpoint()
+  const heartbeat = { kind: 'heartbeat', heads: [{ ledger, size: 1, note }, { ledger: 'main/changes', size: 0, note: null }] } // oxfmt-ignore
+  const older = { kind: 'heartbeat', heads: [{ ledger, size: 0, note: 'older' }] }
+  const records = [heartbeat, older, { kind: 'command' }].map((one) => Buffer.from(JSON.stringify(one)))
+  const notes = notesInHeartbeats([...records, Buffer.from('rubbish')])
+  expect([...notes]).toEqual([[ledger, note]])
+  const empty = await open(await createMemorySigner())
+  await empty.heads.compareWith(
+    empty.book,
+    Buffer.from(notes.get(ledger) ?? ''),
+    'a heartbeat in destination siem',
+    true,
+  )
+  expect(empty.book.publisher.stopped()).toMatchObject({ code: 'rollback_detected', message: expect.stringContaining('a heartbeat in destination siem has a signed head of 1') as string }) // oxfmt-ignore
 })
 
 it('both heads are kept too when it is the guard that knows more', async () => {

@@ -140,6 +140,7 @@ describe('proofline recover', () => {
 
     const service = await start(name('a'))
     await isWhole(service)
+    expect(await feed(service, 'operations')).toMatch(/"command":"recover".*"ledger":"main\/unit","had":\d+,"size":\d+/)
     service.signal('SIGTERM')
     await service.ended
   })

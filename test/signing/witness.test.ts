@@ -177,6 +177,28 @@ describe('a witness', () => {
     expect((await monitored()).text.match(/^— /gm)).toHaveLength(2)
   })
 
+  it('case 16: takes no larger checkpoint from a key that is retired', async () => {
+    await stop()
+    const next = await createSigningKey(origin, 1, new Uint8Array(32).fill(2))
+    await start(
+      new Map([
+        [
+          origin,
+          [
+            { ...log.key, until: 5 },
+            { ...next, from: 3 },
+          ],
+        ],
+      ]),
+    )
+    expect(await statusOf(`old 0\n\n${await log.checkpoint(2, [next])}`)).toBe(403)
+    expect(await statusOf(`old 0\n\n${await log.checkpoint(4, [log.key])}`)).toBe(200)
+    const request = await log.request(4, 5)
+    expect(await post(request)).toMatchObject({ status: 403, text: expect.stringContaining('retired key') })
+    const both = await log.checkpoint(5, [log.key, next])
+    expect(await statusOf(request.replace(await log.checkpoint(5), both))).toBe(200)
+  })
+
   it('lets one of two heads through that come at once', async () => {
     await post(await log.request(0, 4))
     const other = await createLog(origin, 1, { name: 'other', before: 4 })

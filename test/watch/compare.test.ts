@@ -39,7 +39,7 @@ function difference(ours: Side, theirs: Side, span: Span): { missing: string[]; 
 }
 
 describe('nextQuestion', () => {
-  it('leads to every missing and foreign id, and to nothing else', () => {
+  it('case 42: leads to every missing and foreign id, and to nothing else', () => {
     const size = 4 * idsAtOnce
     const seqs = fc.uniqueArray(fc.integer({ min: 0, max: size - 1 }), { maxLength: 60 })
     fc.assert(
