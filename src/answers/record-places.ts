@@ -1,5 +1,4 @@
 import type { Queryable } from '../database/database.ts'
-import type { LedgerFacts } from '../history/file-facts.ts'
 import type { LedgerHistory, RunFacts } from '../history/ledger-history.ts'
 import { unpackLayout } from '../history/project-run.ts'
 import { idHashesOf } from '../ledger/segments-by-kind.ts'
@@ -31,7 +30,7 @@ function seqInRanges(ranges: readonly number[], place: number): number {
 }
 
 /** Reads the layouts of these runs that are not in memory yet. */
-export async function readLayouts(db: Queryable, { history }: LedgerFacts, runs: readonly RunFacts[]): Promise<void> {
+export async function readLayouts(db: Queryable, history: LedgerHistory, runs: readonly RunFacts[]): Promise<void> {
   const wanted = new Set(runs.flatMap(({ parts }) => parts.map(([layout]) => layout)))
   const missing = [...wanted].filter((layout) => !history.layouts.has(layout))
   if (missing.length === 0) return
