@@ -127,7 +127,7 @@ const byName = ([a]: [string, number], [b]: [string, number]): number => (a < b 
 
 /** Prints the ends of these intervals: what names their records is read for all of them at once. */
 async function pointPrinter(
-  { db }: HistoryDeps,
+  deps: HistoryDeps,
   { views, facts }: OpenedFile,
   points: readonly { one: SeriesRuns; interval: Interval }[],
 ): Promise<(one: SeriesRuns, placed: PlacedRun, at: Placed) => ReturnType<typeof printPoint>> {
@@ -144,8 +144,8 @@ async function pointPrinter(
         { one, run: interval.first.run, at: interval.firstAt },
         { one, run: interval.last.run, at: interval.lastAt },
       ])
-      await readLayouts(db, history, ends.map(({ run }) => run))
-      return readIds(db, history.ledger, ends.flatMap(({ one, run, at }) => [run.seq, ...seqsOf(one, run, at)]))
+      await readLayouts(deps.db, history, ends.map(({ run }) => run))
+      return readIds(deps, history.ledger, ends.flatMap(({ one, run, at }) => [run.seq, ...seqsOf(one, run, at)]))
     }),
   ) // oxfmt-ignore
   return (one, { run }, at) => {

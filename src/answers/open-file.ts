@@ -39,7 +39,7 @@ export interface OpenedFile {
 
 export interface HistoryDeps {
   db: Database
-  reader: Pick<Reader, 'published' | 'seqAt'>
+  reader: Pick<Reader, 'published' | 'seqAt' | 'readBatch'>
   histories: Histories
   /** What was computed of a ref, by what it was computed from. */
   refs: Map<string, RefRuns>
@@ -59,7 +59,7 @@ export async function openFile(deps: HistoryDeps, ledgers: readonly LedgerName[]
   }
 } // oxfmt-ignore
 
-async function openAsOf({ db, histories, refs }: HistoryDeps, resolved: ResolvedAsOf, question: FileQuestion): Promise<OpenedFile> {
+async function openAsOf({ db, reader, histories, refs }: HistoryDeps, resolved: ResolvedAsOf, question: FileQuestion): Promise<OpenedFile> {
   const { repository, path } = question
   const [opened, times] = await Promise.all([
     Promise.all(
@@ -69,7 +69,7 @@ async function openAsOf({ db, histories, refs }: HistoryDeps, resolved: Resolved
         return history === undefined ? [] : [viewOf(history, size)]
       }),
     ),
-    Promise.all(resolved.ledgers.map(async ({ ledger, size }) => (size === 0 ? 0 : await timeOfRecord(db, ledger, size - 1)))),
+    Promise.all(resolved.ledgers.map(async ({ ledger, size }) => (size === 0 ? 0 : ((await timeOfRecord(db, ledger, size - 1)) ?? (await reader.readBatch(ledger, size - 1, { maxRecords: 1 })).records[0]?.recordedAt)))),
   ])
   const known = opened.flat()
   if (known.every(({ runs }) => runs === 0))
