@@ -146,7 +146,7 @@ addAlerts(program, run)
 configuration(program.command('verify').description('find out whether records are what the signed log says'))
   .argument(
     '[target]',
-    'a receipt of `push --receipt`, an evidence pack, or the address of a service; default the service found here',
+    'a receipt of `push --receipt`, an evidence pack, a folder of day files, or the address of a service; default the service found here',
   )
   .option('--database', 'verify the database itself')
   .option('--ca <file>', 'for a pack: certificates (PEM) of the time-stamping authorities that are believed')

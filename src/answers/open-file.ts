@@ -58,13 +58,15 @@ async function openAsOf({ db, histories }: HistoryDeps, resolved: ResolvedAsOf, 
     Promise.all(
       resolved.ledgers.map(async ({ ledger, generation, size }): Promise<AsOfLedger[]> => {
         const history = await histories.open(ledger, repository, generation, size)
-        return history === undefined || countBelow(history.runs, size) === 0 ? [] : [{ history, size }]
+        // Also where no run ended: its inventories and line maps hold for the other one's.
+        return history === undefined ? [] : [{ history, size }]
       }),
     ),
     Promise.all(resolved.ledgers.map(async ({ ledger, size }) => (size === 0 ? 0 : await timeOfRecord(db, ledger, size - 1)))),
   ])
   const known = opened.flat()
-  if (known.length === 0) throw new Problem('not_found', `no run of ${repository} has ended`)
+  if (known.every(({ history, size }) => countBelow(history.runs, size) === 0))
+    throw new Problem('not_found', `no run of ${repository} has ended`)
   const window = toWindow(question, Math.max(...times.map((time) => time ?? 0)), known)
   const facts = await readFileFacts(db, known, path)
   const timeline = createTimeline(facts, window)

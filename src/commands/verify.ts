@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { LogError } from '../log/log-error.ts'
 import { parseNote } from '../log/note.ts'
 import type { TrustedKey } from '../log/trusted-key.ts'
@@ -61,6 +61,13 @@ export async function verify(
   const isPolicyAlone = options.policy !== undefined && options.key === undefined
   const keys = isPolicyAlone ? [] : await readTrustedKeys(options.key ?? [], await dataFolder(options))
   if (target !== undefined && !/^https?:\/\//.test(target)) {
+    if ((await stat(target).catch(() => undefined))?.isDirectory() === true) {
+      const { verifyArchive } = await import('./verify-archive.ts')
+      const checks = await verifyArchive(target, keys, (ledger, done, of) =>
+        terminal.progress(printBar(ledger, done, of)),
+      )
+      return finish(checks, terminal)
+    }
     const { isZipFile, verifyPack } = await import('./verify-pack.ts')
     if (await isZipFile(target)) return finish(await verifyPack(target, keys, options), terminal)
     const { verifyReceipt } = await import('./verify-receipt.ts')

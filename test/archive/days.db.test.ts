@@ -5,6 +5,8 @@ import { zstdDecompressSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { archiveDays } from '../../src/archive/run-archive.ts'
 import { findColdDay } from '../../src/archive/store.ts'
+import { verifyArchive } from '../../src/commands/verify-archive.ts'
+import { parseTrustedKeys } from '../../src/log/trusted-key.ts'
 import { openStatement } from '../../src/log/statement.ts'
 import { parseVkey } from '../../src/log/vkey.ts'
 import { createFolderObjects } from '../../src/objects/folder.ts'
@@ -140,6 +142,43 @@ describe('closed days', () => {
       await manifestOf('2027-11-30')
     },
   )
+
+  it('are verified as a folder, without a service: by the keys of log and statements, day behind day', async () => {
+    await node.record('main/unit', 'r1', 'acme/pay', 1_500)
+    await clock.set('2027-12-02T10:00:00Z')
+    await node.record('main/unit', 'r2', 'acme/pay', 3)
+    await clock.set('2027-12-03T01:00:00Z')
+    await archive()
+    const keys = [await node.signer.vkey('main/unit'), await node.signer.statementVkey()].flatMap(parseTrustedKeys)
+    const verify = (trusted = keys) => verifyArchive(folder.path, trusted, () => {})
+    expect(await verify()).toMatchObject([{ check: 'main/unit', verdict: 'ok', size: 1_507, detail: expect.stringContaining('3 days to 2027-12-02, 1507 records, every one hashed again: as their signed manifests say, and to seq 1507 by the root of the log') }])
+    expect(await verify(keys.slice(0, 1))).toMatchObject([{ verdict: 'differs', detail: expect.stringContaining('no trusted signature') }])
+    expect(await verify(keys.slice(1))).toMatchObject([{ verdict: 'differs', detail: expect.stringContaining('no trusted signature') }])
+
+    const file = (day: string, name: string): string => join(folder.path, dayKey('main/unit', day, name))
+    const damaged = async (path: string, change: (bytes: Buffer) => Buffer): Promise<unknown> => {
+      const bytes = await readFile(path)
+      await chmod(path, 0o600)
+      await writeFile(path, change(Buffer.from(bytes)))
+      const found = await verify()
+      await writeFile(path, bytes)
+      return found
+    }
+    const flip = (bytes: Buffer): Buffer => bytes.fill((bytes[50] ?? 0) ^ 1, 50, 51)
+    expect(await damaged(file('2027-11-30', 'records.ndjson.zst'), flip)).toMatchObject([{ verdict: 'differs', seq: 0, detail: expect.stringContaining('2027-11-30: records.ndjson.zst: expected SHA-256') }])
+    expect(await damaged(file('2027-12-02', 'leaves.bin'), flip)).toMatchObject([{ verdict: 'differs', seq: 1_502 }])
+    const other = await readFile(file('2027-12-01', 'manifest.json'))
+    expect(await damaged(file('2027-12-02', 'manifest.json'), () => other)).toMatchObject([{ verdict: 'differs', detail: expect.stringContaining('expected the manifest of main/unit 2027-12-02') }])
+    expect(await verify()).toMatchObject([{ verdict: 'ok' }])
+
+    // Files deleted by retention: the manifest stands for them; a day that is not there at all is a gap.
+    await rm(file('2027-11-30', 'records.ndjson.zst'))
+    await rm(file('2027-11-30', 'leaves.bin'))
+    expect(await verify()).toMatchObject([{ verdict: 'ok', detail: expect.stringContaining('1502 records are gone') }])
+    await rm(file('2027-12-01', 'manifest.json'))
+    await rm(join(file('2027-12-01', 'manifest.json'), '..'), { recursive: true })
+    expect(await verify()).toMatchObject([{ verdict: 'differs', detail: expect.stringContaining('expected the day behind 2027-11-30') }])
+  }) // oxfmt-ignore
 
   it('do not count when what lies there is something else, which stays as evidence', async () => {
     await node.record('main/unit', 'r1', 'acme/pay', 1_500)
