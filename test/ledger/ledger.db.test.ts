@@ -72,7 +72,7 @@ function failing(db: Database, statement: string, when: 'not stored' | 'stored')
 }
 
 describe('an appender', () => {
-  it('case 28: stores nothing of what was damaged in memory, and takes it when it is made anew', async () => {
+  it('stores nothing of what was damaged in memory, and takes it when it is made anew', async () => {
     const { book } = await open()
     const damaged = aSubmission('run:a', 'a', 20)
     if (typeof damaged.segments === 'function') throw new Error('no segments')
