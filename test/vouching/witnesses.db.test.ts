@@ -159,7 +159,7 @@ describe('witnesses', () => {
     const [ofA, ofB] = [await sizesOf(a.key), await sizesOf(b.key)]
     // The last one may have been on its way to one of them.
     const onlyOne = [...ofA.filter((size) => !ofB.includes(size)), ...ofB.filter((size) => !ofA.includes(size))]
-    expect(onlyOne.length, `${ofA} and ${ofB}`).toBeLessThanOrEqual(1)
+    expect(onlyOne.length, `${ofA.join()} and ${ofB.join()}`).toBeLessThanOrEqual(1)
     // After a start that finds everything cosigned, what comes is taken to both as well.
     const size = Math.max(...ofA, ...ofB)
     const again = follow([
