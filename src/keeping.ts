@@ -81,11 +81,24 @@ export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const work = (name: string, run: (ending: AbortSignal) => Promise<void>): void =>
     void workers.push(runWorker(name, run, { db, log, metrics, signal }))
   const finders: (() => Promise<Finding[]>)[] = []
-  for (const keeper of keepers) finders.push(await keeper(deps, work))
+  for (const keeper of keepers) finders.push(patiently(await keeper(deps, work), log))
   return {
     findings: async () => (await Promise.all(finders.map((find) => find()))).flat(),
     async ended() {
       await Promise.all(workers)
     },
+  }
+}
+
+/** Not to know what one part finds is no reason to close its alerts, nor to find nothing else: what it found last stands. */
+export function patiently(find: () => Promise<Finding[]>, log: Pick<Logger, 'error'>): () => Promise<Finding[]> {
+  let known: Finding[] = []
+  return async () => {
+    try {
+      known = await find()
+    } catch (error) {
+      log.error('findings.unread', { error })
+    }
+    return known
   }
 }
