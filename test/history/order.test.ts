@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { dayMicros, evidenceDays } from '../../src/history/evidence-days.ts'
-import type { FileFacts } from '../../src/history/file-facts.ts'
 import { createVersions, mapLine } from '../../src/history/follow-line.ts'
 import type { RunFacts } from '../../src/history/ledger-history.ts'
 import { compareRuns, orderCommits } from '../../src/history/order-commits.ts'
+import type { LedgerView } from '../../src/history/ref-runs.ts'
 import { parseHunks } from '../../src/record/hunks.ts'
 
 const facts = (commits: Record<string, number | undefined>) =>
@@ -95,15 +95,17 @@ describe('evidenceDays', () => {
     seq: day, run: `local.${commit}.${suite}.unit`, suite, ref: 'main', commit, recordedAt: day * dayMicros + 5, reasons, production, base: -1, parts: [],
   }) // oxfmt-ignore
   const daysOf = (runs: RunFacts[]) => {
-    const ledger = {
-      history: { runs } as FileFacts['ledgers'][number]['history'],
+    const view: LedgerView = {
+      history: { ledger: 'main/unit', id: 0, runs, commits: [], inventories: [], layouts: new Map() },
       runs: runs.length,
-    } as FileFacts['ledgers'][number]
+      inventories: 0,
+      commits: 0,
+    }
     const placed = runs
       .filter(({ suite, reasons }) => suite === 'api' && reasons.length === 0)
       .map((one, index) => ({ ledger: 0, index, run: one, commit: 0, late: false }))
     return evidenceDays(
-      { paths: [], maps: [], ledgers: [ledger] },
+      [view],
       { ref: 'main', from: dayMicros, to: 9 * dayMicros },
       { ledger: 0, suite: 'api', placed },
     )
