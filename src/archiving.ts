@@ -8,10 +8,12 @@ import { attachedMonths, testTypeParts } from './archive/retention-store.ts'
 import { archiveDays, everySoOften } from './archive/run-archive.ts'
 import { countDays, newestColdDay, readClock } from './archive/store.ts'
 import type { Config } from './config.ts'
+import { type Database, createDatabase } from './database/database.ts'
 import type { Keeper, KeepingDeps } from './keeping.ts'
 import { earliestSeq, hotFrom } from './ledger/cold.ts'
 import type { PutOptions } from './objects/objects.ts'
 import { type LedgerName, printTime } from './record/record.ts'
+import type { Logger } from './telemetry/logger.ts'
 import type { Finding } from './watch/alerts.ts'
 
 /** Closed days into the archive, then months out of the database, then what has expired out of the archive. */
@@ -45,16 +47,21 @@ export function createArchiving(deps: KeepingDeps): Archiving {
       for (const ledger of ledgers) await tried(ledger, signal, () => archiveLedger(deps, ledger, signal))
       if (what === 'archive') return
       await tried('holds', signal, () => createHolds(db, operations).recordMissing())
+      const retiring = openRetiring(config, log)
       if (detach)
         await tried('months', signal, async () => {
-          for (const { testType, month, ledgers: left } of await detachDueMonths({ db, operations, online }, signal))
+          for (const { testType, month, ledgers: left } of await detachDueMonths(
+            { db, retiring, operations, online },
+            signal,
+          ))
             log.info('month.detached', { test_type: testType, month, ledgers: left })
         })
       for (const ledger of expire ? ledgers.filter(expires) : [])
         await tried(`expiry of ${ledger}`, signal, async () => {
-          const destroyed = await expireLedger(deps, ledger, signal)
+          const destroyed = await expireLedger({ ...deps, retiring }, ledger, signal)
           if (destroyed.days > 0 || destroyed.locked > 0) log.info('days.destroyed', { ...destroyed })
         })
+      await retiring?.end()
     },
     async status() {
       const months = await Promise.all(
@@ -67,6 +74,12 @@ export function createArchiving(deps: KeepingDeps): Archiving {
       return { retention: { online, kept, detach, expire }, ledgers: told, months }
     },
   }
+}
+
+/** Who lets months and days go, where that is not the service itself. */
+function openRetiring({ database }: Config, log: Logger): Database | undefined {
+  const url = database.retention_url
+  return url === undefined ? undefined : createDatabase({ url, role: 'proofline_retention', maxConnections: 1, log })
 }
 
 /** In one process at a time. Throws when less retention is configured than was promised. */
