@@ -3,6 +3,7 @@ import type { Declaration, Shard } from '../api/runs.ts'
 import { contractKey } from '../admission/contract-versions.ts'
 import { type PartParameters, declarationDigest, digestOf, keys, partDigest } from '../admission/run.ts'
 import { unknownDigest } from '../ledger/decide.ts'
+import type { FileAt } from '../record/line-map.ts'
 import type { RecordKind } from '../record/record.ts'
 import { alertKey } from '../watch/alert-store.ts'
 
@@ -45,7 +46,8 @@ export function submissionOf({ id, recordedAt, kind, fields }: RecoveredRecord):
     case 'inventory':
       return unknown(keys.inventory(text('repository'), text('commit')))
     case 'linemap':
-      return unknown(keys.lineMap(text('repository'), fields as { from: Place; to: Place }))
+      // The map leads to the record's own path and blob (lineMapPayloads).
+      return unknown(keys.lineMap(text('repository'), { from: at('from') as unknown as FileAt, to: { path: text('path'), blob: text('blob') } })) // oxfmt-ignore
     case 'comparison':
       return unknown(keys.comparison(text('repository'), { from: String(at('from')['commit']), to: text('commit') }))
     case 'build':
@@ -78,11 +80,6 @@ export function submissionOf({ id, recordedAt, kind, fields }: RecoveredRecord):
       // A command's key is drawn at random and never offered again; a comparison's or a step's is offered once. What repeats is told again.
       return unknown(`recovered:${id}`)
   }
-}
-
-interface Place {
-  path: string
-  blob: string
 }
 
 /** A declaration, but for what differs between two tries of one job and for lists that lie in the artifact store. */
