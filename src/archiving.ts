@@ -11,10 +11,12 @@ import { archiveDays, everySoOften } from './archive/run-archive.ts'
 import { countDays, newestColdDay, readClock } from './archive/store.ts'
 import type { DayWriter } from './archive/write-day.ts'
 import type { Config } from './config.ts'
+import { type Database, createDatabase } from './database/database.ts'
 import type { Keeper, KeepingDeps } from './keeping.ts'
 import { earliestSeq, hotFrom } from './ledger/cold.ts'
 import type { PutOptions } from './objects/objects.ts'
 import { type LedgerName, type Micros, printTime } from './record/record.ts'
+import type { Logger } from './telemetry/logger.ts'
 import type { Finding } from './watch/alerts.ts'
 
 /** Closed days into the archive, then months out of the database, then what has expired out of the archive. */
@@ -54,6 +56,7 @@ export function createArchiving(deps: KeepingDeps): Archiving {
         if (restored.length > 0) log.warn('holds.restored', { holds: restored })
         await createHolds(db, operations).recordMissing()
       })
+      const retiring = openRetiring(config, log)
       if (detach)
         await tried('months', signal, async () => {
           const archived = [...books.keys()].map((ledger) => ({
@@ -61,7 +64,7 @@ export function createArchiving(deps: KeepingDeps): Archiving {
             onRewritten: (day: string, files: string[]) => log.warn('archive.rewritten', { ledger, day, files }),
           }))
           for (const { testType, month, ledgers: left } of await detachDueMonths(
-            { db, operations, online, archived },
+            { db, retiring, operations, online, archived },
             signal,
           ))
             log.info('month.detached', { test_type: testType, month, ledgers: left })
@@ -72,9 +75,10 @@ export function createArchiving(deps: KeepingDeps): Archiving {
         await tried(`expiry of ${ledger}`, signal, async () => {
           const plan = await planExpiry(db, operations.ledger, ledger)
           if (plan !== undefined && plan.days.length > 0) await assertRanForADay(db, operations.ledger)
-          const destroyed = await expireLedger(deps, ledger, signal)
+          const destroyed = await expireLedger({ ...deps, retiring }, ledger, signal)
           if (destroyed.days > 0 || destroyed.locked > 0) log.info('days.destroyed', { ...destroyed })
         })
+      await retiring?.end()
     },
     async status() {
       const months = await Promise.all(
@@ -93,6 +97,12 @@ export function createArchiving(deps: KeepingDeps): Archiving {
       }
     },
   }
+}
+
+/** Who lets months and days go, where that is not the service itself. */
+function openRetiring({ database }: Config, log: Logger): Database | undefined {
+  const url = database.retention_url
+  return url === undefined ? undefined : createDatabase({ url, role: 'proofline_retention', maxConnections: 1, log })
 }
 
 /** In one process at a time. Throws when less retention is configured than was promised. */

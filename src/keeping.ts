@@ -22,7 +22,7 @@ import type { Metrics } from './telemetry/metrics.ts'
 import type { Finding } from './watch/alerts.ts'
 import { keepTimestamps } from './timestamping.ts'
 import type { RecordCommand } from './watch/commands.ts'
-import { keepWitnesses } from './witnessing.ts'
+import { type AskedWitness, keepWitnesses } from './witnessing.ts'
 
 /** What follows the ledgers so that others can check them: each a worker of its own, in one process at a time. */
 export interface Keeping {
@@ -50,6 +50,7 @@ export interface KeepingDeps {
   witnessed: Witnessed
   /** The published copy, where there is one. */
   shelf: Shelf | undefined
+  witnesses: readonly AskedWitness[]
   heads: Heads
   destinations: Deliveries['destinations']
   log: Logger

@@ -47,8 +47,8 @@ import { proveObjects } from './objects/open-objects.ts'
 import { createWitnessed, witnessedTree } from './ledger/witnessed.ts'
 import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
 import { type KeepingDeps, startKeeping } from './keeping.ts'
+import { openOutside } from './outside.ts'
 import { openPacks } from './packs.ts'
-import { openShelf } from './publishing.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, objectsSettings, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
@@ -101,9 +101,8 @@ export async function startService(config: Config, version: string): Promise<Ser
     const signer = keep('signer', await openSigner(config, originOf), (opened) => opened.close())
 
     const node = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
-    const shelf = await openShelf(config.publish)
-    if (shelf !== undefined) keep('published copy', shelf, (opened) => opened.close())
-    const heads = createHeads({ db, signer, originOf, shelf, folder: join(config.data_dir, 'rollback'), now: () => new Date(), log }) // oxfmt-ignore
+    const outside = keep('outside', await openOutside(config, policy, originOf), (opened) => opened.close())
+    const heads = createHeads({ db, signer, originOf, places: outside.places, folder: join(config.data_dir, 'rollback'), now: () => new Date(), log }) // oxfmt-ignore
     const books = keep('books', await openBooks({ config, storage, signer, originOf, node, version, heads, log, metrics }), (opened) => opened.close()) // oxfmt-ignore
     const { bookOf, operations } = books
 
@@ -203,7 +202,8 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
       originOf,
       witnessed,
-      shelf,
+      shelf: outside.shelf,
+      witnesses: outside.witnesses,
       heads,
       destinations: deliveries.destinations,
       log,

@@ -27,6 +27,8 @@ export function dueMonths(attached: readonly Day[], now: Micros, online: number)
 
 export interface DetachDeps {
   db: Database
+  /** Who may let months go; default the service itself. */
+  retiring?: Database | undefined
   operations: Book
   online: number
   /** Of the org, whose archive can be read here. */
@@ -51,7 +53,7 @@ export async function detachDueMonths(deps: DetachDeps, signal: AbortSignal): Pr
       const named = { act: 'detach', test_type: testType, month: month.slice(0, 7) }
       for (const ledger of archived) await readMonthAgain(ledger, testType, month, signal)
       await recordRetention(operations, `detaching:${of}`, { ...named, state: 'begun' })
-      const told = await detachMonth(db, testType, month)
+      const told = await detachMonth(deps.retiring ?? db, testType, month)
       if (told?.ledgers.length === 0) await recordRetention(operations, `detached:${of}`, { ...named, state: 'done', ledgers: [] })
       else if (told !== undefined) moved.push({ ...told, testType, month })
       await recordDetached(deps)

@@ -9,6 +9,7 @@ import type { Checkpoint, Publisher } from './publisher.ts'
 import { insertAppend } from './insert-append.ts'
 import { toAppendProblem } from './append-problem.ts'
 import { type Waiting, createAppendQueue } from './append-queue.ts'
+import { recheck } from './recheck.ts'
 import { findLastCounting } from './seal-rows.ts'
 import * as store from './store.ts'
 import { createTurns } from './turns.ts'
@@ -47,6 +48,8 @@ export interface AppenderDeps {
   readPayload: (seq: number) => Promise<Buffer>
   /** Leaf hashes of the recorded records [from, to); for seals, which bind their run's. */
   leafHashes: (from: number, to: number) => Promise<Buffer>
+  /** Raw payloads of the recorded segment at this seq: what a new one takes as its dictionary. */
+  rawSegment: (firstSeq: number) => Promise<Uint8Array>
   /** What a head of this size, with this root, is appended to. */
   edge: (size: number, root: Uint8Array) => Promise<Edge>
   /** Called with each append whose commit came back clean, before it is signed. */
@@ -98,6 +101,7 @@ export function createAppender(deps: AppenderDeps): Appender {
       await breathe()
       const append = building.finish()
       await breathe()
+      await recheck(append, from.edge, deps.rawSegment)
       const began = performance.now()
       for (const waiting of batch) waiting.attempted = true
       // A crash after this statement committed leaves a head without a signature; at start the newest head is signed.

@@ -15,6 +15,10 @@ create table archive_readings (
 select make_write_once('archive_readings');
 grant select on archive_readings to proofline_runtime;
 grant insert (ledger, day) on archive_readings to proofline_runtime;
+do $$
+begin
+  if exists (select from pg_roles where rolname = 'proofline_reader') then grant select on archive_readings to proofline_reader; end if;
+end $$;
 
 -- The days of the month, and those behind it up to the one that holds its last record: one that came when the clock had been put back behind
 -- a midnight lies in the file of a later day.
