@@ -82,12 +82,25 @@ export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
     void workers.push(runWorker(name, run, { db, log, metrics, signal }))
   const finders: (() => Promise<Finding[]>)[] = []
   const archiving = createArchiving(deps)
-  for (const keeper of [...keepers, keepArchive(archiving)]) finders.push(await keeper(deps, work))
+  for (const keeper of [...keepers, keepArchive(archiving)]) finders.push(patiently(await keeper(deps, work), log))
   return {
     archiving,
     findings: async () => (await Promise.all(finders.map((find) => find()))).flat(),
     async ended() {
       await Promise.all(workers)
     },
+  }
+}
+
+/** Not to know what one part finds is no reason to close its alerts, nor to find nothing else: what it found last stands. */
+export function patiently(find: () => Promise<Finding[]>, log: Pick<Logger, 'error'>): () => Promise<Finding[]> {
+  let known: Finding[] = []
+  return async () => {
+    try {
+      known = await find()
+    } catch (error) {
+      log.error('findings.unread', { error })
+    }
+    return known
   }
 }
