@@ -1,4 +1,5 @@
 import type { Database } from '../database/database.ts'
+import { sqlState } from '../database/failure.ts'
 import type { Edge } from '../log/merkle.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
@@ -76,8 +77,16 @@ export function createAppender(deps: AppenderDeps): Appender {
   const now = (): Micros => Math.floor(clock.micros + (performance.now() - clock.readAt) * 1000)
 
   const readHead = async (): Promise<Head> => {
+    const known = await publisher.known()
     const { head: row, clock: micros } = await store.readHead(db, ledger)
     if (row === undefined) throw new Error(`${ledger} has no genesis`)
+    // A replica without the last commits was promoted, or a backup brought back. The signature would be refused; but what was recorded before
+    // that would stand in the way of what `recover` puts back.
+    if (row.size < known) {
+      const why = new Problem('rollback_detected', `${ledger} has ${row.size} records, there were ${known} before`)
+      publisher.halt(why)
+      throw why
+    }
     clock = { micros, readAt: performance.now() }
     head = { ledger, edge: await deps.edge(row.size, row.root), root: row.root, lastTime: row.lastTime }
     return head
@@ -105,7 +114,10 @@ export function createAppender(deps: AppenderDeps): Appender {
       const began = performance.now()
       for (const waiting of batch) waiting.attempted = true
       // A crash after this statement committed leaves a head without a signature; at start the newest head is signed.
-      const at = await insertAppend(db, append)
+      const at = await insertAppend(db, append).catch(async (error: unknown) => {
+        if (sqlState(error) === 'PL003') await readHead() // tells when the head that it extends is there no more
+        throw error
+      })
       if (at === undefined) {
         head = undefined
         turns.lost()

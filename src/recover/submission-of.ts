@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import type { Declaration, Shard } from '../api/runs.ts'
 import { contractKey } from '../admission/contract-versions.ts'
+import { holdKey } from '../archive/hold-store.ts'
+import { settingsKey } from '../archive/retention-store.ts'
 import { type PartParameters, declarationDigest, digestOf, keys, partDigest } from '../admission/run.ts'
 import { unknownDigest } from '../ledger/decide.ts'
 import type { FileAt } from '../record/line-map.ts'
@@ -68,10 +70,12 @@ export function submissionOf({ id, recordedAt, kind, fields }: RecoveredRecord):
       return { key: keyOfKey(fields), digest: unknownDigest }
     case 'configuration':
       return unknown(`configuration:${text('node')}/${text('version')}/${text('configuration_digest')}`)
+    case 'hold':
+      return unknown(holdKey(text('hold'), text('act'), text('by'))) // by these keys its row is found to be missing
+    case 'retention':
+      return unknown(fields['act'] === 'settings' ? `${settingsKey}recovered/${id}` : `recovered:${id}`)
     case 'command':
     case 'reconciliation':
-    case 'retention':
-    case 'hold':
     case 'gate':
     case 'deployment':
     case 'disposition':
