@@ -1,4 +1,4 @@
-import { keepArchive } from './archiving.ts'
+import { type Archiving, createArchiving, keepArchive } from './archiving.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
@@ -26,6 +26,7 @@ import { type AskedWitness, keepWitnesses } from './witnessing.ts'
 
 /** What follows the ledgers so that others can check them: each a worker of its own, in one process at a time. */
 export interface Keeping {
+  archiving: Archiving
   /** What is wrong with it now, for the alerts. */
   findings(): Promise<Finding[]>
   /** After the signal aborted: resolves when every worker ended. */
@@ -67,7 +68,6 @@ export type Keeper = (
 const keepers: readonly Keeper[] = [
   publishing,
   comparing,
-  keepArchive,
   keepKeys,
   keepWitnesses,
   keepHistory,
@@ -81,8 +81,10 @@ export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const work = (name: string, run: (ending: AbortSignal) => Promise<void>): void =>
     void workers.push(runWorker(name, run, { db, log, metrics, signal }))
   const finders: (() => Promise<Finding[]>)[] = []
-  for (const keeper of keepers) finders.push(patiently(await keeper(deps, work), log))
+  const archiving = createArchiving(deps)
+  for (const keeper of [...keepers, keepArchive(archiving)]) finders.push(patiently(await keeper(deps, work), log))
   return {
+    archiving,
     findings: async () => (await Promise.all(finders.map((find) => find()))).flat(),
     async ended() {
       await Promise.all(workers)

@@ -220,7 +220,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
     mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
     mountFeed(server.mount, feed, cursors)
-    mountArchiving(server.mount, keepingDeps)
+    mountArchiving(server.mount, keepingDeps, keeping.archiving)
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
     mountEvidence(server.mount, openPacks({ org: config.org, db, reader, ledgers, bookOf, originOf, openArtifact: artifacts.open, signer, witnessed })) // oxfmt-ignore
     mountLog(server.mount, treeOf, config.log.public)

@@ -1,8 +1,10 @@
 import type { Database } from '../database/database.ts'
 import { sqlState } from '../database/failure.ts'
 import type { Book } from '../ledger/book.ts'
+import type { Reader } from '../ledger/read.ts'
 import { Problem } from '../record/problem.ts'
 import { recordRetention } from './retention-records.ts'
+import { restorePromises } from './restore.ts'
 import { readRetention, refusals, setRetention } from './retention-store.ts'
 import type { RetentionSettings } from './settings.ts'
 
@@ -12,9 +14,11 @@ import type { RetentionSettings } from './settings.ts'
  */
 export async function promiseRetention(
   db: Database,
+  reader: Pick<Reader, 'readBatch'>,
   operations: Book,
   { online, kept }: RetentionSettings,
 ): Promise<void> {
+  await restorePromises(db, reader, operations.ledger)
   try {
     await setRetention(db, operations.ledger, online, kept === 'forever' ? null : kept)
   } catch (cause) {

@@ -40,6 +40,20 @@ export async function readRetention(db: Queryable, operations: LedgerName): Prom
   return rows[0]
 }
 
+/** What the keys of the records of promises begin with. */
+export const settingsKey = 'retention:settings:'
+
+/** Seqs of `retention` records of promises that have no row: each row has one, in the same order. */
+export async function settingsWithoutRow(db: Queryable, operations: LedgerName): Promise<number[]> {
+  const { rows } = await db.query<{ seq: number }>({
+    name: 'settings_without_row',
+    text: `select first_seq as seq from submissions where ledger = $1 and key > '${settingsKey}' and key < 'retention:settings;'
+           order by first_seq offset (select count(*) from retention_settings where ledger = $1)`,
+    values: [operations],
+  })
+  return rows.map(({ seq }) => seq)
+}
+
 /** Months that are still in the tables, oldest first. */
 export async function attachedMonths(db: Queryable, testType: TestTypePart): Promise<Day[]> {
   const { rows } = await db.query<{ month: Day }>({

@@ -13,30 +13,34 @@ export interface RecoverCommand extends MaintainCommand {
 
 /** `proofline recover`: 0 when every ledger has what was signed, 3 when something is nowhere, 1 when the records here are not those that were signed. */
 export async function recover(options: RecoverCommand, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
-  return withStorage(options, async (storage, config) => {
-    const wanted = (ledger: LedgerName): boolean =>
-      options.ledger === undefined ||
-      options.ledger.some((name) => name === ledger || `${config.org}/${name}` === ledger)
-    const ledgers = storage.ledgers.filter(wanted)
-    if (ledgers.length === 0)
-      throw new Problem('request_invalid', `--ledger names none of ${storage.ledgers.join(', ')}`)
-    const dryRun = options.dryRun === true
-    const results = await recoverAll({
-      config,
-      storage,
-      ledgers,
-      places: options.from ?? [],
-      openPlace: (place) => openPublished(place, signal),
-      dryRun,
-      onProgress: (ledger, done, of) => terminal.progress(printBar(ledger, done, of)),
-      signal,
-    })
-    terminal.print({ schema: 'proofline.recovery.v1', dry_run: dryRun, ledgers: results }, () =>
-      results.map((one) => printResult(one, dryRun)).join('\n'),
-    )
-    if (results.some(({ verdict, audit }) => verdict === 'other' || (audit?.differenceCount ?? 0) > 0)) return 1
-    return results.some(({ verdict }) => verdict === 'incomplete') ? 3 : 0
-  })
+  return withStorage(
+    options,
+    async (storage, config) => {
+      const wanted = (ledger: LedgerName): boolean =>
+        options.ledger === undefined ||
+        options.ledger.some((name) => name === ledger || `${config.org}/${name}` === ledger)
+      const ledgers = storage.ledgers.filter(wanted)
+      if (ledgers.length === 0)
+        throw new Problem('request_invalid', `--ledger names none of ${storage.ledgers.join(', ')}`)
+      const dryRun = options.dryRun === true
+      const results = await recoverAll({
+        config,
+        storage,
+        ledgers,
+        places: options.from ?? [],
+        openPlace: (place) => openPublished(place, signal),
+        dryRun,
+        onProgress: (ledger, done, of) => terminal.progress(printBar(ledger, done, of)),
+        signal,
+      })
+      terminal.print({ schema: 'proofline.recovery.v1', dry_run: dryRun, ledgers: results }, () =>
+        results.map((one) => printResult(one, dryRun)).join('\n'),
+      )
+      if (results.some(({ verdict, audit }) => verdict === 'other' || (audit?.differenceCount ?? 0) > 0)) return 1
+      return results.some(({ verdict }) => verdict === 'incomplete') ? 3 : 0
+    },
+    'keys',
+  )
 }
 
 function printResult({ ledger, verdict, had, size, signed, missing, from, refused, audit }: RecoveredLedger, dryRun: boolean): string {

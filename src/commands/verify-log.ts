@@ -2,6 +2,7 @@ import { parseCheckpoint } from '../log/checkpoint.ts'
 import { LogError } from '../log/log-error.ts'
 import { openNote } from '../log/note.ts'
 import type { TrustedKey } from '../log/trusted-key.ts'
+import type { VerifierKey } from '../log/vkey.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, type Micros, ledgerKindOf, printTime } from '../record/record.ts'
 import { type AuditResult, createAudit } from '../verify/audit.ts'
@@ -29,13 +30,15 @@ export interface VerifyOptions {
   onProgress: (done: number, of: number) => void
   /** The newest sign of life in the log may be no older than this at `now`. */
   maxAge?: { ms: number; now: Date } | undefined
+  /** Whether cosignatures by these keys are enough; none are asked for without it. */
+  isQuorum?: ((cosigners: readonly VerifierKey[]) => boolean) | undefined
 }
 
 export async function verifyLedger(
   source: LogSource,
   ledger: LedgerName,
   keys: readonly TrustedKey[],
-  { remembered, onProgress, maxAge }: VerifyOptions,
+  { remembered, onProgress, maxAge, isQuorum }: VerifyOptions,
 ): Promise<LedgerVerification> {
   const origins = originsOf(keys, ledger)
   const known = origins.map(remembered).find((note) => note !== undefined)
@@ -46,7 +49,7 @@ export async function verifyLedger(
   if (origin === undefined)
     throw new Problem(
       'request_invalid',
-      `none of the keys is for ledger ${ledger}: its key is named <public host>/${ledger}`,
+      `none of the keys is for ledger ${ledger}: its key is named <public host>/${ledger}. --ledger names the ledgers to verify`,
     )
   const size = sizeOf(note)
   const trusted = remembered(origin)
@@ -79,7 +82,8 @@ export async function verifyLedger(
     }
   }
   const since = trusted === undefined ? '' : `, and extends the ${sizeOf(trusted)} remembered`
-  const stale = maxAge === undefined ? undefined : await findStale(note, keys, lastTime, maxAge)
+  const lacking = await findLacking(note, keys, isQuorum)
+  const stale = lacking ?? (maxAge === undefined ? undefined : await findStale(note, keys, lastTime, maxAge))
   const by = cached === undefined ? '' : `; a cache on the way gave other bytes at first: ${cached}`
   const gone =
     result.expired === 0
@@ -130,8 +134,18 @@ async function findStale(
   const { verified } = await openNote(note, keys)
   const seen = Math.max(...verified.map(({ time }) => (time ?? 0) * 1_000_000), lastTime ?? 0)
   if (now.getTime() - seen / 1000 <= ms) return undefined
-  return `stale: expected a record or cosignature of the last ${Math.round(ms / 1000)} s, found the newest at ${printTime(seen)}`
+  const found = seen === 0 ? 'none: there is no record, and no known witness has cosigned that' : `the newest at ${printTime(seen)}` // oxfmt-ignore
+  return `stale: expected a record or cosignature of the last ${Math.round(ms / 1000)} s, found ${found}`
 }
+
+/** A whole, validly signed view may be one that is shown to this reader alone: enough witnesses must have seen it. */
+async function findLacking(note: string, keys: readonly TrustedKey[], isQuorum: VerifyOptions['isQuorum']): Promise<string | undefined> {
+  if (isQuorum === undefined) return undefined
+  const { verified } = await openNote(note, keys)
+  const cosigners = verified.map(({ key }) => key).filter(({ type }) => type === 4)
+  if (isQuorum(cosigners)) return undefined
+  return `no quorum: cosigned by ${cosigners.length === 0 ? 'no known witness' : cosigners.map(({ name }) => name).join(', ')}`
+} // oxfmt-ignore
 
 /** Of a note not yet verified; throws `integrity` for what is no checkpoint at all. */
 function sizeOf(note: string): number {

@@ -72,7 +72,7 @@ it('a history is the same when its first months are read back from the archive',
 
   await clock.set('2029-04-01T00:00:00Z')
   const moved = await detachDueMonths(
-    { db: database.db, operations: node.books.get('main/operations')!, online: 15 },
+    { db: database.db, operations: node.books.get('main/operations')!, online: 15, archived: ledgers.map(node.writer) },
     going,
   )
   expect(moved.map(({ month }) => month)).toEqual(['2027-11-01', '2027-12-01'])
