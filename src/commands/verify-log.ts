@@ -89,7 +89,7 @@ export async function verifyLedger(
     result.expired === 0
       ? ''
       : `; ${result.expired} older ones are gone, their retention having passed, and proved by their leaf hashes`
-  const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${gone}${since}${by}`
+  const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${isQuorum === undefined ? '' : ' and cosigned as the policy demands'}${gone}${since}${by}`
   if (stale !== undefined) return { check: { check: ledger, verdict: 'differs', size, detail: stale }, note: undefined }
   return { check: { check: ledger, verdict: 'ok', detail, size }, note }
 }
