@@ -4,7 +4,7 @@ import { openNote } from '../log/note.ts'
 import type { TrustedKey } from '../log/trusted-key.ts'
 import type { VerifierKey } from '../log/vkey.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, type Micros, printTime } from '../record/record.ts'
+import { type LedgerName, type Micros, ledgerKindOf, printTime } from '../record/record.ts'
 import { type AuditResult, createAudit } from '../verify/audit.ts'
 import { auditLog } from '../verify/audit-log.ts'
 import type { Difference } from '../verify/differences.ts'
@@ -43,7 +43,7 @@ export async function verifyLedger(
   const origins = originsOf(keys, ledger)
   const known = origins.map(remembered).find((note) => note !== undefined)
   const found = await source.get(`${ledger}/checkpoint`, false)
-  if (found === undefined) return { check: checkNothing(ledger, known), note: undefined }
+  if (found === undefined) return { check: checkNothing(ledger, known, origins.length > 0), note: undefined }
   const note = new TextDecoder().decode(found)
   const origin = origins.find((name) => note.startsWith(`${name}\n`)) ?? origins[0]
   if (origin === undefined)
@@ -62,7 +62,7 @@ export async function verifyLedger(
     await audit.expectCheckpoint(note)
     if (trusted !== undefined) await audit.expectCheckpoint(trusted)
     const get = (path: string, again: boolean) => source.get(`${ledger}/${path}`, again)
-    const isExpired = (path: string): boolean => source.isExpired?.(`${ledger}/${path}`) === true
+    const isExpired = (path: string): boolean => mayExpire(ledger) && source.isExpired?.(`${ledger}/${path}`) === true
     const lastTime = await auditLog(audit, { size, get, fresh, isExpired, onProgress })
     return { result: audit.finish(), lastTime }
   }
@@ -88,11 +88,16 @@ export async function verifyLedger(
   const gone =
     result.expired === 0
       ? ''
-      : `; ${result.expired} older ones are gone, their retention having passed, and proved by their leaf hashes`
+      : `; ${result.expired} are gone, their retention having passed as ${source.name} says (the retention records in operations name what was destroyed), and proved by their leaf hashes`
   const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${isQuorum === undefined ? '' : ' and cosigned as the policy demands'}${gone}${since}${by}`
   if (stale !== undefined) return { check: { check: ledger, verdict: 'differs', size, detail: stale }, note: undefined }
-  return { check: { check: ledger, verdict: 'ok', detail, size }, note }
+  // Whoever serves the log says what is gone, and could say so of all of it.
+  const verdict = size > 0 && result.checked === 0 ? 'incomplete' : 'ok'
+  return { check: { check: ledger, verdict, detail, size }, note }
 }
+
+/** What is decided and done is kept for ever. */
+const mayExpire = (ledger: LedgerName): boolean => ['unit', 'integration'].includes(ledgerKindOf(ledger))
 
 const isGood = ({ differences, signed }: AuditResult, size: number): boolean =>
   differences.length === 0 && signed >= size
@@ -111,8 +116,10 @@ function explain(result: AuditResult, size: number): string {
   return `first bad seq ${first.seq}: ${first.kind}: expected ${first.expected}, found ${first.found}${more}`
 }
 
-function checkNothing(ledger: LedgerName, known: string | undefined): Check {
-  if (known === undefined) return { check: ledger, verdict: 'ok', detail: 'nothing is published yet' }
+/** An empty log has a checkpoint too: one that is not there was never published, waits for its quorum, or is kept from us. */
+function checkNothing(ledger: LedgerName, known: string | undefined, hasKey: boolean): Check {
+  if (known === undefined && !hasKey) return { check: ledger, verdict: 'ok', detail: 'nothing is published, and no key was given for it' } // oxfmt-ignore
+  if (known === undefined) return { check: ledger, verdict: 'incomplete', detail: 'there is no checkpoint' }
   const detail = `rollback: expected ${sizeOf(known)} records as remembered, found none`
   return { check: ledger, verdict: 'differs', seq: 0, detail }
 }
