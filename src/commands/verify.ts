@@ -134,14 +134,17 @@ async function verifyLogs(
   options: VerifyCommand,
   terminal: Terminal,
 ): Promise<Check[]> {
-  const { verifyLedger } = await import('./verify-log.ts')
+  const { verifyLedgers } = await import('./verify-logs.ts')
   const remembered = options.since === undefined ? {} : await readRemembered(options.since)
   const maxAge = options.maxAge === undefined ? undefined : { ms: options.maxAge * 1000, now: new Date() }
   const checks: Check[] = []
-  for (const ledger of ledgers) {
-    const onProgress = (done: number, of: number): void => terminal.progress(printBar(ledger, done, of))
-    const reading = { remembered: (origin: string) => remembered[origin], onProgress, maxAge, isQuorum }
-    const { check, note } = await verifyLedger(source, ledger, keys, reading)
+  const verified = await verifyLedgers(source, ledgers, keys, (ledger) => ({
+    remembered: (origin) => remembered[origin],
+    onProgress: (done, of) => terminal.progress(printBar(ledger, done, of)),
+    maxAge,
+    isQuorum,
+  }))
+  for (const { check, note } of verified) {
     checks.push(check)
     if (note !== undefined) remembered[note.slice(0, note.indexOf('\n'))] = note
   }
