@@ -24,7 +24,8 @@ export interface Archiving {
 }
 
 export function createArchiving(deps: KeepingDeps): Archiving {
-  const { config, db, operations, log, ledgers } = deps
+  const { config, db, operations, log } = deps
+  const ledgers = deps.generations.every
   const { online, kept, detach, expire } = config.retention
   const failures = new Map<string, string>()
   const tried = async (subject: string, signal: AbortSignal, act: () => Promise<void>): Promise<void> => {
@@ -52,7 +53,7 @@ export function createArchiving(deps: KeepingDeps): Archiving {
         })
       for (const ledger of expire ? ledgers.filter(expires) : [])
         await tried(`expiry of ${ledger}`, signal, async () => {
-          const destroyed = await expireLedger(deps, ledger, signal)
+          const destroyed = await expireLedger({ ...deps, ledgers }, ledger, signal)
           if (destroyed.days > 0 || destroyed.locked > 0) log.info('days.destroyed', { ...destroyed })
         })
     },
@@ -80,7 +81,7 @@ export const keepArchive: Keeper = async (deps, work) => {
     const clock = await readClock(db)
     const findings: Finding[] = []
     const late = new Map<string, string>()
-    for (const ledger of deps.ledgers) {
+    for (const ledger of deps.generations.every) {
       const missing = await firstMissing(deps, ledger)
       if (missing !== undefined && clock > startOf(nextDay(missing)) + config.archive.overdue_ms * 1000)
         late.set(ledger, `nothing from ${missing} on is archived`)
@@ -94,8 +95,8 @@ export const keepArchive: Keeper = async (deps, work) => {
 }
 
 async function archiveLedger(deps: KeepingDeps, ledger: LedgerName, signal: AbortSignal): Promise<void> {
-  const { config, books, log } = deps
-  const tree = books.get(ledger)?.tree
+  const { config, treeOf, log } = deps
+  const tree = treeOf(ledger)
   if (tree === undefined) return
   const lock = (day: string): PutOptions => lockOf(config, day)
   const writer = { ...deps, ledger, tree, origin: deps.originOf(ledger), lock }

@@ -15,7 +15,7 @@ export const publishing: Keeper = async (deps, work) => {
   if (shelf === undefined) return async () => []
   const troubles = new Map<LedgerName, Finding>()
   work('publishing', async (ending) => {
-    await Promise.all([...deps.books.keys()].map((ledger) => followLedger(deps, shelf, ledger, troubles, ending)))
+    await Promise.all(deps.generations.every.map((ledger) => followLedger(deps, shelf, ledger, troubles, ending)))
   })
   return async () => [...troubles.values()]
 }
@@ -29,15 +29,14 @@ export async function openShelf({ folder, s3 }: PublishSettings): Promise<Shelf 
 }
 
 async function followLedger(
-  { config, books, signer, originOf, witnessed, log }: KeepingDeps,
+  { config, treeOf, signer, originOf, witnessed, log }: KeepingDeps,
   shelf: Shelf,
   ledger: LedgerName,
   troubles: Map<LedgerName, Finding>,
   signal: AbortSignal,
 ): Promise<void> {
-  const book = books.get(ledger)
-  if (book === undefined) return
-  const { tree } = book
+  const tree = treeOf(ledger)
+  if (tree === undefined) return
   let shown: string | undefined
   const round = async (): Promise<Published | undefined> => {
     const note = (await witnessed.newest(ledger))?.note

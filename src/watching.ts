@@ -51,6 +51,8 @@ export interface WatchingDeps {
   db: Database
   reader: LedgerReader
   ledgers: readonly LedgerName[]
+  /** What ledgers that were closed had been signed to. */
+  generationBefore: number
   operations: Book
   deliveries: Deliveries
   readLedgers: () => Promise<LedgersStatus>
@@ -64,7 +66,7 @@ export interface WatchingDeps {
 }
 
 export async function startWatching(deps: WatchingDeps): Promise<Watching> {
-  const { config, db, reader, ledgers, operations, deliveries, log, metrics, signal } = deps
+  const { config, db, reader, ledgers, generationBefore, operations, deliveries, log, metrics, signal } = deps
   const { watch } = config
   const now = (): Date => new Date()
   const workers: Promise<void>[] = []
@@ -72,7 +74,7 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     void workers.push(runWorker(name, run, { db, log, metrics, signal }))
 
   work('heartbeat', (ending) =>
-    runHeartbeat({ db, reader, ledgers, operations, now }, watch.heartbeat_every_ms, ending),
+    runHeartbeat({ db, reader, ledgers, generationBefore, operations, now }, watch.heartbeat_every_ms, ending),
   )
 
   const reconciliationOf = (name: string) => {
@@ -87,7 +89,16 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     )
 
   const { destinations } = deliveries
-  const drills = createDrills({ db, reader, operations, destinations, recordCommand: deps.recordCommand, now, log })
+  const drills = createDrills({
+    db,
+    reader,
+    ledgers,
+    operations,
+    destinations,
+    recordCommand: deps.recordCommand,
+    now,
+    log,
+  })
   work('drills', (ending) => drills.run(watch.drills_every_ms, ending))
 
   const webhook = watch.webhook === undefined ? undefined : await openWebhook(watch.webhook, signal)
@@ -121,7 +132,8 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     for (const lane of await deliveryStatus(db, now())) {
       const settings = deliveries.destinations.get(lane.destination)?.settings
       if (settings === undefined || !isWanted(lane)) continue
-      const published = status.ledgers.find(({ ledger }) => ledger === lane.ledger)?.published ?? 0
+      const open = status.ledgers.find(({ ledger }) => ledger === lane.ledger)
+      const published = open?.published ?? (await reader.published(lane.ledger))?.size ?? 0
       const next =
         lane.sentTo < published ? await reader.readBatch(lane.ledger, lane.sentTo, { maxRecords: 1 }) : undefined
       lanes.push({ ...lane, oldestUnsent: next?.records[0]?.recordedAt ?? null, freshnessMs: settings.freshness_ms })

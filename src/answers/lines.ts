@@ -3,7 +3,7 @@ import type { RunFacts } from '../history/ledger-history.ts'
 import { type Interval, cutIntervals, statesOf } from '../history/intervals.ts'
 import { type Placed, resolveLine } from '../history/resolve-line.ts'
 import { type PlacedRun, type Series, counts, runsWithin } from '../history/timeline.ts'
-import { type LedgerName, type TestType, ledgerKindOf, printTime } from '../record/record.ts'
+import { type LedgerName, type TestType, generationOf, ledgerKindOf, printTime } from '../record/record.ts'
 import { type FileQuestion, type HistoryDeps, type OpenedFile, openFile } from './open-file.ts'
 import { printAsOf } from './position.ts'
 import { readIds, readLayouts, recordSeqs } from './record-places.ts'
@@ -84,8 +84,10 @@ export function printHead({ resolved, window, timeline, anchor }: OpenedFile, { 
 }
 
 export function nameOf({ facts }: OpenedFile, { ledger, suite, definition }: Series) {
-  const kind = ledgerKindOf(facts.ledgers[ledger]?.history.ledger ?? 'main/unit')
-  return { test_type: kind as TestType, suite, definition } // ledgers of runs are named by their test types
+  const name = facts.ledgers[ledger]?.history.ledger ?? 'main/unit'
+  const generation = generationOf(name)
+  const kind = ledgerKindOf(name) as TestType // ledgers of runs are named by their test types
+  return { test_type: kind, ...(generation === 1 ? {} : { generation }), suite, definition }
 }
 
 /** Days without a counting run of a suite, and runs that do not count with the reasons. */

@@ -1,8 +1,9 @@
 import type { Queryable } from '../database/database.ts'
-import type { LedgerName } from '../record/record.ts'
+import { type LedgerName, firstGeneration } from '../record/record.ts'
 import type { Day } from './calendar.ts'
 
-/** Every statement on retention_settings and detached_months; the rules stand in the functions of migration 0017. */
+/** Every statement on retention_settings and detached_months; the rules stand in the functions of migration 0017. What an org promised
+ * stands under the first generation of its `operations`, whichever is recorded in: a loss lowers no promise. */
 
 /** SQLSTATEs of these functions. */
 export const refusals = { detach: 'PL004', ratchet: 'PL005', expire: 'PL006' } as const
@@ -19,7 +20,7 @@ export async function setRetention(
 ): Promise<boolean> {
   const { rows } = await db.query<{ news: boolean }>({
     text: 'select set_retention($1, $2, $3) as news',
-    values: [operations, online, kept],
+    values: [firstGeneration(operations), online, kept],
   })
   return rows[0]?.news === true
 }
@@ -35,7 +36,7 @@ export interface RetentionRow {
 export async function readRetention(db: Queryable, operations: LedgerName): Promise<RetentionRow | undefined> {
   const { rows } = await db.query<RetentionRow>({
     text: 'select n, online, kept from retention_settings where ledger = $1 order by n desc limit 1',
-    values: [operations],
+    values: [firstGeneration(operations)],
   })
   return rows[0]
 }

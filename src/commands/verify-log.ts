@@ -2,6 +2,7 @@ import { parseCheckpoint } from '../log/checkpoint.ts'
 import { LogError } from '../log/log-error.ts'
 import { openNote } from '../log/note.ts'
 import type { TrustedKey } from '../log/trusted-key.ts'
+import { parseTilePath } from '../log/tiles.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, type Micros, printTime } from '../record/record.ts'
 import { type AuditResult, createAudit } from '../verify/audit.ts'
@@ -21,6 +22,8 @@ export interface LedgerVerification {
   check: Check
   /** The signed note that was met; undefined when it was not, or nothing is published. */
   note: string | undefined
+  /** The first record, of a ledger whose note was met. */
+  first: Uint8Array | undefined
 }
 
 export interface VerifyOptions {
@@ -40,7 +43,7 @@ export async function verifyLedger(
   const origins = originsOf(keys, ledger)
   const known = origins.map(remembered).find((note) => note !== undefined)
   const found = await source.get(`${ledger}/checkpoint`, false)
-  if (found === undefined) return { check: checkNothing(ledger, known), note: undefined }
+  if (found === undefined) return { check: checkNothing(ledger, known), note: undefined, first: undefined }
   const note = new TextDecoder().decode(found)
   const origin = origins.find((name) => note.startsWith(`${name}\n`)) ?? origins[0]
   if (origin === undefined)
@@ -52,13 +55,19 @@ export async function verifyLedger(
   const trusted = remembered(origin)
   if (trusted !== undefined && sizeOf(trusted) > size) {
     const detail = `rollback: expected at least ${sizeOf(trusted)} records as remembered, found ${size}`
-    return { check: { check: ledger, verdict: 'differs', seq: size, detail }, note: undefined }
+    return { check: { check: ledger, verdict: 'differs', seq: size, detail }, note: undefined, first: undefined }
   }
+  let first: Uint8Array | undefined
   const pass = async (fresh: boolean): Promise<{ result: AuditResult; lastTime: Micros | undefined }> => {
     const audit = createAudit({ ledger, origin, vkeys: keys })
     await audit.expectCheckpoint(note)
     if (trusted !== undefined) await audit.expectCheckpoint(trusted)
-    const get = (path: string, again: boolean) => source.get(`${ledger}/${path}`, again)
+    const get = async (path: string, again: boolean) => {
+      const bytes = await source.get(`${ledger}/${path}`, again)
+      if (bytes !== undefined && parseTilePath(path)?.level === 'entries' && parseTilePath(path)?.index === 0)
+        first = firstEntry(bytes)
+      return bytes
+    }
     const isExpired = (path: string): boolean => source.isExpired?.(`${ledger}/${path}`) === true
     const lastTime = await auditLog(audit, { size, get, fresh, isExpired, onProgress })
     return { result: audit.finish(), lastTime }
@@ -76,6 +85,7 @@ export async function verifyLedger(
     return {
       check: { check: ledger, verdict: 'differs', detail: explain(result, size), size, ...more },
       note: undefined,
+      first: undefined,
     }
   }
   const since = trusted === undefined ? '' : `, and extends the ${sizeOf(trusted)} remembered`
@@ -86,8 +96,8 @@ export async function verifyLedger(
       ? ''
       : `; ${result.expired} older ones are gone, their retention having passed, and proved by their leaf hashes`
   const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${gone}${since}${by}`
-  if (stale !== undefined) return { check: { check: ledger, verdict: 'differs', size, detail: stale }, note: undefined }
-  return { check: { check: ledger, verdict: 'ok', detail, size }, note }
+  if (stale !== undefined) return { check: { check: ledger, verdict: 'differs', size, detail: stale }, note: undefined, first: undefined } // oxfmt-ignore
+  return { check: { check: ledger, verdict: 'ok', detail, size }, note, first }
 }
 
 const isGood = ({ differences, signed }: AuditResult, size: number): boolean =>
@@ -134,4 +144,9 @@ function sizeOf(note: string): number {
     if (!(cause instanceof LogError)) throw cause
     throw new Problem('integrity', `not a checkpoint: ${cause.message}`, { cause })
   }
+}
+
+/** Of an entry bundle: behind two bytes that say how long it is. */
+function firstEntry(bundle: Uint8Array): Uint8Array {
+  return bundle.slice(2, 2 + (bundle[0] ?? 0) * 256 + (bundle[1] ?? 0))
 }

@@ -8,10 +8,11 @@ import type { LogSource } from '../verify/log-source.ts'
 import { readEnvironment } from '../producer/ci.ts'
 import { findDataFolder } from '../producer/find-service.ts'
 import { Problem } from '../record/problem.ts'
-import { isLedgerName, type LedgerName, ledgerKinds } from '../record/record.ts'
+import { isLedgerName, type LedgerName, ledgerKinds, nextGeneration } from '../record/record.ts'
 import { connect } from './connect.ts'
 import { fromService, openPublished } from './log-sources.ts'
 import { oneLine, printBar, printTable, type ExitCode, type Terminal } from './terminal.ts'
+import type { VerifiedLedger } from './verify-generations.ts'
 import { readTrustedKeys } from './trusted-keys.ts'
 
 /** `proofline verify`: a receipt, a running service, a published copy, or the database behind it. One line per check; 1 when anything differs. */
@@ -133,14 +134,19 @@ async function verifyLogs(
   const { verifyLedger } = await import('./verify-log.ts')
   const remembered = options.since === undefined ? {} : await readRemembered(options.since)
   const maxAge = options.maxAge === undefined ? undefined : { ms: options.maxAge * 1000, now: new Date() }
-  const checks: Check[] = []
-  for (const ledger of ledgers) {
+  const verified = new Map<LedgerName, VerifiedLedger>()
+  const { withGenerations, compareGenerations } = await import('./verify-generations.ts')
+  const all = await withGenerations(source, ledgers)
+  for (const ledger of all) {
     const onProgress = (done: number, of: number): void => terminal.progress(printBar(ledger, done, of))
-    const reading = { remembered: (origin: string) => remembered[origin], onProgress, maxAge }
-    const { check, note } = await verifyLedger(source, ledger, keys, reading)
-    checks.push(check)
-    if (note !== undefined) remembered[note.slice(0, note.indexOf('\n'))] = note
+    // Where nothing is recorded any more nothing can be fresh.
+    const isOpen = !all.includes(nextGeneration(ledger))
+    const reading = { remembered: (origin: string) => remembered[origin], onProgress, maxAge: isOpen ? maxAge : undefined } // oxfmt-ignore
+    const done = await verifyLedger(source, ledger, keys, reading)
+    verified.set(ledger, done)
+    if (done.note !== undefined) remembered[done.note.slice(0, done.note.indexOf('\n'))] = done.note
   }
+  const checks = compareGenerations(verified)
   // Only what was verified is remembered, and a difference leaves the older checkpoint in place as evidence.
   if (options.since !== undefined) await writeRemembered(options.since, remembered)
   return checks

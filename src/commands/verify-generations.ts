@@ -1,0 +1,51 @@
+import { parseCheckpoint } from '../log/checkpoint.ts'
+import { equalHashes } from '../log/merkle.ts'
+import { type LedgerName, nextGeneration } from '../record/record.ts'
+import type { LogSource } from '../verify/log-source.ts'
+import { type Loss, printLoss, readLoss } from '../verify/loss.ts'
+import type { Check } from './verify.ts'
+
+/** Ledgers that were closed with a loss, as anybody sees them: the next generation is a log of its own, and its first record says so. */
+
+/** Each with the later generations of it that are published there. */
+export async function withGenerations(source: LogSource, ledgers: readonly LedgerName[]): Promise<LedgerName[]> {
+  const found: LedgerName[] = []
+  for (const ledger of ledgers) {
+    found.push(ledger)
+    for (let next = nextGeneration(ledger); !ledgers.includes(next); next = nextGeneration(next)) {
+      if ((await source.get(`${next}/checkpoint`, false)) === undefined) break
+      found.push(next)
+    }
+  }
+  return found
+}
+
+export interface VerifiedLedger {
+  check: Check
+  note: string | undefined
+  /** Its first record, once it was verified. */
+  first: Uint8Array | undefined
+}
+
+/** Adds to each closed ledger what its successor says of it, and whether that is so. */
+export function compareGenerations(verified: ReadonlyMap<LedgerName, VerifiedLedger>): Check[] {
+  return [...verified].map(([ledger, { check, note }]) => {
+    const next = nextGeneration(ledger)
+    const after = verified.get(next)
+    if (after?.note === undefined || after.first === undefined) return check // not verified: nothing it says is believed
+    const loss = readLoss(after.first)
+    if (loss?.of !== ledger)
+      return { ...check, verdict: 'differs', detail: `${check.detail}; the first record of ${next} does not say why it was closed` } // oxfmt-ignore
+    const detail = `${check.detail}; ${printLoss(loss, next)}`
+    const wrong = note === undefined ? undefined : findWrong(note, loss)
+    return wrong === undefined ? { ...check, detail } : { ...check, verdict: 'differs', detail: `${detail}: ${wrong}` }
+  })
+}
+
+/** A copy may be behind, and then it says nothing of where the ledger ended. */
+function findWrong(note: string, loss: Loss): string | undefined {
+  const { size, root } = parseCheckpoint(note.slice(0, note.lastIndexOf('\n\n') + 1))
+  if (size > loss.size) return `expected ${loss.size} records, found ${size}`
+  if (size === loss.size && !equalHashes(root, loss.root)) return 'expected another root there'
+  return undefined
+}
