@@ -1,12 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { arch, availableParallelism, cpus, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { type Figure, median, printFigures, ratioOf, skipped } from './figure.ts'
+import { type Figure, median, printFigures, ratioOf } from './figure.ts'
 import { measureDoubt } from './doubt.ts'
 import { measureEvidence } from './evidence.ts'
 import { measureFeed } from './feed.ts'
 import { measureForwarding } from './forward.ts'
 import { printYardstick, takeYardstick } from './machine.ts'
+import { measureHistory } from './history.ts'
 import { measureMemory } from './memory.ts'
 import { measureParsing } from './parse.ts'
 import { measureRecording } from './record.ts'
@@ -88,6 +89,14 @@ async function measureYear(): Promise<void> {
   await service.stop()
 }
 
+/** A service of its own, for its database: a year of one large repository. */
+async function measureLines(): Promise<void> {
+  const service = await start(await makeDataDir(), 'first')
+  const year = quick ? { runs: 240, files: 300, questions: 100 } : { runs: 18_000, files: 2_000, questions: 400 }
+  await measure('history', 'recording a year, and asking for lines', () => measureHistory(service, year, check))
+  await service.stop()
+}
+
 for (const [name, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
@@ -98,6 +107,7 @@ try {
   if (['record', 'feed', 'verify', 'forward'].some(wanted)) await measureLedger()
   if (['storage', 'memory'].some(wanted)) await measureSizes()
   if (wanted('evidence')) await measureYear()
+  if (wanted('history')) await measureLines()
   for (const [which, target] of [
     ['first', 10],
     ['next', 3],
@@ -118,7 +128,6 @@ try {
       note,
     })
   }
-  if (wanted('history')) figures.push(skipped('line history, 12 months, p99', 'ms', 25, 'less', 'not built yet'))
 } finally {
   await cleanUp()
 }

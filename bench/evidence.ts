@@ -36,7 +36,7 @@ export async function measureEvidence(
       const path = join(folder, name)
       await writeFile(path, pack)
       const began = performance.now()
-      const checks = await verifyPack(path, keys, {})
+      const checks = await verifyPack(path, { keys }, undefined)
       const wrong = checks.filter(({ verdict }) => verdict !== 'ok')
       check(`${name} verifies`, wrong.length === 0, wrong.map((one) => `${one.check}: ${one.detail}`).join('; '))
       return (performance.now() - began) / 1000

@@ -1,17 +1,22 @@
 import type { ArchiveStatus } from './api/archive.ts'
 import { nextDay, sameDayLater, startOf } from './archive/calendar.ts'
+import { assertClocksAgree, assertRanForADay } from './archive/clocks.ts'
 import { detachDueMonths, dueMonths } from './archive/detach.ts'
 import { expireLedger, expires, planExpiry } from './archive/expire.ts'
 import { createHolds } from './archive/holds.ts'
 import { promiseRetention } from './archive/promise.ts'
+import { restoreHolds } from './archive/restore.ts'
 import { attachedMonths, testTypeParts } from './archive/retention-store.ts'
 import { archiveDays, everySoOften } from './archive/run-archive.ts'
 import { countDays, newestColdDay, readClock } from './archive/store.ts'
+import type { DayWriter } from './archive/write-day.ts'
 import type { Config } from './config.ts'
+import { type Database, createDatabase } from './database/database.ts'
 import type { Keeper, KeepingDeps } from './keeping.ts'
 import { earliestSeq, hotFrom } from './ledger/cold.ts'
 import type { PutOptions } from './objects/objects.ts'
-import { type LedgerName, printTime } from './record/record.ts'
+import { type LedgerName, type Micros, printTime } from './record/record.ts'
+import type { Logger } from './telemetry/logger.ts'
 import type { Finding } from './watch/alerts.ts'
 
 /** Closed days into the archive, then months out of the database, then what has expired out of the archive. */
@@ -24,8 +29,8 @@ export interface Archiving {
 }
 
 export function createArchiving(deps: KeepingDeps): Archiving {
-  const { config, db, operations, log } = deps
-  const ledgers = deps.generations.every
+  const { config, db, reader, operations, log, generations } = deps
+  const ledgers = generations.every
   const { online, kept, detach, expire } = config.retention
   const failures = new Map<string, string>()
   const tried = async (subject: string, signal: AbortSignal, act: () => Promise<void>): Promise<void> => {
@@ -43,19 +48,39 @@ export function createArchiving(deps: KeepingDeps): Archiving {
   return {
     failures,
     async pass(what, signal) {
+      await tried('clock', signal, () => assertClocksAgree(db, () => new Date()))
+      if (failures.has('clock')) return
       for (const ledger of ledgers) await tried(ledger, signal, () => archiveLedger(deps, ledger, signal))
       if (what === 'archive') return
-      await tried('holds', signal, () => createHolds(db, operations).recordMissing())
+      await tried('holds', signal, async () => {
+        const restored: string[] = []
+        for (const ledger of generations.chain(operations.ledger)) restored.push(...(await restoreHolds(db, reader, ledger))) // oxfmt-ignore
+        if (restored.length > 0) log.warn('holds.restored', { holds: restored })
+        await createHolds(db, operations).recordMissing()
+      })
+      const retiring = openRetiring(config, log)
       if (detach)
         await tried('months', signal, async () => {
-          for (const { testType, month, ledgers: left } of await detachDueMonths({ db, operations, online }, signal))
+          const archived = ledgers.map((ledger) => ({
+            ...writerOf(deps, ledger),
+            onRewritten: (day: string, files: string[]) => log.warn('archive.rewritten', { ledger, day, files }),
+          }))
+          for (const { testType, month, ledgers: left } of await detachDueMonths(
+            { db, retiring, operations, online, archived },
+            signal,
+          ))
             log.info('month.detached', { test_type: testType, month, ledgers: left })
         })
-      for (const ledger of expire ? ledgers.filter(expires) : [])
+      // What is held is not known for sure: nothing is deleted.
+      const mayExpire = expire && !failures.has('holds')
+      for (const ledger of mayExpire ? ledgers.filter(expires) : [])
         await tried(`expiry of ${ledger}`, signal, async () => {
-          const destroyed = await expireLedger({ ...deps, ledgers }, ledger, signal)
+          const plan = await planExpiry(db, operations.ledger, ledger)
+          if (plan !== undefined && plan.days.length > 0) await assertRanForADay(db, operations.ledger)
+          const destroyed = await expireLedger({ ...deps, ledgers, retiring }, ledger, signal)
           if (destroyed.days > 0 || destroyed.locked > 0) log.info('days.destroyed', { ...destroyed })
         })
+      await retiring?.end()
     },
     async status() {
       const months = await Promise.all(
@@ -65,42 +90,70 @@ export function createArchiving(deps: KeepingDeps): Archiving {
         }),
       )
       const told = await Promise.all(ledgers.map((ledger) => ledgerStatus(deps, ledger, failures.get(ledger) ?? null)))
-      return { retention: { online, kept, detach, expire }, ledgers: told, months }
+      const others = [...failures].filter(([subject]) => !told.some(({ ledger }) => ledger === subject))
+      return {
+        retention: { online, kept, detach, expire },
+        ledgers: told,
+        months,
+        failures: others.map(([subject, reason]) => ({ subject, reason })),
+      }
     },
   }
 }
 
-/** In one process at a time. Throws when less retention is configured than was promised. */
-export const keepArchive: Keeper = async (deps, work) => {
-  const { config, db, operations } = deps
-  await promiseRetention(db, operations, config.retention)
-  const archiving = createArchiving(deps)
-  work('archive', (signal) => everySoOften(() => archiving.pass('retention', signal), config.archive.every_ms, signal))
+/** Who lets months and days go, where that is not the service itself. */
+function openRetiring({ database }: Config, log: Logger): Database | undefined {
+  const url = database.retention_url
+  return url === undefined ? undefined : createDatabase({ url, role: 'proofline_retention', maxConnections: 1, log })
+}
 
-  return async () => {
-    const clock = await readClock(db)
-    const findings: Finding[] = []
-    const late = new Map<string, string>()
-    for (const ledger of deps.generations.every) {
-      const missing = await firstMissing(deps, ledger)
-      if (missing !== undefined && clock > startOf(nextDay(missing)) + config.archive.overdue_ms * 1000)
-        late.set(ledger, `nothing from ${missing} on is archived`)
+/** In one process at a time. Throws when less retention is configured than was promised. */
+export const keepArchive =
+  (archiving: Archiving): Keeper =>
+  async (deps, work) => {
+    const { config, db, reader, operations } = deps
+    await promiseRetention(db, reader, operations, config.retention, deps.generations.chain(operations.ledger).slice(0, -1)) // oxfmt-ignore
+    const everyMs = config.archive.every_ms
+    work('archive', (signal) => everySoOften(() => archiving.pass('retention', signal), everyMs, signal))
+
+    return async () => {
+      const late = await findLate(deps, await readClock(db))
+      return [...new Set([...late.keys(), ...archiving.failures.keys()])].map((subject): Finding => {
+        const detail = [late.get(subject), archiving.failures.get(subject)].filter((part) => part !== undefined)
+        return { code: 'archive_overdue', subject, detail: detail.join('; ') }
+      })
     }
-    for (const subject of new Set([...late.keys(), ...archiving.failures.keys()])) {
-      const detail = [late.get(subject), archiving.failures.get(subject)].filter((part) => part !== undefined)
-      findings.push({ code: 'archive_overdue', subject, detail: detail.join('; ') })
-    }
-    return findings
   }
+
+/** Out of the database, whichever process it is that archives. */
+async function findLate(deps: KeepingDeps, clock: Micros): Promise<Map<string, string>> {
+  const { config, db, generations } = deps
+  const { online, detach } = config.retention
+  const overdue = config.archive.overdue_ms * 1000
+  const late = new Map<string, string>()
+  for (const ledger of generations.every) {
+    const missing = await firstMissing(deps, ledger)
+    if (missing !== undefined && clock > startOf(nextDay(missing)) + overdue)
+      late.set(ledger, `nothing from ${missing} on is archived`)
+  }
+  for (const testType of detach ? testTypeParts : []) {
+    const [month] = dueMonths(await attachedMonths(db, testType), clock - overdue, online)
+    if (month !== undefined) late.set('months', `${month.slice(0, 7)} of ${testType} is still in the database`)
+  }
+  return late
+}
+
+function writerOf(deps: KeepingDeps, ledger: LedgerName): DayWriter {
+  const tree = deps.treeOf(ledger)
+  if (tree === undefined) throw new Error(`${ledger} is not open`)
+  const lock = (day: string): PutOptions => lockOf(deps.config, day)
+  return { ...deps, ledger, tree, origin: deps.originOf(ledger), lock }
 }
 
 async function archiveLedger(deps: KeepingDeps, ledger: LedgerName, signal: AbortSignal): Promise<void> {
-  const { config, treeOf, log } = deps
-  const tree = treeOf(ledger)
-  if (tree === undefined) return
-  const lock = (day: string): PutOptions => lockOf(config, day)
-  const writer = { ...deps, ledger, tree, origin: deps.originOf(ledger), lock }
-  for (const { day, first, next, bytes } of await archiveDays(writer, config.archive.closes_after_ms * 1000, signal))
+  const { config, log } = deps
+  const closesAfter = config.archive.closes_after_ms * 1000
+  for (const { day, first, next, bytes } of await archiveDays(writerOf(deps, ledger), closesAfter, signal))
     log.info('day.archived', { ledger, day, first, next, bytes })
 }
 

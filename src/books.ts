@@ -78,11 +78,9 @@ export async function openBooks({
   }
   try {
     for (const ledger of ledgers) await open(ledger)
-    for (const book of all.values()) {
-      await heads.keep(book)
-      // A copy that cannot be read now is compared later; not to record because of it would put a reader's place above the service.
-      await heads.compare(book).catch((error: unknown) => log.warn('heads.unread', { ledger: book.ledger, error }))
-    }
+    for (const book of all.values()) await heads.keep(book)
+    // At once: who cannot be reached costs a start its patience once.
+    await Promise.all([...all.values()].map((book) => heads.compare(book)))
     const operations = bookOf(operationsName)
     if (operations.publisher.stopped() === undefined) {
       await keys.record(operations)

@@ -150,7 +150,10 @@ configuration(program.command('verify').description('find out whether records ar
   )
   .option('--database', 'verify the database itself')
   .option('--ca <file>', 'for a pack: certificates (PEM) of the time-stamping authorities that are believed')
-  .option('--policy <file>', 'for a pack: the tlog-policy whose logs, witnesses and quorum are believed')
+  .option(
+    '--policy <file>',
+    'the tlog-policy whose logs, witnesses and quorum are believed: for a pack, a service, a published copy',
+  )
   .option('--published <folder or url>', 'verify a published copy of the logs: no service, no credential')
   .option('--max-age <seconds>', 'fail when the newest record or cosignature is older', number)
   .option('--key <vkey or file>', 'whose signatures are believed; default <data folder>/keys/*.vkey', each)

@@ -14,11 +14,11 @@ const name = `heads ${hostname()}-${process.pid}`
 const lookAhead = 4_096
 
 /**
- * Each ledger's head against the guard, the published copy and the heartbeats in the SIEMs, every hour; with the first two it was compared
- * at the start already, before anything was recorded.
+ * Each ledger's head against the guard, the published copy, the witnesses and the heartbeats in the SIEMs, every hour; with all but the last
+ * it was compared at the start already, before anything was recorded.
  */
 export const comparing: Keeper = async ({ books, heads, operations, reader, destinations, config, log }, work) => {
-  const found = new Map<LedgerName, Finding>()
+  const found = new Map<LedgerName, Finding[]>()
   /** A heartbeat over there that we do not have, with heads that our keys signed. */
   async function lookIn(where: string, destination: Destination, signal: AbortSignal): Promise<void> {
     const first = (await reader.published(operations.ledger))?.size ?? 0
@@ -35,9 +35,7 @@ export const comparing: Keeper = async ({ books, heads, operations, reader, dest
         const { ledger, publisher } = book
         try {
           if (publisher.stopped() === undefined) await publisher.catchUp() // asks the guard first
-          const finding = await heads.compare(book)
-          if (finding === undefined) found.delete(ledger)
-          else found.set(ledger, finding)
+          found.set(ledger, await heads.compare(book))
         } catch (error) {
           log.warn('heads.unread', { ledger, error }) // what was found stays until it is looked at again
         }
@@ -49,5 +47,5 @@ export const comparing: Keeper = async ({ books, heads, operations, reader, dest
       await sleep(config.watch.heads_every_ms, undefined, { signal }).catch(() => {})
     }
   })
-  return async () => [...found.values()]
+  return async () => [...found.values()].flat()
 }

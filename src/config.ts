@@ -40,10 +40,15 @@ const settings = z.strictObject({
     .strictObject({
       url: z.string().optional().describe('PostgreSQL 15 or newer; without it an embedded one runs in the data folder'),
       owner_url: z.string().optional().describe('for migrations, when `url` may not change the schema'),
+      retention_url: z.string().optional().describe('a member of proofline_retention, when the service is none'),
       connections: z.int().min(4).max(200).default(16),
     })
     .refine(({ url, owner_url }) => owner_url === undefined || url !== undefined, {
       path: ['owner_url'],
+      message: 'is given without database.url',
+    })
+    .refine(({ url, retention_url }) => retention_url === undefined || url !== undefined, {
+      path: ['retention_url'],
       message: 'is given without database.url',
     })
     .prefault({}),
@@ -158,13 +163,14 @@ function printIssue(issue: z.core.$ZodIssue): string {
 
 /** As it may be shown and digested: what could be a secret is taken out. */
 export function withoutSecrets({ otlp: _otlp, ...config }: Config): Omit<Config, 'otlp'> {
-  const { url, owner_url } = config.database
+  const { url, owner_url, retention_url } = config.database
   return {
     ...config,
     database: {
       ...config.database,
       ...(url === undefined ? {} : { url: withoutPassword(url) }),
       ...(owner_url === undefined ? {} : { owner_url: withoutPassword(owner_url) }),
+      ...(retention_url === undefined ? {} : { retention_url: withoutPassword(retention_url) }),
     },
   }
 }

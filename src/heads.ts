@@ -8,7 +8,6 @@ import { openCheckpoint } from './log/checkpoint.ts'
 import { LogError } from './log/log-error.ts'
 import { type TrustedKey, parseTrustedKey } from './log/trusted-key.ts'
 import { compareHead } from './publish/compare-copy.ts'
-import type { Shelf } from './publish/shelf.ts'
 import { Problem } from './record/problem.ts'
 import { type LedgerName, ledgerStem } from './record/record.ts'
 import { realFileEffects, replaceFile } from './signing/durable-file.ts'
@@ -21,8 +20,11 @@ import type { Finding } from './watch/alerts.ts'
  * database that is older than what was signed, or another one, is not recorded in; it is read on, and both heads are kept.
  */
 export interface Heads {
-  /** What differs and proves nothing; what proves a rollback stops the book. Rejects when the copy cannot be read. */
-  compare(book: Book): Promise<Finding | undefined>
+  /**
+   * With every place: what differs there and proves nothing. What proves a rollback stops the book. Of a place that cannot be read now, what
+   * was found there last: not to record because of it would put a reader's place above the service.
+   */
+  compare(book: Book): Promise<Finding[]>
   /**
    * The same with a signed note that somebody else holds. `where` is for people. `onlyOurs`: what our key has not signed says nothing there,
    * where others write too.
@@ -32,19 +34,34 @@ export interface Heads {
   keep(book: Book): Promise<void>
 }
 
+/** Where a signed head of each ledger is kept by others. */
+export interface HeadPlace {
+  /** For people. */
+  name: string
+  /** See `compareWith`. */
+  onlyOurs: boolean
+  /** The note, as it is there. Rejects when it cannot be read. */
+  read(ledger: LedgerName, signal: AbortSignal): Promise<Uint8Array | undefined>
+}
+
 export interface HeadsDeps {
   db: Queryable
   signer: Signer
   originOf: (ledger: LedgerName) => string
-  /** The published copy, where there is one. */
-  shelf: Shelf | undefined
+  places: readonly HeadPlace[]
   /** Both heads of a rollback are written there. */
   folder: string
   now: () => Date
   log: Logger
 }
 
-export function createHeads({ db, signer, originOf, shelf, folder, now, log }: HeadsDeps): Heads {
+/** So long each place has to show its head: a start waits for it. */
+const readWithinMs = 10_000
+
+export function createHeads({ db, signer, originOf, places, folder, now, log }: HeadsDeps): Heads {
+  /** By ledger and place. */
+  const found = new Map<string, Finding>()
+
   async function evidence(book: Book, detail: string, theirs: string): Promise<void> {
     const { ledger } = book
     const { head } = await store.readHead(db, ledger)
@@ -85,11 +102,27 @@ export function createHeads({ db, signer, originOf, shelf, folder, now, log }: H
     return undefined
   }
 
+  const compareAt = async (book: Book, { name, onlyOurs, read }: HeadPlace): Promise<Finding | undefined> => {
+    const { ledger } = book
+    const at = `${ledger} ${name}`
+    let note: Uint8Array | undefined
+    try {
+      note = await within(readWithinMs, (signal) => read(ledger, signal))
+    } catch (error) {
+      log.warn('heads.unread', { ledger, where: name, error })
+      return found.get(at)
+    }
+    const finding = note === undefined ? undefined : await compareWith(book, note, name, onlyOurs)
+    if (finding === undefined) found.delete(at)
+    else found.set(at, finding)
+    return finding
+  }
+
   return {
     compareWith,
     async compare(book) {
-      const note = await shelf?.get(`${book.ledger}/checkpoint`)
-      return note === undefined ? undefined : compareWith(book, note, shelf?.name ?? '')
+      const findings = await Promise.all(places.map((place) => compareAt(book, place)))
+      return findings.filter((one) => one !== undefined)
     },
     async keep(book) {
       const stopped = book.publisher.stopped()
@@ -110,4 +143,12 @@ async function isOurs(note: Uint8Array, origin: string, keys: readonly TrustedKe
       throw error
     },
   )
+}
+
+/** What cannot be aborted is left to end by itself. */
+async function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const signal = AbortSignal.timeout(ms)
+  const { promise, reject } = Promise.withResolvers<never>()
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  return Promise.race([work(signal), promise])
 }

@@ -1,4 +1,4 @@
-import { keepArchive } from './archiving.ts'
+import { type Archiving, createArchiving, keepArchive } from './archiving.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
@@ -24,10 +24,11 @@ import type { Metrics } from './telemetry/metrics.ts'
 import type { Finding } from './watch/alerts.ts'
 import { keepTimestamps } from './timestamping.ts'
 import type { RecordCommand } from './watch/commands.ts'
-import { keepWitnesses } from './witnessing.ts'
+import { type AskedWitness, keepWitnesses } from './witnessing.ts'
 
 /** What follows the ledgers so that others can check them: each a worker of its own, in one process at a time. */
 export interface Keeping {
+  archiving: Archiving
   /** What is wrong with it now, for the alerts. */
   findings(): Promise<Finding[]>
   /** After the signal aborted: resolves when every worker ended. */
@@ -55,6 +56,7 @@ export interface KeepingDeps {
   witnessed: Witnessed
   /** The published copy, where there is one. */
   shelf: Shelf | undefined
+  witnesses: readonly AskedWitness[]
   heads: Heads
   destinations: Deliveries['destinations']
   log: Logger
@@ -72,7 +74,6 @@ export type Keeper = (
 const keepers: readonly Keeper[] = [
   publishing,
   comparing,
-  keepArchive,
   keepKeys,
   keepWitnesses,
   keepHistory,
@@ -86,11 +87,26 @@ export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const work = (name: string, run: (ending: AbortSignal) => Promise<void>): void =>
     void workers.push(runWorker(name, run, { db, log, metrics, signal }))
   const finders: (() => Promise<Finding[]>)[] = []
-  for (const keeper of keepers) finders.push(await keeper(deps, work))
+  const archiving = createArchiving(deps)
+  for (const keeper of [...keepers, keepArchive(archiving)]) finders.push(patiently(await keeper(deps, work), log))
   return {
+    archiving,
     findings: async () => (await Promise.all(finders.map((find) => find()))).flat(),
     async ended() {
       await Promise.all(workers)
     },
+  }
+}
+
+/** Not to know what one part finds is no reason to close its alerts, nor to find nothing else: what it found last stands. */
+export function patiently(find: () => Promise<Finding[]>, log: Pick<Logger, 'error'>): () => Promise<Finding[]> {
+  let known: Finding[] = []
+  return async () => {
+    try {
+      known = await find()
+    } catch (error) {
+      log.error('findings.unread', { error })
+    }
+    return known
   }
 }

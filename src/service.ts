@@ -48,8 +48,8 @@ import { createWitnessed, witnessedTree } from './ledger/witnessed.ts'
 import { type LedgerName, ledgerKindOf } from './record/record.ts'
 import { type KeepingDeps, startKeeping } from './keeping.ts'
 import { writeLocalState } from './local-state.ts'
+import { openOutside } from './outside.ts'
 import { openPacks } from './packs.ts'
-import { openShelf } from './publishing.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, objectsSettings, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
@@ -102,9 +102,8 @@ export async function startService(config: Config, version: string): Promise<Ser
     const signer = keep('signer', await openSigner(config, originOf), (opened) => opened.close())
 
     const node = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
-    const shelf = await openShelf(config.publish)
-    if (shelf !== undefined) keep('published copy', shelf, (opened) => opened.close())
-    const heads = createHeads({ db, signer, originOf, shelf, folder: join(config.data_dir, 'rollback'), now: () => new Date(), log }) // oxfmt-ignore
+    const outside = keep('outside', await openOutside(config, policy, originOf), (opened) => opened.close())
+    const heads = createHeads({ db, signer, originOf, places: outside.places, folder: join(config.data_dir, 'rollback'), now: () => new Date(), log }) // oxfmt-ignore
     const books = keep('books', await openBooks({ config, storage, signer, originOf, node, version, heads, log, metrics }), (opened) => opened.close()) // oxfmt-ignore
     const { bookOf, operations } = books
 
@@ -210,7 +209,8 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
       originOf,
       witnessed,
-      shelf,
+      shelf: outside.shelf,
+      witnesses: outside.witnesses,
       heads,
       destinations: deliveries.destinations,
       log,
@@ -227,7 +227,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
     mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
     mountFeed(server.mount, feed, cursors)
-    mountArchiving(server.mount, keepingDeps)
+    mountArchiving(server.mount, keepingDeps, keeping.archiving)
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
     mountEvidence(server.mount, openPacks({ org: config.org, db, reader, ledgers: generations.every, treeOf: everyTree, originOf, openArtifact: artifacts.open, signer, witnessed })) // oxfmt-ignore
     mountLog(server.mount, treeOf, config.log.public)

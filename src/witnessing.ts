@@ -22,26 +22,35 @@ export async function readPolicy({ log: { policy: path } }: Pick<Config, 'log'>)
   return policy
 } // oxfmt-ignore
 
-/** Takes each checkpoint to the witnesses of the policy that have an address. */
+/** A witness of the policy that has an address. */
+export interface AskedWitness {
+  name: string
+  key: PolicyWitness['key']
+  asker: Asker
+}
+
+export async function openWitnesses(policy: Policy | undefined, settings: Config['witness']): Promise<AskedWitness[]> {
+  const opened: AskedWitness[] = []
+  for (const { name, key, url } of (policy?.witnesses ?? []).filter(isAskable))
+    opened.push({ name, key, asker: await openAsker(url, settings) })
+  return opened
+}
+
+/** Takes checkpoints to the witnesses that are asked. */
 export const keepWitnesses: Keeper = async (deps, work) => {
-  const { config, db, ledgers, books, signer, witnessed, log, metrics, signal } = deps
-  const { witness: settings } = config
-  const asked = (witnessed.policy?.witnesses ?? []).filter(isAskable)
-  if (asked.length === 0) return async () => []
-  const witnesses: { key: PolicyWitness['key']; asker: Asker }[] = []
-  for (const { key, url } of asked) witnesses.push({ key, asker: await openAsker(url, settings) })
+  const { config, db, ledgers, books, signer, witnesses, log, metrics } = deps
+  if (witnesses.length === 0) return async () => []
   const followed = ledgers.flatMap((ledger) => {
     const book = books.get(ledger)
     const logKeys = async () => (await signer.keys(ledger)).map(parseTrustedKey) // a rotation may come at any time
     return book === undefined ? [] : [{ ledger, logKeys, consistency: book.tree.consistency }]
   })
-  const { every_ms: everyMs, refresh_ms: refreshMs } = settings
+  const { every_ms: everyMs, refresh_ms: refreshMs } = config.witness
   const now = (): Date => new Date()
   work('witnesses', (ending) =>
     runWitnesses({ db, witnesses, ledgers: followed, everyMs, refreshMs, now, log }, ending),
   )
-  signal.addEventListener('abort', () => void Promise.all(witnesses.map(({ asker }) => asker.close())), { once: true })
-  const standings = () => witnessStandings(db, ledgers, asked.map(({ key }) => key)) // oxfmt-ignore
+  const standings = () => witnessStandings(db, ledgers, witnesses.map(({ key }) => key)) // oxfmt-ignore
   metrics.setWitnesses(standings)
   const silentMs = Math.max(10 * everyMs, 600_000)
   return async () => (await standings()).flatMap((one) => findingOf(one, now().getTime() - silentMs))

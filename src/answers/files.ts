@@ -1,7 +1,8 @@
 import { type LineState, statesOf } from '../history/intervals.ts'
 import { type Placed, resolveLine } from '../history/resolve-line.ts'
 import { type MeasuredState, unpackStates } from '../history/states.ts'
-import type { Block, PlacedRun, Series } from '../history/timeline.ts'
+import type { PlacedRun } from '../history/ref-runs.ts'
+import type { Block, Series } from '../history/timeline.ts'
 import { type LedgerName, type TestType, printTime } from '../record/record.ts'
 import { nameOf, printEvidence, printHead, shownSeries } from './lines.ts'
 import { type FileQuestion, type HistoryDeps, type OpenedFile, openFile } from './open-file.ts'
@@ -40,12 +41,12 @@ export async function answerFiles(deps: HistoryDeps, ledgers: readonly LedgerNam
     series: series.map((one) => {
       const picture = createPicture(opened, one, placed)
       return {
-        ...nameOf(opened, one),
+        ...nameOf(opened, one.of),
         columns: picture(one.blocks),
         ...(one.left.length === 0 ? {} : { rewritten: picture(one.left) }),
       }
     }),
-    evidence: series.map((one) => printEvidence(opened, one)),
+    evidence: series.map(({ of }) => printEvidence(opened, of)),
   }
 }
 
@@ -53,7 +54,7 @@ export async function answerFiles(deps: HistoryDeps, ledgers: readonly LedgerNam
 function lastLine({ facts, timeline, anchor }: OpenedFile): number {
   let last = 0
   for (const series of timeline.series) {
-    const states = statesOf(facts, series)
+    const states = statesOf(facts, series.of)
     for (const block of [...series.blocks, ...series.left]) {
       if (!isSameVersion(timeline.stretches[block.stretch]?.[anchor.path], anchor.blob)) continue
       const packed = states(anchor.path, block.first)
@@ -75,7 +76,7 @@ function isSameVersion(presence: Presence | undefined, blob: string | undefined)
 }
 
 function createPicture({ facts }: OpenedFile, one: Series, placed: readonly (readonly Placed[])[]) {
-  const states = statesOf(facts, one)
+  const states = statesOf(facts, one.of)
   const lookUp = createLookUp()
   const letterAt = (block: Block, at: Placed | undefined): string => {
     if (at === undefined || at.path < 0) return letters['file absent']

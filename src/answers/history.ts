@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.ts'
 import { createHistories } from '../history/ledger-history.ts'
+import type { RefRuns } from '../history/ref-runs.ts'
 import type { LedgerName } from '../record/record.ts'
 import { type FilesAnswer, type FilesQuestion, answerFiles } from './files.ts'
 import { type LinesAnswer, type LinesQuestion, answerLines } from './lines.ts'
@@ -12,7 +13,7 @@ export interface HistoryAnswers {
 }
 
 export function createHistoryAnswers(db: Database, reader: HistoryDeps['reader']): HistoryAnswers {
-  const deps = { db, reader, histories: createHistories(db) }
+  const deps = { db, reader, histories: createHistories(db), refs: new Map<string, RefRuns>() }
   return {
     lines: (ledgers, question) => answerLines(deps, ledgers, question),
     files: (ledgers, question) => answerFiles(deps, ledgers, question),

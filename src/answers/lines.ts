@@ -2,7 +2,8 @@ import { dayMicros, evidenceDays } from '../history/evidence-days.ts'
 import type { RunFacts } from '../history/ledger-history.ts'
 import { type Interval, cutIntervals, statesOf } from '../history/intervals.ts'
 import { type Placed, resolveLine } from '../history/resolve-line.ts'
-import { type PlacedRun, type Series, counts, runsWithin } from '../history/timeline.ts'
+import { type PlacedRun, type SeriesRuns, counts, runsWithin } from '../history/ref-runs.ts'
+import type { Series } from '../history/timeline.ts'
 import { type LedgerName, type TestType, generationOf, ledgerKindOf, printTime } from '../record/record.ts'
 import { type FileQuestion, type HistoryDeps, type OpenedFile, openFile } from './open-file.ts'
 import { printAsOf } from './position.ts'
@@ -30,14 +31,14 @@ export async function answerLines(deps: HistoryDeps, ledgers: readonly LedgerNam
     return {
       line,
       series: series.map((one) => {
-        const states = statesOf(facts, one)
-        return { one, intervals: cutIntervals(one.blocks, placed, states), left: cutIntervals(one.left, placed, states) }
+        const states = statesOf(facts, one.of)
+        return { one: one.of, intervals: cutIntervals(one.blocks, placed, states), left: cutIntervals(one.left, placed, states) }
       }),
     }
   })
   const points = cut.flatMap(({ series: all }) => all.flatMap(({ one, intervals, left }) => [...intervals, ...left].map((interval) => ({ one, interval })))) // oxfmt-ignore
   const printPoint = await pointPrinter(deps, opened, points)
-  const print = (one: Series, interval: Interval) => {
+  const print = (one: SeriesRuns, interval: Interval) => {
     const { state, byNumber, runs, late, first, last, firstAt, lastAt } = interval
     return {
       state,
@@ -58,18 +59,20 @@ export async function answerLines(deps: HistoryDeps, ledgers: readonly LedgerNam
         ...(left.length === 0 ? {} : { rewritten: left.map((interval) => print(one, interval)) }),
       })),
     })),
-    evidence: series.map((one) => printEvidence(opened, one)),
+    evidence: series.map(({ of }) => printEvidence(opened, of)),
   }
 } // oxfmt-ignore
 
-export function shownSeries({ timeline, facts }: OpenedFile, testType: TestType | undefined): Series[] {
-  const kindOf = ({ ledger }: Series) => ledgerKindOf(facts.ledgers[ledger]?.history.ledger ?? 'main/unit')
+export function shownSeries({ timeline, views }: OpenedFile, testType: TestType | undefined): Series[] {
+  const kindOf = ({ of }: Series) => ledgerKindOf(views[of.ledger]?.history.ledger ?? 'main/unit')
   return timeline.series.filter((one) => testType === undefined || kindOf(one) === testType)
 }
 
 /** What the answer is of, and by what rules. */
-export function printHead({ resolved, window, timeline, anchor }: OpenedFile, { repository, path }: FileQuestion) {
-  const { order } = timeline
+export function printHead(
+  { resolved, ref: { window, order }, anchor }: OpenedFile,
+  { repository, path }: FileQuestion,
+) {
   return {
     as_of: printAsOf(resolved.asOf),
     rules: historyRules,
@@ -83,19 +86,28 @@ export function printHead({ resolved, window, timeline, anchor }: OpenedFile, { 
   }
 }
 
-export function nameOf({ facts }: OpenedFile, { ledger, suite, definition }: Series) {
-  const name = facts.ledgers[ledger]?.history.ledger ?? 'main/unit'
+export function nameOf({ views }: OpenedFile, { ledger, suite, definition }: SeriesRuns) {
+  const name = views[ledger]?.history.ledger ?? 'main/unit'
   const generation = generationOf(name)
   const kind = ledgerKindOf(name) as TestType // ledgers of runs are named by their test types
   return { test_type: kind, ...(generation === 1 ? {} : { generation }), suite, definition }
 }
 
 /** Days without a counting run of a suite, and runs that do not count with the reasons. */
-export function printEvidence(opened: OpenedFile, one: Series) {
-  const { facts, window } = opened
-  const { none, same } = evidenceDays(facts, window, one)
-  const ledger = facts.ledgers[one.ledger]
-  const leftOut = (ledger === undefined ? [] : runsWithin(ledger, window)).filter((run) => run.suite === one.suite && !counts(run))
+export function printEvidence(opened: OpenedFile, one: SeriesRuns) {
+  const known = printed.get(one) ?? makeEvidence(opened, one)
+  printed.set(one, known)
+  return known
+}
+
+/** Of the runs of a ref, whatever file was asked for. */
+const printed = new WeakMap<SeriesRuns, ReturnType<typeof makeEvidence>>()
+
+function makeEvidence(opened: OpenedFile, one: SeriesRuns) {
+  const { views, ref: { window } } = opened
+  const { none, same } = evidenceDays(views, window, one)
+  const view = views[one.ledger]
+  const leftOut = (view === undefined ? [] : [...runsWithin(view, window)]).filter((run) => run.suite === one.suite && !counts(run))
   const reasons = new Map<string, number>()
   for (const run of leftOut) for (const reason of run.reasons) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
   const day = (n: number): string => printTime(n * dayMicros).slice(0, 10)
@@ -117,23 +129,25 @@ const byName = ([a]: [string, number], [b]: [string, number]): number => (a < b 
 
 /** Prints the ends of these intervals: what names their records is read for all of them at once. */
 async function pointPrinter(
-  { db }: HistoryDeps,
-  { facts }: OpenedFile,
-  points: readonly { one: Series; interval: Interval }[],
-): Promise<(one: Series, placed: PlacedRun, at: Placed) => ReturnType<typeof printPoint>> {
-  const seqsOf = ({ ledger, definition }: Series, run: RunFacts, at: Placed): number[] => {
-    const of = facts.ledgers[ledger]
-    return of === undefined || at.path < 0 ? [] : recordSeqs(of.history, run, of.ids[at.path], definition)
+  deps: HistoryDeps,
+  { views, facts }: OpenedFile,
+  points: readonly { one: SeriesRuns; interval: Interval }[],
+): Promise<(one: SeriesRuns, placed: PlacedRun, at: Placed) => ReturnType<typeof printPoint>> {
+  const seqsOf = ({ ledger, definition }: SeriesRuns, run: RunFacts, at: Placed): number[] => {
+    const history = views[ledger]?.history
+    return history === undefined || at.path < 0
+      ? []
+      : recordSeqs(history, run, facts.ledgers[ledger]?.ids[at.path], definition)
   }
   const idsOf = await Promise.all(
-    facts.ledgers.map(async (of, ledger) => {
+    views.map(async ({ history }, ledger) => {
       const own = points.filter(({ one }) => one.ledger === ledger)
       const ends = own.flatMap(({ one, interval }) => [
         { one, run: interval.first.run, at: interval.firstAt },
         { one, run: interval.last.run, at: interval.lastAt },
       ])
-      await readLayouts(db, of, ends.map(({ run }) => run))
-      return readIds(db, of.history.ledger, ends.flatMap(({ one, run, at }) => [run.seq, ...seqsOf(one, run, at)]))
+      await readLayouts(deps.db, history, ends.map(({ run }) => run))
+      return readIds(deps, history.ledger, ends.flatMap(({ one, run, at }) => [run.seq, ...seqsOf(one, run, at)]))
     }),
   ) // oxfmt-ignore
   return (one, { run }, at) => {

@@ -1,10 +1,11 @@
 import type { Database } from '../database/database.ts'
 import { dayMicros, dayOf } from '../history/evidence-days.ts'
-import { type AsOfLedger, type FileFacts, readFileFacts } from '../history/file-facts.ts'
+import { type AsOfLedger, type FileFacts, readFileFacts, viewOf } from '../history/file-facts.ts'
 import { type Versions, createVersions } from '../history/follow-line.ts'
-import { type Histories, countBelow } from '../history/ledger-history.ts'
+import type { Histories } from '../history/ledger-history.ts'
 import type { Anchor } from '../history/resolve-line.ts'
-import { type Timeline, type Window, counts, createTimeline } from '../history/timeline.ts'
+import { type LedgerView, type RefRuns, type Window, counts, createRefRuns } from '../history/ref-runs.ts'
+import { type Timeline, createTimeline } from '../history/timeline.ts'
 import type { Reader } from '../ledger/read.ts'
 import { timeOfRecord } from '../ledger/segments-by-kind.ts'
 import { Problem } from '../record/problem.ts'
@@ -27,8 +28,10 @@ export interface FileQuestion {
 
 export interface OpenedFile {
   resolved: ResolvedAsOf
+  /** Of the ledgers that know the repository; everything else counts by their indexes. */
+  views: readonly LedgerView[]
+  ref: RefRuns
   facts: FileFacts
-  window: Window
   timeline: Timeline
   versions: Versions
   anchor: Anchor & { commit: string; blob: string | undefined }
@@ -36,12 +39,16 @@ export interface OpenedFile {
 
 export interface HistoryDeps {
   db: Database
-  reader: Pick<Reader, 'published' | 'seqAt'>
+  reader: Pick<Reader, 'published' | 'seqAt' | 'readBatch'>
   histories: Histories
+  /** What was computed of a ref, by what it was computed from. */
+  refs: Map<string, RefRuns>
 }
 
 /** How often a question is read again when the history was rebuilt under it. */
 const maxTries = 5
+/** Of large repositories: some MB each. */
+const maxRefs = 16
 
 export async function openFile(deps: HistoryDeps, ledgers: readonly LedgerName[], question: FileQuestion): Promise<OpenedFile> {
   for (let tries = 1; ; tries++) {
@@ -52,23 +59,31 @@ export async function openFile(deps: HistoryDeps, ledgers: readonly LedgerName[]
   }
 } // oxfmt-ignore
 
-async function openAsOf({ db, histories }: HistoryDeps, resolved: ResolvedAsOf, question: FileQuestion): Promise<OpenedFile> {
+async function openAsOf({ db, reader, histories, refs }: HistoryDeps, resolved: ResolvedAsOf, question: FileQuestion): Promise<OpenedFile> {
   const { repository, path } = question
   const [opened, times] = await Promise.all([
     Promise.all(
       resolved.ledgers.map(async ({ ledger, generation, size }): Promise<AsOfLedger[]> => {
         const history = await histories.open(ledger, repository, generation, size)
-        return history === undefined || countBelow(history.runs, size) === 0 ? [] : [{ history, size }]
+        // Also where no run ended: its inventories and line maps hold for the other one's.
+        return history === undefined ? [] : [viewOf(history, size)]
       }),
     ),
-    Promise.all(resolved.ledgers.map(async ({ ledger, size }) => (size === 0 ? 0 : await timeOfRecord(db, ledger, size - 1)))),
+    Promise.all(resolved.ledgers.map(async ({ ledger, size }) => (size === 0 ? 0 : ((await timeOfRecord(db, ledger, size - 1)) ?? (await reader.readBatch(ledger, size - 1, { maxRecords: 1 })).records[0]?.recordedAt)))),
   ])
   const known = opened.flat()
-  if (known.length === 0) throw new Problem('not_found', `no run of ${repository} has ended`)
+  if (known.every(({ runs }) => runs === 0))
+    throw new Problem('not_found', `no run of ${repository} has ended`)
   const window = toWindow(question, Math.max(...times.map((time) => time ?? 0)), known)
   const facts = await readFileFacts(db, known, path)
-  const timeline = createTimeline(facts, window)
-  return { resolved, facts, window, timeline, versions: createVersions(facts.maps), anchor: findAnchor(facts, timeline, question, window) }
+  // Runs of a ledger are only added, so their counts say which; a history that was rebuilt has another generation.
+  const key = JSON.stringify([repository, window, resolved.ledgers.map(({ ledger, generation }) => [ledger, generation]), known.map(({ history, runs, inventories, commits }) => [history.ledger, runs, inventories, commits])])
+  const ref = refs.get(key) ?? createRefRuns(known, window)
+  refs.delete(key)
+  refs.set(key, ref)
+  if (refs.size > maxRefs) refs.delete(refs.keys().next().value ?? '')
+  const timeline = createTimeline(facts, ref)
+  return { resolved, views: known, ref, facts, timeline, versions: createVersions(facts.maps), anchor: findAnchor(facts, timeline, ref, question) }
 } // oxfmt-ignore
 
 /** Every default comes from what the question is asked as of: the end of its last day, and a year before. */
@@ -96,9 +111,8 @@ const usualRefs = ['refs/heads/main', 'refs/heads/master', 'refs/heads/trunk']
 /** The usual main branch where runs of it count, else the ref of most of them. */
 function commonRef(ledgers: readonly AsOfLedger[]): string {
   const runs = new Map<string, number>()
-  for (const { history, size } of ledgers)
-    for (const run of history.runs.slice(0, countBelow(history.runs, size)))
-      if (counts(run)) runs.set(run.ref, (runs.get(run.ref) ?? 0) + 1)
+  for (const { history, runs: count } of ledgers)
+    for (const run of history.runs.slice(0, count)) if (counts(run)) runs.set(run.ref, (runs.get(run.ref) ?? 0) + 1)
   const usual = usualRefs.find((ref) => runs.has(ref))
   const most = [...runs].toSorted(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))[0]?.[0]
   return usual ?? most ?? usualRefs[0] ?? ''
@@ -107,9 +121,9 @@ function commonRef(ledgers: readonly AsOfLedger[]): string {
 /** The newest commit of the ref that has the file, unless one is named. */
 function findAnchor(
   { paths }: FileFacts,
-  { order, stretches, stretchOf }: Timeline,
+  { stretches, stretchOf }: Timeline,
+  { order, window: { ref } }: RefRuns,
   { repository, at, path: asked }: FileQuestion,
-  { ref }: Window,
 ): OpenedFile['anchor'] {
   const has = (commit: string, i: number): boolean => {
     const kind = stretches[stretchOf[i] ?? -1]?.[0]?.kind

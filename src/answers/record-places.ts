@@ -1,9 +1,9 @@
 import type { Queryable } from '../database/database.ts'
-import type { LedgerFacts } from '../history/file-facts.ts'
 import type { LedgerHistory, RunFacts } from '../history/ledger-history.ts'
 import { unpackLayout } from '../history/project-run.ts'
 import { idHashesOf } from '../ledger/segments-by-kind.ts'
 import type { LedgerName } from '../record/record.ts'
+import type { HistoryDeps } from './open-file.ts'
 import { recordId } from '../record/record.ts'
 
 /** The ids of records that an answer names: seqs come from the history, and the hashes in ids from the ledger. */
@@ -31,7 +31,7 @@ function seqInRanges(ranges: readonly number[], place: number): number {
 }
 
 /** Reads the layouts of these runs that are not in memory yet. */
-export async function readLayouts(db: Queryable, { history }: LedgerFacts, runs: readonly RunFacts[]): Promise<void> {
+export async function readLayouts(db: Queryable, history: LedgerHistory, runs: readonly RunFacts[]): Promise<void> {
   const wanted = new Set(runs.flatMap(({ parts }) => parts.map(([layout]) => layout)))
   const missing = [...wanted].filter((layout) => !history.layouts.has(layout))
   if (missing.length === 0) return
@@ -43,11 +43,23 @@ export async function readLayouts(db: Queryable, { history }: LedgerFacts, runs:
   for (const { layout, paths } of rows) history.layouts.set(layout, unpackLayout(paths))
 }
 
-export async function readIds(db: Queryable, ledger: LedgerName, seqs: Iterable<number>): Promise<(seq: number) => string> {
-  const hashes = await idHashesOf(db, ledger, [...new Set(seqs)])
-  return (seq) => {
-    const hash = hashes.get(seq)
-    if (hash === undefined) throw new Error(`${ledger}: record ${seq} of the history is not in the ledger`)
-    return recordId(ledger, seq, hash)
+/** Of records that have left the tables the whole is read, from the archive. Throws Problem('expired') for what is deleted there. */
+export async function readIds(
+  { db, reader }: Pick<HistoryDeps, 'db' | 'reader'>,
+  ledger: LedgerName,
+  seqs: Iterable<number>,
+): Promise<(seq: number) => string> {
+  const wanted = [...new Set(seqs)]
+  const hashes = await idHashesOf(db, ledger, wanted)
+  const ids = new Map([...hashes].map(([seq, hash]) => [seq, recordId(ledger, seq, hash)]))
+  for (const seq of wanted) {
+    if (ids.has(seq)) continue
+    const { records } = await reader.readBatch(ledger, seq, { maxRecords: 1 })
+    for (const { id } of records) ids.set(seq, id)
   }
-} // oxfmt-ignore
+  return (seq) => {
+    const id = ids.get(seq)
+    if (id === undefined) throw new Error(`${ledger}: record ${seq} of the history is not in the ledger`)
+    return id
+  }
+}

@@ -28,6 +28,7 @@ export const archiveStatus = z.object({
     }),
   ),
   months: z.array(z.object({ test_type: z.string(), oldest: z.string().nullable(), due: count })).describe('oldest month in the database, and how many may leave it'),
+  failures: z.array(z.object({ subject: z.string(), reason: z.string() })).describe('what else the last try of this process did not come to the end of: months, holds, expiry, or clocks that disagree'),
 }) // oxfmt-ignore
 export type ArchiveStatus = z.infer<typeof archiveStatus>
 

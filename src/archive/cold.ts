@@ -19,6 +19,8 @@ import { type ColdDay, coldDayHolding, isExpired } from './store.ts'
 
 const maxFrames = 32
 const maxManifests = 64
+/** A day of a hundred million records has one of two megabytes. */
+const maxManifestBytes = 64 * 1_048_576
 
 interface Frame {
   first: number
@@ -49,7 +51,13 @@ export function createColdSource(db: Queryable, objects: Objects): ColdSource {
     const stream = await objects.open(key, range)
     if (stream === undefined) return undefined
     const chunks: Buffer[] = []
-    for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk)
+    let more = range === undefined ? maxManifestBytes : range.to - range.from
+    // No more than was asked for: a storage that passes over the range would send a whole day.
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      if (chunk.length > more) throw new Problem('integrity', `the storage gives more of ${key} than there is to be`)
+      more -= chunk.length
+      chunks.push(chunk)
+    }
     return Buffer.concat(chunks)
   }
 

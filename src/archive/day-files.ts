@@ -3,7 +3,7 @@ import type { Queryable } from '../database/database.ts'
 import type { Objects } from '../objects/objects.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
-import { dayKey } from '../verify/day-manifest.ts'
+import { dayKey, manifestFile } from '../verify/day-manifest.ts'
 import type { Day } from './calendar.ts'
 import { type ColdDay, findColdDay, isExpired, listColdDays } from './store.ts'
 
@@ -21,10 +21,11 @@ export function createDayFiles(db: Queryable, objects: Objects): DayFiles {
     async open(ledger, day, file) {
       if ((await findColdDay(db, ledger, day)) === undefined)
         throw new Problem('not_found', `${day} of ${ledger} is not in the archive`)
+      // Also while the storage still has them, locked or not deleted yet: what has expired is read by nobody. Manifests stay.
+      if (file !== manifestFile && (await isExpired(db, ledger, day)))
+        throw new Problem('expired', `the records of ${day} were deleted when their retention had passed`)
       const bytes = await objects.open(dayKey(ledger, day, file))
       if (bytes !== undefined) return bytes
-      if (await isExpired(db, ledger, day))
-        throw new Problem('expired', `the records of ${day} were deleted when their retention had passed`)
       throw new Problem('not_found', `${day} has no ${file}`)
     },
   }

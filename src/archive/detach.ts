@@ -2,6 +2,7 @@ import type { Database } from '../database/database.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Micros } from '../record/record.ts'
 import { type Day, addMonths, dayOf } from './calendar.ts'
+import { type ArchivedLedger, readMonthAgain } from './read-again.ts'
 import { recordRetention } from './retention-records.ts'
 import {
   type Detached,
@@ -14,9 +15,9 @@ import {
 import { readClock } from './store.ts'
 
 /**
- * Months move from the tables to the archive, the oldest first. The database itself demands that every day of the month was archived and
- * read back, and does the move in one transaction: a crash before it leaves the month in the tables, after it the `detached` record is
- * made by whoever looks next.
+ * Months move from the tables to the archive, the oldest first, after the archive was read once more. The database itself demands that every
+ * day of the month was archived and read back lately, and does the move in one transaction: a crash before it leaves the month in the tables,
+ * after it the `detached` record is made by whoever looks next.
  */
 
 /** Pure: the months that are over for `online` months, as far as the calendar goes. */
@@ -26,8 +27,12 @@ export function dueMonths(attached: readonly Day[], now: Micros, online: number)
 
 export interface DetachDeps {
   db: Database
+  /** Who may let months go; default the service itself. */
+  retiring?: Database | undefined
   operations: Book
   online: number
+  /** Of the org, whose archive can be read here. */
+  archived: readonly ArchivedLedger[]
 }
 
 export interface Moved extends Detached {
@@ -37,7 +42,7 @@ export interface Moved extends Detached {
 
 /** Moves what is due; answers it. Rejects with the reason of the first month that cannot leave. */
 export async function detachDueMonths(deps: DetachDeps, signal: AbortSignal): Promise<Moved[]> {
-  const { db, operations, online } = deps
+  const { db, operations, online, archived } = deps
   await recordDetached(deps)
   const now = await readClock(db)
   const moved: Moved[] = []
@@ -46,8 +51,9 @@ export async function detachDueMonths(deps: DetachDeps, signal: AbortSignal): Pr
       if (signal.aborted) return moved
       const of = `${testType}/${month.slice(0, 7)}`
       const named = { act: 'detach', test_type: testType, month: month.slice(0, 7) }
+      for (const ledger of archived) await readMonthAgain(ledger, testType, month, signal)
       await recordRetention(operations, `detaching:${of}`, { ...named, state: 'begun' })
-      const told = await detachMonth(db, testType, month)
+      const told = await detachMonth(deps.retiring ?? db, testType, month)
       if (told?.ledgers.length === 0) await recordRetention(operations, `detached:${of}`, { ...named, state: 'done', ledgers: [] })
       else if (told !== undefined) moved.push({ ...told, testType, month })
       await recordDetached(deps)

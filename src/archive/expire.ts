@@ -30,6 +30,8 @@ import { newestColdDay, readClock } from './store.ts'
 
 export interface ExpireDeps {
   db: Database
+  /** Who may let days expire; default the service itself. */
+  retiring?: Database | undefined
   reader: LedgerReader
   objects: Objects
   operations: Book
@@ -105,7 +107,7 @@ export async function expireLedger(deps: ExpireDeps, ledger: LedgerName, signal:
     const marked: ExpirableDay[] = []
     for (const day of days) {
       // A hold that came meanwhile wins.
-      const isMarked = await expireDay(db, ledger, day.day).catch((error: unknown) => {
+      const isMarked = await expireDay(deps.retiring ?? db, ledger, day.day).catch((error: unknown) => {
         if (sqlState(error) !== refusals.expire) throw error
         return false
       })

@@ -4,6 +4,10 @@ import type { Day } from './calendar.ts'
 
 /** Every statement on holds and hold_releases. Rows are only inserted; `ledger` is the first generation of the org's `operations`: a hold outlives a loss. */
 
+/** Under which key a step of a hold is on record: a release is asked for and confirmed by somebody, so a second one who asks is on record too. */
+export const holdKey = (hold: string, act: string, by: string): string =>
+  act === 'added' ? `hold:${hold}/added` : `hold:${hold}/${act}/${by}`
+
 export interface HoldRow {
   hold: string
   repository: string
@@ -88,4 +92,20 @@ export async function insertRelease(
     values: [firstGeneration(operations), hold, step, byWhom, reason],
   })
   return rowCount === 1
+}
+
+/** Holds that are on record and have no row, with the seqs of their records in order. */
+export async function holdsWithoutRow(
+  db: Queryable,
+  operations: LedgerName,
+): Promise<{ hold: string; seqs: number[] }[]> {
+  const { rows } = await db.query<{ hold: string; seqs: number[] }>({
+    name: 'holds_without_row',
+    text: `select split_part(substr(s.key, 6), '/', 1) as hold, array_agg(s.first_seq order by s.first_seq) as seqs from submissions as s
+           where s.ledger = $1 and s.key > 'hold:' and s.key < 'hold;'
+             and not exists (select from holds as h where h.ledger = $2 and h.hold = split_part(substr(s.key, 6), '/', 1))
+           group by 1 order by 1`,
+    values: [operations, firstGeneration(operations)],
+  })
+  return rows.map(({ hold, seqs }) => ({ hold, seqs: seqs.map(Number) }))
 }

@@ -5,7 +5,7 @@ import { packSegment } from '../ledger/segments.ts'
 import { findSubmissions } from '../ledger/store.ts'
 import { Problem } from '../record/problem.ts'
 import { printPayload } from '../record/run.ts'
-import { type HoldRow, type NewHold, findHold, insertHold, insertRelease, listHolds } from './hold-store.ts'
+import { type HoldRow, type NewHold, findHold, holdKey, insertHold, insertRelease, listHolds } from './hold-store.ts'
 
 /**
  * Holds: nothing that one names leaves the archive. One person puts it down; to release it takes one who asks and another who confirms.
@@ -28,15 +28,13 @@ export function createHolds(db: Queryable, operations: Book): Holds {
     return row
   }
 
-  const keyOf = (hold: string, act: string): string => `hold:${hold}/${act}`
-
   const record = async (act: 'added' | 'release_asked' | 'released', row: HoldRow | NewHold, by: string, reason: string): Promise<void> => {
     const { hold, repository, path, from, to, ticket } = row
     const fields = { act, hold, repository, path: path ?? undefined, from_day: from ?? undefined, to_day: to ?? undefined, ticket, reason, by }
     await operations.appender.submit([
       {
-        key: keyOf(hold, act),
-        digest: hash('sha256', keyOf(hold, act), 'buffer'),
+        key: holdKey(hold, act, by),
+        digest: hash('sha256', holdKey(hold, act, by), 'buffer'),
         firstWins: true,
         conflict: 'internal',
         segments: [packSegment('hold', [printPayload('hold', ledger, fields)])],
@@ -70,7 +68,7 @@ export function createHolds(db: Queryable, operations: Book): Holds {
     },
     async recordMissing() {
       for (const row of await listHolds(db, ledger, true)) {
-        const [there] = await findSubmissions(db, ledger, [keyOf(row.hold, 'added')], [])
+        const [there] = await findSubmissions(db, ledger, [holdKey(row.hold, 'added', row.byWhom)], [])
         if (there === undefined) await record('added', row, row.byWhom, row.reason)
       }
     },

@@ -63,8 +63,12 @@ export async function readBack(objects: Objects, wanted: DayToRead, signal: Abor
   }
 
   const leavesStream = await open(leavesFile)
+  // What nobody reads or destroys ends the process when it is collected.
+  const recordsStream = await open(recordsFile).catch((error: unknown) => {
+    leavesStream.destroy()
+    throw error
+  })
   const leaves = createTaker(leavesStream)
-  const recordsStream = await open(recordsFile)
   const records = measured(recordsStream as AsyncIterable<Buffer>)
   const frames: { records: number; bytes: number }[] = []
   const headers = createHeaderReader(ledger)

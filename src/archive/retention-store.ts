@@ -41,6 +41,27 @@ export async function readRetention(db: Queryable, operations: LedgerName): Prom
   return rows[0]
 }
 
+/** What the keys of the records of promises begin with. */
+export const settingsKey = 'retention:settings:'
+
+/**
+ * `retention` records of promises that have no row, in all generations of `operations`: each row has one, in the same order. A later
+ * generation begins with what stood then, said again, which is no news to whoever puts it down.
+ */
+export async function settingsWithoutRow(
+  db: Queryable,
+  operations: readonly [LedgerName, ...LedgerName[]],
+): Promise<{ ledger: LedgerName; seq: number }[]> {
+  const { rows } = await db.query<{ ledger: LedgerName; seq: number }>({
+    name: 'settings_without_row',
+    text: `select s.ledger, s.first_seq as seq from unnest($1::text[]) with ordinality as g(ledger, n) join submissions as s on s.ledger = g.ledger
+           where s.key > '${settingsKey}' and s.key < 'retention:settings;'
+           order by g.n, s.first_seq offset (select count(*) from retention_settings where ledger = $2)`,
+    values: [operations, firstGeneration(operations[0])],
+  })
+  return rows
+}
+
 /** Months that are still in the tables, oldest first. */
 export async function attachedMonths(db: Queryable, testType: TestTypePart): Promise<Day[]> {
   const { rows } = await db.query<{ month: Day }>({

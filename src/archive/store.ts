@@ -64,7 +64,10 @@ export async function listColdDays(
   return rows
 }
 
-/** Puts down that a day was read back and verified. A crash before leaves the files, which the next try finds and verifies again. */
+/**
+ * Puts down that a day was read back and verified; the database demands that it continues the day before. A crash before leaves the files,
+ * which the next try finds and verifies again.
+ */
 export async function insertColdDay(
   db: Database,
   ledger: LedgerName,
@@ -77,18 +80,45 @@ export async function insertColdDay(
       text: `insert into day_artifacts (ledger, sha256, day) select $1, decode(a, 'hex'), $2::date from unnest($3::text[]) as u(a) on conflict do nothing`,
       values: [ledger, day.day, artifacts],
     })
-    const { rowCount } = await tx.query({
-      name: 'insert_cold_day',
-      text: `insert into cold_days (ledger, day, first_seq, next_seq, last_time, root, manifest, bytes, repositories, verified_at)
-             values ($1, $2::date, $3, $4, $5, $6, $7, $8, $9::text[], clock_micros()) on conflict do nothing returning 1`,
+    const { rows } = await tx.query<{ news: boolean }>({
+      name: 'put_cold_day',
+      text: 'select put_cold_day($1, $2::date, $3, $4, $5, $6, $7, $8, $9::text[]) as news',
       values: [ledger, day.day, day.first, day.next, day.lastTime, day.root, day.manifest, day.bytes, day.repositories],
     })
-    if (rowCount === 1) return
+    if (rows[0]?.news === true) return
     const there = await findColdDay(tx, ledger, day.day)
     if (there === undefined || !there.manifest.equals(day.manifest))
       throw new Error(`${ledger} ${day.day}: another manifest of this day counts as archived`)
   })
 }
+
+/** Days of a month in the tables, with those behind it that hold records of it, that were not read back since `since`. */
+export async function unreadDays(
+  db: Queryable,
+  ledger: LedgerName,
+  testType: string,
+  month: Day,
+  since: Micros,
+): Promise<ColdDay[]> {
+  const { rows } = await db.query<ColdDay>({
+    name: 'unread_days',
+    text: `select ${columns} from cold_days as c where ledger = $1 and day in (
+             select d from (select first_seq + count as next from segments where ledger = $1 and test_type = $2 and month = $3::date
+               order by first_seq desc limit 1) as newest cross join lateral days_of_month($1, $3::date, newest.next) as d)
+             and not exists (select from archive_readings as r where r.ledger = c.ledger and r.day = c.day and r.at >= $4) order by c.day`,
+    values: [ledger, testType, month, since],
+  })
+  return rows
+}
+
+/** A crash before only means that the day is read once more. */
+export async function insertReading(db: Queryable, ledger: LedgerName, day: Day): Promise<void> {
+  const { rowCount } = await db.query({
+    text: 'insert into archive_readings (ledger, day) values ($1, $2::date) returning 1',
+    values: [ledger, day],
+  })
+  if (rowCount !== 1) throw new Error(`the reading of ${day} of ${ledger} was swallowed`)
+} // oxfmt-ignore
 
 /** Database time in microseconds. */
 export async function readClock(db: Queryable): Promise<Micros> {

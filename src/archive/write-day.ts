@@ -2,12 +2,9 @@ import type { Database } from '../database/database.ts'
 import type { LedgerReader, StoredRecord } from '../ledger/read.ts'
 import * as ledgerStore from '../ledger/store.ts'
 import type { Tree } from '../ledger/tree.ts'
-import { LogError } from '../log/log-error.ts'
 import { parseCheckpoint } from '../log/checkpoint.ts'
 import { verifyConsistency } from '../log/merkle-proof.ts'
 import { type Edge, emptyEdge, equalHashes, rootOf } from '../log/merkle.ts'
-import { openStatement } from '../log/statement.ts'
-import { parseTrustedKey } from '../log/trusted-key.ts'
 import type { Objects, PutOptions } from '../objects/objects.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
@@ -16,6 +13,7 @@ import { dayKey, dayPayloadType, leavesFile, manifestDigest, manifestFile, print
 import type { DayManifest } from '../verify/day-manifest.ts'
 import type { Day } from './calendar.ts'
 import { readBack } from './read-back.ts'
+import { storedManifest } from './stored-manifest.ts'
 import { printRecords } from './records-file.ts'
 import { type ColdDay, insertColdDay } from './store.ts'
 
@@ -55,14 +53,7 @@ export async function writeDay(deps: DayWriter, wanted: DayToWrite, signal: Abor
   const root = rootOf(await edgeAt(tree, next))
   if (previous !== undefined && !previous.root.equals(rootOf(before)))
     throw new Problem('integrity', `${ledger}: the root before ${day} is not that of the archived day before it`)
-  if (next > first) {
-    await objects.put(
-      dayKey(ledger, day, recordsFile),
-      printRecords(recordsBetween(deps, first, next, signal)),
-      lock(day),
-    )
-    await objects.put(dayKey(ledger, day, leavesFile), leavesBetween(tree, first, next), lock(day))
-  }
+  await putFiles(deps, wanted, signal)
   const found = await readBack(
     objects,
     { ledger, day, origin, from: { ...before, lastTime }, size: next, root },
@@ -79,49 +70,43 @@ export async function writeDay(deps: DayWriter, wanted: DayToWrite, signal: Abor
   const payload = printManifest(manifest)
   const envelope = await signer.signStatement(dayPayloadType, payload)
   await objects.put(dayKey(ledger, day, manifestFile), [Buffer.from(envelope)], lock(day))
-  await checkManifest(deps, day, payload)
+  const stored = await storedManifest(deps, manifest)
 
   const repositories = found.names.repositories()
   for (const run of found.names.runs()) {
     const repository = await repositoryOf(deps, run)
     if (repository !== undefined) repositories.add(repository)
   }
-  const bytes = found.files.reduce((sum, file) => sum + file.bytes, payload.length)
+  const bytes = found.files.reduce((sum, file) => sum + file.bytes, stored.length)
   const cold: ColdDay = {
     day, first, next, lastTime: found.lastTime, bytes,
     root: Buffer.from(root),
-    manifest: Buffer.from(manifestDigest(payload), 'hex'),
+    manifest: Buffer.from(manifestDigest(stored), 'hex'),
     repositories: [...repositories].toSorted(),
   } // oxfmt-ignore
   await insertColdDay(db, ledger, cold, [...found.names.artifacts()])
   return cold
 }
 
+/** Records and leaf hashes of a day, each stored once: what lies there stays. Answers those that were not there. */
+export async function putFiles(
+  deps: Pick<DayWriter, 'reader' | 'tree' | 'objects' | 'ledger' | 'lock'>,
+  { day, first, next }: Pick<DayToWrite, 'day' | 'first' | 'next'>,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { tree, objects, ledger, lock } = deps
+  if (next === first) return []
+  const records = printRecords(recordsBetween(deps, first, next, signal))
+  const put = {
+    [recordsFile]: await objects.put(dayKey(ledger, day, recordsFile), records, lock(day)),
+    [leavesFile]: await objects.put(dayKey(ledger, day, leavesFile), leavesBetween(tree, first, next), lock(day)),
+  }
+  return Object.entries(put).flatMap(([file, stored]) => (stored === 'stored' ? [file] : []))
+}
+
 /** The tree of `size` records, which need not be the size of any head: days end within appends too. */
 export async function edgeAt(tree: Tree, size: number): Promise<Edge> {
   return size === 0 ? emptyEdge : tree.edgeOf(size)
-}
-
-/** What lies there is what is true: signed by the org's key, and the same payload. */
-async function checkManifest({ objects, signer, ledger }: DayWriter, day: Day, payload: Uint8Array): Promise<void> {
-  const stream = await objects.open(dayKey(ledger, day, manifestFile))
-  if (stream === undefined) throw new Problem('integrity', `the archive of ${ledger} lost the manifest of ${day}`)
-  const chunks: Buffer[] = []
-  for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk)
-  try {
-    // Also by a key that was retired since.
-    const keys = (await signer.keys('statement')).map(parseTrustedKey)
-    const opened = await openStatement(Buffer.concat(chunks), keys)
-    if (opened.payloadType === dayPayloadType && Buffer.compare(opened.payload, payload) === 0) return
-  } catch (cause) {
-    if (!(cause instanceof LogError)) throw cause
-    throw new Problem(
-      'integrity',
-      `the archive of ${ledger} has a manifest of ${day} that is not ours: ${cause.message}`,
-      { cause },
-    )
-  }
-  throw new Problem('integrity', `the archive of ${ledger} has another manifest of ${day}`)
 }
 
 async function checkpointOf(
@@ -142,7 +127,7 @@ async function checkpointOf(
 }
 
 async function* recordsBetween(
-  { reader, ledger }: DayWriter,
+  { reader, ledger }: Pick<DayWriter, 'reader' | 'ledger'>,
   first: number,
   next: number,
   signal: AbortSignal,

@@ -12,25 +12,32 @@ const read = (signal: AbortSignal): Promise<ArchiveStatus> =>
 export async function archiveStatus(terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
   const status = await read(signal)
   terminal.print(status, () => printArchive(status))
-  return status.ledgers.some(({ failure }) => failure !== null) ? 1 : 0
+  return exitOf(status)
 }
 
-function printArchive({ ledgers }: ArchiveStatus): string {
+const exitOf = ({ ledgers, failures }: ArchiveStatus): ExitCode =>
+  failures.length > 0 || ledgers.some(({ failure }) => failure !== null) ? 1 : 0
+
+function printFailures({ ledgers, failures }: ArchiveStatus): string {
+  const own = ledgers.flatMap(({ ledger, failure }) => (failure === null ? [] : [{ subject: ledger, reason: failure }]))
+  return [...own, ...failures].map(({ subject, reason }) => `${oneLine(`${subject}: ${reason}`)}\n`).join('')
+}
+
+function printArchive(status: ArchiveStatus): string {
   const head = ['ledger', 'days', 'archived to', 'in the database from seq', 'expired days']
-  const rows = ledgers.map((one) => [one.ledger, String(one.days), one.archived_to ?? 'nothing yet', String(one.database_from), String(one.expired_days)]) // oxfmt-ignore
-  const failures = ledgers.flatMap(({ ledger, failure }) =>
-    failure === null ? [] : [oneLine(`${ledger}: ${failure}`)],
-  )
-  return [printTable([head, ...rows]), ...failures.map((line) => `${line}\n`)].join('')
+  const rows = status.ledgers.map((one) => [one.ledger, String(one.days), one.archived_to ?? 'nothing yet', String(one.database_from), String(one.expired_days)]) // oxfmt-ignore
+  return `${printTable([head, ...rows])}${printFailures(status)}`
 }
 
+/** 1 when the last try of something failed. */
 export async function retentionStatus(terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
   const status = await read(signal)
   terminal.print(status, () => printRetention(status))
-  return 0
+  return exitOf(status)
 }
 
-function printRetention({ retention, ledgers, months }: ArchiveStatus): string {
+function printRetention(status: ArchiveStatus): string {
+  const { retention, ledgers, months } = status
   const { online, kept, detach, expire } = retention
   const rule = `${online} months in the database${detach ? '' : ' (moving is switched off)'}, kept ${kept === 'forever' ? 'for ever' : `${kept} months`}${expire ? '' : ' (nothing is deleted: retention.expire is off)'}`
   const parts = months.map(({ test_type, oldest, due }) => [
@@ -39,7 +46,7 @@ function printRetention({ retention, ledgers, months }: ArchiveStatus): string {
     `${due} may leave the database`,
   ])
   const rows = ledgers.map(({ ledger, earliest, expirable, held }) => [ledger, `from seq ${earliest}`, `${expirable.days} days, ${expirable.records} records have passed it`, held.days === 0 ? '' : `${held.days} days held by ${held.holds.join(', ')}`]) // oxfmt-ignore
-  return `${rule}\n${printTable(parts)}${printTable(rows)}`
+  return `${rule}\n${printTable(parts)}${printTable(rows)}${printFailures(status)}`
 }
 
 /** 1 when something of it failed. */
@@ -52,7 +59,7 @@ export async function runNow(
   const body = { what, ...(reason === undefined ? {} : { reason }) }
   const status = await ask(statusShape, { method: 'POST', path: '/v1/archive/run', body, signal, idleMs: passMs })
   terminal.print(status, () => (what === 'archive' ? printArchive(status) : printRetention(status)))
-  return status.ledgers.some(({ failure }) => failure !== null) ? 1 : 0
+  return exitOf(status)
 }
 
 export async function holds(options: { all?: boolean }, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {

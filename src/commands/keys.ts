@@ -52,7 +52,7 @@ export async function rotate(
   const answer = await ask(keyChange, `/v1/keys/${of}/rotate`, body, signal)
   terminal.print(answer, () => {
     const next = options.atOnce === true ? '' : `\nWhen they have it: proofline key retire ${of} --reason TEXT\n`
-    return `${printKeys(answer.keys)}\nGive the new key to everybody who verifies: the lines in <data folder>/keys.\n${next}`
+    return `${printKeys(answer.keys)}\nGive these lines to everybody who verifies (<data folder>/keys has them too); witnesses are started again with them:\n${answer.keys.map(printLine).join('')}${next}`
   })
   return 0
 }
@@ -71,6 +71,10 @@ export async function retire(
   terminal.print(answer, () => printKeys(answer.keys))
   return 0
 }
+
+/** As in the `.vkey` files. */
+const printLine = ({ vkey, from, until }: KeptKeyTold): string =>
+  `${[vkey, ...(from === null ? [] : [`from=${from}`]), ...(until === null ? [] : [`until=${until}`])].join(' ')}\n`
 
 function printKeys(keys: readonly KeptKeyTold[]): string {
   const rows = keys.map(({ of, id, state, from, until, recorded_at }) => {

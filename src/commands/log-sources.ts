@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -56,7 +57,9 @@ function fromClient(client: Client, prefix: string, signal: AbortSignal): LogSou
   }
 }
 
+/** Throws `not_found` where there is none: else it would look like a copy in which nothing is published yet. */
 function openFolder(root: string): OpenSource {
+  if (!existsSync(root)) throw new Problem('not_found', `there is no folder ${root}`)
   return {
     name: root,
     mayBeCached: false,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { readFile, readdir, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { createTokens, type IssuedToken } from '../access/tokens.ts'
 import { scopes, type Scope } from '../access/principal.ts'
 import { printOpenapi } from '../api/openapi.ts'
@@ -10,7 +10,6 @@ import { ledgersOfRuns, historyDeps } from '../histories.ts'
 import { rebuildHistory } from '../history/projection.ts'
 import { auditDatabase } from '../ledger/audit-database.ts'
 import { openObjects } from '../objects/open-objects.ts'
-import { parseTrustedKeys, type TrustedKey } from '../log/trusted-key.ts'
 import { readEnvironment } from '../producer/ci.ts'
 import { findDataFolder } from '../producer/find-service.ts'
 import { Problem } from '../record/problem.ts'
@@ -21,6 +20,7 @@ import { printHash } from '../verify/differences.ts'
 import { silentLogger } from '../telemetry/logger.ts'
 import { type CheckedClosing, checkClosing } from '../recover/check-closing.ts'
 import { printTable, type ExitCode, type Terminal } from './terminal.ts'
+import { readTrustedKeys } from './trusted-keys.ts'
 import { version } from './version.ts'
 
 /** Commands that work on the database and the data folder themselves, with or without a running service. */
@@ -33,9 +33,16 @@ export interface MaintainCommand {
 export async function withStorage<T>(
   options: MaintainCommand,
   work: (storage: Storage, config: Config) => Promise<T>,
-  needs: 'data' | 'nothing' = 'nothing',
+  needs: 'data' | 'keys' | 'nothing' = 'nothing',
 ): Promise<T> {
   const config = await loadLocalConfig(options)
+  // Else new ones would be made here, and what they never signed found to be whole.
+  if (needs === 'keys' && config.signer.socket === undefined && !existsSync(join(config.data_dir, 'keys'))) {
+    throw new Problem(
+      'request_invalid',
+      `there are no keys in ${config.data_dir}, and nothing is believed but what they signed: bring keys and guard back, or name the data folder with --data-dir, or the signer with signer.socket`,
+    )
+  }
   // Else an empty database would be made here, and found to be in order.
   if (needs === 'data' && config.database.url === undefined && !existsSync(join(config.data_dir, 'postgres'))) {
     throw new Problem(
@@ -51,12 +58,20 @@ export async function withStorage<T>(
   }
 }
 
-/** The configuration; in a folder without data of its own it is the data of the service that was started last on this machine. */
+/**
+ * The configuration; in a folder without data of its own it is that of the service that was started last on this machine: its data, and the
+ * proofline.yaml that lies where it was started from. What it was told by other means is not known here.
+ */
 async function loadLocalConfig({ config: file, dataDir }: MaintainCommand): Promise<Config> {
   const config = loadConfig({ config: file, data_dir: dataDir })
   const isDefault = dataDir === undefined && config.data_dir === resolve('.proofline')
   if (!isDefault || config.database.url !== undefined || existsSync(config.data_dir)) return config
-  return loadConfig({ config: file, data_dir: await findDataFolder(readEnvironment().env, process.cwd()) })
+  const { env } = readEnvironment()
+  const folder = await findDataFolder(env, process.cwd())
+  const beside = join(dirname(folder), 'proofline.yaml')
+  const isNamed = env['PROOFLINE_CONFIG'] !== undefined || existsSync('proofline.yaml')
+  const found = isNamed || !existsSync(beside) ? undefined : beside
+  return loadConfig({ config: file ?? found, data_dir: folder })
 }
 
 /** `proofline migrate`: brings the schema up to date; `serve` does the same at its start. */
@@ -193,7 +208,7 @@ export async function verifyDatabase(
   return withStorage(
     options,
     async ({ db, reader, generations }, config) => {
-      const keys = await readKeys(config, options.key ?? [])
+      const keys = await readTrustedKeys(options.key ?? [], config.data_dir)
       const results: AuditResult[] = []
       for (const ledger of generations.every) {
         if (
@@ -244,10 +259,3 @@ function describeAudit({ ledger, origin, size, signed, expired, differenceCount,
   const { kind, seq, expected, found } = first
   return `DIFFERS ${ledger}: ${differenceCount} differences in ${origin}; first at ${seq}: ${kind}: expected ${expected}, found ${found}`
 } // oxfmt-ignore
-
-async function readKeys(config: Config, given: readonly string[]): Promise<TrustedKey[]> {
-  const folder = join(config.data_dir, 'keys')
-  const names = await readdir(folder).catch(() => [])
-  const kept = names.filter((name) => name.endsWith('.vkey')).map((name) => readFile(join(folder, name), 'utf8'))
-  return [...given, ...(await Promise.all(kept))].flatMap(parseTrustedKeys)
-}

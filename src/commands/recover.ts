@@ -19,34 +19,40 @@ export async function recover(options: RecoverCommand, terminal: Terminal, signa
   const { acceptLoss, reason } = options
   if (acceptLoss === true && (reason === undefined || reason.trim() === '' || Buffer.byteLength(JSON.stringify(reason)) > 258))
     throw new Problem('request_invalid', '--accept-loss goes on record: say why in at most 256 bytes, --reason TEXT') // oxfmt-ignore
-  return withStorage(options, async (storage, config) => {
-    const wanted = (ledger: LedgerName): boolean =>
-      options.ledger === undefined ||
-      options.ledger.some(
-        (name) =>
-          name === ledger || `${config.org}/${name}` === ledger || `${config.org}/${name}` === firstGeneration(ledger),
+  return withStorage(
+    options,
+    async (storage, config) => {
+      const wanted = (ledger: LedgerName): boolean =>
+        options.ledger === undefined ||
+        options.ledger.some(
+          (name) =>
+            name === ledger ||
+            `${config.org}/${name}` === ledger ||
+            `${config.org}/${name}` === firstGeneration(ledger),
+        )
+      const ledgers = storage.ledgers.filter(wanted)
+      if (ledgers.length === 0)
+        throw new Problem('request_invalid', `--ledger names none of ${storage.ledgers.join(', ')}`)
+      const dryRun = options.dryRun === true
+      const results = await recoverAll({
+        config,
+        storage,
+        ledgers,
+        places: options.from ?? [],
+        openPlace: (place) => openPublished(place, signal),
+        dryRun,
+        acceptLoss: acceptLoss === true && reason !== undefined ? { reason } : undefined,
+        onProgress: (ledger, done, of) => terminal.progress(printBar(ledger, done, of)),
+        signal,
+      })
+      terminal.print({ schema: 'proofline.recovery.v1', dry_run: dryRun, ledgers: results.map(told) }, () =>
+        results.map((one) => printResult(one, dryRun, acceptLoss === true)).join('\n'),
       )
-    const ledgers = storage.ledgers.filter(wanted)
-    if (ledgers.length === 0)
-      throw new Problem('request_invalid', `--ledger names none of ${storage.ledgers.join(', ')}`)
-    const dryRun = options.dryRun === true
-    const results = await recoverAll({
-      config,
-      storage,
-      ledgers,
-      places: options.from ?? [],
-      openPlace: (place) => openPublished(place, signal),
-      dryRun,
-      acceptLoss: acceptLoss === true && reason !== undefined ? { reason } : undefined,
-      onProgress: (ledger, done, of) => terminal.progress(printBar(ledger, done, of)),
-      signal,
-    })
-    terminal.print({ schema: 'proofline.recovery.v1', dry_run: dryRun, ledgers: results.map(told) }, () =>
-      results.map((one) => printResult(one, dryRun, acceptLoss === true)).join('\n'),
-    )
-    if (results.some(({ verdict, audit }) => verdict === 'other' || (audit?.differenceCount ?? 0) > 0)) return 1
-    return results.some(({ verdict, closed }) => verdict === 'incomplete' && closed === undefined) ? 3 : 0
-  })
+      if (results.some(({ verdict, audit }) => verdict === 'other' || (audit?.differenceCount ?? 0) > 0)) return 1
+      return results.some(({ verdict, closed }) => verdict === 'incomplete' && closed === undefined) ? 3 : 0
+    },
+    'keys',
+  )
 }
 
 function printResult({ ledger, verdict, had, size, signed, missing, from, refused, audit, closed }: RecoveredLedger, dryRun: boolean, accepting: boolean): string {

@@ -3,8 +3,9 @@ import { LogError } from '../log/log-error.ts'
 import { openNote } from '../log/note.ts'
 import type { TrustedKey } from '../log/trusted-key.ts'
 import { parseTilePath } from '../log/tiles.ts'
+import type { VerifierKey } from '../log/vkey.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, type Micros, printTime } from '../record/record.ts'
+import { type LedgerName, type Micros, ledgerKindOf, printTime } from '../record/record.ts'
 import { type AuditResult, createAudit } from '../verify/audit.ts'
 import { auditLog } from '../verify/audit-log.ts'
 import type { Difference } from '../verify/differences.ts'
@@ -32,24 +33,27 @@ export interface VerifyOptions {
   onProgress: (done: number, of: number) => void
   /** The newest sign of life in the log may be no older than this at `now`. */
   maxAge?: { ms: number; now: Date } | undefined
+  /** Whether cosignatures by these keys are enough; none are asked for without it. */
+  isQuorum?: ((cosigners: readonly VerifierKey[]) => boolean) | undefined
 }
 
 export async function verifyLedger(
   source: LogSource,
   ledger: LedgerName,
   keys: readonly TrustedKey[],
-  { remembered, onProgress, maxAge }: VerifyOptions,
+  { remembered, onProgress, maxAge, isQuorum }: VerifyOptions,
 ): Promise<LedgerVerification> {
   const origins = originsOf(keys, ledger)
   const known = origins.map(remembered).find((note) => note !== undefined)
   const found = await source.get(`${ledger}/checkpoint`, false)
-  if (found === undefined) return { check: checkNothing(ledger, known), note: undefined, first: undefined }
+  if (found === undefined)
+    return { check: checkNothing(ledger, known, origins.length > 0), note: undefined, first: undefined }
   const note = new TextDecoder().decode(found)
   const origin = origins.find((name) => note.startsWith(`${name}\n`)) ?? origins[0]
   if (origin === undefined)
     throw new Problem(
       'request_invalid',
-      `none of the keys is for ledger ${ledger}: its key is named <public host>/${ledger}`,
+      `none of the keys is for ledger ${ledger}: its key is named <public host>/${ledger}. --ledger names the ledgers to verify`,
     )
   const size = sizeOf(note)
   const trusted = remembered(origin)
@@ -68,7 +72,7 @@ export async function verifyLedger(
         first = firstEntry(bytes)
       return bytes
     }
-    const isExpired = (path: string): boolean => source.isExpired?.(`${ledger}/${path}`) === true
+    const isExpired = (path: string): boolean => mayExpire(ledger) && source.isExpired?.(`${ledger}/${path}`) === true
     const lastTime = await auditLog(audit, { size, get, fresh, isExpired, onProgress })
     return { result: audit.finish(), lastTime }
   }
@@ -89,16 +93,22 @@ export async function verifyLedger(
     }
   }
   const since = trusted === undefined ? '' : `, and extends the ${sizeOf(trusted)} remembered`
-  const stale = maxAge === undefined ? undefined : await findStale(note, keys, lastTime, maxAge)
+  const lacking = await findLacking(note, keys, isQuorum)
+  const stale = lacking ?? (maxAge === undefined ? undefined : await findStale(note, keys, lastTime, maxAge))
   const by = cached === undefined ? '' : `; a cache on the way gave other bytes at first: ${cached}`
   const gone =
     result.expired === 0
       ? ''
-      : `; ${result.expired} older ones are gone, their retention having passed, and proved by their leaf hashes`
+      : `; ${result.expired} are gone, their retention having passed as ${source.name} says (the retention records in operations name what was destroyed), and proved by their leaf hashes`
   const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${gone}${since}${by}`
   if (stale !== undefined) return { check: { check: ledger, verdict: 'differs', size, detail: stale }, note: undefined, first: undefined } // oxfmt-ignore
-  return { check: { check: ledger, verdict: 'ok', detail, size }, note, first }
+  // Whoever serves the log says what is gone, and could say so of all of it.
+  const verdict = size > 0 && result.checked === 0 ? 'incomplete' : 'ok'
+  return { check: { check: ledger, verdict, detail, size }, note, first }
 }
+
+/** What is decided and done is kept for ever. */
+const mayExpire = (ledger: LedgerName): boolean => ['unit', 'integration'].includes(ledgerKindOf(ledger))
 
 const isGood = ({ differences, signed }: AuditResult, size: number): boolean =>
   differences.length === 0 && signed >= size
@@ -117,8 +127,10 @@ function explain(result: AuditResult, size: number): string {
   return `first bad seq ${first.seq}: ${first.kind}: expected ${first.expected}, found ${first.found}${more}`
 }
 
-function checkNothing(ledger: LedgerName, known: string | undefined): Check {
-  if (known === undefined) return { check: ledger, verdict: 'ok', detail: 'nothing is published yet' }
+/** An empty log has a checkpoint too: one that is not there was never published, waits for its quorum, or is kept from us. */
+function checkNothing(ledger: LedgerName, known: string | undefined, hasKey: boolean): Check {
+  if (known === undefined && !hasKey) return { check: ledger, verdict: 'ok', detail: 'nothing is published, and no key was given for it' } // oxfmt-ignore
+  if (known === undefined) return { check: ledger, verdict: 'incomplete', detail: 'there is no checkpoint' }
   const detail = `rollback: expected ${sizeOf(known)} records as remembered, found none`
   return { check: ledger, verdict: 'differs', seq: 0, detail }
 }
@@ -133,8 +145,18 @@ async function findStale(
   const { verified } = await openNote(note, keys)
   const seen = Math.max(...verified.map(({ time }) => (time ?? 0) * 1_000_000), lastTime ?? 0)
   if (now.getTime() - seen / 1000 <= ms) return undefined
-  return `stale: expected a record or cosignature of the last ${Math.round(ms / 1000)} s, found the newest at ${printTime(seen)}`
+  const found = seen === 0 ? 'none: there is no record, and no known witness has cosigned that' : `the newest at ${printTime(seen)}` // oxfmt-ignore
+  return `stale: expected a record or cosignature of the last ${Math.round(ms / 1000)} s, found ${found}`
 }
+
+/** A whole, validly signed view may be one that is shown to this reader alone: enough witnesses must have seen it. */
+async function findLacking(note: string, keys: readonly TrustedKey[], isQuorum: VerifyOptions['isQuorum']): Promise<string | undefined> {
+  if (isQuorum === undefined) return undefined
+  const { verified } = await openNote(note, keys)
+  const cosigners = verified.map(({ key }) => key).filter(({ type }) => type === 4)
+  if (isQuorum(cosigners)) return undefined
+  return `no quorum: cosigned by ${cosigners.length === 0 ? 'no known witness' : cosigners.map(({ name }) => name).join(', ')}`
+} // oxfmt-ignore
 
 /** Of a note not yet verified; throws `integrity` for what is no checkpoint at all. */
 function sizeOf(note: string): number {

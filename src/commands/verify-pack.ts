@@ -1,20 +1,13 @@
 import { open, readFile } from 'node:fs/promises'
-import { parsePolicy, satisfies } from '../log/policy.ts'
-import type { TrustedKey } from '../log/trusted-key.ts'
-import { LogError } from '../log/log-error.ts'
-import { Problem } from '../record/problem.ts'
 import { checkPack } from '../verify/pack.ts'
 import type { PackTrust } from '../verify/pack-log-check.ts'
 import { openPackFile } from './pack-file.ts'
+import type { Trust } from './policy-trust.ts'
 import type { Check } from './verify.ts'
 
 /** An evidence pack is verified with nothing but itself, and keys or a policy that somebody brings along: no network, no service. */
-export async function verifyPack(
-  path: string,
-  keys: readonly TrustedKey[],
-  { policy, ca }: { policy?: string | undefined; ca?: string | undefined },
-): Promise<Check[]> {
-  const trust: PackTrust = policy === undefined ? { keys } : withPolicy(keys, await readFile(policy))
+export async function verifyPack(path: string, given: Trust, ca: string | undefined): Promise<Check[]> {
+  const trust: PackTrust = { ...given }
   if (ca !== undefined) {
     const { verifyTimestamp } = await import('../verify/timestamp.ts')
     const trusted = await readFile(ca, 'utf8')
@@ -33,18 +26,6 @@ export async function verifyPack(
     return await checkPack(source, trust)
   } finally {
     source.close()
-  }
-}
-
-/** Keys of logs and witnesses come from the policy, beside those that were given. */
-function withPolicy(keys: readonly TrustedKey[], file: Uint8Array): PackTrust {
-  try {
-    const policy = parsePolicy(file)
-    const named = [...policy.logs, ...policy.witnesses].map(({ key }) => key)
-    return { keys: [...keys, ...named], isQuorum: (cosigners) => satisfies(policy, cosigners) }
-  } catch (cause) {
-    if (!(cause instanceof LogError)) throw cause
-    throw new Problem('request_invalid', `--policy: ${cause.message}`, { cause })
   }
 }
 

@@ -1,7 +1,6 @@
 import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { LogError } from '../log/log-error.ts'
 import { parseNote } from '../log/note.ts'
-import type { TrustedKey } from '../log/trusted-key.ts'
 import { printKeyId } from '../log/vkey.ts'
 import type { Difference } from '../verify/differences.ts'
 import type { LogSource } from '../verify/log-source.ts'
@@ -11,6 +10,7 @@ import { Problem } from '../record/problem.ts'
 import { isLedgerName, type LedgerName, ledgerKinds, nextGeneration } from '../record/record.ts'
 import { connect } from './connect.ts'
 import { fromService, openPublished } from './log-sources.ts'
+import { type Trust, readTrust } from './policy-trust.ts'
 import { oneLine, printBar, printTable, type ExitCode, type Terminal } from './terminal.ts'
 import type { VerifiedLedger } from './verify-generations.ts'
 import { readTrustedKeys } from './trusted-keys.ts'
@@ -58,11 +58,11 @@ export async function verify(
     throw new Problem('request_invalid', 'say either a receipt or address, or --published')
   const ledgers = (options.ledger ?? ledgerKinds).map((name) => readLedger(name, options.org))
   if (options.published !== undefined) return verifyPublished(options.published, ledgers, options, terminal, signal)
-  // A policy names whom to believe: then the keys that lie about here are not asked.
-  const isPolicyAlone = options.policy !== undefined && options.key === undefined
-  const keys = isPolicyAlone ? [] : await readTrustedKeys(options.key ?? [], await dataFolder(options))
+  const trust = await trustOf(options)
+  const { keys } = trust
   if (target !== undefined && !/^https?:\/\//.test(target)) {
-    if ((await stat(target).catch(() => undefined))?.isDirectory() === true) {
+    if ((await stat(target)).isDirectory()) {
+      refuse(options, ['policy', 'ca', 'since', 'maxAge', 'ledger'], 'a folder of day files: give --key')
       const { verifyArchive } = await import('./verify-archive.ts')
       const checks = await verifyArchive(target, keys, (ledger, done, of) =>
         terminal.progress(printBar(ledger, done, of)),
@@ -70,13 +70,17 @@ export async function verify(
       return finish(checks, terminal)
     }
     const { isZipFile, verifyPack } = await import('./verify-pack.ts')
-    if (await isZipFile(target)) return finish(await verifyPack(target, keys, options), terminal)
+    if (await isZipFile(target)) {
+      refuse(options, ['since', 'maxAge', 'ledger'], 'an evidence pack')
+      return finish(await verifyPack(target, trust, options.ca), terminal)
+    }
+    refuse(options, ['policy', 'ca', 'since', 'maxAge', 'ledger'], 'a receipt: give --key')
     const { verifyReceipt } = await import('./verify-receipt.ts')
     return finish(await verifyReceipt(await readFile(target, 'utf8'), keys), terminal)
   }
   const client = await connect(target)
   try {
-    return finish(await verifyLogs(fromService(client, signal), ledgers, keys, options, terminal), terminal)
+    return finish(await verifyLogs(fromService(client, signal), ledgers, trust, options, terminal), terminal)
   } finally {
     client.close()
   }
@@ -94,12 +98,12 @@ async function verifyPublished(
   try {
     const found = await findLogs(source, ledgers)
     if (found.size === 0) throw new Problem('not_found', `there is no ${ledgers[0] ?? ''}/checkpoint in ${source.name}, nor one of another ledger that was asked for`) // oxfmt-ignore
-    const keys = await readTrustedKeys(options.key ?? [], await dataFolder(options)).catch((error: unknown) => {
-      if (!(error instanceof Problem)) throw error
+    const trust = await trustOf(options).catch((error: unknown) => {
+      if (!(error instanceof Problem) || options.policy !== undefined) throw error
       const signers = [...found.values()].flatMap(namesOfSigners)
       throw new Problem('request_invalid', `${error.message}. It says to be signed by ${signers.join(', ')}`, { cause: error }) // oxfmt-ignore
     })
-    return finish(await verifyLogs(source, ledgers, keys, options, terminal), terminal)
+    return finish(await verifyLogs(source, ledgers, trust, options, terminal), terminal)
   } finally {
     source.close()
   }
@@ -127,7 +131,7 @@ function namesOfSigners(note: Uint8Array): string[] {
 async function verifyLogs(
   source: LogSource,
   ledgers: readonly LedgerName[],
-  keys: readonly TrustedKey[],
+  { keys, isQuorum }: Trust,
   options: VerifyCommand,
   terminal: Terminal,
 ): Promise<Check[]> {
@@ -141,7 +145,7 @@ async function verifyLogs(
     const onProgress = (done: number, of: number): void => terminal.progress(printBar(ledger, done, of))
     // Where nothing is recorded any more nothing can be fresh.
     const isOpen = !all.includes(nextGeneration(ledger))
-    const reading = { remembered: (origin: string) => remembered[origin], onProgress, maxAge: isOpen ? maxAge : undefined } // oxfmt-ignore
+    const reading = { remembered: (origin: string) => remembered[origin], onProgress, maxAge: isOpen ? maxAge : undefined, isQuorum } // oxfmt-ignore
     const done = await verifyLedger(source, ledger, keys, reading)
     verified.set(ledger, done)
     if (done.note !== undefined) remembered[done.note.slice(0, done.note.indexOf('\n'))] = done.note
@@ -151,6 +155,20 @@ async function verifyLogs(
   if (options.since !== undefined) await writeRemembered(options.since, remembered)
   return checks
 }
+
+/** A policy names whom to believe: then the keys that lie about here are not asked. */
+async function trustOf(options: VerifyCommand): Promise<Trust> {
+  const isPolicyAlone = options.policy !== undefined && options.key === undefined
+  const given = isPolicyAlone ? [] : await readTrustedKeys(options.key ?? [], await dataFolder(options))
+  return readTrust(given, options.policy)
+}
+
+/** What would be asked for and never looked at. */
+function refuse(options: VerifyCommand, names: readonly ('policy' | 'ca' | 'since' | 'maxAge' | 'ledger')[], of: string): void {
+  const found = names.find((name) => options[name] !== undefined)
+  if (found === undefined) return
+  throw new Problem('request_invalid', `--${found === 'maxAge' ? 'max-age' : found} says nothing about ${of}`)
+} // oxfmt-ignore
 
 const dataFolder = async ({ dataDir }: VerifyCommand): Promise<string> =>
   dataDir ?? (await findDataFolder(readEnvironment().env, process.cwd()))

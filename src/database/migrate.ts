@@ -165,6 +165,24 @@ async function ensureRoles(client: pg.Client): Promise<void> {
     )
     if (rows[0]?.member !== true) await unlessRaced(client, `grant ${role} to current_user`)
   }
+  await ensureRole(client, 'proofline_reader')
+  // Once: who takes it from the service later does not get it back by the next start.
+  if (await ensureRole(client, 'proofline_retention'))
+    await unlessRaced(client, 'grant proofline_retention to proofline_runtime')
+}
+
+/** A role that is good to have. False when it is there, or may not be made by this user: everything works without it. */
+async function ensureRole(client: pg.Client, role: string): Promise<boolean> {
+  const { rowCount } = await client.query('select from pg_roles where rolname = $1', [role])
+  if (rowCount === 1) return false
+  try {
+    await client.query(`create role ${role} nologin`)
+    return true
+  } catch (error) {
+    // Not permitted; or made by somebody else just now.
+    if (['42501', '42710', '23505'].includes(sqlState(error) ?? '')) return false
+    throw error
+  }
 }
 
 async function unlessRaced(client: pg.Client, statement: string, tries = 5): Promise<void> {

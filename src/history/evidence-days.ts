@@ -1,6 +1,5 @@
-import type { FileFacts } from './file-facts.ts'
 import type { RunFacts } from './ledger-history.ts'
-import { type Series, type Window, counts, runsWithin } from './timeline.ts'
+import { type LedgerView, type SeriesRuns, type Window, counts, runsWithin } from './ref-runs.ts'
 
 /**
  * On which days a series has no counting run. Days are UTC, by recorded_at: nothing is carried forward from one to the next. Only a day whose
@@ -17,13 +16,13 @@ export const dayMicros = 86_400_000_000
 
 export const dayOf = (micros: number): number => Math.floor(micros / dayMicros)
 
-export function evidenceDays(facts: FileFacts, window: Window, series: Pick<Series, 'ledger' | 'suite' | 'placed'>): EvidenceDays {
+export function evidenceDays(views: readonly LedgerView[], window: Window, series: Pick<SeriesRuns, 'ledger' | 'suite' | 'placed'>): EvidenceDays {
   const counting = series.placed.map(({ run }) => run).sort((a, b) => a.recordedAt - b.recordedAt)
   const measured = new Set(counting.map(({ recordedAt }) => dayOf(recordedAt)))
   const others = new Map<number, RunFacts[]>()
   const leftOut = new Map<number, RunFacts[]>()
-  for (const [i, ledger] of facts.ledgers.entries())
-    for (const run of runsWithin(ledger, window)) {
+  for (const [i, view] of views.entries())
+    for (const run of runsWithin(view, window)) {
       const day = dayOf(run.recordedAt)
       if (measured.has(day)) continue
       if (run.production !== undefined) others.set(day, [...(others.get(day) ?? []), run])

@@ -2,6 +2,7 @@ import type { Queryable } from '../database/database.ts'
 import { parseHunks } from '../record/hunks.ts'
 import { type VersionMap, versionOf } from './follow-line.ts'
 import { type LedgerHistory, countBelow } from './ledger-history.ts'
+import type { LedgerView } from './ref-runs.ts'
 
 /** What the tables have of one file, under every name that line maps join to it, as of a size of each ledger. */
 
@@ -13,17 +14,12 @@ export interface FileFacts {
 }
 
 export interface LedgerFacts {
-  history: LedgerHistory
-  /** How many of its runs, and inventories, stand below the size. */
-  runs: number
-  inventories: number
-  commits: number
   /** By path, in the order of `paths`; undefined where the ledger does not know the path. */
   ids: readonly (number | undefined)[]
   /** For each path and definition the index of the change that holds at each run; -1 for none. */
   changes: readonly PathChanges[]
-  /** For each path the blob at each inventory; undefined where the file is not there. */
-  blobs: readonly (readonly (string | undefined)[])[]
+  /** For each path the blob at an inventory; undefined where the file is not there. */
+  blobs: readonly ((inventory: number) => string | undefined)[]
 }
 
 export interface PathChanges {
@@ -33,10 +29,14 @@ export interface PathChanges {
   at: Int32Array
 }
 
-export interface AsOfLedger {
-  history: LedgerHistory
+export interface AsOfLedger extends LedgerView {
   size: number
 }
+
+export function viewOf(history: LedgerHistory, size: number): AsOfLedger {
+  const [runs, inventories, commits] = [history.runs, history.inventories, history.commits].map((rows) => countBelow(rows, size))
+  return { history, size, runs: runs ?? 0, inventories: inventories ?? 0, commits: commits ?? 0 }
+} // oxfmt-ignore
 
 /** Names that are joined to a file beyond these are not followed: copies of copies in a large repository. */
 const maxPaths = 64
@@ -95,7 +95,7 @@ async function mapsOf(db: Queryable, { history, size }: AsOfLedger, paths: reado
   return rows
 }
 
-async function readLedgerFacts(db: Queryable, { history, size }: AsOfLedger, paths: readonly string[]): Promise<LedgerFacts> {
+async function readLedgerFacts(db: Queryable, { history, size, runs, inventories }: AsOfLedger, paths: readonly string[]): Promise<LedgerFacts> {
   const values = [history.ledger, history.id, paths.map(printText), size]
   const [ids, changes, blobs] = await Promise.all([
     db.query<{ id: number; path: string }>({
@@ -118,15 +118,9 @@ async function readLedgerFacts(db: Queryable, { history, size }: AsOfLedger, pat
       values,
     }),
   ])
-  const runs = countBelow(history.runs, size)
-  const inventories = countBelow(history.inventories, size)
   const byDefinition = Map.groupBy(changes.rows, ({ path, definition }) => JSON.stringify([path, definition]))
   const pathOf = new Map(paths.map((path, i) => [printText(path), i]))
   return {
-    history,
-    runs,
-    inventories,
-    commits: countBelow(history.commits, size),
     ids: paths.map((path) => ids.rows.find((row) => row.path === printText(path))?.id),
     changes: [...byDefinition.values()].map((rows) => ({
       path: pathOf.get(rows[0]?.path ?? '') ?? 0,
@@ -137,7 +131,7 @@ async function readLedgerFacts(db: Queryable, { history, size }: AsOfLedger, pat
     blobs: paths.map((path) => {
       const rows = blobs.rows.filter((row) => row.path === printText(path))
       const at = holdsAt(history.inventories, inventories, rows)
-      return Array.from({ length: inventories }, (_, i) => rows[at[i] ?? -1]?.blob ?? undefined)
+      return (inventory) => rows[at[inventory] ?? -1]?.blob ?? undefined
     }),
   }
 } // oxfmt-ignore

@@ -1,7 +1,8 @@
 import type { FileFacts } from './file-facts.ts'
 import type { Placed } from './resolve-line.ts'
 import { type MeasuredState, stateAt } from './states.ts'
-import type { Block, PlacedRun, Series } from './timeline.ts'
+import type { PlacedRun, SeriesRuns } from './ref-runs.ts'
+import type { Block } from './timeline.ts'
 
 /** What a run says of one line; the last four are no statement of its report. */
 export type LineState = MeasuredState | 'not instrumented' | 'line absent' | 'not measured' | 'file absent'
@@ -23,7 +24,7 @@ export interface Interval {
 /** For each path the rows of one definition in one ledger. */
 export type SeriesStates = (path: number, run: PlacedRun) => Buffer | undefined
 
-export function statesOf(facts: FileFacts, { ledger, definition }: Pick<Series, 'ledger' | 'definition'>): SeriesStates {
+export function statesOf(facts: FileFacts, { ledger, definition }: Pick<SeriesRuns, 'ledger' | 'definition'>): SeriesStates {
   const byPath = facts.paths.map((_, path) =>
     facts.ledgers[ledger]?.changes.find((one) => one.path === path && one.definition === definition),
   )

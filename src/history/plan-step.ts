@@ -1,10 +1,12 @@
-import { spansOfKinds } from '../ledger/segments-by-kind.ts'
+import { earliestSeq, hotFrom } from '../ledger/cold.ts'
+import { type KindSpan, spansOfKinds } from '../ledger/segments-by-kind.ts'
 import type { StoredRecord } from '../ledger/read.ts'
+import { Problem } from '../record/problem.ts'
 import type { LedgerName, RecordKind } from '../record/record.ts'
 import { cutCoverage } from './coverage-text.ts'
 import type { HistoryMemory } from './memory.ts'
 import { gatherRun, pathId, toBytes } from './project-run.ts'
-import { fieldsOf, readSpan } from './read-records.ts'
+import { fieldsAt, fieldsOf, readSpan } from './read-records.ts'
 import { type CountingPart, type RunReadDeps, readParts } from './read-run.ts'
 import {
   baseOf,
@@ -28,23 +30,44 @@ export type StepDeps = RunReadDeps & { ledger: LedgerName; memory: HistoryMemory
 /** What the history is made of: coverage and parts are read where a seal says that they count. */
 const kinds: readonly RecordKind[] = ['run', 'inventory', 'linemap', 'seal', 'abandonment']
 const maxSpans = 512
+/** Records read whole at a time: more than any inventory has. */
+const maxCold = 50_000
 const maxRows = 20_000
 
 /** Ends at a record behind which everything is whole, `size` at most. */
 export async function planStep(deps: StepDeps, from: number, size: number): Promise<Step> {
   const { db, reader, ledger, signal } = deps
   const rows = noRows()
-  const spans = await spansOfKinds(db, ledger, from, size, kinds, maxSpans)
+  const { spans, end } = await findSpans(db, ledger, from, size)
   let next = from
   const list: ListWindows = { files: [], hunks: [], first: -1 }
   for (const { firstSeq, count } of spans) {
-    for await (const record of readSpan(reader, ledger, firstSeq, Math.min(firstSeq + count, size) - 1))
-      await planRecord(deps, rows, record, list)
-    // Windows of one inventory or map may lie in several segments: between them a step cannot end.
-    if (list.first < 0) next = firstSeq + count
+    for await (const record of readSpan(reader, ledger, firstSeq, Math.min(firstSeq + count, size) - 1)) {
+      if (kinds.includes(record.kind)) await planRecord(deps, rows, record, list)
+      // Windows of one inventory or map may lie in several segments: between them a step cannot end.
+      if (list.first < 0) next = record.seq + 1
+    }
     if (list.first < 0 && (countRows(rows) > maxRows || signal.aborted)) return { rows, next }
   }
-  return { rows, next: spans.length < maxSpans && list.first < 0 ? size : next }
+  return { rows, next: list.first < 0 ? end : next }
+}
+
+/** What has left the tables is read whole, from the archive; of the rest only segments that hold these kinds. What has expired is not there. */
+async function findSpans(
+  db: StepDeps['db'],
+  ledger: LedgerName,
+  from: number,
+  size: number,
+): Promise<{ spans: Pick<KindSpan, 'firstSeq' | 'count'>[]; end: number }> {
+  const [hot, earliest] = await Promise.all([hotFrom(db, ledger), earliestSeq(db, ledger)])
+  const begin = Math.max(from, Math.min(earliest, size))
+  if (begin < hot) {
+    const end = Math.min(hot, size, begin + maxCold)
+    return { spans: [{ firstSeq: begin, count: end - begin }], end }
+  }
+  const spans = await spansOfKinds(db, ledger, begin, size, kinds, maxSpans)
+  const last = spans.at(-1)
+  return { spans, end: spans.length < maxSpans || last === undefined ? size : last.firstSeq + last.count }
 }
 
 /** Windows of the list that is being read. */
@@ -136,8 +159,8 @@ async function planEnd(deps: StepDeps, memory: Memory, rows: Rows, { seq, record
   const [run, suite, commit] = [String(fields['run']), String(fields['suite']), String(fields['commit'])]
   const ref = typeof fields['ref'] === 'string' ? fields['ref'] : ''
   const reasons = fields['admitted'] === true ? [] : (fields['reasons'] as string[])
-  const { parts, unreadable } = reasons.length > 0 ? { parts: [], unreadable: false } : await readParts(deps, ledger, run, fields)
-  if (unreadable) reasons.push('list_unreadable')
+  const parts = reasons.length > 0 ? 'gone' : await readCounting(deps, ledger, run, fields)
+  if (parts === 'gone' && reasons.length === 0) reasons.push('evidence_gone')
   const production = typeof fields['production_digest'] === 'string' ? fields['production_digest'] : undefined
   const row = {
     repository: memory.id,
@@ -150,7 +173,7 @@ async function planEnd(deps: StepDeps, memory: Memory, rows: Rows, { seq, record
     reasons: reasons.join(','),
     production: toBytes(production),
   }
-  if (reasons.length > 0) return void rows.runs.push({ ...row, base: -1, parts: null })
+  if (parts === 'gone') return void rows.runs.push({ ...row, base: -1, parts: null })
   const counting = { seq, suite, ref, commit }
   const base = baseOf(memory, counting)
   const gathering = gatherRun(memory, await deps.memory.runState(memory, base), rows)
@@ -163,6 +186,18 @@ async function planEnd(deps: StepDeps, memory: Memory, rows: Rows, { seq, record
   deps.memory.rememberRunState(memory, seq, gathering.finish(seq))
   rememberRun(memory, counting, base)
   rows.runs.push({ ...row, base, parts: JSON.stringify(layouts) })
+} // oxfmt-ignore
+
+/** What counts of a run; 'gone' where its first records have expired, or a list that says what counts. */
+async function readCounting(deps: StepDeps, ledger: LedgerName, run: string, seal: Fields): Promise<CountingPart[] | 'gone'> {
+  try {
+    const { parts, unreadable } = await readParts(deps, ledger, run, seal)
+    for (const { ranges } of parts) for (const [first] of ranges.slice(0, 1)) await fieldsAt(deps.reader, ledger, first)
+    return unreadable ? 'gone' : parts
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'expired') return 'gone'
+    throw error
+  }
 } // oxfmt-ignore
 
 /** Records are copied to the same place one after the other: only their texts are kept. */

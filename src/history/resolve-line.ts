@@ -28,17 +28,21 @@ export function resolveLine(
   line: number,
 ): Placed[] {
   const known = new Map<string, { line: number; byNumber: boolean }>()
-  const learn = (path: number, presence: Presence | undefined, number: number, byNumber: boolean): void => {
-    if (presence?.kind !== 'blob') return
-    for (const [version, at] of versions.follow(versionOf(facts.paths[path] ?? '', presence.blob), number))
+  const names = namesOf(facts.paths, stretches)
+  const learn = (stretch: number, path: number, number: number, byNumber: boolean): void => {
+    const name = names[stretch]?.[path]
+    if (name === undefined) return
+    for (const [version, at] of versions.follow(name, number))
       if (!known.has(version)) known.set(version, { line: at, byNumber })
   }
 
   /** `before` is the nearest place towards the anchor at which the file was. */
-  const resolve = (presence: readonly Presence[], before: Placed): Placed => {
+  const resolve = (stretch: number, before: Placed): Placed => {
+    const presence = stretches[stretch] ?? []
     let lost: Placed | undefined
-    for (const [path, one] of presence.entries()) {
-      const found = one.kind === 'blob' ? known.get(versionOf(facts.paths[path] ?? '', one.blob)) : undefined
+    for (let path = 0; path < presence.length; path++) {
+      const name = names[stretch]?.[path]
+      const found = name === undefined ? undefined : known.get(name)
       if (found !== undefined && found.line > 0) return { path, ...found }
       if (found !== undefined) lost ??= { path, ...found }
     }
@@ -46,17 +50,17 @@ export function resolveLine(
     const isThere = (path: number): boolean => presence[path] !== undefined && presence[path].kind !== 'absent'
     const path = [before.path, ...presence.keys()].find(isThere)
     if (path === undefined) return { path: -1, line: 0, byNumber: false }
-    if (before.line > 0) learn(path, presence[path], before.line, true)
+    if (before.line > 0) learn(stretch, path, before.line, true)
     return { path, line: before.line, byNumber: true }
   }
 
   const start: Placed = { path: anchor.path, line, byNumber: false }
-  learn(anchor.path, stretches[anchor.stretch]?.[anchor.path], line, false)
+  learn(anchor.stretch, anchor.path, line, false)
   const placed: Placed[] = stretches.map(() => start)
   const walk = (step: 1 | -1): void => {
     let before = start
     for (let i = anchor.stretch + step; i >= 0 && i < stretches.length; i += step) {
-      const found = resolve(stretches[i] ?? [], before)
+      const found = resolve(i, before)
       placed[i] = found
       if (found.path >= 0) before = found
     }
@@ -64,4 +68,15 @@ export function resolveLine(
   walk(-1)
   walk(1)
   return placed
+}
+
+/** The version at each stretch under each name, where its blob is known: the same for all lines of a question. */
+const named = new WeakMap<Timeline['stretches'], (string | undefined)[][]>()
+
+function namesOf(paths: readonly string[], stretches: Timeline['stretches']): (string | undefined)[][] {
+  const nameOf = (one: Presence, path: number): string | undefined =>
+    one.kind === 'blob' ? versionOf(paths[path] ?? '', one.blob) : undefined
+  const names = named.get(stretches) ?? stretches.map((presence) => presence.map(nameOf))
+  named.set(stretches, names)
+  return names
 }

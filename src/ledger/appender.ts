@@ -1,4 +1,5 @@
 import type { Database } from '../database/database.ts'
+import { sqlState } from '../database/failure.ts'
 import type { Edge } from '../log/merkle.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
@@ -9,6 +10,7 @@ import type { Checkpoint, Publisher } from './publisher.ts'
 import { insertAppend } from './insert-append.ts'
 import { toAppendProblem } from './append-problem.ts'
 import { type Waiting, createAppendQueue } from './append-queue.ts'
+import { recheck } from './recheck.ts'
 import { findLastCounting } from './seal-rows.ts'
 import * as store from './store.ts'
 import { createTurns } from './turns.ts'
@@ -47,6 +49,8 @@ export interface AppenderDeps {
   readPayload: (seq: number) => Promise<Buffer>
   /** Leaf hashes of the recorded records [from, to); for seals, which bind their run's. */
   leafHashes: (from: number, to: number) => Promise<Buffer>
+  /** Raw payloads of the recorded segment at this seq: what a new one takes as its dictionary. */
+  rawSegment: (firstSeq: number) => Promise<Uint8Array>
   /** What a head of this size, with this root, is appended to. */
   edge: (size: number, root: Uint8Array) => Promise<Edge>
   /** Called with each append whose commit came back clean, before it is signed. */
@@ -73,8 +77,16 @@ export function createAppender(deps: AppenderDeps): Appender {
   const now = (): Micros => Math.floor(clock.micros + (performance.now() - clock.readAt) * 1000)
 
   const readHead = async (): Promise<Head> => {
+    const known = await publisher.known()
     const { head: row, clock: micros } = await store.readHead(db, ledger)
     if (row === undefined) throw new Error(`${ledger} has no genesis`)
+    // A replica without the last commits was promoted, or a backup brought back. The signature would be refused; but what was recorded before
+    // that would stand in the way of what `recover` puts back.
+    if (row.size < known) {
+      const why = new Problem('rollback_detected', `${ledger} has ${row.size} records, there were ${known} before`)
+      publisher.halt(why)
+      throw why
+    }
     clock = { micros, readAt: performance.now() }
     head = { ledger, edge: await deps.edge(row.size, row.root), root: row.root, lastTime: row.lastTime }
     return head
@@ -98,10 +110,14 @@ export function createAppender(deps: AppenderDeps): Appender {
       await breathe()
       const append = building.finish()
       await breathe()
+      await recheck(append, from.edge, deps.rawSegment)
       const began = performance.now()
       for (const waiting of batch) waiting.attempted = true
       // A crash after this statement committed leaves a head without a signature; at start the newest head is signed.
-      const at = await insertAppend(db, append)
+      const at = await insertAppend(db, append).catch(async (error: unknown) => {
+        if (sqlState(error) === 'PL003') await readHead() // tells when the head that it extends is there no more
+        throw error
+      })
       if (at === undefined) {
         head = undefined
         turns.lost()

@@ -50,6 +50,7 @@ export async function openBook(deps: BookDeps): Promise<Book> {
     log,
     readPayload: (seq) => reader.payload(ledger, seq),
     leafHashes: tree.leafHashes,
+    rawSegment: (firstSeq) => reader.rawSegment(ledger, firstSeq),
     edge: tree.edge,
     onCommitted(append) {
       tree.grew(append)

@@ -26,6 +26,11 @@ export interface Publisher {
   covering(size: number): Promise<Checkpoint>
   /** Signs the newest head in the database if no checkpoint covers it: start-up, and heads that another node left unsigned. */
   catchUp(): Promise<void>
+  /**
+   * The largest size that is known to have been committed, by this process or, where the signer answers, by whoever had it signed. To be asked
+   * before a head is read: one that is smaller then belongs to an older database.
+   */
+  known(): Promise<number>
   /** Signs nothing from now on, for this reason: what stands outside the database proves that it is an older or another one. */
   halt(reason: Problem): void
   /** Why nothing is signed and therefore nothing may be recorded. */
@@ -73,6 +78,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   let running: Promise<void> | undefined
   let closing = false
   let publishedSize = -1
+  let offered = -1
   let failures = 0
 
   const pause = (): Promise<void> => sleep(pausesMs[Math.min(failures++, pausesMs.length - 1)] ?? 0)
@@ -228,7 +234,13 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       }))
 
   return {
+    async known() {
+      // A signer that is away is no reason not to record; what it signs it compares itself.
+      const signed = await signer.last(ledger).catch(() => undefined)
+      return Math.max(offered, signed?.size ?? -1)
+    },
     offer(head) {
+      offered = Math.max(offered, head.edge.size)
       if (pending === undefined || head.edge.size > pending.size) pending = { size: head.edge.size, root: head.root }
       if (running === undefined) void kick(run)
     },

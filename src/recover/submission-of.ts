@@ -1,8 +1,11 @@
 import { hash } from 'node:crypto'
 import type { Declaration, Shard } from '../api/runs.ts'
 import { contractKey } from '../admission/contract-versions.ts'
+import { holdKey } from '../archive/hold-store.ts'
+import { settingsKey } from '../archive/retention-store.ts'
 import { type PartParameters, declarationDigest, digestOf, keys, partDigest } from '../admission/run.ts'
 import { unknownDigest } from '../ledger/decide.ts'
+import type { FileAt } from '../record/line-map.ts'
 import type { RecordKind } from '../record/record.ts'
 import { alertKey } from '../watch/alert-store.ts'
 
@@ -45,7 +48,8 @@ export function submissionOf({ id, recordedAt, kind, fields }: RecoveredRecord):
     case 'inventory':
       return unknown(keys.inventory(text('repository'), text('commit')))
     case 'linemap':
-      return unknown(keys.lineMap(text('repository'), fields as { from: Place; to: Place }))
+      // The map leads to the record's own path and blob (lineMapPayloads).
+      return unknown(keys.lineMap(text('repository'), { from: at('from') as unknown as FileAt, to: { path: text('path'), blob: text('blob') } })) // oxfmt-ignore
     case 'comparison':
       return unknown(keys.comparison(text('repository'), { from: String(at('from')['commit']), to: text('commit') }))
     case 'build':
@@ -68,10 +72,12 @@ export function submissionOf({ id, recordedAt, kind, fields }: RecoveredRecord):
       return { key: keyOfKey(fields), digest: unknownDigest }
     case 'configuration':
       return unknown(`configuration:${text('node')}/${text('version')}/${text('configuration_digest')}`)
+    case 'hold':
+      return unknown(holdKey(text('hold'), text('act'), text('by'))) // by these keys its row is found to be missing
+    case 'retention':
+      return unknown(fields['act'] === 'settings' ? `${settingsKey}recovered/${id}` : `recovered:${id}`)
     case 'command':
     case 'reconciliation':
-    case 'retention':
-    case 'hold':
     case 'gate':
     case 'deployment':
     case 'disposition':
@@ -79,11 +85,6 @@ export function submissionOf({ id, recordedAt, kind, fields }: RecoveredRecord):
       // A command's key is drawn at random and never offered again; a comparison's or a step's is offered once. What repeats is told again.
       return unknown(`recovered:${id}`)
   }
-}
-
-interface Place {
-  path: string
-  blob: string
 }
 
 /** A declaration, but for what differs between two tries of one job and for lists that lie in the artifact store. */

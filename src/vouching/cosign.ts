@@ -6,6 +6,7 @@ import { verifyConsistency } from '../log/merkle-proof.ts'
 import { parseNote } from '../log/note.ts'
 import type { TrustedKey } from '../log/trusted-key.ts'
 import type { VerifierKey } from '../log/vkey.ts'
+import { Problem } from '../record/problem.ts'
 import { sha256Hex } from '../record/sha256.ts'
 import type { Asker } from './ask.ts'
 import { readWitnessAnswer } from './witness-answer.ts'
@@ -86,14 +87,28 @@ async function monitored(
   signal: AbortSignal,
 ): Promise<{ checkpoint?: Checkpoint; note: string }> {
   const { origin } = parseCheckpoint(parseNote(checkpoint.note).text)
-  const path = `/${sha256Hex(new TextEncoder().encode(origin))}/checkpoint`
-  const seen = await asker.ask({ method: 'GET', path }, signal)
-  if (seen.kind === 'failure' || seen.status !== 200) return { note: '' }
+  const shown = await shownBy(asker, origin, signal).catch((error: unknown) => {
+    signal.throwIfAborted()
+    if (error instanceof Problem) return undefined
+    throw error
+  })
+  if (shown === undefined) return { note: '' }
   try {
-    const opened = await openCheckpoint(seen.body, origin, logKeys)
-    return { checkpoint: opened, note: seen.body.toString('utf8') }
+    const opened = await openCheckpoint(shown, origin, logKeys)
+    return { checkpoint: opened, note: shown.toString('utf8') }
   } catch (error) {
     if (error instanceof LogError) return { note: '' }
     throw error
   }
+}
+
+/** What a witness shows to monitors of the log `origin`, not yet verified; undefined for nothing. Throws Problem `unavailable`. */
+export async function shownBy(asker: Asker, origin: string, signal: AbortSignal): Promise<Buffer | undefined> {
+  const path = `/${sha256Hex(new TextEncoder().encode(origin))}/checkpoint`
+  const seen = await asker.ask({ method: 'GET', path }, signal)
+  if (seen.kind === 'failure') throw new Problem('unavailable', seen.detail)
+  if (seen.status === 200) return seen.body
+  // 403: of litewitness, for a log that it does not know; who monitors elsewhere than where it takes checkpoints has nothing here either.
+  if (seen.status < 500 && seen.status !== 429) return undefined
+  throw new Problem('unavailable', `HTTP ${seen.status}`)
 }

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Queryable } from '../database/database.ts'
 import { newestCheckpoint } from '../ledger/store.ts'
-import { insertTimestamp, newestTimestamp } from '../ledger/timestamp-store.ts'
-import { LogError } from '../log/log-error.ts'
+import { type TimestampRow, insertTimestamp, newestTimestamp } from '../ledger/timestamp-store.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type Timestamp, createTimestampRequest, readTimestampReply, verifyTimestamp } from '../verify/timestamp.ts'
@@ -50,26 +49,28 @@ async function stampAll(work: TimestampWork, authority: Authority, signal: Abort
     const checkpoint = await newestCheckpoint(db, ledger)
     const isDue = last === undefined || now().getTime() - last.time / 1000 >= everyMs
     if (!isDue || checkpoint === undefined || checkpoint.size <= (last?.size ?? -1)) continue
-    const failure = await stamp(work, authority, ledger, checkpoint, signal).catch((error: unknown) => {
+    const stamped = await stamp(work, authority, checkpoint, signal).catch((error: unknown) => {
       signal.throwIfAborted()
-      if (!(error instanceof LogError) && !isFileError(error)) throw error
-      return error.message
+      return error instanceof Error ? error.message : String(error)
     })
+    const failure = typeof stamped === 'string' ? stamped : undefined
+    // A crash before the row leaves a stamp that nobody has: the next turn asks for another.
+    if (typeof stamped !== 'string') await insertTimestamp(db, ledger, stamped)
     if (failure !== undefined) log.warn('timestamp.failed', { authority: authority.url, ledger, detail: failure })
     await keepAsked(db, ledger, 'authority', { name: authority.url, at: now().getTime() * 1000, failure })
   }
 }
 
-const isFileError = (error: unknown): error is Error => error instanceof Error && 'syscall' in error
-
-/** Why there is none, or undefined when it is kept. A crash before the row leaves a stamp that nobody has: the next turn asks for another. */
+/**
+ * A stamp that verifies, or why there is none. Rejects for whatever else is in the way, the packages that verify not being there or a file:
+ * then too it is this authority that gives none, and somebody has to be told.
+ */
 async function stamp(
-  { db, now }: TimestampWork,
+  { now }: TimestampWork,
   { url, asker, readCa }: Authority,
-  ledger: LedgerName,
   { size, note }: { size: number; note: string },
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<TimestampRow | string> {
   const bytes = new TextEncoder().encode(note)
   const { request, nonce } = await createTimestampRequest(bytes)
   const { pathname, search } = new URL(url)
@@ -80,9 +81,7 @@ async function stamp(
   const token = await readTimestampReply(seen.body)
   const found = await verifyTimestamp(token, bytes, await readCa())
   const wrong = judgeTimestamp(found, nonce, now())
-  if (wrong !== undefined) return wrong
-  await insertTimestamp(db, ledger, { size, authority: url, time: found.timeMs * 1000, token })
-  return undefined
+  return wrong ?? { size, authority: url, time: found.timeMs * 1000, token: Buffer.from(token) }
 }
 
 /** What is wrong with a stamp that was asked for just now, though it verifies. Pure. */

@@ -8,9 +8,10 @@ import type { LedgerName } from '../record/record.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Asker } from './ask.ts'
 import { type Cosigned, askWitness } from './cosign.ts'
+import { type Rounds, createRounds } from './rounds.ts'
 import { insertConflict, keepAsked } from './vouching-store.ts'
 
-/** Takes each newest checkpoint to every witness and keeps the cosignatures. Nothing waits for it; what it misses the next round asks for. */
+/** Takes checkpoints to every witness, the same ones to each, and keeps the cosignatures. Nothing waits for it; what it misses the next round asks for. */
 
 export interface WitnessWork {
   db: Queryable
@@ -41,14 +42,16 @@ const maxPauseMs = 60_000
 export async function runWitnesses(work: WitnessWork, signal: AbortSignal): Promise<void> {
   const ending = new AbortController() // one that rejects ends the others, and the worker starts all of them anew
   const signals = AbortSignal.any([signal, ending.signal])
-  const each = work.witnesses.flatMap((witness) =>
-    work.ledgers.map((ledger) =>
-      follow(work, witness, ledger, signals).catch((error: unknown) => {
+  const each = work.ledgers.flatMap((ledger) => {
+    const names = work.witnesses.map(({ key }) => witnessName(key))
+    const rounds = createRounds(names, () => newestCheckpoint(work.db, ledger.ledger))
+    return work.witnesses.map((witness) =>
+      follow(work, witness, ledger, rounds, signals).catch((error: unknown) => {
         ending.abort()
         if (!signal.aborted) throw error
       }),
-    ),
-  )
+    )
+  })
   const failed = (await Promise.allSettled(each)).find((one) => one.status === 'rejected' && !isAbort(one.reason))
   if (failed?.status === 'rejected') throw failed.reason
 }
@@ -59,6 +62,7 @@ async function follow(
   work: WitnessWork,
   { key, asker }: WitnessWork['witnesses'][number],
   ledger: WitnessedLedger,
+  rounds: Rounds,
   signal: AbortSignal,
 ): Promise<void> {
   const { db, everyMs, refreshMs, now, log } = work
@@ -66,7 +70,7 @@ async function follow(
   const last = (await newestCosignatures(db, ledger.ledger)).find(({ witness }) => witness === name)
   let [size, cosignedAtMs] = [last?.size ?? -1, (last?.time ?? 0) * 1000]
   for (let failures = 0; !signal.aborted;) {
-    const checkpoint = await newestCheckpoint(db, ledger.ledger)
+    const checkpoint = await rounds.next(name)
     const isDue = checkpoint !== undefined && (checkpoint.size > size || now().getTime() - cosignedAtMs >= refreshMs)
     if (isDue) {
       const cosigned = await ask(work, { key, asker }, ledger, checkpoint, Math.max(size, 0), signal)
@@ -74,8 +78,9 @@ async function follow(
       if (cosigned.kind === 'cosigned') [size, cosignedAtMs] = [checkpoint.size, now().getTime()]
       const isGood = cosigned.kind === 'cosigned' || cosigned.kind === 'overtaken'
       failures = isGood ? 0 : failures + 1
+      rounds.answered(name, checkpoint.size, isGood)
       if (!isGood && failures === 1) log.warn('witness.failed', { witness: name, ledger: ledger.ledger, detail: cosigned.detail }) // oxfmt-ignore
-    }
+    } else if (checkpoint !== undefined) rounds.answered(name, checkpoint.size, true) // it has cosigned that already
     const pauseMs = failures === 0 ? everyMs : Math.max(everyMs, Math.min(everyMs * 2 ** failures, maxPauseMs))
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
   }

@@ -42,7 +42,7 @@ const { signal } = new AbortController()
 effects = 0
 if (what === 'archive') await archiveDays(node.writer('main/unit'), 900_000_000, signal)
 else {
-  await detachDueMonths({ db, operations, online: 12 }, signal)
+  await detachDueMonths({ db, operations, online: 12, archived: ledgers.map(node.writer) }, signal)
   await expireLedger({ db, reader: node.reader, objects, operations, ledgers }, 'main/unit', signal)
 }
 process.stdout.write(`done after ${effects} effects\n`)

@@ -9,6 +9,7 @@ import { createGuard } from '../../src/signing/guard.ts'
 import { createKeys } from '../../src/signing/keys.ts'
 import { createSigner } from '../../src/signing/signer.ts'
 import { createColdSource } from '../../src/archive/cold.ts'
+import type { ArchivedLedger } from '../../src/archive/read-again.ts'
 import type { DayWriter } from '../../src/archive/write-day.ts'
 import type { Objects } from '../../src/objects/objects.ts'
 import type { LedgerName } from '../../src/record/record.ts'
@@ -18,7 +19,9 @@ export interface ArchiveNode {
   reader: LedgerReader
   signer: Awaited<ReturnType<typeof createMemorySigner>>
   books: Map<LedgerName, Book>
-  writer(ledger: LedgerName): DayWriter
+  writer(ledger: LedgerName): DayWriter & Pick<ArchivedLedger, 'onRewritten'>
+  /** Files of days that were gone and are there again. */
+  rewritten: string[]
   /** A run of a repository in the ledger: one record for each of `files`, and one that names a run only. */
   record(ledger: LedgerName, run: string, repository: string, files: number, artifact?: string): Promise<void>
   close(): Promise<void>
@@ -51,11 +54,13 @@ export async function openArchiveNode({ db, objects, ledgers = ['main/unit'], si
     if (book === undefined) throw new Error(`${ledger} is not open`)
     return book
   }
+  const rewritten: string[] = []
   return {
     reader,
     signer,
     books,
-    writer: (ledger) => ({ db, reader, tree: bookOf(ledger).tree, objects, signer, ledger, origin: `localhost/${ledger}`, lock: () => ({}) }),
+    rewritten,
+    writer: (ledger) => ({ db, reader, tree: bookOf(ledger).tree, objects, signer, ledger, origin: `localhost/${ledger}`, lock: () => ({}), onRewritten: (day, files) => void rewritten.push(...files.map((file) => `${day} ${file}`)) }),
     async record(ledger, run, repository, files, artifact = 'a'.repeat(64)) {
       const { appender, link, publisher } = bookOf(ledger)
       const bytes = (fields: object): Uint8Array => Buffer.from(JSON.stringify(fields))

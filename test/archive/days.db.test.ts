@@ -143,6 +143,49 @@ describe('closed days', () => {
     },
   )
 
+  it('count again after the database was lost and came back with fewer checkpoints: the manifest that lies there is one of this log', async () => {
+    await node.record('main/unit', 'r1', 'acme/pay', 30)
+    await clock.set('2027-12-01T08:00:00Z')
+    const writes = await archive()
+    await node.record('main/unit', 'r2', 'acme/pay', 3)
+    await clock.set('2027-12-02T08:00:00Z')
+    // As `proofline recover` leaves it: records and tree, the newest checkpoint only, and no row of the archive.
+    const asOwner = (text: string) => database.owner.query({ text: `set session_replication_role = replica; ${text}` })
+    await asOwner(`alter table proofline.cold_days disable trigger write_once_row; delete from proofline.cold_days;
+      alter table proofline.checkpoints disable trigger write_once_row; delete from proofline.checkpoints where size < (select max(size) from proofline.checkpoints)`)
+    const again = await archive()
+    expect(again.map(({ day }) => day)).toEqual(['2027-11-30', '2027-12-01'])
+    expect(again[0]?.manifest.equals(writes[0]?.manifest ?? Buffer.alloc(0))).toBe(true)
+    expect((await manifestOf('2027-12-01')).manifest.previous).toBe(writes[0]?.manifest.toString('hex'))
+  })
+
+  it('are put down by the database only where they continue the day before, are over, and hold what is published', async () => {
+    await node.record('main/unit', 'r1', 'acme/pay', 30)
+    const size = await sizeOf()
+    await clock.set('2027-12-02T08:00:00Z')
+    const put = (day: string, first: number, next: number, last = 0) =>
+      database.db.query({
+        text: `select put_cold_day('main/unit', $1::date, $2, $3, $4, $5, $5, 0, '{}') as news`,
+        values: [day, first, next, last, Buffer.alloc(32)],
+      })
+    await expect(put('2027-12-02', 0, size)).rejects.toThrow('2027-12-02 of main/unit is not over')
+    await expect(put('2027-11-30', 1, size)).rejects.toThrow('does not continue')
+    await expect(put('2027-11-30', 0, size + 1)).rejects.toThrow('are not published')
+    await expect(put('2027-11-29', 0, size, Date.parse('2027-11-30T00:00:00Z') * 1000)).rejects.toThrow(
+      'ends with a later record',
+    )
+    expect((await archive()).map(({ day }) => day)).toEqual(['2027-11-30', '2027-12-01'])
+    expect((await put('2027-11-30', 7, 8)).rows).toEqual([{ news: false }])
+    await clock.set('2027-12-05T08:00:00Z')
+    await expect(put('2027-12-03', size, size)).rejects.toThrow('does not continue')
+    await expect(put('2027-12-02', size - 1, size)).rejects.toThrow('does not continue')
+    await expect(
+      database.db.query({
+        text: `insert into cold_days (ledger, day, first_seq, next_seq, last_time, root, manifest, bytes, repositories, verified_at) select ledger, day + 9, first_seq, next_seq, last_time, root, manifest, bytes, repositories, 0 from cold_days`,
+      }),
+    ).rejects.toThrow('permission denied')
+  })
+
   it('are verified as a folder, without a service: by the keys of log and statements, day behind day', async () => {
     await node.record('main/unit', 'r1', 'acme/pay', 1_500)
     await clock.set('2027-12-02T10:00:00Z')

@@ -1,5 +1,6 @@
-import { readFile, writeFile, chmod } from 'node:fs/promises'
+import { readFile, writeFile, chmod, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { detachDueMonths, dueMonths } from '../../src/archive/detach.ts'
 import { archiveDays } from '../../src/archive/run-archive.ts'
@@ -10,7 +11,8 @@ import { parseVkey } from '../../src/log/vkey.ts'
 import { createFolderObjects } from '../../src/objects/folder.ts'
 import type { Objects } from '../../src/objects/objects.ts'
 import type { LedgerName } from '../../src/record/record.ts'
-import { dayKey, recordsFile } from '../../src/verify/day-manifest.ts'
+import { dayKey, leavesFile, manifestFile, recordsFile } from '../../src/verify/day-manifest.ts'
+import { findFrame } from '../../src/verify/zstd-frames.ts'
 import { type SettableClock, createSettableClock } from '../support/clock.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { temporaryFolder } from '../support/service.ts'
@@ -42,7 +44,10 @@ const open = (signer?: ArchiveNode['signer']): Promise<ArchiveNode> =>
   openArchiveNode({ db: database.db, objects, ledgers, ...(signer === undefined ? {} : { signer }) })
 const archive = () => archiveDays(node.writer('main/unit'), 900_000_000, signal)
 const detach = (from = node) =>
-  detachDueMonths({ db: database.db, operations: from.books.get('main/operations')!, online: 15 }, signal)
+  detachDueMonths(
+    { db: database.db, operations: from.books.get('main/operations')!, online: 15, archived: ledgers.map(from.writer) },
+    signal,
+  )
 const attached = async () =>
   (
     await database.db.query({ text: `select month::text from attached_months('unit') as m(month) order by 1 limit 2` })
@@ -163,6 +168,7 @@ describe('a month that leaves the tables', () => {
     await threeMonths()
     const before = Buffer.concat(await everything(node))
     await clock.set('2029-03-01T00:00:00Z')
+    await database.db.query({ text: 'insert into archive_readings (ledger, day) select ledger, day from cold_days' })
     const holder = await database.owner.session()
     await holder.query({ text: 'begin' })
     await holder.query({ text: 'select count(*) from proofline.segments_unit_2027_11' })
@@ -179,6 +185,46 @@ describe('a month that leaves the tables', () => {
     await holder.query({ text: 'commit' })
     await holder.release()
     expect(await detach()).toHaveLength(1)
+    expect(Buffer.concat(await everything(node)).equals(before)).toBe(true)
+  })
+
+  it('does not leave when the archive lost, changed or swapped what it had a year ago; nor by a reading that is older than a week', async () => {
+    await threeMonths()
+    const before = Buffer.concat(await everything(node))
+    await clock.set('2029-03-01T00:00:00Z')
+    await expect(database.db.query({ text: `select detach_month('unit', '2027-11-01')` })).rejects.toThrow('2027-11-02 of main/unit was not read back from the archive within seven days')
+    const file = (name: string): string => join(folder.path, dayKey('main/unit', '2027-11-20', name))
+    const swap = async (name: string, bytes: Uint8Array | undefined): Promise<Buffer> => {
+      const old = await readFile(file(name))
+      await unlink(file(name))
+      if (bytes !== undefined) await writeFile(file(name), bytes)
+      return old
+    }
+    const elsewhere = await readFile(join(folder.path, dayKey('main/unit', '2027-11-02', manifestFile)))
+    const records = await readFile(file(recordsFile))
+    const reframed = zstdCompressSync(zstdDecompressSync(records.subarray(0, findFrame(records)?.length))) // the same first records, in another frame
+    for (const [name, bytes, why] of [
+      [recordsFile, records.subarray(0, 1_000), 'the file ends within a zstd frame'],
+      [recordsFile, Buffer.concat([reframed, records.subarray(findFrame(records)?.length)]), 'files of 2027-11-20 that are not those of its manifest'],
+      [leavesFile, Buffer.alloc(32), 'leaf hashes end early'],
+      [manifestFile, undefined, 'lost the manifest of 2027-11-20'],
+      [manifestFile, elsewhere, 'has another manifest of 2027-11-20'],
+    ] as const) {
+      const old = await swap(name, bytes)
+      await expect(detach()).rejects.toThrow(why)
+      if (bytes === undefined) await writeFile(file(name), old)
+      else await swap(name, old)
+    }
+    expect((await attached())[0]).toBe('2027-11-01')
+    await database.db.query({ text: 'insert into archive_readings (ledger, day) select ledger, day from cold_days' })
+    await clock.set('2029-03-08T01:00:00Z')
+    await expect(database.db.query({ text: `select detach_month('unit', '2027-11-01')` })).rejects.toThrow('was not read back')
+    // What is only gone is written again, the same bytes.
+    const leaves = await swap(leavesFile, undefined)
+    const gone = await swap(recordsFile, undefined)
+    expect(await detach()).toHaveLength(1)
+    expect(node.rewritten).toEqual([`2027-11-20 ${recordsFile}`, `2027-11-20 ${leavesFile}`])
+    expect((await readFile(file(recordsFile))).equals(gone) && (await readFile(file(leavesFile))).equals(leaves)).toBe(true)
     expect(Buffer.concat(await everything(node)).equals(before)).toBe(true)
   })
 

@@ -9,6 +9,7 @@ import { parseTilePath } from '../../src/log/tiles.ts'
 import { parseVkey } from '../../src/log/vkey.ts'
 import { createAudit } from '../../src/verify/audit.ts'
 import { auditLog } from '../../src/verify/audit-log.ts'
+import { restoreHolds } from '../../src/archive/restore.ts'
 import { setRetention } from '../../src/archive/retention-store.ts'
 import { createFolderObjects } from '../../src/objects/folder.ts'
 import { type Artifacts, createArtifacts } from '../../src/objects/objects.ts'
@@ -52,6 +53,9 @@ const expire = (over: Objects = objects) =>
   )
 const expireDay = (day: string) =>
   database.db.query({ text: `select expire_day('main/unit', $1::date) as done`, values: [day] })
+/** As a database is that was filled again from the records. */
+const lose = (table: string, where: string) =>
+  database.owner.query({ text: `alter table proofline.${table} disable trigger write_once_row; delete from proofline.${table} where ${where}; alter table proofline.${table} enable always trigger write_once_row` }) // oxfmt-ignore
 async function keep(text: string): Promise<string> {
   const writer = await artifacts.writer()
   await writer.write(Buffer.from(text))
@@ -76,7 +80,10 @@ async function aYearOn(): Promise<{ lone: string; shared: string; web: string; n
   await archiveDays(node.writer('main/unit'), 900_000_000, signal)
   await clock.set('2028-12-01T10:00:00Z')
   await setRetention(database.db, 'main/operations', 12, 12)
-  await detachDueMonths({ db: database.db, operations: operations(), online: 12 }, signal)
+  await detachDueMonths(
+    { db: database.db, operations: operations(), online: 12, archived: ledgers.map(node.writer) },
+    signal,
+  )
   return { lone, shared, web, november }
 }
 
@@ -208,6 +215,9 @@ describe('expiry', () => {
     await expect(expireDay('2027-11-02')).rejects.toThrow('2027-11-02 of main/unit is kept for 12 months')
     await clock.set('2028-12-01T10:00:00Z')
     await expect(expireDay('2027-10-31')).rejects.toThrow('is not in the archive')
+    await expect(expireDay('2027-11-20')).rejects.toThrow(
+      '2027-11-20 of main/unit: 2027-11-02 before it is neither expired nor held',
+    )
     await setRetention(database.db, 'main/operations', 12, null)
     await expect(expireDay('2027-11-02')).rejects.toThrow('are kept for ever')
     expect(await planExpiry(database.db, 'main/operations', 'main/unit')).toBeUndefined()
@@ -222,7 +232,7 @@ describe('expiry', () => {
 
   it('may be promised later, never sooner: a lower setting stops the start with the reason, and what was promised is on record', async () => {
     const promise = (kept: number | 'forever') =>
-      promiseRetention(database.db, operations(), { online: 12, kept, detach: true, expire: true })
+      promiseRetention(database.db, node.reader, operations(), { online: 12, kept, detach: true, expire: true })
     await promise(36)
     await promise(36)
     await promise(48)
@@ -231,11 +241,15 @@ describe('expiry', () => {
     )
     await promise('forever')
     await expect(promise(1_200)).rejects.toThrow('for ever')
-    expect((await records()).map(({ act, kept }) => [act, kept])).toEqual([
-      ['settings', 36],
-      ['settings', 48],
-      ['settings', 'forever'],
-    ])
+    const promised = [['settings', 36], ['settings', 48], ['settings', 'forever']] // oxfmt-ignore
+    expect((await records()).map(({ act, kept }) => [act, kept])).toEqual(promised)
+    // A database that came back from a backup, or from nothing: what is on record counts.
+    await lose('retention_settings', 'n > 0')
+    await expect(promise(48)).rejects.toThrow('for ever')
+    await promise('forever')
+    await lose('retention_settings', 'true')
+    await expect(promise(48)).rejects.toThrow('for ever')
+    expect((await records()).map(({ act, kept }) => [act, kept])).toEqual(promised)
   })
 
   it.each(['removed', 'not removed'] as const)(
@@ -308,6 +322,27 @@ describe('a hold', () => {
     expect((await records()).filter(({ kind }) => kind === 'hold').map(({ act, by }) => [act, by])).toEqual([
       ['added', 'alice'], ['release_asked', 'bob'], ['added', 'alice'], ['release_asked', 'bob'], ['released', 'carol'],
     ])
+  })
+
+  it('is in force again in a database that lost its rows, and released where it was, as the records say', async () => {
+    await aYearOn()
+    const { hold } = await holds().add({ ...wanted, to: '2027-11-10' }, 'alice')
+    const { hold: other } = await holds().add({ ...wanted, repository: 'acme/web' }, 'alice')
+    await holds().release(other, 'settled', 'bob')
+    const before = await holds().release(other, 'confirmed by counsel', 'carol')
+    const { hold: asked } = await holds().add({ ...wanted, path: 'src/a.ts' }, 'alice')
+    await holds().release(asked, 'settled', 'bob')
+    await lose('holds', 'true')
+    await lose('hold_releases', 'true')
+    expect(await holds().list(true)).toEqual([])
+    const restore = () => restoreHolds(database.db, node.reader, 'main/operations')
+    expect((await restore()).toSorted()).toEqual([hold, other, asked].toSorted())
+    expect(await restore()).toEqual([])
+    await expect(expireDay('2027-11-02')).rejects.toThrow('is under hold')
+    const after = await holds().list(true)
+    expect(after.find((one) => one.hold === other)).toMatchObject({ releasedBy: 'carol', askedBy: before.askedBy, reason: before.reason })
+    expect(after.find((one) => one.hold === asked)).toMatchObject({ path: 'src/a.ts', askedBy: 'bob', askedReason: 'settled', releasedBy: null })
+    expect(after.find((one) => one.hold === hold)).toMatchObject({ to: '2027-11-10', byWhom: 'alice', ticket: 'LEGAL-7', askedBy: null })
   })
 
   it('is put on record later when a crash came between', async () => {

@@ -76,7 +76,7 @@ describe('the clock', () => {
       await clock.set(now * 1000)
     }
     await db.query({ text: 'select ensure_partitions($1::date, 3)', values: [first] })
-    await promiseRetention(db, operations, retention)
+    await promiseRetention(db, node.reader, operations, retention)
 
     /** Everything of the feed from a cursor on. */
     const pull = async (cursor: string): Promise<{ cursor: string; ids: string[] }> => {
@@ -141,7 +141,7 @@ describe('the clock', () => {
       if (nextDay(day).endsWith('-01')) {
         // A month's end: what is due, then everything is looked at.
         await node.record('main/operations', day, 'acme/pay', 0)
-        await detachDueMonths({ db, operations, online: retention.online }, signal)
+        await detachDueMonths({ db, operations, online: retention.online, archived: ledgers.map(node.writer) }, signal)
         heldDays = Math.max(heldDays, (await planExpiry(db, 'main/operations', 'main/unit'))?.held.length ?? 0)
         await expireLedger(expiring, 'main/unit', signal)
         const result = await audit()

@@ -96,7 +96,7 @@ describe('openPackFile', () => {
     const path = join(folder, 'torn.zip')
     await writeFile(path, zip.subarray(0, -30))
     expect(await isZipFile(path)).toBe(true)
-    expect(await verifyPack(path, [], {})).toMatchObject([{ check: 'zip', verdict: 'differs' }])
+    expect(await verifyPack(path, { keys: [] }, undefined)).toMatchObject([{ check: 'zip', verdict: 'differs' }])
     await writeFile(path, '{"schema":"proofline.receipts.v1"}')
     expect(await isZipFile(path)).toBe(false)
   })

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { printVkey } from '../../src/log/vkey.ts'
+import { addSignatures, cosign, parseNote } from '../../src/log/note.ts'
+import { createSigningKey, printVkey } from '../../src/log/vkey.ts'
 import { createFolderShelf } from '../../src/publish/folder-shelf.ts'
 import { publishLog } from '../../src/publish/publish-log.ts'
 import { createMemoryLog, ledger, origin } from '../publish/memory-log.ts'
@@ -97,6 +98,39 @@ describe('proofline verify --published FOLDER', () => {
     expect(old.code).toBe(Date.now() > Date.UTC(2026, 10, 23, 0, 2) ? 1 : 0)
     expect(old.stdout).toMatch(/stale: expected a record or cosignature of the last 60 s, found the newest at 2026-11-23T00:00:00\.000599Z/) // oxfmt-ignore
     expect((await verify('--key', key, '--ledger', 'unit', '--max-age', '9999999999')).code).toBe(0)
+  })
+})
+
+describe('proofline verify --published FOLDER --policy FILE', () => {
+  const policy = (...lines: string[]): string[] => {
+    writeFileSync(join(folder, 'policy.txt'), `${lines.join('\n')}\n`)
+    return ['--policy', join(folder, 'policy.txt'), '--ledger', 'unit']
+  }
+
+  it('believes the logs and witnesses of the policy and no other key, and demands its quorum of the checkpoint', async () => {
+    const [a, b] = [await createSigningKey('a.example', 4, new Uint8Array(32).fill(1)), await createSigningKey('b.example', 4, new Uint8Array(32).fill(2))] // oxfmt-ignore
+    const named = [`log ${key}`, `witness a ${printVkey(a)}`, `witness b ${printVkey(b)}`, 'group all 2 a b']
+    expect((await verify(...policy(`log ${key}`, 'quorum none'))).code).toBe(0)
+    expect(await verify(...policy(...named, 'quorum all'))).toMatchObject({ code: 1, stdout: expect.stringContaining('no quorum: cosigned by no known witness') as string }) // oxfmt-ignore
+    const note = await log.note(600)
+    const { text } = parseNote(note)
+    const now = Math.floor(Date.now() / 1000)
+    const lines = [await cosign(text, a, now), await cosign(text, b, now)]
+    writeFileSync(file('checkpoint'), addSignatures(note, lines.slice(0, 1)))
+    expect(await verify(...policy(...named, 'quorum all'))).toMatchObject({ code: 1, stdout: expect.stringContaining('no quorum: cosigned by a.example') as string }) // oxfmt-ignore
+    writeFileSync(file('checkpoint'), addSignatures(note, lines))
+    // The records are old, what the witnesses saw is not.
+    expect(await verify(...policy(...named, 'quorum all'), '--max-age', '600')).toMatchObject({ code: 0, stderr: '' })
+    expect((await verify('--key', key, '--ledger', 'unit', '--max-age', '600')).code).toBe(1)
+  })
+
+  it('says what a policy lacks, and what an option says nothing about', async () => {
+    expect((await verify(...policy(`log ${key}`))).stderr).toMatch(/no quorum: its last line is `quorum none`/)
+    const archive = await runProgram(folder, ['verify', folder, '--key', key, '--since', 'x'])
+    expect(archive).toMatchObject({ code: 2, stderr: expect.stringContaining('--since says nothing about a folder of day files') as string }) // oxfmt-ignore
+    const nowhere = await runProgram(folder, ['verify', '--published', 'nowhere', '--key', key])
+    expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringMatching(/there is no folder .*nowhere \[not_found\]/) as string }) // oxfmt-ignore
+    expect((await verify('--key', key)).code).toBe(0)
   })
 })
 

@@ -173,7 +173,12 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     generations,
   )
   const aHold = { hold: 'hold-1', repository: 'acme', path: null, from: null, to: null, reason: 'x', ticket: 'T-1', byWhom: 'operate', at: 0, askedBy: null, askedReason: null, releasedBy: null, releasedAt: null, days: 0 } // oxfmt-ignore
-  const anArchive = { retention: { online: 15, kept: 36, detach: true, expire: false }, ledgers: [], months: [] }
+  const anArchive = {
+    retention: { online: 15, kept: 36, detach: true, expire: false },
+    ledgers: [],
+    months: [],
+    failures: [],
+  }
   mountArchive(server.mount, {
     status: async () => anArchive,
     run: async () => {},

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createHeads } from '../../src/heads.ts'
+import { type HeadPlace, createHeads } from '../../src/heads.ts'
 import { parseVkey } from '../../src/log/vkey.ts'
 import { createFolderShelf } from '../../src/publish/folder-shelf.ts'
 import { publishLog } from '../../src/publish/publish-log.ts'
@@ -29,7 +29,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-async function open(by: Signer) {
+/** `before`: other places, asked beside the published copy. */
+async function open(by: Signer, before: readonly HeadPlace[] = []) {
   const database = await createTestDatabase()
   databases.push(database)
   await database.db.query({ text: `select ensure_partitions(date_trunc('month', now())::date, 3)` })
@@ -43,7 +44,8 @@ async function open(by: Signer) {
     folder: join(folder, 'rollback'),
     now: () => new Date(),
   }
-  const heads = createHeads({ ...deps, shelf, log: silentLogger })
+  const copy: HeadPlace = { name: shelf.name, onlyOurs: false, read: (of) => shelf.get(`${of}/checkpoint`) }
+  const heads = createHeads({ ...deps, places: [...before, copy], log: silentLogger })
   const publish = async () => {
     const newest = () => node.book.tree.checkpoint()
     const keys = [parseVkey(await by.vkey(ledger))]
@@ -67,12 +69,12 @@ const evidence = async (): Promise<string[]> => {
 describe('the published copy, where the guard knows nothing', () => {
   it('is met by a ledger that it came from', async () => {
     const first = await open(signer)
-    expect(await first.heads.compare(first.book)).toBeUndefined() // there is none yet
+    expect(await first.heads.compare(first.book)).toEqual([]) // there is none yet
     for (const run of ['a', 'b', 'c']) {
       await first.book.appender.submit([aSubmission(`run:${run}`)])
       if (run === 'b') await first.publish()
     }
-    expect(await first.heads.compare(first.book)).toBeUndefined()
+    expect(await first.heads.compare(first.book)).toEqual([])
     expect(first.book.publisher.stopped()).toBeUndefined()
     expect(await evidence()).toEqual([])
   })
@@ -153,4 +155,41 @@ it('both heads are kept too when it is the guard that knows more', async () => {
   expect(empty.book.publisher.stopped()).toMatchObject({ code: 'rollback_detected' })
   await empty.heads.keep(empty.book)
   expect(await evidence()).toEqual([expect.stringContaining('"theirs": "the guard: 1 records')])
+})
+
+describe('several places', () => {
+  it('case 8: a witness that shows what our key has signed stops an older database, whatever the other places say', async () => {
+    const first = await open(signer)
+    await first.book.appender.submit([aSubmission('run:a')])
+    const note = Buffer.from((await first.book.tree.checkpoint()) ?? '')
+    const gone: HeadPlace = { name: 'gone', onlyOurs: false, read: async () => Promise.reject(new Error('no route')) }
+    const witness: HeadPlace = { name: 'witness w', onlyOurs: true, read: async () => note }
+    const empty = await open(await createMemorySigner(), [gone, witness])
+    expect(await empty.heads.compare(empty.book)).toEqual([])
+    expect(empty.book.publisher.stopped()).toMatchObject({ code: 'rollback_detected', message: expect.stringContaining('witness w has a signed head of 1') as string }) // oxfmt-ignore
+    expect(await evidence()).toHaveLength(1)
+  })
+
+  it('a witness that shows what our key has not signed neither stops an empty database nor is told here', async () => {
+    const forged = Buffer.from(`${origin}\n9\n${Buffer.alloc(32, 1).toString('base64')}\n\n— ${origin} ${Buffer.alloc(68, 1).toString('base64')}\n`) // oxfmt-ignore
+    for (const shown of [forged, Buffer.from('<html>')]) {
+      const empty = await open(signer, [{ name: 'witness w', onlyOurs: true, read: async () => shown }])
+      expect(await empty.heads.compare(empty.book)).toEqual([])
+      expect(empty.book.publisher.stopped()).toBeUndefined()
+    }
+  })
+
+  it('what was found at one that cannot be read now stays found', async () => {
+    let isAway = false
+    const copy: HeadPlace = {
+      name: 'a copy',
+      onlyOurs: false,
+      read: async () => (isAway ? Promise.reject(new Error('away')) : Buffer.from('rubbish')),
+    }
+    const first = await open(signer, [copy])
+    const mismatch = [expect.objectContaining({ code: 'log_mismatch', subject: 'main/unit in a copy' })]
+    expect(await first.heads.compare(first.book)).toEqual(mismatch)
+    isAway = true
+    expect(await first.heads.compare(first.book)).toEqual(mismatch)
+  })
 })

@@ -72,6 +72,19 @@ function failing(db: Database, statement: string, when: 'not stored' | 'stored')
 }
 
 describe('an appender', () => {
+  it('stores nothing of what was damaged in memory, and takes it when it is made anew', async () => {
+    const { book } = await open()
+    const damaged = aSubmission('run:a', 'a', 20)
+    if (typeof damaged.segments === 'function') throw new Error('no segments')
+    const ids = damaged.segments[0]?.idHashes ?? new Uint8Array(0)
+    ids[30] = (ids[30] ?? 0) ^ 1
+    await expect(book.appender.submit([damaged])).rejects.toMatchObject({ code: 'internal' })
+    expect(await submissionsStored()).toBe(0)
+    expect(await book.appender.submit([aSubmission('run:a', 'a', 20)])).toMatchObject([
+      { firstSeq: 0, lastSeq: 19, repeated: false },
+    ])
+  })
+
   it('records what is submitted at once in one append, in order, signed before it answers', async () => {
     const { book, reader } = await open()
     const recorded = await Promise.all(

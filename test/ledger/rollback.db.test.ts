@@ -50,4 +50,39 @@ describe('a database that is older than what was signed', () => {
     nodes.push(again)
     expect(again.book.publisher.stopped()).toMatchObject({ code: 'rollback_detected' })
   })
+
+  /** As a replica that was promoted without the last commits, or a backup under services that run. */
+  async function rollBack({ owner }: TestDatabase, size: number): Promise<void> {
+    const rows = { heads: 'size > $1', checkpoints: 'size > $1', submissions: 'first_seq >= $1', segments: 'first_seq >= $1' } // oxfmt-ignore
+    for (const [table, where] of Object.entries(rows)) {
+      await owner.query({ text: `alter table proofline.${table} disable trigger user` })
+      await owner.query({ text: `delete from proofline.${table} where ${where}`, values: [size] })
+    }
+  }
+
+  it('case 8: gets no record when it appears under services that run: nothing is in the way of what is put back later', async () => {
+    let isAway = false
+    const switched: Signer = {
+      ...signer,
+      last: async (of) => (isAway ? Promise.reject(new Error('the signer is away')) : signer.last(of)),
+      sign: async (of, request) =>
+        isAway ? Promise.reject(new Error('the signer is away')) : signer.sign(of, request),
+    }
+    const first = await open(switched)
+    for (const run of ['a', 'b', 'c']) await first.book.appender.submit([aSubmission(`run:${run}`)])
+    const beside = await openNode(first.database.db, switched, 'b')
+    nodes.push(beside)
+    await rollBack(first.database, 2)
+    // The one beside knows it of the signer, the first also by itself.
+    for (const [node, away] of [
+      [beside, false],
+      [first, true],
+    ] as const) {
+      // oxfmt-ignore
+      isAway = away
+      await expect(node.book.appender.submit([aSubmission('run:d')])).rejects.toMatchObject({ code: 'rollback_detected' }) // oxfmt-ignore
+      expect((await readHead(first.database.db, ledger)).head?.size).toBe(2)
+      expect(node.book.publisher.stopped()).toMatchObject({ code: 'rollback_detected' })
+    }
+  })
 })

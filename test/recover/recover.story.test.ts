@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { commit, makeCheckout } from '../commands/run-program.ts'
+import { commit, makeCheckout, write } from '../commands/run-program.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { type Finished, type RunningService, aDeclaration, anLcov, ask, cleanEnvironment, pushRun, runCli, startServe, temporaryFolder } from '../support/service.ts' // oxfmt-ignore
 
@@ -71,6 +71,18 @@ async function work(service: RunningService, round: number): Promise<void> {
   commit(checkout, `contract ${round}`)
   const registered = await runCli(['contract', 'register', '--ref', 'refs/heads/main'], at)
   expect(registered.stderr).toBe('')
+  // Two commits one after the other, as CI pushes them: the second one brings line maps, of more than one window.
+  for (const lines of [round * 10, round * 10 + 1]) {
+    write(
+      checkout,
+      'src/a.js',
+      `${Array.from({ length: 3_000 }, (_, i) => `${i} ${i % 3 === 0 ? lines : ''}`).join('\n')}\n`,
+    )
+    commit(checkout, `lines ${lines}`)
+    const pushed = await runCli(['push', 'coverage/lcov.info', '--test-type', 'unit', '--tests', '1,1,0,0'], at)
+    expect(pushed.code, pushed.stderr).toBe(0)
+  }
+  expect(await feed(service, 'unit')).toContain('"kind":"linemap"')
 }
 
 beforeAll(async () => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { cp, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -106,6 +107,34 @@ it('case 38: what the log shows is witnessed; with the witness down recording go
   expect((await shown())?.size).toBe(await published())
   await eventually(alerts, (open) => !open.some((one) => one.startsWith('witness_silent')))
   expect(await get('/metrics')).toMatch(/proofline_witness_lag_records\{[^}]*main\/unit[^}]*\} 0/)
+}, 120_000)
+
+it('case 8, 48: keys without the database and the guard that they had do not begin a second history: the witness knows better', async () => {
+  const first = await serve({})
+  await pushRun(first, 'local.1.api.unit', anLcov(1))
+  const file = join(dataDir(), 'keys', 'main.unit.vkey')
+  const witness = await startWitness([file])
+  const policy = join(folder.path, 'policy.txt')
+  await writeFile(policy, `witness auditor ${witness.vkey} ${witness.url}\nquorum none\n`)
+  first.signal('SIGTERM')
+  await first.ended
+  const second = await serve({ PROOFLINE_LOG_POLICY: policy })
+  const hash = createHash('sha256').update('localhost/main/unit').digest('hex')
+  await eventually(async () => (await fetch(`${witness.url}/${hash}/checkpoint`)).status, (status) => status === 200) // oxfmt-ignore
+  second.signal('SIGTERM')
+  await second.ended
+
+  await rename(dataDir(), `${dataDir()}.lost`)
+  await cp(join(`${dataDir()}.lost`, 'keys'), join(dataDir(), 'keys'), { recursive: true })
+  const third = await serve({ PROOFLINE_LOG_POLICY: policy })
+  type Ledgers = { ledgers: { ledger: string; stopped: { code: string } | null }[] }
+  const { ledgers } = (await ask(third, '/v1/status')).body as Ledgers
+  expect(ledgers.find(({ ledger }) => ledger === 'main/unit')?.stopped).toMatchObject({ code: 'rollback_detected' })
+  expect((await pushRun(third, 'local.2.api.unit', anLcov(2))).body).toMatchObject({ code: 'rollback_detected' })
+  await witness.kill()
+  third.signal('SIGTERM')
+  await third.ended
+  await serve({ PROOFLINE_LOG_POLICY: policy }) // one that is away stops nothing
 }, 120_000)
 
 it('a service does not start with a policy that nobody could fill, and says why', async () => {

@@ -39,7 +39,7 @@ export type LineBook = Pick<Book, 'ledger' | 'appender' | 'link'>
 
 const testTypeOf = (ledger: LedgerName) => (ledger.endsWith('/unit') ? 'unit' : 'integration')
 
-/** Run, parts and seal in one append each; answers the seq of the seal. `gathered` records all in one append. */
+/** Run, parts and seal in one append; answers the seq of the seal. */
 export async function recordRun(book: LineBook, run: RunToRecord): Promise<number> {
   const recorded = await book.appender.submit(await runSubmissions(book, run))
   return (recorded.at(-1) as Recorded).firstSeq
@@ -98,15 +98,24 @@ export async function recordInventory(
   commit: string,
   files: Readonly<Record<string, string>>,
 ): Promise<void> {
+  await book.appender.submit(await inventorySubmissions(book, repository, commit, files))
+}
+
+export async function inventorySubmissions(
+  book: LineBook,
+  repository: string,
+  commit: string,
+  files: Readonly<Record<string, string>>,
+): Promise<Submission[]> {
   const listed = Object.entries(files).map(([path, blob]) => ({ path, blob })).toSorted((a, b) => (a.path < b.path ? -1 : 1)) // oxfmt-ignore
   const payloads = inventoryPayloads(book.ledger, repository, commit, listed)
   const link = await book.link(repository, 'inventory', '', 0)
-  await book.appender.submit([
+  return [
     {
       key: keys.inventory(repository, commit), digest: digestOf(Buffer.concat(payloads)), firstWins: true, conflict: 'internal',
       segments: [...groupPayloads(payloads)].map((group, i) => packSegment('inventory', group, i === 0 ? link : undefined)),
     },
-  ]) // oxfmt-ignore
+  ] // oxfmt-ignore
 }
 
 export async function recordMaps(
@@ -115,14 +124,23 @@ export async function recordMaps(
   between: { from: string; to: string; run: string },
   maps: readonly LineMap[],
 ): Promise<void> {
-  const submissions = maps.map((map): Submission => {
+  const submissions = mapSubmissions(book, repository, between, maps)
+  for (let at = 0; at < submissions.length; at += 256) await book.appender.submit(submissions.slice(at, at + 256))
+}
+
+export function mapSubmissions(
+  book: LineBook,
+  repository: string,
+  between: { from: string; to: string; run: string },
+  maps: readonly LineMap[],
+): Submission[] {
+  return maps.map((map): Submission => {
     const payloads = lineMapPayloads(map, { ledger: book.ledger, repository, ...between })
     return {
       key: keys.lineMap(repository, map), digest: digestOf(Buffer.concat(payloads)), firstWins: true, conflict: 'internal',
       segments: [...groupPayloads(payloads)].map((group) => packSegment('linemap', group)),
     } // oxfmt-ignore
   })
-  for (let at = 0; at < submissions.length; at += 256) await book.appender.submit(submissions.slice(at, at + 256))
 }
 
 function digestOf(bytes: Uint8Array): Buffer {

@@ -6,7 +6,7 @@ import { checkpointAt } from '../../src/ledger/checkpoint-store.ts'
 import { timestampsFrom } from '../../src/ledger/timestamp-store.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
 import { openAsker } from '../../src/vouching/ask.ts'
-import { judgeTimestamp, runTimestamps } from '../../src/vouching/run-timestamps.ts'
+import { type Authority, judgeTimestamp, runTimestamps } from '../../src/vouching/run-timestamps.ts'
 import { vouchingOf } from '../../src/vouching/vouching-store.ts'
 import { verifyTimestamp } from '../../src/verify/timestamp.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
@@ -35,9 +35,9 @@ afterEach(async () => {
 const record = async (name: string): Promise<void> =>
   void (await node.book.appender.submit([aSubmission(`run:${name}`)]))
 
-async function follow(everyMs = 30): Promise<void> {
+async function follow(everyMs = 30, more: readonly Authority[] = []): Promise<void> {
   const asker = await openAsker(new URL(tsa.url).origin, { timeout_ms: 2_000, allow_metadata_addresses: false })
-  const authorities = [{ url: tsa.url, asker, readCa: () => readFile(tsa.caFile, 'utf8') }]
+  const authorities = [{ url: tsa.url, asker, readCa: () => readFile(tsa.caFile, 'utf8') }, ...more]
   const ending = new AbortController()
   const running = runTimestamps({ db: database.db, authorities, ledgers: [ledger], everyMs, now: () => new Date(), log: silentLogger }, ending.signal) // oxfmt-ignore
   ends.push(async () => {
@@ -133,6 +133,22 @@ describe('time-stamps', () => {
     await eventually(failure, (found) => found.includes('no certificate to trust'))
     await writeFile(tsa.caFile, tsa.ca)
     await eventually(stored, (rows) => rows.length === 1)
+  })
+
+  it('of one authority go on whatever is wrong with another, and that is told', async () => {
+    const broken: Authority = {
+      url: 'https://broken.example/tsr',
+      asker: { ask: async () => Promise.reject(new RangeError('what nobody foresaw')), close: async () => undefined },
+      readCa: async () => tsa.ca,
+    }
+    await follow(30, [broken])
+    for (const size of [1, 2]) {
+      await record(`${size}`)
+      await eventually(stored, (rows) => rows.some((row) => row.size === size))
+    }
+    const rows = await vouchingOf(database.db, [ledger], 'authority')
+    expect(rows.find(({ name }) => name === broken.url)).toMatchObject({ detail: 'what nobody foresaw', failingSince: expect.any(Number) as number }) // oxfmt-ignore
+    expect(rows.find(({ name }) => name === tsa.url)).toMatchObject({ detail: '', failingSince: null })
   })
 })
 
