@@ -7,7 +7,7 @@ import { createGenerations } from './ledger/generations.ts'
 import { recordLoss } from './ledger/loss-record.ts'
 import { parseTrustedKey } from './log/trusted-key.ts'
 import { Problem } from './record/problem.ts'
-import type { LedgerName } from './record/record.ts'
+import { type LedgerName, nextGeneration } from './record/record.ts'
 import { closeLedger } from './recover/close-ledger.ts'
 import type { RecoveredLedger, Recovering } from './recovering.ts'
 import type { Signer } from './signing/signer.ts'
@@ -41,6 +41,8 @@ export async function acceptLosses(
     if (first !== undefined)
       throw new Problem('integrity', `${ledger} is not closed: what is left of it differs at ${first.seq}: ${first.kind}: expected ${first.expected}, found ${first.found}`) // oxfmt-ignore
   }
+  // Made, or found behind a command, before anything is closed: without it nothing could go on.
+  for (const { ledger } of lost) await signer.keys(nextGeneration(ledger))
   const folder = join(config.data_dir, 'rollback')
   const closed: ClosedLedger[] = []
   for (const one of lost) closed.push(await closeLedger({ db, owner, folder, reason, byWhom: 'console' }, one))
