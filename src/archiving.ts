@@ -18,69 +18,88 @@ import type { PutOptions } from './objects/objects.ts'
 import { type LedgerName, type Micros, printTime } from './record/record.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Finding } from './watch/alerts.ts'
+import { createTroubles, listTroubles } from './watch/troubles.ts'
+
+/** Under which it is told what went wrong. */
+const part = 'archive'
 
 /** Closed days into the archive, then months out of the database, then what has expired out of the archive. */
 export interface Archiving {
-  /** All that is due now. Never rejects for what fails: that is told by `failures`, and tried again with the next pass. */
+  /** All that is due now. What fails does not end it: it is told to all processes (`troubles`), and tried again with the next pass. */
   pass(what: 'archive' | 'retention', signal: AbortSignal): Promise<void>
   status(): Promise<ArchiveStatus>
-  /** By ledger, or `months`: why the last try did not come to its end. */
-  failures: ReadonlyMap<string, string>
 }
 
 export function createArchiving(deps: KeepingDeps): Archiving {
   const { config, db, reader, operations, log, generations } = deps
   const ledgers = generations.every
   const { online, kept, detach, expire } = config.retention
-  const failures = new Map<string, string>()
-  const tried = async (subject: string, signal: AbortSignal, act: () => Promise<void>): Promise<void> => {
-    try {
-      if (signal.aborted) return
-      await act()
-      failures.delete(subject)
-    } catch (error) {
-      if (signal.aborted) return
-      failures.set(subject, error instanceof Error ? error.message : String(error))
-      log.error('archive.failed', { subject, error: String(error) })
+  /** By ledger, or `months` and the like: why it did not come to its end. */
+  type Failures = Map<string, string>
+  const told = () => listTroubles(db, operations.ledger, part)
+  const tell = async (what: 'archive' | 'retention', failures: Failures): Promise<void> => {
+    const before = what === 'archive' ? await told() : []
+    const others = before.filter(
+      ({ subject }) => subject !== 'clock' && !(ledgers as readonly string[]).includes(subject),
+    )
+    const found = [...failures].map(([subject, detail]): Finding => ({ code: 'archive_overdue', subject, detail }))
+    await createTroubles(db, operations.ledger, part).keep([...others, ...found])
+  }
+  const trying =
+    (failures: Failures) =>
+    async (subject: string, signal: AbortSignal, act: () => Promise<void>): Promise<void> => {
+      try {
+        if (signal.aborted) return
+        await act()
+      } catch (error) {
+        if (signal.aborted) return
+        failures.set(subject, error instanceof Error ? error.message : String(error))
+        log.error('archive.failed', { subject, error: String(error) })
+      }
     }
+
+  const work = async (what: 'archive' | 'retention', failures: Failures, signal: AbortSignal): Promise<void> => {
+    const tried = trying(failures)
+    await tried('clock', signal, () => assertClocksAgree(db, () => new Date()))
+    if (failures.has('clock')) return
+    for (const ledger of ledgers) await tried(ledger, signal, () => archiveLedger(deps, ledger, signal))
+    if (what === 'archive') return
+    await tried('holds', signal, async () => {
+      const restored: string[] = []
+      for (const ledger of generations.chain(operations.ledger)) restored.push(...(await restoreHolds(db, reader, ledger))) // oxfmt-ignore
+      if (restored.length > 0) log.warn('holds.restored', { holds: restored })
+      await createHolds(db, operations).recordMissing()
+    })
+    const retiring = openRetiring(config, log)
+    if (detach)
+      await tried('months', signal, async () => {
+        const archived = ledgers.map((ledger) => ({
+          ...writerOf(deps, ledger),
+          onRewritten: (day: string, files: string[]) => log.warn('archive.rewritten', { ledger, day, files }),
+        }))
+        for (const { testType, month, ledgers: left } of await detachDueMonths(
+          { db, retiring, operations, online, archived },
+          signal,
+        ))
+          log.info('month.detached', { test_type: testType, month, ledgers: left })
+      })
+    // What is held is not known for sure: nothing is deleted.
+    const mayExpire = expire && !failures.has('holds')
+    for (const ledger of mayExpire ? ledgers.filter(expires) : [])
+      await tried(`expiry of ${ledger}`, signal, async () => {
+        const plan = await planExpiry(db, operations.ledger, ledger)
+        if (plan !== undefined && plan.days.length > 0) await assertRanForADay(db, operations.ledger)
+        const destroyed = await expireLedger({ ...deps, ledgers, retiring }, ledger, signal)
+        if (destroyed.days > 0 || destroyed.locked > 0) log.info('days.destroyed', { ...destroyed })
+      })
+    await retiring?.end()
   }
 
   return {
-    failures,
     async pass(what, signal) {
-      await tried('clock', signal, () => assertClocksAgree(db, () => new Date()))
-      if (failures.has('clock')) return
-      for (const ledger of ledgers) await tried(ledger, signal, () => archiveLedger(deps, ledger, signal))
-      if (what === 'archive') return
-      await tried('holds', signal, async () => {
-        const restored: string[] = []
-        for (const ledger of generations.chain(operations.ledger)) restored.push(...(await restoreHolds(db, reader, ledger))) // oxfmt-ignore
-        if (restored.length > 0) log.warn('holds.restored', { holds: restored })
-        await createHolds(db, operations).recordMissing()
-      })
-      const retiring = openRetiring(config, log)
-      if (detach)
-        await tried('months', signal, async () => {
-          const archived = ledgers.map((ledger) => ({
-            ...writerOf(deps, ledger),
-            onRewritten: (day: string, files: string[]) => log.warn('archive.rewritten', { ledger, day, files }),
-          }))
-          for (const { testType, month, ledgers: left } of await detachDueMonths(
-            { db, retiring, operations, online, archived },
-            signal,
-          ))
-            log.info('month.detached', { test_type: testType, month, ledgers: left })
-        })
-      // What is held is not known for sure: nothing is deleted.
-      const mayExpire = expire && !failures.has('holds')
-      for (const ledger of mayExpire ? ledgers.filter(expires) : [])
-        await tried(`expiry of ${ledger}`, signal, async () => {
-          const plan = await planExpiry(db, operations.ledger, ledger)
-          if (plan !== undefined && plan.days.length > 0) await assertRanForADay(db, operations.ledger)
-          const destroyed = await expireLedger({ ...deps, ledgers, retiring }, ledger, signal)
-          if (destroyed.days > 0 || destroyed.locked > 0) log.info('days.destroyed', { ...destroyed })
-        })
-      await retiring?.end()
+      const failures: Failures = new Map()
+      await work(what, failures, signal)
+      if (!signal.aborted) await tell(what, failures)
     },
     async status() {
       const months = await Promise.all(
@@ -89,11 +108,12 @@ export function createArchiving(deps: KeepingDeps): Archiving {
           return { test_type: testType, oldest: attached[0]?.slice(0, 7) ?? null, due: dueMonths(attached, await readClock(db), online).length } // oxfmt-ignore
         }),
       )
-      const told = await Promise.all(ledgers.map((ledger) => ledgerStatus(deps, ledger, failures.get(ledger) ?? null)))
-      const others = [...failures].filter(([subject]) => !told.some(({ ledger }) => ledger === subject))
+      const troubles = new Map((await told()).map(({ subject, detail }) => [subject, detail]))
+      const of = await Promise.all(ledgers.map((ledger) => ledgerStatus(deps, ledger, troubles.get(ledger) ?? null)))
+      const others = [...troubles].filter(([subject]) => !of.some(({ ledger }) => ledger === subject))
       return {
         retention: { online, kept, detach, expire },
-        ledgers: told,
+        ledgers: of,
         months,
         failures: others.map(([subject, reason]) => ({ subject, reason })),
       }
@@ -109,7 +129,7 @@ function openRetiring({ database }: Config, log: Logger): Database | undefined {
 
 /** In one process at a time. Throws when less retention is configured than was promised. */
 export const keepArchive =
-  (archiving: Archiving): Keeper =>
+  (archiving: Pick<Archiving, 'pass'>): Keeper =>
   async (deps, work) => {
     const { config, db, reader, operations } = deps
     await promiseRetention(db, reader, operations, config.retention, deps.generations.chain(operations.ledger).slice(0, -1)) // oxfmt-ignore
@@ -118,8 +138,11 @@ export const keepArchive =
 
     return async () => {
       const late = await findLate(deps, await readClock(db))
-      return [...new Set([...late.keys(), ...archiving.failures.keys()])].map((subject): Finding => {
-        const detail = [late.get(subject), archiving.failures.get(subject)].filter((part) => part !== undefined)
+      const troubles = new Map(
+        (await listTroubles(db, operations.ledger, part)).map((one) => [one.subject, one.detail]),
+      )
+      return [...new Set([...late.keys(), ...troubles.keys()])].map((subject): Finding => {
+        const detail = [late.get(subject), troubles.get(subject)].filter((text) => text !== undefined)
         return { code: 'archive_overdue', subject, detail: detail.join('; ') }
       })
     }

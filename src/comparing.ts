@@ -35,6 +35,7 @@ export const comparing: Keeper = async ({ books, heads, operations, reader, dest
         const { ledger, publisher } = book
         try {
           if (publisher.stopped() === undefined) await publisher.catchUp() // asks the guard first
+          await heads.keep(book) // also of what stopped it since the start
           found.set(ledger, await heads.compare(book))
         } catch (error) {
           log.warn('heads.unread', { ledger, error }) // what was found stays until it is looked at again

@@ -24,11 +24,11 @@ export const archiveStatus = z.object({
       expired_days: count,
       expirable: z.object({ days: count, records: count }).describe('what has passed its retention and is under no hold'),
       held: z.object({ days: count, holds: z.array(z.string()) }).describe('what would be, but for a hold'),
-      failure: z.string().nullable().describe('why the last try of this process did not come to its end'),
+      failure: z.string().nullable().describe('why the last try did not come to its end'),
     }),
   ),
   months: z.array(z.object({ test_type: z.string(), oldest: z.string().nullable(), due: count })).describe('oldest month in the database, and how many may leave it'),
-  failures: z.array(z.object({ subject: z.string(), reason: z.string() })).describe('what else the last try of this process did not come to the end of: months, holds, expiry, or clocks that disagree'),
+  failures: z.array(z.object({ subject: z.string(), reason: z.string() })).describe('what else the last try did not come to the end of: months, holds, expiry, or clocks that disagree'),
 }) // oxfmt-ignore
 export type ArchiveStatus = z.infer<typeof archiveStatus>
 
