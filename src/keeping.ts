@@ -21,7 +21,9 @@ import { scrubbing } from './scrubbing.ts'
 import type { OpenSigner } from './signer.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+import { openAlerts } from './watch/alert-store.ts'
 import type { Finding } from './watch/alerts.ts'
+import { toldByKeepers, withCode } from './watch/sources.ts'
 import { keepTimestamps } from './timestamping.ts'
 import type { RecordCommand } from './watch/commands.ts'
 import { type AskedWitness, keepWitnesses } from './witnessing.ts'
@@ -88,7 +90,10 @@ export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
     void workers.push(runWorker(name, run, { db, log, metrics, signal }))
   const finders: (() => Promise<Finding[]>)[] = []
   const archiving = createArchiving(deps)
-  for (const keeper of [...keepers, keepArchive(archiving)]) finders.push(patiently(await keeper(deps, work), log))
+  const open = async (): Promise<Finding[]> =>
+    (await openAlerts(db, deps.operations.ledger)).filter(withCode(...toldByKeepers))
+  for (const keeper of [...keepers, keepArchive(archiving)])
+    finders.push(patiently(await keeper(deps, work), open, log))
   return {
     archiving,
     findings: async () => (await Promise.all(finders.map((find) => find()))).flat(),
@@ -98,15 +103,22 @@ export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   }
 }
 
-/** Not to know what one part finds is no reason to close its alerts, nor to find nothing else: what it found last stands. */
-export function patiently(find: () => Promise<Finding[]>, log: Pick<Logger, 'error'>): () => Promise<Finding[]> {
-  let known: Finding[] = []
+/**
+ * Not to know what one part finds is no reason to close its alerts, nor to find nothing else: what it found last stands, and before it found
+ * anything here, in a process that took over, what is open.
+ */
+export function patiently(
+  find: () => Promise<Finding[]>,
+  open: () => Promise<Finding[]>,
+  log: Pick<Logger, 'error'>,
+): () => Promise<Finding[]> {
+  let known: Finding[] | undefined
   return async () => {
     try {
       known = await find()
     } catch (error) {
       log.error('findings.unread', { error })
     }
-    return known
+    return known ?? (await open())
   }
 }

@@ -1,34 +1,28 @@
-import { hash, X509Certificate } from 'node:crypto'
-import { readFile, statfs } from 'node:fs/promises'
+import { hash } from 'node:crypto'
 import { type Config, withoutSecrets } from './config.ts'
 import type { Database } from './database/database.ts'
 import { runWorker } from './database/worker.ts'
 import type { Deliveries } from './deliveries.ts'
 import { createDrills, type Drills } from './drills.ts'
-import { durationMs } from './delivery/duration.ts'
 import type { Lane } from './delivery/lane.ts'
 import { selectOf } from './delivery/select.ts'
-import { deliveryStatus } from './delivery/status.ts'
 import type { EvidenceWatch } from './evidence.ts'
 import type { Keeping } from './keeping.ts'
 import type { Book } from './ledger/book.ts'
 import type { LedgerReader } from './ledger/read.ts'
+import { lookAround } from './looking.ts'
 import { Problem } from './record/problem.ts'
 import type { LedgerName } from './record/record.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
-import { alertCodes } from './watch/alert-codes.ts'
 import { listAlerts, openAlerts } from './watch/alert-store.ts'
-import { drillsByDestination } from './watch/drill-store.ts'
 import type { Finding } from './watch/alerts.ts'
 import { listComparisons } from './watch/comparison-store.ts'
 import type { RecordCommand } from './watch/commands.ts'
-import { findProblems, type LaneKnown } from './watch/findings.ts'
-import { liveNodes } from './watch/node-store.ts'
 import { startPresence } from './watch/presence.ts'
 import { runHeartbeat } from './watch/heartbeat.ts'
 import { type AlertEvent, runAlerts, takeStep, toEvent } from './watch/run-alerts.ts'
-import { isAskable, type Reconciled, reconcileDestination, runReconciliation } from './watch/run-reconciliation.ts'
+import { type Reconciled, reconcileDestination, runReconciliation } from './watch/run-reconciliation.ts'
 import type { LedgersStatus } from './watch/status.ts'
 import { openWebhook } from './watch/webhook.ts'
 
@@ -115,61 +109,8 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
 
   const presence = startPresence(db, operations.ledger, { ...deps.node, configuration: digestShared(config) }, watch.alerts_every_ms, log) // oxfmt-ignore
 
-  async function evidence(): Promise<Finding[]> {
-    try {
-      return await deps.evidence.findings()
-    } catch (error) {
-      // Not to know is no reason to close an alert, nor to look at nothing else.
-      log.error('evidence.unread', { error: String(error) })
-      return (await openAlerts(db, operations.ledger)).filter(({ code }) => alertCodes[code].owner === 'engineering')
-    }
-  }
-
-  async function look(): Promise<Finding[]> {
-    const at = now().getTime() * 1000
-    const status = await deps.readLedgers()
-    const lanes: LaneKnown[] = []
-    for (const lane of await deliveryStatus(db, now())) {
-      const settings = deliveries.destinations.get(lane.destination)?.settings
-      if (settings === undefined || !isWanted(lane)) continue
-      const open = status.ledgers.find(({ ledger }) => ledger === lane.ledger)
-      const published = open?.published ?? (await reader.published(lane.ledger))?.size ?? 0
-      const next =
-        lane.sentTo < published ? await reader.readBatch(lane.ledger, lane.sentTo, { maxRecords: 1 }) : undefined
-      lanes.push({ ...lane, oldestUnsent: next?.records[0]?.recordedAt ?? null, freshnessMs: settings.freshness_ms })
-    }
-    const certificates = [...deliveries.destinations].flatMap(([name, { destination }]) =>
-      destination.certificates().map(({ subject, expiresAt }) => ({ subject: `${name} ${subject}`, expiresAt })),
-    )
-    certificates.push(...(await ownCertificate(config)))
-    const { bavail, blocks, bsize } = await statfs(config.data_dir)
-    const disks = [{ path: config.data_dir, freeBytes: bavail * bsize, totalBytes: blocks * bsize }]
-    const limits = { inDoubtMs: watch.in_doubt_ms, certificateDays: watch.certificate_days, diskFree: watch.disk_free }
-    const { ledgers: all, partitions_ahead: partitionsAhead } = status
-    const compared = await comparisons()
-    const nodes = await liveNodes(db, operations.ledger, watch.alerts_every_ms * 2_500)
-    const drilled = (await drillsByDestination(db)).filter(({ destination }) => destinations.has(destination))
-    const due = drilled.flatMap(({ destination, begunAt, lastHeld }) => {
-      const every = destinations.get(destination)?.settings.drill.every
-      return every === undefined ? [] : [{ destination, everyMs: durationMs(every), since: lastHeld ?? begunAt }]
-    })
-    metrics.watched({
-      lanes,
-      comparisons: compared.map((one) => ({ ...one, atMs: Date.parse(one.at) })),
-      certificates,
-      drills: drilled.map(({ destination, lastHeld }) => ({
-        destination,
-        heldMs: lastHeld === undefined ? undefined : lastHeld / 1000,
-      })),
-      openAlerts: (await openAlerts(db, operations.ledger)).length,
-    })
-    const asked = compared.map((one) => {
-      const settings = destinations.get(one.destination)?.settings
-      return { ...one, isAskable: settings !== undefined && isAskable(settings) }
-    })
-    const found = findProblems({ now: at, ledgers: all, lanes, comparisons: asked, certificates, disks, partitionsAhead, nodes, drills: due, limits }) // oxfmt-ignore
-    return [...found, ...(await evidence()), ...(await deps.keeping.findings())]
-  }
+  const look = (): Promise<Finding[]> =>
+    lookAround({ ...deps, operations: operations.ledger, destinations, comparisons, isWanted, now })
   work('alerts', (ending) =>
     runAlerts({ ...alerting, look }, watch.alerts_every_ms, ending).finally(() => metrics.watched(undefined)),
   )
@@ -205,11 +146,4 @@ function digestShared(config: Config): string {
     withoutSecrets(config)
   const shared = { org, public_host, log, intake, watch, artifacts, publish, archive, retention, destinations }
   return hash('sha256', JSON.stringify(shared), 'hex')
-}
-
-/** Of our own server, where it has one. */
-async function ownCertificate({ http }: Config): Promise<{ subject: string; expiresAt: number }[]> {
-  if (http.tls === undefined) return []
-  const { subject, validTo } = new X509Certificate(await readFile(http.tls.certificate_file))
-  return [{ subject: `http ${subject.replaceAll('\n', ' ')}`, expiresAt: Date.parse(validTo) * 1000 }]
 }

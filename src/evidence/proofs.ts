@@ -5,7 +5,7 @@ import { perfectSubtrees } from '../log/merkle.ts'
 import { printProof } from '../log/proof.ts'
 import type { PackLedger, PackScope } from '../verify/pack-format.ts'
 import { packNames } from '../verify/pack-format.ts'
-import { type PackSources, readOne } from './sources.ts'
+import { type PackSources, readOne, readUnlessExpired } from './sources.ts'
 import type { Zip } from './zip.ts'
 
 /** What ties a pack to the signed log. */
@@ -56,7 +56,8 @@ export async function addLog(zip: Zip, of: PackLedger, note: string, sources: Pa
     last = found.size
   }
   if (last > 0) await zip.add(name('consistency.end-newest'), printConsistency(last, await consistencyProof(last, size, nodes))) // oxfmt-ignore
-  if (start > 0) await addProven(zip, name('before'), of, await readOne(sources, ledger, start - 1), note, sources)
+  const before = start > 0 ? await readUnlessExpired(sources, ledger, start - 1) : undefined
+  if (before !== undefined) await addProven(zip, name('before'), of, before, note, sources)
   if (end < size) await addProven(zip, name('after'), of, await readOne(sources, ledger, end), note, sources)
 }
 

@@ -5,7 +5,7 @@ import { type PackLedger, type PackScope, packNames } from '../verify/pack-forma
 import type { SealedRun } from '../verify/pack-runs.ts'
 import { type SampleRun, drawRuns, printSamples, sampleFolder } from '../verify/pack-sample.ts'
 import { addProven } from './proofs.ts'
-import { type PackSources, type ReadRecord, readOne } from './sources.ts'
+import { type PackSources, type ReadRecord, readOne, readUnlessExpired } from './sources.ts'
 import type { Zip } from './zip.ts'
 
 /**
@@ -65,8 +65,8 @@ async function findDeclaration(
 ): Promise<ReadRecord | undefined> {
   const { first } = (fields['records'] ?? {}) as { first?: number }
   if (first === undefined) return undefined
-  const record = await readOne(sources, ledger, first)
-  return record.kind === 'run' && record.fields['run'] === fields['run'] ? record : undefined
+  const record = await readUnlessExpired(sources, ledger, first)
+  return record?.kind === 'run' && record.fields['run'] === fields['run'] ? record : undefined
 }
 
 /**

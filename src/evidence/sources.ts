@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { StoredRecord } from '../ledger/read.ts'
 import type { Node } from '../log/merkle.ts'
+import { Problem } from '../record/problem.ts'
 import type { LedgerName, RecordKind } from '../record/record.ts'
 import type { PackRecord } from '../verify/pack-account.ts'
 
@@ -96,4 +97,16 @@ export const everyKind: ReadonlySet<RecordKind> = new Set<RecordKind>(['run', 'i
 export async function readOne(sources: PackSources, ledger: LedgerName, seq: number): Promise<ReadRecord> {
   for await (const record of sources.records(ledger, seq, seq + 1, everyKind)) return openStored(record)
   throw new Error(`${ledger} has no record ${seq}`)
+}
+
+/** Undefined for one whose retention has passed: the rest of the pack stands without it, and whoever verifies it is told. */
+export async function readUnlessExpired(
+  sources: PackSources,
+  ledger: LedgerName,
+  seq: number,
+): Promise<ReadRecord | undefined> {
+  return readOne(sources, ledger, seq).catch((error: unknown) => {
+    if (error instanceof Problem && error.code === 'expired') return undefined
+    throw error
+  })
 }

@@ -136,7 +136,8 @@ export async function checkPeriod(
     const [from, to] = [parseTime(question.from), parseTime(question.to)]
     if (from === undefined || to === undefined || from >= to) throw new Error('scope.json names no period')
     if (start > end || end > size) throw new Error(`${start}, ${end} and ${size} are not in order`)
-    if (start > 0) {
+    const isBefore = source.names.includes(`${packNames.log(ledger, 'before')}.json`)
+    if (start > 0 && isBefore) {
       const before = await openProven(source, packNames.log(ledger, 'before'), of, trust)
       if (before.seq !== start - 1) throw new PackFault(`expected record ${start - 1} before the period, found ${before.seq}`, before.seq) // oxfmt-ignore
       if (before.recordedAt >= from) throw new PackFault(`record ${before.seq} belongs to the period and is not in it`, before.seq) // oxfmt-ignore
@@ -147,6 +148,8 @@ export async function checkPeriod(
         throw new PackFault(`expected record ${end} after the period, found ${after.seq}`, after.seq)
       if (after.recordedAt < to) throw new PackFault(`record ${after.seq} belongs to the period and is not in it`, after.seq) // oxfmt-ignore
     }
+    if (start > 0 && !isBefore)
+      throw new CannotCheck(`record ${start - 1}, before the period, is not in the pack: its retention had passed, says the service; that the period begins no later is not shown`) // oxfmt-ignore
     return `records ${start} up to ${end} of ${size}; those around them are outside of the period`
   })
 }

@@ -59,14 +59,15 @@ async function checkSample(
     const seal = await open('seal', 'seal')
     if (seal.seq !== seq) throw new PackFault(`expected the seal at ${seq}, found one at ${seal.seq}`, seal.seq)
     const { first } = (seal.fields['records'] ?? {}) as { first?: number } // of a record that is proved
-    if (first !== undefined && (await open('run', 'run')).seq !== first)
+    const hasRun = source.names.includes(`${folder}/run.json`)
+    if (first !== undefined && hasRun && (await open('run', 'run')).seq !== first)
       throw new PackFault(`expected the declaration of ${run} at ${first}`, first)
     const parts: PackRecord[] = []
     while (source.names.includes(`${folder}/part-${parts.length + 1}.json`))
       parts.push(await open(`part-${parts.length + 1}`, 'part'))
     checkPartCount(seal, parts)
     await checkAttestations(source, folder, attestationsOf(seal, parts, of.origin), statementKeys)
-    const missing: string[] = []
+    const missing: string[] = first === undefined || hasRun ? [] : [`${folder}/run.json`]
     for (const { fields } of parts) {
       const sha256 = String(fields['artifact_sha256'])
       const name = packNames.artifact(sha256)

@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openPackFile } from '../../src/commands/pack-file.ts'
 import { isStatementKey } from '../../src/log/statement.ts'
+import { Problem } from '../../src/record/problem.ts'
 import { encodeRecord, openRecord } from '../../src/record/record.ts'
 import { checkFiles } from '../../src/verify/pack-files-check.ts'
 import type { PackScope } from '../../src/verify/pack-format.ts'
@@ -69,6 +70,26 @@ describe('checkPack', () => {
     expect(failed(checks)).toEqual([])
     expect(checks.find(({ check: name }) => name === 'unit records')?.detail).toMatch(/^30 of 77 records shown/)
     expect(await lie(() => {})).toEqual([])
+  })
+
+  it('is made of what is left when the records before it have expired, and says what that leaves open', async () => {
+    const earliest = 25 // behind the declaration of a run whose part and seal are left
+    const pruned: MemoryLog['sources'] = {
+      ...log.sources,
+      async *records(ledger, from, until, kinds) {
+        if (ledger === 'main/unit' && from < earliest) throw new Problem('expired', 'gone')
+        yield* log.sources.records(ledger, from, until, kinds)
+      },
+      partSeqs: async (ledger, run) =>
+        (await log.sources.partSeqs(ledger, run)).filter((seq) => ledger !== 'main/unit' || seq >= earliest),
+    }
+    const from = new Date((log.records('main/unit')[earliest]?.recordedAt ?? 0) / 1000).toISOString()
+    const left = await unzip(await makePack(pruned, { from, sample: 100, stratify: ['test_type'] }))
+    expect(left.has('log/unit/before.json')).toBe(false)
+    const checks = await checkPack(sourceOf(left), log.trust)
+    const notOk = checks.filter(({ verdict }) => verdict !== 'ok')
+    expect(notOk.map(({ check: name, verdict }) => [name.replace(/\d+/, 'n'), verdict])).toEqual([['unit period', 'incomplete'], ['sample n', 'incomplete']]) // oxfmt-ignore
+    expect(notOk[0]?.detail).toContain('record 24, before the period, is not in the pack')
   })
 
   it('gives the same bytes for the same question, whenever it is asked', async () => {

@@ -93,13 +93,20 @@ it('what is wrong with a copy is told also to the node that does not write it, a
   expect(ahead).toMatchObject({ code: 'publication_late', detail: expect.stringContaining('the copy has 1 records, more than may be published now') as string }) // oxfmt-ignore
 })
 
-it('one part that cannot be looked at hides no other, and what it found last stands', async () => {
-  const answers: (Finding[] | Error)[] = [[{ code: 'key_expiring', subject: 'k', detail: '' }], new Error('gone'), []]
-  const find = patiently(async () => {
-    const next = answers.shift()
-    if (next instanceof Error) throw next
-    return next ?? []
-  }, silentLogger)
+it('one part that cannot be looked at hides no other, and what it found last stands; before that, what is open', async () => {
+  const key: Finding = { code: 'key_expiring', subject: 'k', detail: '' }
+  const answers: (Finding[] | Error)[] = [new Error('gone'), [key], new Error('gone'), []]
+  const open = async (): Promise<Finding[]> => [{ ...key, code: 'witness_silent' }]
+  const find = patiently(
+    async () => {
+      const next = answers.shift()
+      if (next instanceof Error) throw next
+      return next ?? []
+    },
+    open,
+    silentLogger,
+  )
+  expect((await find()).map(({ code }) => code)).toEqual(['witness_silent'])
   expect((await find()).map(({ code }) => code)).toEqual(['key_expiring'])
   expect((await find()).map(({ code }) => code)).toEqual(['key_expiring'])
   expect(await find()).toEqual([])
