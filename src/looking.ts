@@ -25,7 +25,7 @@ import type { LedgersStatus } from './watch/status.ts'
 export interface LookDeps {
   config: Pick<Config, 'data_dir' | 'http' | 'watch'>
   db: Database
-  reader: Pick<LedgerReader, 'readBatch'>
+  reader: Pick<LedgerReader, 'readBatch' | 'published'>
   operations: LedgerName
   destinations: Deliveries['destinations']
   readLedgers: () => Promise<LedgersStatus>

@@ -3,7 +3,7 @@ import { equalHashes } from '../log/merkle.ts'
 import { type LedgerName, nextGeneration } from '../record/record.ts'
 import type { LogSource } from '../verify/log-source.ts'
 import { type Loss, printLoss, readLoss } from '../verify/loss.ts'
-import type { Check } from './verify.ts'
+import type { LedgerVerification } from './verify-log.ts'
 
 /** Ledgers that were closed with a loss, as anybody sees them: the next generation is a log of its own, and its first record says so. */
 
@@ -20,25 +20,21 @@ export async function withGenerations(source: LogSource, ledgers: readonly Ledge
   return found
 }
 
-export interface VerifiedLedger {
-  check: Check
-  note: string | undefined
-  /** Its first record, once it was verified. */
-  first: Uint8Array | undefined
-}
-
 /** Adds to each closed ledger what its successor says of it, and whether that is so. */
-export function compareGenerations(verified: ReadonlyMap<LedgerName, VerifiedLedger>): Check[] {
+export function compareGenerations(
+  verified: ReadonlyMap<LedgerName, Pick<LedgerVerification, 'check' | 'note' | 'first'>>,
+): Pick<LedgerVerification, 'check' | 'note'>[] {
   return [...verified].map(([ledger, { check, note }]) => {
     const next = nextGeneration(ledger)
     const after = verified.get(next)
-    if (after?.note === undefined || after.first === undefined) return check // not verified: nothing it says is believed
+    if (after?.note === undefined || after.first === undefined) return { check, note } // not verified: nothing it says is believed
     const loss = readLoss(after.first)
+    const differs = (detail: string) => ({ check: { ...check, verdict: 'differs' as const, detail }, note: undefined })
     if (loss?.of !== ledger)
-      return { ...check, verdict: 'differs', detail: `${check.detail}; the first record of ${next} does not say why it was closed` } // oxfmt-ignore
+      return differs(`${check.detail}; the first record of ${next} does not say why it was closed`)
     const detail = `${check.detail}; ${printLoss(loss, next)}`
     const wrong = note === undefined ? undefined : findWrong(note, loss)
-    return wrong === undefined ? { ...check, detail } : { ...check, verdict: 'differs', detail: `${detail}: ${wrong}` }
+    return wrong === undefined ? { check: { ...check, detail }, note } : differs(`${detail}: ${wrong}`)
   })
 }
 

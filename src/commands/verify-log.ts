@@ -1,14 +1,15 @@
 import { parseCheckpoint } from '../log/checkpoint.ts'
 import { LogError } from '../log/log-error.ts'
 import { openNote } from '../log/note.ts'
+import { parseTilePath, tileWidth } from '../log/tiles.ts'
 import type { TrustedKey } from '../log/trusted-key.ts'
-import { parseTilePath } from '../log/tiles.ts'
 import type { VerifierKey } from '../log/vkey.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, type Micros, ledgerKindOf, printTime } from '../record/record.ts'
 import { type AuditResult, createAudit } from '../verify/audit.ts'
 import { auditLog } from '../verify/audit-log.ts'
 import type { Difference } from '../verify/differences.ts'
+import { createExpiryRecords, type ExpiryRecords, type SeqRange } from '../verify/expiry-records.ts'
 import type { LogSource } from '../verify/log-source.ts'
 import { originsOf } from './trusted-keys.ts'
 import type { Check } from './verify.ts'
@@ -23,9 +24,15 @@ export interface LedgerVerification {
   check: Check
   /** The signed note that was met; undefined when it was not, or nothing is published. */
   note: string | undefined
-  /** The first record, of a ledger whose note was met. */
+  /** Bundles whose records are gone, as the source says: what `check` says of them is to be added (`addGone`). */
+  gone: readonly SeqRange[]
+  /** Of `operations` that is verified: what it names as destroyed. */
+  expiries: ExpiryRecords | undefined
+  /** The first record, of a ledger that is verified. */
   first: Uint8Array | undefined
 }
+
+const nothing = { note: undefined, gone: [], expiries: undefined, first: undefined }
 
 export interface VerifyOptions {
   /** Notes of this ledger that were verified before, by origin. */
@@ -46,8 +53,7 @@ export async function verifyLedger(
   const origins = originsOf(keys, ledger)
   const known = origins.map(remembered).find((note) => note !== undefined)
   const found = await source.get(`${ledger}/checkpoint`, false)
-  if (found === undefined)
-    return { check: checkNothing(ledger, known, origins.length > 0), note: undefined, first: undefined }
+  if (found === undefined) return { check: checkNothing(ledger, known, origins.length > 0), ...nothing }
   const note = new TextDecoder().decode(found)
   const origin = origins.find((name) => note.startsWith(`${name}\n`)) ?? origins[0]
   if (origin === undefined)
@@ -59,52 +65,58 @@ export async function verifyLedger(
   const trusted = remembered(origin)
   if (trusted !== undefined && sizeOf(trusted) > size) {
     const detail = `rollback: expected at least ${sizeOf(trusted)} records as remembered, found ${size}`
-    return { check: { check: ledger, verdict: 'differs', seq: size, detail }, note: undefined, first: undefined }
+    return { check: { check: ledger, verdict: 'differs', seq: size, detail }, ...nothing }
   }
-  let first: Uint8Array | undefined
-  const pass = async (fresh: boolean): Promise<{ result: AuditResult; lastTime: Micros | undefined }> => {
+  const pass = async (fresh: boolean): Promise<Pass> => {
+    const gone: SeqRange[] = []
+    const expiries = ledgerKindOf(ledger) === 'operations' ? createExpiryRecords() : undefined
     const audit = createAudit({ ledger, origin, vkeys: keys })
     await audit.expectCheckpoint(note)
     if (trusted !== undefined) await audit.expectCheckpoint(trusted)
-    const get = async (path: string, again: boolean) => {
-      const bytes = await source.get(`${ledger}/${path}`, again)
-      if (bytes !== undefined && parseTilePath(path)?.level === 'entries' && parseTilePath(path)?.index === 0)
-        first = firstEntry(bytes)
-      return bytes
+    const get = (path: string, again: boolean) => source.get(`${ledger}/${path}`, again)
+    const isExpired = (path: string): boolean => {
+      const tile = parseTilePath(path)
+      if (tile === undefined || !mayExpire(ledger) || source.isExpired?.(`${ledger}/${path}`) !== true) return false
+      gone.push({ first: tile.index * tileWidth, next: tile.index * tileWidth + tile.width })
+      return true
     }
-    const isExpired = (path: string): boolean => mayExpire(ledger) && source.isExpired?.(`${ledger}/${path}`) === true
-    const lastTime = await auditLog(audit, { size, get, fresh, isExpired, onProgress })
-    return { result: audit.finish(), lastTime }
+    let first: Uint8Array | undefined
+    const onRecords = (records: readonly Uint8Array[]): void => {
+      first ??= records[0]?.slice()
+      expiries?.add(records)
+    }
+    const lastTime = await auditLog(audit, { size, get, fresh, isExpired, onRecords, onProgress })
+    return { result: audit.finish(), lastTime, gone, expiries, first }
   }
-  let { result, lastTime } = await pass(false)
+  let { result, lastTime, gone, expiries, first } = await pass(false)
   let cached: string | undefined
   if (!isGood(result, size) && source.mayBeCached) {
     // Tiles never change, so a wrong one may be an old mistake in a cache on the way: all is asked for once more, past the caches.
     cached = explain(result, size)
-    ;({ result, lastTime } = await pass(true))
+    ;({ result, lastTime, gone, expiries, first } = await pass(true))
   }
   if (!isGood(result, size)) {
     const first = mostTelling(result)
     const more = first === undefined ? {} : { seq: first.seq, differences: result.differences.slice(0, 100) }
     return {
       check: { check: ledger, verdict: 'differs', detail: explain(result, size), size, ...more },
-      note: undefined,
-      first: undefined,
+      ...nothing,
     }
   }
   const since = trusted === undefined ? '' : `, and extends the ${sizeOf(trusted)} remembered`
   const lacking = await findLacking(note, keys, isQuorum)
   const stale = lacking ?? (maxAge === undefined ? undefined : await findStale(note, keys, lastTime, maxAge))
   const by = cached === undefined ? '' : `; a cache on the way gave other bytes at first: ${cached}`
-  const gone =
-    result.expired === 0
-      ? ''
-      : `; ${result.expired} are gone, their retention having passed as ${source.name} says (the retention records in operations name what was destroyed), and proved by their leaf hashes`
-  const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${gone}${since}${by}`
-  if (stale !== undefined) return { check: { check: ledger, verdict: 'differs', size, detail: stale }, note: undefined, first: undefined } // oxfmt-ignore
+  const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${since}${by}`
+  if (stale !== undefined) return { check: { check: ledger, verdict: 'differs', size, detail: stale }, ...nothing }
   // Whoever serves the log says what is gone, and could say so of all of it.
   const verdict = size > 0 && result.checked === 0 ? 'incomplete' : 'ok'
-  return { check: { check: ledger, verdict, detail, size }, note, first }
+  return { check: { check: ledger, verdict, detail, size }, note, gone, expiries, first }
+}
+
+interface Pass extends Pick<LedgerVerification, 'gone' | 'expiries' | 'first'> {
+  result: AuditResult
+  lastTime: Micros | undefined
 }
 
 /** What is decided and done is kept for ever. */
@@ -166,9 +178,4 @@ function sizeOf(note: string): number {
     if (!(cause instanceof LogError)) throw cause
     throw new Problem('integrity', `not a checkpoint: ${cause.message}`, { cause })
   }
-}
-
-/** Of an entry bundle: behind two bytes that say how long it is. */
-function firstEntry(bundle: Uint8Array): Uint8Array {
-  return bundle.slice(2, 2 + (bundle[0] ?? 0) * 256 + (bundle[1] ?? 0))
 }

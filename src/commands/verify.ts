@@ -7,12 +7,11 @@ import type { LogSource } from '../verify/log-source.ts'
 import { readEnvironment } from '../producer/ci.ts'
 import { findDataFolder } from '../producer/find-service.ts'
 import { Problem } from '../record/problem.ts'
-import { isLedgerName, type LedgerName, ledgerKinds, nextGeneration } from '../record/record.ts'
+import { isLedgerName, type LedgerName, ledgerKinds } from '../record/record.ts'
 import { connect } from './connect.ts'
 import { fromService, openPublished } from './log-sources.ts'
 import { type Trust, readTrust } from './policy-trust.ts'
 import { oneLine, printBar, printTable, type ExitCode, type Terminal } from './terminal.ts'
-import type { VerifiedLedger } from './verify-generations.ts'
 import { readTrustedKeys } from './trusted-keys.ts'
 
 /** `proofline verify`: a receipt, a running service, a published copy, or the database behind it. One line per check; 1 when anything differs. */
@@ -135,22 +134,21 @@ async function verifyLogs(
   options: VerifyCommand,
   terminal: Terminal,
 ): Promise<Check[]> {
-  const { verifyLedger } = await import('./verify-log.ts')
+  const { verifyLedgers } = await import('./verify-logs.ts')
   const remembered = options.since === undefined ? {} : await readRemembered(options.since)
   const maxAge = options.maxAge === undefined ? undefined : { ms: options.maxAge * 1000, now: new Date() }
-  const verified = new Map<LedgerName, VerifiedLedger>()
-  const { withGenerations, compareGenerations } = await import('./verify-generations.ts')
-  const all = await withGenerations(source, ledgers)
-  for (const ledger of all) {
-    const onProgress = (done: number, of: number): void => terminal.progress(printBar(ledger, done, of))
+  const checks: Check[] = []
+  const verified = await verifyLedgers(source, ledgers, keys, (ledger, isClosed) => ({
+    remembered: (origin) => remembered[origin],
+    onProgress: (done, of) => terminal.progress(printBar(ledger, done, of)),
     // Where nothing is recorded any more nothing can be fresh.
-    const isOpen = !all.includes(nextGeneration(ledger))
-    const reading = { remembered: (origin: string) => remembered[origin], onProgress, maxAge: isOpen ? maxAge : undefined, isQuorum } // oxfmt-ignore
-    const done = await verifyLedger(source, ledger, keys, reading)
-    verified.set(ledger, done)
-    if (done.note !== undefined) remembered[done.note.slice(0, done.note.indexOf('\n'))] = done.note
+    maxAge: isClosed ? undefined : maxAge,
+    isQuorum,
+  }))
+  for (const { check, note } of verified) {
+    checks.push(check)
+    if (note !== undefined) remembered[note.slice(0, note.indexOf('\n'))] = note
   }
-  const checks = compareGenerations(verified)
   // Only what was verified is remembered, and a difference leaves the older checkpoint in place as evidence.
   if (options.since !== undefined) await writeRemembered(options.since, remembered)
   return checks

@@ -14,6 +14,8 @@ export interface ReadLog {
   fresh: boolean
   /** Whether the records of a bundle are gone, their retention having passed: then their leaf hashes stand for them. */
   isExpired?: ((path: string) => boolean) | undefined
+  /** The records of a bundle as the audit takes them: to be believed only when it ends without a difference. */
+  onRecords?: ((records: readonly Uint8Array[]) => void) | undefined
   onProgress?: (done: number, of: number) => void
 }
 
@@ -23,7 +25,7 @@ export interface ReadLog {
  */
 export async function auditLog(
   audit: Audit,
-  { size, get, fresh, isExpired, onProgress }: ReadLog,
+  { size, get, fresh, isExpired, onRecords, onProgress }: ReadLog,
 ): Promise<Micros | undefined> {
   const nothing = new Uint8Array(0)
   const read = async (tile: Tile): Promise<Uint8Array> => (await readTile(get, tile, fresh)) ?? nothing
@@ -52,6 +54,7 @@ export async function auditLog(
     if (entries.length > 0) audit.addBundle({ ...tile, level: 'entries' }, entries)
     else if (isExpired?.(tilePath('entries', index, tile.width)) === true)
       audit.pass(index * tileWidth + tile.width, 'expired')
+    onRecords?.(entriesOf(entries, tile.width) ?? [])
     if (index === bundles - 1) lastTime = timeOf(entriesOf(entries, tile.width)?.at(-1))
     onProgress?.(audit.next(), size)
   }
