@@ -5,7 +5,7 @@ import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addEvidence } from './commands/evidence-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
 import { addHistoryCommands } from './commands/history-options.ts'
-import { addDeadLetters } from './commands/order-options.ts'
+import { addDeadLetters, exits } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { addRecoverCommands } from './commands/recover-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
@@ -161,6 +161,7 @@ configuration(program.command('verify').description('find out whether records ar
   .option('--org <name>', 'the org', 'main')
   .option('--ledger <names>', 'only these ledgers', list)
   .addOption(json())
+  .addHelpText('after', exits('0 all is as it was signed, 1 something differs, 3 something could not be found out'))
   .action((target: string | undefined, options) =>
     run(options, async (terminal, signal) =>
       (await import('./commands/verify.ts')).verify(target, options, terminal, signal),

@@ -29,7 +29,7 @@ export const retentionSettings = z
   .strictObject({
     online: months.default(15).describe('months in the database; then a month moves to the archive'),
     kept: z
-      .union([months, z.literal('forever')])
+      .union([months, z.literal('forever')], { error: 'takes months, 12 or more, or forever' })
       .default(36)
       .describe('months in all; may be raised, never lowered'),
     detach: z.boolean().default(true).describe('move months to the archive'),

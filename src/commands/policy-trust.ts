@@ -21,7 +21,6 @@ export async function readTrust(given: readonly TrustedKey[], file: string | und
     return { keys: [...given, ...named], isQuorum: (cosigners) => satisfies(policy, cosigners) }
   } catch (cause) {
     if (!(cause instanceof LogError)) throw cause
-    const end = cause.message.includes('has no quorum') ? ': its last line is `quorum none` where there are no witnesses' : '' // oxfmt-ignore
-    throw new Problem('request_invalid', `--policy ${file}: ${cause.message}${end}`, { cause })
+    throw new Problem('request_invalid', `--policy ${file}: ${cause.message}`, { cause })
   }
 }

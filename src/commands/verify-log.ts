@@ -107,7 +107,7 @@ export async function verifyLedger(
   const lacking = await findLacking(note, keys, isQuorum)
   const stale = lacking ?? (maxAge === undefined ? undefined : await findStale(note, keys, lastTime, maxAge))
   const by = cached === undefined ? '' : `; a cache on the way gave other bytes at first: ${cached}`
-  const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${since}${by}`
+  const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${isQuorum === undefined ? '' : ' and cosigned as the policy demands'}${since}${by}`
   if (stale !== undefined) return { check: { check: ledger, verdict: 'differs', size, detail: stale }, ...nothing }
   // Whoever serves the log says what is gone, and could say so of all of it.
   const verdict = size > 0 && result.checked === 0 ? 'incomplete' : 'ok'

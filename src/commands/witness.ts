@@ -26,7 +26,13 @@ export async function witness(options: WitnessCommand, terminal: Terminal, signa
   try {
     const onError = (error: unknown): void =>
       terminal.say(`witness failed: ${error instanceof Error ? error.message : String(error)}`)
-    const server = await serveWitness(opened, { host, port, origins: [...logs.keys()], onError }, signal)
+    const server = await serveWitness(opened, { host, port, origins: [...logs.keys()], onError }, signal).catch(
+      (cause: unknown) => {
+        const isTaken = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
+        if (!isTaken) throw cause
+        throw new Problem('in_use', `${options.listen} is in use by another program: choose another one with --listen`, { cause }) // oxfmt-ignore
+      },
+    )
     const vkey = printVkey(opened.key)
     terminal.print({ url: server.url, vkey, logs: [...logs.keys()] }, () =>
       [

@@ -105,7 +105,11 @@ export function parsePolicy(file: string | Uint8Array): Policy {
         refuse(`${keyword} is none of log, witness, group, quorum`)
     }
   }
-  if (quorum === undefined) throw new LogError('malformed', 'the policy has no quorum')
+  if (quorum === undefined)
+    throw new LogError(
+      'malformed',
+      'the policy has no quorum: its last line is `quorum none` where there are no witnesses',
+    )
   return { logs, witnesses, groups, quorum }
 }
 
