@@ -9,7 +9,7 @@ import type { KeepingDeps } from './keeping.ts'
 /** What is asked of the archive over HTTP: day files, how it stands, holds. */
 export function mountArchiving(mount: Mount, deps: KeepingDeps, archiving: Archiving): void {
   const { db, objects, operations, recordCommand } = deps
-  mountDays(mount, createDayFiles(db, objects))
+  mountDays(mount, createDayFiles(db, objects), deps.generations)
   mountArchive(mount, {
     status: archiving.status,
     run: archiving.pass,

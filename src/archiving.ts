@@ -31,7 +31,8 @@ export interface Archiving {
 }
 
 export function createArchiving(deps: KeepingDeps): Archiving {
-  const { config, db, reader, operations, log, ledgers, books } = deps
+  const { config, db, reader, operations, log, generations } = deps
+  const ledgers = generations.every
   const { online, kept, detach, expire } = config.retention
   /** By ledger, or `months` and the like: why it did not come to its end. */
   type Failures = Map<string, string>
@@ -64,14 +65,15 @@ export function createArchiving(deps: KeepingDeps): Archiving {
     for (const ledger of ledgers) await tried(ledger, signal, () => archiveLedger(deps, ledger, signal))
     if (what === 'archive') return
     await tried('holds', signal, async () => {
-      const restored = await restoreHolds(db, reader, operations.ledger)
+      const restored: string[] = []
+      for (const ledger of generations.chain(operations.ledger)) restored.push(...(await restoreHolds(db, reader, ledger))) // oxfmt-ignore
       if (restored.length > 0) log.warn('holds.restored', { holds: restored })
       await createHolds(db, operations).recordMissing()
     })
     const retiring = openRetiring(config, log)
     if (detach)
       await tried('months', signal, async () => {
-        const archived = [...books.keys()].map((ledger) => ({
+        const archived = ledgers.map((ledger) => ({
           ...writerOf(deps, ledger),
           onRewritten: (day: string, files: string[]) => log.warn('archive.rewritten', { ledger, day, files }),
         }))
@@ -87,7 +89,7 @@ export function createArchiving(deps: KeepingDeps): Archiving {
       await tried(`expiry of ${ledger}`, signal, async () => {
         const plan = await planExpiry(db, operations.ledger, ledger)
         if (plan !== undefined && plan.days.length > 0) await assertRanForADay(db, operations.ledger)
-        const destroyed = await expireLedger({ ...deps, retiring }, ledger, signal)
+        const destroyed = await expireLedger({ ...deps, ledgers, retiring }, ledger, signal)
         if (destroyed.days > 0 || destroyed.locked > 0) log.info('days.destroyed', { ...destroyed })
       })
     await retiring?.end()
@@ -130,7 +132,7 @@ export const keepArchive =
   (archiving: Pick<Archiving, 'pass'>): Keeper =>
   async (deps, work) => {
     const { config, db, reader, operations } = deps
-    await promiseRetention(db, reader, operations, config.retention)
+    await promiseRetention(db, reader, operations, config.retention, deps.generations.chain(operations.ledger).slice(0, -1)) // oxfmt-ignore
     const everyMs = config.archive.every_ms
     work('archive', (signal) => everySoOften(() => archiving.pass('retention', signal), everyMs, signal))
 
@@ -148,11 +150,11 @@ export const keepArchive =
 
 /** Out of the database, whichever process it is that archives. */
 async function findLate(deps: KeepingDeps, clock: Micros): Promise<Map<string, string>> {
-  const { config, db, ledgers } = deps
+  const { config, db, generations } = deps
   const { online, detach } = config.retention
   const overdue = config.archive.overdue_ms * 1000
   const late = new Map<string, string>()
-  for (const ledger of ledgers) {
+  for (const ledger of generations.every) {
     const missing = await firstMissing(deps, ledger)
     if (missing !== undefined && clock > startOf(nextDay(missing)) + overdue)
       late.set(ledger, `nothing from ${missing} on is archived`)
@@ -165,7 +167,7 @@ async function findLate(deps: KeepingDeps, clock: Micros): Promise<Map<string, s
 }
 
 function writerOf(deps: KeepingDeps, ledger: LedgerName): DayWriter {
-  const tree = deps.books.get(ledger)?.tree
+  const tree = deps.treeOf(ledger)
   if (tree === undefined) throw new Error(`${ledger} is not open`)
   const lock = (day: string): PutOptions => lockOf(deps.config, day)
   return { ...deps, ledger, tree, origin: deps.originOf(ledger), lock }

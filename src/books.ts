@@ -3,9 +3,10 @@ import { type Config, withoutSecrets } from './config.ts'
 import type { Heads } from './heads.ts'
 import { type Book, openBook } from './ledger/book.ts'
 import { recordConfiguration } from './ledger/configuration-records.ts'
+import { recordLoss } from './ledger/loss-record.ts'
 import { type KeyCare, createKeyCare } from './ledger/key-care.ts'
 import { statementKeyName } from './log/statement.ts'
-import { type LedgerName, toLedgerName } from './record/record.ts'
+import type { LedgerName } from './record/record.ts'
 import type { Signer } from './signing/signer.ts'
 import type { Storage } from './storage.ts'
 import type { Logger } from './telemetry/logger.ts'
@@ -46,10 +47,10 @@ export async function openBooks({
   log,
   metrics,
 }: BooksDeps): Promise<Books> {
-  const { db, reader, watch, ledgers } = storage
-  const operationsName = toLedgerName(`${config.org}/operations`)
+  const { db, reader, watch, ledgers, generations } = storage
+  const operationsName = generations.now('operations')
   const statementName = statementKeyName(config.public_host, config.org)
-  const keys = createKeyCare({ db, reader, signer, ledgers, operations: operationsName, originOf, statementName })
+  const keys = createKeyCare({ db, reader, signer, ledgers, operations: operationsName, earlier: generations.chain(operationsName).slice(0, -1), originOf, statementName }) // oxfmt-ignore
   await keys.check()
 
   const all = new Map<LedgerName, Book>()
@@ -61,6 +62,8 @@ export async function openBooks({
       metrics.recorded(ledger, records, size, ms / 1000)
     const book = await openBook({ ledger, db, signer, reader, watch, node, log, onAppend })
     all.set(ledger, book)
+    const closed = generations.closed.find(({ next }) => next === ledger)
+    if (closed !== undefined && book.publisher.stopped() === undefined) await recordLoss(book, closed)
     const observe = async (): Promise<void> => {
       const published = await reader.published(ledger)
       if (published !== undefined) metrics.published(ledger, published.size, published.lastTime)

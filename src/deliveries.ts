@@ -14,6 +14,7 @@ import { createSteadyClock } from './delivery/steady-clock.ts'
 import { selectOf } from './delivery/select.ts'
 import { traced } from './delivery/traced.ts'
 import { type DeadLetterPlace, countDeadLetters, deliveryStatus, listDeadLetters } from './delivery/status.ts'
+import type { Generations } from './ledger/generations.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import { Problem } from './record/problem.ts'
 import { type LedgerName, type Micros, ledgerKindOf, printTime } from './record/record.ts'
@@ -35,7 +36,7 @@ export interface DeliveriesDeps {
   config: Config
   db: Database
   reader: LedgerReader
-  ledgers: readonly LedgerName[]
+  generations: Generations
   log: Logger
   metrics: Metrics
   signal: AbortSignal
@@ -45,12 +46,14 @@ export async function startDeliveries({
   config,
   db,
   reader,
-  ledgers,
+  generations,
   log,
   metrics,
   signal,
 }: DeliveriesDeps): Promise<Deliveries> {
   const now = createSteadyClock()
+  // A ledger that was closed is delivered to its end: a lane of its own, as its next generation has one.
+  const ledgers = generations.every
   const workers: Promise<void>[] = []
   const destinations = new Map<string, { destination: Destination; settings: DestinationSettings }>()
   for (const [name, settings] of Object.entries(config.destinations)) {
@@ -143,7 +146,7 @@ export async function startDeliveries({
         throw new Problem('not_found', `there is no destination ${destination}`)
       const letters = await listDeadLetters(db, {
         destination,
-        ledger: ledgers.find((one) => ledgerKindOf(one) === ledger),
+        ledger: generations.current.find((one) => ledgerKindOf(one) === ledger),
         kind,
         limit: limit + 1,
         ...(after === undefined ? {} : { after: parsePlace(after) }),

@@ -3,7 +3,7 @@ import type { Deliveries } from './deliveries.ts'
 import { durationMs } from './delivery/duration.ts'
 import { selectOf } from './delivery/select.ts'
 import { Problem } from './record/problem.ts'
-import { ledgerKindOf, printTime } from './record/record.ts'
+import { type LedgerName, ledgerKindOf, printTime } from './record/record.ts'
 import { type DrillRow, lanesByDrill, listDrills } from './watch/drill-store.ts'
 import { type DrillMeasure, type PausedMeasure, printMeasure } from './watch/drill.ts'
 import { beginDrill, type DrillDeps, runDrills } from './watch/run-drills.ts'
@@ -17,16 +17,21 @@ export interface Drills {
 } // oxfmt-ignore
 
 export function createDrills(
-  given: Omit<DrillDeps, 'destinations' | 'selects'> & { destinations: Deliveries['destinations'] },
+  given: Omit<DrillDeps, 'destinations' | 'selects'> & {
+    destinations: Deliveries['destinations']
+    /** What is recorded in: where nothing grows any more there is nothing to measure. */
+    ledgers: readonly LedgerName[]
+  },
 ): Drills {
-  const deps: DrillDeps = { ...given, selects: selectOf }
+  const isOpen = (ledger: LedgerName): boolean => given.ledgers.includes(ledger)
+  const deps: DrillDeps = { ...given, selects: (settings, ledger) => (isOpen(ledger) ? selectOf(settings, ledger) : undefined) } // oxfmt-ignore
   const { db, destinations } = deps
   return {
     async begin(destination, { ledger: kind, forS, reason }, by, record) {
       const settings = destinations.get(destination)?.settings
       if (settings === undefined) throw new Problem('not_found', `there is no destination ${destination}`)
       const lanes = await lanesByDrill(db, destination)
-      const ledger = lanes.find((one) => kind === undefined || ledgerKindOf(one) === kind)
+      const ledger = lanes.find((one) => isOpen(one) && (kind === undefined || ledgerKindOf(one) === kind))
       if (ledger === undefined) throw new Problem('not_found', `nothing of ${kind ?? 'any ledger'} was delivered to ${destination} yet`) // oxfmt-ignore
       await record()
       const forMs = forS === undefined ? durationMs(settings.drill.for) : forS * 1000

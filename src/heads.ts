@@ -9,7 +9,7 @@ import { LogError } from './log/log-error.ts'
 import { type TrustedKey, parseTrustedKey } from './log/trusted-key.ts'
 import { compareHead } from './publish/compare-copy.ts'
 import { Problem } from './record/problem.ts'
-import type { LedgerName } from './record/record.ts'
+import { type LedgerName, ledgerStem } from './record/record.ts'
 import { realFileEffects, replaceFile } from './signing/durable-file.ts'
 import type { Signer } from './signing/signer.ts'
 import type { Logger } from './telemetry/logger.ts'
@@ -69,7 +69,7 @@ export function createHeads({ db, signer, originOf, places, folder, now, log }: 
     const ours = { size: head?.size ?? 0, root: head?.root.toString('base64'), checkpoint: newest?.note }
     const document = { ledger, found_at: now().toISOString(), detail, ours, theirs }
     // Named by what it is about: the same finding at each start is one file.
-    const name = `${ledger.replace('/', '.')}-${hash('sha256', JSON.stringify({ ours, theirs })).slice(0, 12)}.json`
+    const name = `${ledgerStem(ledger)}-${hash('sha256', JSON.stringify({ ours, theirs })).slice(0, 12)}.json`
     await mkdir(folder, { recursive: true, mode: 0o700 })
     await replaceFile(realFileEffects, join(folder, name), `${JSON.stringify(document, undefined, 2)}\n`, 0o600)
     log.error('heads.differ', { ledger, detail, evidence: join(folder, name) })

@@ -7,9 +7,9 @@ import { createArtifacts, type Objects } from './objects/objects.ts'
 import { type LedgerName, ledgerKindOf } from './record/record.ts'
 
 /** The history of lines and files follows the ledgers of runs, in one process at a time. */
-export const keepHistory: Keeper = async ({ db, reader, objects, ledgers }, work) => {
+export const keepHistory: Keeper = async ({ db, reader, objects, generations }, work) => {
   const deps = historyDeps(db, reader, objects)
-  for (const ledger of ledgersOfRuns(ledgers))
+  for (const ledger of ledgersOfRuns(generations.every))
     work(`history ${ledger}`, (signal) => runProjection(deps, ledger, signal))
   return async () => []
 }

@@ -9,7 +9,9 @@ import type { Deliveries } from './deliveries.ts'
 import type { Heads } from './heads.ts'
 import type { Book } from './ledger/book.ts'
 import type { KeyCare } from './ledger/key-care.ts'
+import type { Generations } from './ledger/generations.ts'
 import type { LedgerReader } from './ledger/read.ts'
+import type { Tree } from './ledger/tree.ts'
 import type { Witnessed } from './ledger/witnessed.ts'
 import type { Objects } from './objects/objects.ts'
 import type { LedgerName } from './record/record.ts'
@@ -39,7 +41,11 @@ export interface KeepingDeps {
   config: Config
   db: Database
   reader: LedgerReader
+  /** What is recorded in. */
   ledgers: readonly LedgerName[]
+  /** Those too that were closed with a loss: they are read, archived and looked after like the others. */
+  generations: Generations
+  treeOf: (ledger: LedgerName) => Tree | undefined
   books: ReadonlyMap<LedgerName, Book>
   operations: Book
   signer: OpenSigner

@@ -25,7 +25,7 @@ import type { LedgersStatus } from './watch/status.ts'
 export interface LookDeps {
   config: Pick<Config, 'data_dir' | 'http' | 'watch'>
   db: Database
-  reader: Pick<LedgerReader, 'readBatch'>
+  reader: Pick<LedgerReader, 'readBatch' | 'published'>
   operations: LedgerName
   destinations: Deliveries['destinations']
   readLedgers: () => Promise<LedgersStatus>
@@ -94,7 +94,10 @@ async function readLanes({ db, reader, destinations, isWanted, now }: LookDeps, 
   for (const lane of await deliveryStatus(db, now())) {
     const settings = destinations.get(lane.destination)?.settings
     if (settings === undefined || !isWanted(lane)) continue
-    const published = status.ledgers.find(({ ledger }) => ledger === lane.ledger)?.published ?? 0
+    const open = status.ledgers.find(({ ledger }) => ledger === lane.ledger)
+    // A ledger that was closed with a loss has no status any more, and is delivered to its end.
+    const isClosed = open === undefined && status.ledgers.length > 0
+    const published = open?.published ?? (isClosed ? (await reader.published(lane.ledger))?.size : undefined) ?? 0
     const next =
       lane.sentTo < published ? await reader.readBatch(lane.ledger, lane.sentTo, { maxRecords: 1 }) : undefined
     lanes.push({ ...lane, oldestUnsent: next?.records[0]?.recordedAt ?? null, freshnessMs: settings.freshness_ms })

@@ -2,12 +2,12 @@ import type { Database } from './database/database.ts'
 import { type OpenPack, createPacks } from './evidence/pack.ts'
 import type { PackSources, Stamp } from './evidence/sources.ts'
 import { createFileSource } from './file-source.ts'
-import type { Book } from './ledger/book.ts'
 import { readKinds } from './ledger/read-kinds.ts'
 import type { LedgerReader } from './ledger/read.ts'
 import { checkpointAt } from './ledger/checkpoint-store.ts'
 import { findSubmissions } from './ledger/store.ts'
 import { timestampsFor } from './ledger/timestamp-store.ts'
+import type { Tree } from './ledger/tree.ts'
 import type { Witnessed } from './ledger/witnessed.ts'
 import { needsQuorum, printPolicy } from './log/policy.ts'
 import { parseTrustedKey } from './log/trusted-key.ts'
@@ -21,7 +21,7 @@ export interface PackDeps {
   db: Database
   reader: LedgerReader
   ledgers: readonly LedgerName[]
-  bookOf: (ledger: LedgerName) => Pick<Book, 'tree'>
+  treeOf: (ledger: LedgerName) => Tree | undefined
   originOf: (ledger: LedgerName) => string
   openArtifact: Artifacts['open']
   signer: Pick<Signer, 'signStatement' | 'keys'>
@@ -32,7 +32,7 @@ export interface PackDeps {
 export const openPacks = (deps: PackDeps): OpenPack => createPacks(createSources(deps))
 
 function createSources(deps: PackDeps): PackSources {
-  const { org, db, reader, ledgers, bookOf, originOf, openArtifact, signer, witnessed } = deps
+  const { org, db, reader, ledgers, treeOf, originOf, openArtifact, signer, witnessed } = deps
   return {
     org,
     ledgers,
@@ -45,7 +45,11 @@ function createSources(deps: PackDeps): PackSources {
     records: (ledger, from, until, kinds) => readKinds({ db, reader }, ledger, from, until, kinds),
     seqAt: reader.seqAt,
     files: createFileSource(db, reader),
-    nodes: (ledger, wanted) => bookOf(ledger).tree.nodes(wanted),
+    async nodes(ledger, wanted) {
+      const tree = treeOf(ledger)
+      if (tree === undefined) throw new Error(`${ledger} has no tree here`)
+      return tree.nodes(wanted)
+    },
     async partSeqs(ledger, run) {
       const rows = await findSubmissions(db, ledger, [], [run])
       return rows.filter(({ key }) => key.startsWith(`part:${run}/`)).map(({ firstSeq }) => firstSeq)

@@ -22,7 +22,7 @@ export const publishing: Keeper = async (deps, work) => {
       else found.set(ledger, finding)
       await troubles.keep([...found.values()])
     }
-    await Promise.all([...deps.books.keys()].map((ledger) => followLedger(deps, shelf, ledger, tell, ending)))
+    await Promise.all(deps.generations.every.map((ledger) => followLedger(deps, shelf, ledger, tell, ending)))
   })
   return () => listTroubles(db, operations.ledger, 'publishing')
 }
@@ -39,15 +39,14 @@ export async function openShelf({ folder, s3 }: PublishSettings): Promise<Shelf 
 }
 
 async function followLedger(
-  { config, books, signer, originOf, witnessed, log }: KeepingDeps,
+  { config, treeOf, signer, originOf, witnessed, log }: KeepingDeps,
   shelf: Shelf,
   ledger: LedgerName,
   tell: Tell,
   signal: AbortSignal,
 ): Promise<void> {
-  const book = books.get(ledger)
-  if (book === undefined) return
-  const { tree } = book
+  const tree = treeOf(ledger)
+  if (tree === undefined) return
   let shown: string | undefined
   let trouble: string | undefined
   const round = async (): Promise<Published | undefined> => {

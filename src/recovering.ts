@@ -1,14 +1,16 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { acceptLosses } from './accepting.ts'
 import type { Config } from './config.ts'
 import { openDestination } from './delivery/open-destination.ts'
+import type { ClosedLedger } from './ledger/closed-store.ts'
 import { openBook } from './ledger/book.ts'
 import { auditDatabase } from './ledger/audit-database.ts'
 import { createTree } from './ledger/tree.ts'
 import { parseTrustedKey } from './log/trusted-key.ts'
 import { openShelf } from './publishing.ts'
 import { Problem } from './record/problem.ts'
-import { type LedgerName, toLedgerName } from './record/record.ts'
+import { type LedgerName, ledgerStem } from './record/record.ts'
 import { fromArchive } from './recover/archive-source.ts'
 import { fromDestination } from './recover/destination-source.ts'
 import { type Recovered, recoverLedger } from './recover/recover.ts'
@@ -33,6 +35,8 @@ export interface Recovering {
   places: readonly string[]
   openPlace: (place: string) => LogSource & { close(): void }
   dryRun: boolean
+  /** Gives up what is nowhere. */
+  acceptLoss?: { reason: string } | undefined
   onProgress: (ledger: LedgerName, done: number, of: number) => void
   signal: AbortSignal
 }
@@ -40,6 +44,8 @@ export interface Recovering {
 export interface RecoveredLedger extends Recovered {
   /** Of the whole ledger, after something was put back: what left read-only unseen would be a guess. */
   audit: AuditResult | undefined
+  /** Where what is nowhere was given up. */
+  closed: ClosedLedger | undefined
 }
 
 export async function recoverAll(given: Recovering): Promise<RecoveredLedger[]> {
@@ -60,19 +66,22 @@ export async function recoverAll(given: Recovering): Promise<RecoveredLedger[]> 
     for (const ledger of ledgers) {
       const origin = originOf(ledger)
       const keys = (await signer.keys(ledger)).map(parseTrustedKey)
-      const spool = await openRecordSpool(join(folder, `${ledger.replace('/', '.')}.spool`))
+      const spool = await openRecordSpool(join(folder, `${ledgerStem(ledger)}.spool`))
       try {
         const tree = createTree(db, ledger, reader)
         const last = await signer.last(ledger)
         const done = await recoverLedger({ ledger, origin, keys, db, owner, tree, last, sources, spool, dryRun, onProgress: (at, of) => onProgress(ledger, at, of), signal }) // oxfmt-ignore
         const isChanged = !dryRun && done.size > done.had
-        results.push({ ...done, audit: isChanged ? await auditDatabase({ db, reader, ledger, origin, vkeys: keys, signal }) : undefined }) // oxfmt-ignore
+        results.push({ ...done, audit: isChanged ? await auditDatabase({ db, reader, ledger, origin, vkeys: keys, signal }) : undefined, closed: undefined }) // oxfmt-ignore
       } finally {
         await spool.remove()
       }
     }
     if (results.some(({ audit }) => audit !== undefined)) await putOnRecord(given, signer, results)
-    return results
+    const { acceptLoss } = given
+    if (acceptLoss === undefined || dryRun) return results
+    const closed = await acceptLosses({ ...given, acceptLoss }, signer, owner, results)
+    return results.map((one) => ({ ...one, closed: closed.find(({ ledger }) => ledger === one.ledger) }))
   } finally {
     for (const close of closing.toReversed()) await close()
   }
@@ -85,7 +94,7 @@ async function putOnRecord(
   results: readonly RecoveredLedger[],
 ): Promise<void> {
   const { db, reader, watch } = storage
-  const ledger = toLedgerName(`${config.org}/operations`)
+  const ledger = storage.generations.now('operations')
   const book = await openBook({ ledger, db, signer, reader, watch, node: 'recover', log: silentLogger })
   try {
     if (book.publisher.stopped() !== undefined) return

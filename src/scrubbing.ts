@@ -12,10 +12,10 @@ import type { Finding } from './watch/alerts.ts'
  * somebody asks for it. Records that fail are not served meanwhile either, since readers check what they read; this finds what nobody reads.
  */
 export const scrubbing: Keeper = async (deps, work) => {
-  const { ledgers, config, log } = deps
+  const { generations, config, log } = deps
   work('scrub', async (ending) => {
     while (!ending.aborted) {
-      for (const ledger of ledgers) {
+      for (const ledger of generations.every) {
         try {
           await scrubPass(deps, ledger, ending)
         } catch (error) {
@@ -38,8 +38,8 @@ async function fenceFindings({ db }: KeepingDeps): Promise<Finding[]> {
   })
 }
 
-async function storedFindings({ db, ledgers }: KeepingDeps): Promise<Finding[]> {
-  return (await listScrubs(db, ledgers)).flatMap(({ ledger, found }): Finding[] => {
+async function storedFindings({ db, generations }: KeepingDeps): Promise<Finding[]> {
+  return (await listScrubs(db, generations.every)).flatMap(({ ledger, found }): Finding[] => {
     if (found === null) return []
     const { kind, seq, expected, count } = found
     const more = count > 1 ? ` (and ${count - 1} more)` : ''

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { ensureOperatorToken, ensureSecret } from './access/first-token.ts'
 import { createTokens } from './access/tokens.ts'
 import { runAbandonment } from './admission/abandon.ts'
@@ -24,7 +23,7 @@ import { createFeed } from './answers/feed.ts'
 import { createHistoryAnswers } from './answers/history.ts'
 import { createCursors } from './answers/position.ts'
 import { openBooks } from './books.ts'
-import { type Config, localStateFile } from './config.ts'
+import type { Config } from './config.ts'
 import { runWorker } from './database/worker.ts'
 import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence.ts'
@@ -44,9 +43,11 @@ import { createServer } from './http/server.ts'
 import { mountWatch } from './http/watch.ts'
 import { createArtifacts } from './objects/objects.ts'
 import { proveObjects } from './objects/open-objects.ts'
+import { createTrees } from './ledger/trees.ts'
 import { createWitnessed, witnessedTree } from './ledger/witnessed.ts'
-import { type LedgerName, ledgerKindOf, toLedgerName } from './record/record.ts'
+import { type LedgerName, ledgerKindOf } from './record/record.ts'
 import { type KeepingDeps, startKeeping } from './keeping.ts'
+import { writeLocalState } from './local-state.ts'
 import { openOutside } from './outside.ts'
 import { openPacks } from './packs.ts'
 import { openSigner } from './signer.ts'
@@ -56,7 +57,7 @@ import { readPolicy, standingsOf } from './witnessing.ts'
 import { startTelemetry } from './telemetry/telemetry.ts'
 import { createCommandRecorder } from './watch/commands.ts'
 import { createOrdering } from './watch/ordering.ts'
-import { readLedgers } from './watch/status.ts'
+import { closedStatus, readLedgers } from './watch/status.ts'
 import { createUses } from './watch/uses.ts'
 
 export interface Service {
@@ -95,7 +96,7 @@ export async function startService(config: Config, version: string): Promise<Ser
   try {
     const policy = await readPolicy(config)
     const storage = keep('storage', await openStorage(config, log, 'service'), (opened) => opened.close())
-    const { db, reader, ledgers, objects } = storage
+    const { db, reader, ledgers, generations, objects } = storage
     const artifactsWarning = await proveObjects(objects)
     const originOf = (ledger: LedgerName): string => `${config.public_host}/${ledger}`
     const signer = keep('signer', await openSigner(config, originOf), (opened) => opened.close())
@@ -110,7 +111,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const pool = keep('parse pool', createParsePool(log, config.intake.workers), (opened) => opened.close())
     const openParts = createOpenParts(join(config.data_dir, 'open-parts'))
     const runs = createRunsStore(db, reader)
-    const changes = bookOf(toLedgerName(`${config.org}/changes`))
+    const changes = bookOf(generations.now('changes'))
     const contracts = createContracts({ db, reader, ledger: changes.ledger, openArtifact: artifacts.open })
     const keepText = async (bytes: Uint8Array): Promise<void> => {
       const writer = await artifacts.writer()
@@ -141,6 +142,8 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const admission = createAdmission({
       org: config.org,
+      db,
+      generations,
       bookOf,
       reader,
       runs,
@@ -151,7 +154,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       judge: createJudge({ contracts, production: createProduction(runs.inventoryOf) }),
       maxInventoryFiles: 1_000_000,
     })
-    const finishing = finishOpenParts({ openParts, artifacts, runs, parts, log, signal: ending.signal })
+    const finishing = finishOpenParts({ openParts, artifacts, runs, parts, isClosed: (ledger) => generations.closing(ledger) !== undefined, log, signal: ending.signal }) // oxfmt-ignore
     started.push({
       name: 'open parts',
       async stop() {
@@ -176,15 +179,17 @@ export async function startService(config: Config, version: string): Promise<Ser
       onAnswer: (method, route, status, seconds) => metrics.request(method, route ?? 'none', status, seconds),
     })
     const cursors = createCursors(await ensureSecret(db, 'cursors'))
-    const feed = createFeed({ reader, cursors, earliest: reader.earliest })
+    const feed = createFeed({ reader, cursors, earliest: reader.earliest, generations })
     const witnessed = createWitnessed(db, policy)
+    const everyTree = createTrees(db, reader, generations, books.all)
     const treeOf = (ledger: LedgerName) => {
-      const tree = books.all.get(ledger)?.tree
+      const tree = everyTree(ledger)
       return tree === undefined ? undefined : witnessedTree(tree, ledger, witnessed)
     }
-    const readBooks = () => readLedgers(db, reader, [...books.all.values()])
+    const generationBefore = generations.closed.reduce((sum, { signedSize }) => sum + signedSize, 0)
+    const readBooks = () => readLedgers(db, reader, [...books.all.values()], generationBefore)
     const signal = ending.signal
-    const deliveries = await startDeliveries({ config, db, reader, ledgers, log, metrics, signal })
+    const deliveries = await startDeliveries({ config, db, reader, generations, log, metrics, signal })
     const recordCommand = createCommandRecorder(operations)
     const evidence = createEvidenceWatch({
       db, reader, ofRuns, changes: changes.ledger, runs, contracts, everyMs: config.watch.evidence_every_ms, unsealedMs: config.watch.unsealed_ms, now: () => new Date(),
@@ -194,6 +199,8 @@ export async function startService(config: Config, version: string): Promise<Ser
       db,
       reader,
       ledgers,
+      generations,
+      treeOf: everyTree,
       books: books.all,
       operations,
       signer,
@@ -211,7 +218,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       signal,
     }
     const keeping = await startKeeping(keepingDeps)
-    const watching = await startWatching({ config, db, reader, ledgers, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, keeping, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
+    const watching = await startWatching({ config, db, reader, ledgers, generationBefore, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, keeping, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
 
     const { destinations } = deliveries
     const ordering = createOrdering({ db, reader, ledgers, destinations, publicHost: config.public_host, recordCommand, metrics: { duplicates: metrics.duplicatesConfirmed }, now: () => new Date() }) // oxfmt-ignore
@@ -222,7 +229,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     mountFeed(server.mount, feed, cursors)
     mountArchiving(server.mount, keepingDeps, keeping.archiving)
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
-    mountEvidence(server.mount, openPacks({ org: config.org, db, reader, ledgers, bookOf, originOf, openArtifact: artifacts.open, signer, witnessed })) // oxfmt-ignore
+    mountEvidence(server.mount, openPacks({ org: config.org, db, reader, ledgers: generations.every, treeOf: everyTree, originOf, openArtifact: artifacts.open, signer, witnessed })) // oxfmt-ignore
     mountLog(server.mount, treeOf, config.log.public)
     mountOperations(server.mount, {
       async readStatus() {
@@ -235,6 +242,7 @@ export async function startService(config: Config, version: string): Promise<Ser
           database: storage.database,
           ...status,
           ledgers: ledgerStatus,
+          closed: closedStatus(generations.closed),
           followers: await deliveries.followers(),
           witnesses: (await standingsOf({ db, ledgers, witnessed })).map((one) => ({ ...one })),
           consumers: feed.consumers(config.org),
@@ -246,7 +254,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
     })
     mountOrders(server.mount, ordering)
-    mountHistory(server.mount, createHistoryAnswers(db, reader))
+    mountHistory(server.mount, createHistoryAnswers(db, reader), generations)
     mountKeys(server.mount, { keys: books.keys, ledgers, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {
@@ -289,12 +297,4 @@ export async function startService(config: Config, version: string): Promise<Ser
     await stop()
     throw error
   }
-}
-
-/** Where the command line on this machine finds the service and its token. */
-async function writeLocalState(state: { url: string; token_file: string }): Promise<void> {
-  const file = localStateFile()
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  await writeFile(`${file}.${process.pid}.tmp`, `${JSON.stringify(state)}\n`, { mode: 0o600 })
-  await rename(`${file}.${process.pid}.tmp`, file)
 }

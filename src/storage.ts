@@ -6,12 +6,14 @@ import type { Config } from './config.ts'
 import { type Database, createDatabase } from './database/database.ts'
 import { type Embedded, joinEmbedded, startEmbedded } from './database/embedded.ts'
 import { migrate } from './database/migrate.ts'
+import { readClosed } from './ledger/closed-store.ts'
+import { type Generations, createGenerations } from './ledger/generations.ts'
 import { type LedgerReader, createReader } from './ledger/read.ts'
 import { type Watch, createWatch } from './ledger/watch.ts'
 import type { Objects } from './objects/objects.ts'
 import type { ObjectsSettings } from './objects/settings.ts'
 import { openObjects } from './objects/open-objects.ts'
-import { type LedgerName, ledgerKinds, toLedgerName } from './record/record.ts'
+import type { LedgerName } from './record/record.ts'
 import type { Logger } from './telemetry/logger.ts'
 
 /** Database, artifact storage and the reader over both, without the service: for serving, and for commands that look into them. */
@@ -21,7 +23,9 @@ export interface Storage {
   watch: Watch
   /** Artifacts, and the archive of closed days. */
   objects: Objects
-  ledgers: LedgerName[]
+  /** What is recorded in; `generations` has those too that were closed with a loss. */
+  ledgers: readonly LedgerName[]
+  generations: Generations
   /** What PostgreSQL it is, for people. */
   database: string
   /** Aborts when the embedded server is gone without having been asked to. */
@@ -52,6 +56,7 @@ export async function openStorage(config: Config, log: Logger, by: 'service' | '
     const watch = createWatch(db)
     await ensurePartitions(db)
     const objects = await openObjects(objectsSettings(config))
+    const generations = createGenerations(config.org, await readClosed(db, config.org))
     const { rows } = await db.query<{ version: string }>({
       text: `select current_setting('server_version') as version`,
     })
@@ -60,7 +65,8 @@ export async function openStorage(config: Config, log: Logger, by: 'service' | '
       watch,
       objects,
       reader: createReader(db, watch, createColdSource(db, objects)),
-      ledgers: ledgerKinds.map((kind) => toLedgerName(`${config.org}/${kind}`)),
+      ledgers: generations.current,
+      generations,
       database: `PostgreSQL ${rows[0]?.version ?? ''}${embedded === undefined ? '' : ' (embedded: one node, no replica)'}`,
       lost: embedded?.lost,
       openOwner: () =>

@@ -45,6 +45,8 @@ export interface WatchingDeps {
   db: Database
   reader: LedgerReader
   ledgers: readonly LedgerName[]
+  /** What ledgers that were closed had been signed to. */
+  generationBefore: number
   operations: Book
   deliveries: Deliveries
   readLedgers: () => Promise<LedgersStatus>
@@ -58,7 +60,7 @@ export interface WatchingDeps {
 }
 
 export async function startWatching(deps: WatchingDeps): Promise<Watching> {
-  const { config, db, reader, ledgers, operations, deliveries, log, metrics, signal } = deps
+  const { config, db, reader, ledgers, generationBefore, operations, deliveries, log, metrics, signal } = deps
   const { watch } = config
   const now = (): Date => new Date()
   const workers: Promise<void>[] = []
@@ -66,7 +68,7 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     void workers.push(runWorker(name, run, { db, log, metrics, signal }))
 
   work('heartbeat', (ending) =>
-    runHeartbeat({ db, reader, ledgers, operations, now }, watch.heartbeat_every_ms, ending),
+    runHeartbeat({ db, reader, ledgers, generationBefore, operations, now }, watch.heartbeat_every_ms, ending),
   )
 
   const reconciliationOf = (name: string) => {
@@ -81,7 +83,16 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     )
 
   const { destinations } = deliveries
-  const drills = createDrills({ db, reader, operations, destinations, recordCommand: deps.recordCommand, now, log })
+  const drills = createDrills({
+    db,
+    reader,
+    ledgers,
+    operations,
+    destinations,
+    recordCommand: deps.recordCommand,
+    now,
+    log,
+  })
   work('drills', (ending) => drills.run(watch.drills_every_ms, ending))
 
   const webhook = watch.webhook === undefined ? undefined : await openWebhook(watch.webhook, signal)

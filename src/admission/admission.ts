@@ -11,15 +11,18 @@ import type {
   SealRequest,
   SealWaiting,
 } from '../api/runs.ts'
+import type { Queryable } from '../database/database.ts'
 import type { Recorded } from '../ledger/appender.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Submission } from '../ledger/decide.ts'
+import type { Generations } from '../ledger/generations.ts'
 import type { LedgerReader } from '../ledger/read.ts'
 import { packSegment } from '../ledger/segments.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, printTime, toLedgerName } from '../record/record.ts'
-import { printPayload } from '../record/run.ts'
+import { type LedgerName, printTime, testTypes } from '../record/record.ts'
 import { createClosing } from './closing.ts'
+import { createBuilds } from './builds.ts'
+import { createClosedRuns } from './closed-runs.ts'
 import type { Judge } from './judge.ts'
 import { type LineMaps, lineMapsAnswer } from './line-maps.ts'
 import type { PartRequest, Parts } from './parts.ts'
@@ -27,7 +30,7 @@ import type { ParsePool } from './pool.ts'
 import { type AnsweredRecord, partReceipt, recordJustMade, sealReceipt } from './receipts.ts'
 import type { RecordingRefusals } from './refusals.ts'
 import { runPayload } from './run-record.ts'
-import { declarationDigest, digestOf, keys, sealDigest } from './run.ts'
+import { declarationDigest, keys, sealDigest } from './run.ts'
 import type { RunsStore } from './runs-store.ts'
 import { takeInventory } from './take-inventory.ts'
 import { type Offered, type RunFields, byOf } from './submissions.ts'
@@ -63,6 +66,8 @@ export interface Admitted<T> {
 
 export interface AdmissionDeps {
   org: string
+  db: Queryable
+  generations: Generations
   bookOf: (ledger: LedgerName) => Book
   reader: LedgerReader
   runs: RunsStore
@@ -75,9 +80,21 @@ export interface AdmissionDeps {
 }
 
 export function createAdmission(deps: AdmissionDeps): Admission {
-  const { bookOf, reader, runs, parts, lineMaps, recordingRefusals } = deps
+  const { db, generations, bookOf, reader, runs, parts, lineMaps } = deps
+  const demandNew = createClosedRuns(db, generations)
+  const buildSeq = createBuilds(db, generations, bookOf(generations.now('changes')))
 
-  const ledgerOf = (run: string): LedgerName => toLedgerName(`${deps.org}/${run.slice(run.lastIndexOf('.') + 1)}`)
+  const ledgerOf = (run: string): LedgerName => {
+    const type = testTypes.find((one) => run.endsWith(`.${one}`))
+    if (type === undefined) throw new Error(`${run} names no test type`) // a run id is checked at the door
+    return generations.now(type)
+  }
+
+  const recordingRefusals = <T>(offered: Offered & { run: string }, work: () => Promise<T>): Promise<T> =>
+    deps.recordingRefusals(offered, async () => {
+      await demandNew(offered.ledger, offered.run)
+      return work()
+    })
 
   const firstRecord = async (ledger: LedgerName, recorded: Recorded): Promise<AnsweredRecord> => {
     const { firstSeq } = recorded
@@ -104,24 +121,6 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     offered.commit = fields.commit
     demand(who, fields.repository)
     return fields
-  }
-
-  /** The first run that names a build makes its `build` record; that record's seq is the build's number, which only grows. */
-  const buildSeq = async ({ build, repository, commit, ref }: Declaration): Promise<number | undefined> => {
-    if (build === undefined) return undefined
-    const ledger = toLedgerName(`${deps.org}/changes`)
-    const book = bookOf(ledger)
-    const payload = printPayload('build', ledger, { repository, build, commit, ref })
-    const recorded = await book.appender.submit([
-      {
-        key: keys.build(repository, build),
-        digest: digestOf({ repository, build }),
-        firstWins: true,
-        conflict: 'internal',
-        segments: [packSegment('build', [payload])],
-      },
-    ])
-    return only(recorded).firstSeq
   }
 
   const runSubmission = async (
@@ -191,7 +190,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     async declare(who, run, body) {
       const ledger = ledgerOf(run)
       const sha256 = declarationDigest(body).toString('hex')
-      const offered: Offered = { ledger, run, repository: body.repository, commit: body.commit, sha256, by: byOf(who) }
+      const offered = { ledger, run, repository: body.repository, commit: body.commit, sha256, by: byOf(who) }
       return recordingRefusals(offered, async () => {
         const { submission } = await runSubmission(who, run, offered, body)
         const recorded = only(await bookOf(ledger).appender.submit([submission]))
@@ -201,7 +200,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 
     async addInventory(who, run, body) {
       const ledger = ledgerOf(run)
-      const offered: Offered = { ledger, run, by: byOf(who) }
+      const offered = { ledger, run, by: byOf(who) }
       return recordingRefusals(offered, async () => {
         const { repository, commit, suite } = await declared(who, run, offered)
         const of = { ledger, repository, commit, suite }
@@ -217,7 +216,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 
     async addLineMaps(who, run, query, body) {
       const ledger = ledgerOf(run)
-      const offered: Offered = { ledger, run, by: byOf(who) }
+      const offered = { ledger, run, by: byOf(who) }
       return recordingRefusals(offered, async () => {
         const fields = await declared(who, run, offered)
         const recorded = await lineMaps.record(fields, byOf(who), query, body)
@@ -227,7 +226,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 
     async addPart(who, run, request) {
       const ledger = ledgerOf(run)
-      const offered: Offered = { ledger, run, part: request.name, by: byOf(who) }
+      const offered = { ledger, run, part: request.name, by: byOf(who) }
       return recordingRefusals(offered, async () => {
         const fields = await declared(who, run, offered)
         const recorded = await parts.record(fields, request, offered)
@@ -240,7 +239,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 
     async close(who, run, body) {
       const ledger = ledgerOf(run)
-      const offered: Offered = { ledger, run, sha256: sealDigest(body).toString('hex'), by: byOf(who) }
+      const offered = { ledger, run, sha256: sealDigest(body).toString('hex'), by: byOf(who) }
       return recordingRefusals(offered, async () => {
         return closeRun(await declared(who, run, offered), body, offered)
       })
@@ -248,7 +247,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 
     async push(who, run, { declaration, part, seal }) {
       const ledger = ledgerOf(run)
-      const offered: Offered = {
+      const offered = {
         ledger,
         run,
         part: part.name,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Artifacts } from '../objects/objects.ts'
+import type { LedgerName } from '../record/record.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { LeftPart, OpenParts } from './open-parts.ts'
 import { type Parts, isOver } from './parts.ts'
@@ -11,6 +12,8 @@ export interface FinishDeps {
   artifacts: Artifacts
   runs: RunsStore
   parts: Parts
+  /** Of a ledger that was closed with a loss: nothing is recorded there any more. */
+  isClosed: (ledger: LedgerName) => boolean
   log: Logger
   signal: AbortSignal
   /** Between two looks at what was left open. Default 15,000. */
@@ -36,8 +39,12 @@ export async function finishOpenParts(deps: FinishDeps): Promise<void> {
   }
 }
 
-async function finish({ part, close }: LeftPart, { artifacts, runs, parts, log }: FinishDeps): Promise<void> {
+async function finish({ part, close }: LeftPart, { artifacts, runs, parts, isClosed, log }: FinishDeps): Promise<void> {
   const named = { run: part.run, part: part.part }
+  if (isClosed(part.ledger)) {
+    await close()
+    return log.warn('part.left_behind', { ...named, ledger: part.ledger })
+  }
   try {
     const run = await runs.getRun(part.ledger, part.run)
     const body = await artifacts.open(part.sha256)

@@ -3,8 +3,8 @@ import type { Queryable } from '../database/database.ts'
 import { type Position, readPosition } from '../history/projection-store.ts'
 import type { Reader } from '../ledger/read.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, ledgerKindOf, parseTime } from '../record/record.ts'
-import { type AsOf, parseAsOf, printAsOf } from './position.ts'
+import { type LedgerName, ledgerKindOf, ledgerLabel, parseTime } from '../record/record.ts'
+import { type AsOf, parseAsOf, printAsOf, sizeAsOf, toAsOf } from './position.ts'
 
 /** The sizes that a question is answered as of, and where the history of each ledger stands that is to answer it. */
 export interface ResolvedAsOf {
@@ -36,15 +36,14 @@ export async function resolveAsOf(
       const published = (await reader.published(ledger))?.size ?? 0
       const wanted = asked?.get(ledger) ?? published
       if (wanted > published)
-        throw new Problem('request_invalid', `as_of names ${wanted} records of ${ledgerKindOf(ledger)}, and ${published} are published`)
+        throw new Problem('request_invalid', `as_of names ${wanted} records of ${ledgerLabel(ledger)}, and ${published} are published`)
       const { next, generation } = await waitFor(db, ledger, wanted)
       if (next < wanted && asked !== undefined)
         throw new Problem('history_behind', `the history of ${ledger} has reached ${next} of ${wanted} records`)
       return { ledger, size: Math.min(wanted, next), generation }
     }),
   ) // oxfmt-ignore
-  const asOf = Object.fromEntries(resolved.map(({ ledger, size }) => [ledgerKindOf(ledger), size])) as AsOf
-  return { asOf, ledgers: resolved }
+  return { asOf: toAsOf(resolved), ledgers: resolved }
 }
 
 async function waitFor(db: Queryable, ledger: LedgerName, size: number): Promise<Position> {
@@ -68,14 +67,15 @@ async function askedSizes(
   const asOf = parseAsOf(text)
   if (asOf === undefined)
     throw new Problem('request_invalid', 'as_of is a time, or sizes as an answer prints them: unit:184471,integration:99210')
-  return new Map(
-    ledgers.map((ledger) => {
-      const size = asOf[ledgerKindOf(ledger)]
+  const sizes = await Promise.all(
+    ledgers.map(async (ledger) => {
+      const size = sizeAsOf(asOf, ledger, (await reader.published(ledger))?.size ?? 0)
       if (size === undefined)
         throw new Problem('request_invalid', `as_of ${printAsOf(asOf)} does not name ${ledgerKindOf(ledger)}`)
-      return [ledger, size]
+      return [ledger, size] as const
     }),
   )
+  return new Map(sizes)
 } // oxfmt-ignore
 
 /** An RFC 3339 time with an offset, or a day in UTC. */

@@ -1,4 +1,4 @@
-import { type LedgerName, printTime } from '../record/record.ts'
+import { type LedgerName, firstGeneration, printTime } from '../record/record.ts'
 
 /** A puller that gave itself a name. `next` is the position it asked for: everything before is its own. */
 export interface Consumer {
@@ -20,7 +20,7 @@ export function createConsumers(now: () => Date): Consumers {
   const seen = new Map<string, Consumer>()
   return {
     saw(ledger, consumer, next) {
-      const key = JSON.stringify([ledger, consumer])
+      const key = JSON.stringify([firstGeneration(ledger), consumer]) // it goes on from one generation to the next
       seen.delete(key) // put last again: the map is in the order of last sight
       seen.set(key, { consumer, ledger, next, seen_at: printTime(now().getTime() * 1000) })
       if (seen.size > maxConsumers) seen.delete(seen.keys().next().value ?? key)

@@ -1,9 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Published, Reader, RecordBatch, StoredRecord } from '../ledger/read.ts'
-import { Problem } from '../record/problem.ts'
-import { type LedgerName, type Micros, type RecordKind, printTime } from '../record/record.ts'
+import type { Micros } from '../record/record.ts'
 import { type Consumer, createConsumers } from './consumers.ts'
-import type { CursorBinding, Cursors } from './position.ts'
+import { type FeedQuestion, type Start, type StartDeps, createStarts } from './feed-start.ts'
 
 /**
  * One page of a ledger for who pulls. Only published records, ascending seq only, never a start that was not asked for. A page with exactly
@@ -16,29 +15,6 @@ export interface Feed {
   /** `signal` ends a long poll early: the answer is then the empty page. */
   readPage(query: FeedQuestion, start: Start, signal: AbortSignal): Promise<Page>
   consumers(org: string): Consumer[]
-}
-
-export interface FeedQuestion {
-  ledger: LedgerName
-  cursor?: string | undefined
-  after?: number | undefined
-  /** First and last bound of recorded_at, half-open. Without a cursor or `after`, `since` is the start. */
-  since?: Micros | undefined
-  until?: Micros | undefined
-  limit: number
-  waitMs: number
-  kinds?: readonly RecordKind[] | undefined
-  repository?: string | undefined
-  consumer?: string | undefined
-}
-
-export interface Start {
-  from: number
-  binding: CursorBinding
-  /** Whether the request names the place itself; `earliest` and `latest` mean another place later. */
-  fixed: boolean
-  /** Records before this time are left out: a start by time may lie ahead of what is published. */
-  notBefore?: Micros
 }
 
 export interface Page {
@@ -55,11 +31,8 @@ export interface Page {
   }
 }
 
-export interface FeedDeps {
+export interface FeedDeps extends StartDeps {
   reader: Reader
-  cursors: Cursors
-  /** First seq that can still be read. */
-  earliest: (ledger: LedgerName) => Promise<number>
   now?: () => Date
   budget?: Partial<Budget>
 }
@@ -75,56 +48,24 @@ const batchRecords = 4_096
 const batchBytes = 4 * 1_048_576
 
 export function createFeed(deps: FeedDeps): Feed {
-  const { reader, cursors, earliest, now = () => new Date() } = deps
+  const { reader, cursors, earliest, generations, now = () => new Date() } = deps
   const budget: Budget = { workMs: 5_000, bytes: 32 * 1_048_576, ...deps.budget }
   const consumers = createConsumers(now)
-
-  const begin = async (query: FeedQuestion): Promise<Start> => {
-    const { ledger, cursor, after, since } = query
-    const binding = bindingOf(query)
-    if (cursor !== undefined && after !== undefined) {
-      throw new Problem('request_invalid', 'cursor and after are two starts: name one')
-    }
-    const first = await earliest(ledger)
-    if (cursor === 'earliest') return { from: first, binding, fixed: false }
-    if (cursor === 'latest') return { from: (await reader.published(ledger))?.size ?? 0, binding, fixed: false }
-    const from = cursor !== undefined ? cursors.parse(binding, cursor) : after !== undefined ? after + 1 : undefined
-    if (from !== undefined && from < first) {
-      const lost = first - from
-      const extra = { earliest: first, earliest_cursor: cursors.print(binding, first), lost }
-      throw new Problem(
-        'cursor_expired',
-        `${lost} records from ${from} on can no longer be read here; the first one is ${first}`,
-        { extra },
-      )
-    }
-    if (from !== undefined) {
-      // Who begins there would pass over whatever is recorded until then, and never hear of it.
-      const size = (await reader.published(ledger))?.size ?? 0
-      if (from > size)
-        throw new Problem('request_invalid', `the start lies at ${from}, beyond the ${size} records that are published`)
-      return { from, binding, fixed: true }
-    }
-    if (since === undefined) {
-      throw new Problem(
-        'start_required',
-        'say where to begin: cursor=earliest, cursor=latest, a cursor, after= or since=',
-      )
-    }
-    return { from: Math.max(first, await reader.seqAt(ledger, since)), binding, fixed: true, notBefore: since }
-  }
+  const begin = createStarts(deps)
 
   return {
     consumers: (org) => consumers.list(org),
 
     async resolve(query) {
       const start = await begin(query)
-      if (query.consumer !== undefined) consumers.saw(query.ledger, query.consumer, start.from)
+      if (query.consumer !== undefined) consumers.saw(start.ledger, query.consumer, start.from)
       return start
     },
 
     async readPage(query, start, signal) {
-      const { ledger, limit, until } = query
+      const { limit, until } = query
+      const { ledger } = start
+      const isClosed = generations.closing(ledger) !== undefined
       const wanted = filterOf(query, start.notBefore)
       const everything = query.kinds === undefined && query.repository === undefined
       const stopAt = performance.now() + budget.workMs
@@ -157,7 +98,7 @@ export function createFeed(deps: FeedDeps): Feed {
         state = take(await reader.readBatch(ledger, next, { maxRecords, maxBytes: batchBytes, until: size }))
         await nextTurn()
       }
-      if (state === 'more' && records.length === 0 && query.waitMs > 0 && next >= size) {
+      if (state === 'more' && records.length === 0 && query.waitMs > 0 && next >= size && !isClosed) {
         const waiting = AbortSignal.any([signal, AbortSignal.timeout(query.waitMs)])
         for await (const batch of reader.tail(ledger, next, waiting, {
           maxRecords: batchRecords,
@@ -173,7 +114,8 @@ export function createFeed(deps: FeedDeps): Feed {
       if (records.length === limit) return page
       const covered = published?.size ?? 0
       const short = {
-        hasMore: state !== 'window' && next < covered,
+        // Behind the end of a generation that was closed there is the next one.
+        hasMore: state !== 'window' && (next < covered || isClosed),
         published: covered,
         earliest: await earliest(ledger),
         checkpoint: published?.note,
@@ -192,15 +134,6 @@ function effectiveEnd(
 ): Micros | undefined {
   if (until === undefined || state === 'window') return until
   return Math.min(until, published === undefined || published.size === 0 ? 0 : published.lastTime + 1)
-}
-
-function bindingOf({ ledger, kinds, repository, until }: FeedQuestion): CursorBinding {
-  return {
-    ledger,
-    ...(kinds === undefined ? {} : { kinds }),
-    ...(repository === undefined ? {} : { repository }),
-    ...(until === undefined ? {} : { until: printTime(until) }),
-  }
 }
 
 function filterOf({ kinds, repository }: FeedQuestion, notBefore = 0): (record: StoredRecord) => boolean {

@@ -4,7 +4,7 @@ import { type Interval, cutIntervals, statesOf } from '../history/intervals.ts'
 import { type Placed, resolveLine } from '../history/resolve-line.ts'
 import { type PlacedRun, type SeriesRuns, counts, runsWithin } from '../history/ref-runs.ts'
 import type { Series } from '../history/timeline.ts'
-import { type LedgerName, type TestType, ledgerKindOf, printTime } from '../record/record.ts'
+import { type LedgerName, type TestType, generationOf, ledgerKindOf, printTime } from '../record/record.ts'
 import { type FileQuestion, type HistoryDeps, type OpenedFile, openFile } from './open-file.ts'
 import { printAsOf } from './position.ts'
 import { readIds, readLayouts, recordSeqs } from './record-places.ts'
@@ -87,8 +87,10 @@ export function printHead(
 }
 
 export function nameOf({ views }: OpenedFile, { ledger, suite, definition }: SeriesRuns) {
-  const kind = ledgerKindOf(views[ledger]?.history.ledger ?? 'main/unit')
-  return { test_type: kind as TestType, suite, definition } // ledgers of runs are named by their test types
+  const name = views[ledger]?.history.ledger ?? 'main/unit'
+  const generation = generationOf(name)
+  const kind = ledgerKindOf(name) as TestType // ledgers of runs are named by their test types
+  return { test_type: kind, ...(generation === 1 ? {} : { generation }), suite, definition }
 }
 
 /** Days without a counting run of a suite, and runs that do not count with the reasons. */

@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { Problem } from '../record/problem.ts'
-import { type LedgerKind, type LedgerName, ledgerKinds } from '../record/record.ts'
+import { type LedgerKind, type LedgerName, generationOf, ledgerKindOf, ledgerKinds } from '../record/record.ts'
 
 /**
  * Places in ledgers as callers hold them. A cursor is opaque and authenticated: version (1 byte), next seq (8), SHA-256 of what it is bound
@@ -11,6 +11,8 @@ export interface Cursors {
   print(binding: CursorBinding, next: number): string
   /** The next seq; throws Problem cursor_invalid for anything not printed here for this very binding. */
   parse(binding: CursorBinding, text: string): number
+  /** The same; undefined for one that was printed here for another binding. */
+  find(binding: CursorBinding, text: string): number | undefined
   /** A strong entity tag for content that `parts` determine for ever; only who holds the key can print one. */
   tag(parts: readonly unknown[]): string
 }
@@ -30,6 +32,19 @@ export function createCursors(key: Uint8Array): Cursors {
   const mac = (purpose: string, bytes: Uint8Array | string): Buffer =>
     createHmac('sha256', key).update(`proofline.${purpose}.v1\0`).update(bytes).digest().subarray(0, macBytes)
 
+  const find = (binding: CursorBinding, text: string): number | undefined => {
+    const bytes = Buffer.from(text, 'base64url')
+    // Decoding skips what is not base64url, so a cursor must come out as it went in.
+    if (bytes.length !== bodyBytes + macBytes || bytes.toString('base64url') !== text) {
+      throw new Problem('cursor_invalid', 'this is not a cursor')
+    }
+    const body = bytes.subarray(0, bodyBytes)
+    if (body[0] !== version || !timingSafeEqual(bytes.subarray(bodyBytes), mac('cursor', body))) {
+      throw new Problem('cursor_invalid', 'this cursor was not issued by this service')
+    }
+    return body.subarray(9).equals(digest(binding)) ? Number(body.readBigUInt64BE(1)) : undefined
+  }
+
   return {
     print(binding, next) {
       const body = Buffer.alloc(bodyBytes)
@@ -38,23 +53,14 @@ export function createCursors(key: Uint8Array): Cursors {
       body.set(digest(binding), 9)
       return Buffer.concat([body, mac('cursor', body)]).toString('base64url')
     },
+    find,
     parse(binding, text) {
-      const bytes = Buffer.from(text, 'base64url')
-      // Decoding skips what is not base64url, so a cursor must come out as it went in.
-      if (bytes.length !== bodyBytes + macBytes || bytes.toString('base64url') !== text) {
-        throw new Problem('cursor_invalid', 'this is not a cursor')
-      }
-      const body = bytes.subarray(0, bodyBytes)
-      if (body[0] !== version || !timingSafeEqual(bytes.subarray(bodyBytes), mac('cursor', body))) {
-        throw new Problem('cursor_invalid', 'this cursor was not issued by this service')
-      }
-      if (!body.subarray(9).equals(digest(binding))) {
-        throw new Problem(
-          'cursor_invalid',
-          'this cursor was issued for another ledger or other filters (kind, repository, until)',
-        )
-      }
-      return Number(body.readBigUInt64BE(1))
+      const next = find(binding, text)
+      if (next !== undefined) return next
+      throw new Problem(
+        'cursor_invalid',
+        'this cursor was issued for another ledger or other filters (kind, repository, until)',
+      )
     },
     tag: (parts) => `"${mac('tag', JSON.stringify(parts)).toString('base64url')}"`,
   }
@@ -65,15 +71,38 @@ function digest({ ledger, kinds = [], repository, until }: CursorBinding): Buffe
   return createHash('sha256').update(canonical).digest().subarray(0, 8)
 }
 
-/** Sizes of the ledgers that an answer was computed from. */
-export type AsOf = Partial<Record<LedgerKind, number>>
+/**
+ * Sizes of the ledgers that an answer was computed from. Of each kind the newest generation that counts: those before it count whole, which
+ * were closed with a loss and never change, and those behind it not at all.
+ */
+export type AsOf = Partial<Record<LedgerKind, { generation: number; size: number }>>
 
-/** `unit:184471,integration:99210,changes:513`: always in this order, so that one state has one spelling. */
+export function toAsOf(sizes: readonly { ledger: LedgerName; size: number }[]): AsOf {
+  const asOf: AsOf = {}
+  for (const { ledger, size } of sizes) {
+    const [kind, generation] = [ledgerKindOf(ledger), generationOf(ledger)]
+    const known = asOf[kind]
+    // One state has one spelling: a generation in which nothing is yet is not named.
+    if (known === undefined || (size > 0 && generation > known.generation)) asOf[kind] = { generation, size }
+  }
+  return asOf
+}
+
+/** Of one ledger; `whole` is the size of a generation that counts whole. Undefined when nothing is said of its kind. */
+export function sizeAsOf(asOf: AsOf, ledger: LedgerName, whole: number): number | undefined {
+  const named = asOf[ledgerKindOf(ledger)]
+  if (named === undefined) return undefined
+  const behind = generationOf(ledger) - named.generation
+  return behind === 0 ? named.size : behind < 0 ? whole : 0
+}
+
+/** `unit:184471,integration:99210,changes:513`, of a later generation `unit/2:17`: always in this order, so that one state has one spelling. */
 export function printAsOf(asOf: AsOf): string {
   const printed: string[] = []
   for (const kind of ledgerKinds) {
-    const size = asOf[kind]
-    if (size !== undefined) printed.push(`${kind}:${size}`)
+    const named = asOf[kind]
+    if (named !== undefined)
+      printed.push(`${kind}${named.generation === 1 ? '' : `/${named.generation}`}:${named.size}`)
   }
   return printed.join(',')
 }
@@ -82,11 +111,11 @@ export function printAsOf(asOf: AsOf): string {
 export function parseAsOf(text: string): AsOf | undefined {
   const asOf: AsOf = {}
   for (const item of text.split(',')) {
-    const match = /^([a-z]+):(0|[1-9]\d{0,15})$/.exec(item)
+    const match = /^([a-z]+)(?:\/([1-9]\d{0,2}))?:(0|[1-9]\d{0,15})$/.exec(item)
     const kind = ledgerKinds.find((name) => name === match?.[1])
-    const size = Number(match?.[2])
+    const size = Number(match?.[3])
     if (kind === undefined || !Number.isSafeInteger(size)) return undefined
-    asOf[kind] = size
+    asOf[kind] = { generation: Number(match?.[2] ?? 1), size }
   }
   return printAsOf(asOf) === text ? asOf : undefined
 }

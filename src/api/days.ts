@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { noBody, route } from './route.ts'
-import { count, ledger, seq, sha256, whole } from './shapes.ts'
+import { count, generation, ledger, seq, sha256, whole } from './shapes.ts'
 
 /** Closed days as files, for who pulls files; they are also the archive. */
 
@@ -30,6 +30,7 @@ export const listDays = route({
   query: z.strictObject({
     after: day.optional().describe('days behind this one'),
     limit: whole(1, 1_000).default(100).describe('100 unless told'),
+    generation,
   }),
   body: noBody,
   answers: [
@@ -51,7 +52,7 @@ export const getDayFile = route({
   open: 'never',
   records: 'no',
   params: z.strictObject({ ledger, day, file: z.enum(['records.ndjson.zst', 'leaves.bin', 'manifest.json']) }),
-  query: z.strictObject({}),
+  query: z.strictObject({ generation }),
   body: noBody,
   answers: [
     {

@@ -48,7 +48,12 @@ const head = {
     left: count.describe('commits that the ref has left behind'),
   }),
 }
-const name = { test_type: testType, suite: text, definition: text }
+const name = {
+  test_type: testType,
+  generation: z.int().min(2).optional().describe('of the ledger, where a loss was accepted and it is not the first'),
+  suite: text,
+  definition: text,
+}
 const lineState = z.enum([
   'covered',
   'partial',

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { noBody, nothing, route } from './route.ts'
 import { count, ledger, ledgerName, seq, text, time, whole } from './shapes.ts'
+import { closedLedger } from './closed.ts'
 import { witness } from './witnesses.ts'
 
 /** What operators and machines read about the service itself. */
@@ -19,6 +20,7 @@ export const status = z.looseObject({
   org: z.string(),
   as_of: z.string().describe('sizes of the ledgers, as unit:184471,integration:99210'),
   ledgers: z.array(z.looseObject({ ledger: ledgerName, recorded: count, published: count })),
+  closed: z.array(closedLedger).optional().describe('ledgers that were closed with a loss (docs/recovery.md)'),
   followers: z.array(follower),
   witnesses: z.array(witness).optional().describe('those of log.policy, for each ledger'),
   consumers: z.array(consumer),

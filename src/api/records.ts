@@ -1,7 +1,19 @@
 import { z } from 'zod'
 import { recordKinds } from '../record/record.ts'
 import { noBody, nothing, route } from './route.ts'
-import { checkpoint, instant, ledger, recordId, repository, seq, sha256, text, time, whole } from './shapes.ts'
+import {
+  checkpoint,
+  generation,
+  instant,
+  ledger,
+  recordId,
+  repository,
+  seq,
+  sha256,
+  text,
+  time,
+  whole,
+} from './shapes.ts'
 
 /** What SIEMs and auditors read: the feed, records and their proofs, artifacts, the log itself. */
 
@@ -18,6 +30,7 @@ export const feedQuery = z.strictObject({
   after: whole(-1, Number.MAX_SAFE_INTEGER - 1)
     .optional()
     .describe('the last seq that the caller has; -1 for none'),
+  generation: generation.describe('of the ledger that `after` is a seq of; the one that is recorded in unless told'),
   since: instant.optional().describe('recorded_at from here on; only a start, a cursor goes first'),
   until: instant.optional().describe('recorded_at before this; clamped to what is published'),
   limit: whole(1, maxPage).default(1_000).describe('records a page; 1000 unless told'),
@@ -135,6 +148,7 @@ const logRoute = {
   body: noBody,
 } as const
 
+const tileLevel = z.string().regex(/^(?:[0-9]|[1-5][0-9]|6[0-3])$/)
 /** `x001/x234/067`, or with `.p/<width>` behind it: how C2SP tlog-tiles writes the place of a tile. */
 const tilePath = z.string().regex(/^(?:x[0-9]{3}\/){0,5}[0-9]{3}(?:\.p\/[1-9][0-9]{0,2})?$/, 'a tile as in tlog-tiles')
 
@@ -163,9 +177,47 @@ export const getTile = route({
   name: 'getTile',
   path: '/log/{org}/{ledger}/tile/{level}/{tile*}',
   summary: 'A hash tile of C2SP tlog-tiles',
-  params: z.strictObject({ ...log, level: z.string().regex(/^(?:[0-9]|[1-5][0-9]|6[0-3])$/), tile: tilePath }),
+  params: z.strictObject({ ...log, level: tileLevel, tile: tilePath }),
   answers: [{ status: 200, what: 'The hashes', content: octets }],
   problems: ['integrity'],
 })
 
-export const recordRoutes = [readFeed, getRecord, getProof, getArtifact, getCheckpoint, getEntries, getTile] as const
+/** A ledger that was closed with a loss is read under its own name; the next generation of it has a number behind it. */
+const laterLog = { ...log, generation: z.string().regex(/^(?:[2-9]|[1-9][0-9]{1,2})$/, 'the number of a generation') }
+
+export const getLaterCheckpoint = route({
+  ...getCheckpoint,
+  name: 'getLaterCheckpoint',
+  path: '/log/{org}/{ledger}/{generation}/checkpoint',
+  summary: 'The same of a later generation',
+  params: z.strictObject(laterLog),
+})
+
+export const getLaterEntries = route({
+  ...getEntries,
+  name: 'getLaterEntries',
+  path: '/log/{org}/{ledger}/{generation}/tile/entries/{tile*}',
+  summary: 'The same of a later generation',
+  params: z.strictObject({ ...laterLog, tile: tilePath }),
+})
+
+export const getLaterTile = route({
+  ...getTile,
+  name: 'getLaterTile',
+  path: '/log/{org}/{ledger}/{generation}/tile/{level}/{tile*}',
+  summary: 'The same of a later generation',
+  params: z.strictObject({ ...laterLog, level: tileLevel, tile: tilePath }),
+})
+
+export const recordRoutes = [
+  readFeed,
+  getRecord,
+  getProof,
+  getArtifact,
+  getCheckpoint,
+  getEntries,
+  getTile,
+  getLaterCheckpoint,
+  getLaterEntries,
+  getLaterTile,
+] as const

@@ -23,7 +23,7 @@ export const path = z
 
 export const testType = z.enum(['unit', 'integration'])
 export const ledger = z.enum(['unit', 'integration', 'changes', 'operations'])
-export const ledgerName = z.string().describe('org/ledger, for example main/unit')
+export const ledgerName = z.string().describe('org/ledger, for example main/unit; after an accepted loss main/unit/2')
 
 /** A git object id: SHA-1 or SHA-256. */
 export const commit = z
@@ -56,7 +56,10 @@ export const runId = z
 export const recordId = z
   .string()
   .max(100)
-  .regex(/^[a-z0-9-]+\.(?:unit|integration|changes|operations)-(?:0|[1-9][0-9]{0,15})-[0-9a-f]{16}$/, 'a record id')
+  .regex(
+    /^[a-z0-9-]+\.(?:unit|integration|changes|operations)(?:\.[1-9][0-9]{0,2})?-(?:0|[1-9][0-9]{0,15})-[0-9a-f]{16}$/,
+    'a record id',
+  )
   .meta({ id: 'RecordId' })
 
 export const seq = z.int().min(0)
@@ -76,3 +79,6 @@ export const whole = (min: number, max: number) =>
       override: ({ jsonSchema }) =>
         Object.assign(jsonSchema, { type: 'integer', minimum: min, maximum: max, pattern: undefined }),
     })
+
+/** Which of the generations of a ledger: there is more than one where a loss was accepted (docs/recovery.md). */
+export const generation = whole(1, 999).optional().describe('of the ledger; the one that is recorded in unless told')

@@ -1,8 +1,8 @@
 import type { Queryable } from '../database/database.ts'
-import type { LedgerName, Micros } from '../record/record.ts'
+import { type LedgerName, type Micros, firstGeneration } from '../record/record.ts'
 import type { Day } from './calendar.ts'
 
-/** Every statement on holds and hold_releases. Rows are only inserted; `ledger` is the org's `operations`. */
+/** Every statement on holds and hold_releases. Rows are only inserted; `ledger` is the first generation of the org's `operations`: a hold outlives a loss. */
 
 /** Under which key a step of a hold is on record: a release is asked for and confirmed by somebody, so a second one who asks is on record too. */
 export const holdKey = (hold: string, act: string, by: string): string =>
@@ -42,7 +42,7 @@ const selectHolds = `select h.hold, h.repository, h.path, to_char(h.from_day, 'Y
 export async function listHolds(db: Queryable, operations: LedgerName, all: boolean): Promise<HoldRow[]> {
   const { rows } = await db.query<HoldRow>({
     text: `${selectHolds} and ($2 or c.hold is null) order by h.at desc, h.hold`,
-    values: [operations, all],
+    values: [firstGeneration(operations), all],
     timeoutMs: 60_000,
   })
   return rows
@@ -51,7 +51,7 @@ export async function listHolds(db: Queryable, operations: LedgerName, all: bool
 export async function findHold(db: Queryable, operations: LedgerName, hold: string): Promise<HoldRow | undefined> {
   const { rows } = await db.query<HoldRow>({
     text: `${selectHolds} and h.hold = $2`,
-    values: [operations, hold],
+    values: [firstGeneration(operations), hold],
     timeoutMs: 60_000,
   })
   return rows[0]
@@ -63,7 +63,17 @@ export type NewHold = Pick<HoldRow, 'hold' | 'repository' | 'path' | 'from' | 't
 export async function insertHold(db: Queryable, operations: LedgerName, row: NewHold): Promise<void> {
   await db.query({
     text: 'select add_hold($1, $2, $3, $4, $5::date, $6::date, $7, $8, $9)',
-    values: [operations, row.hold, row.repository, row.path, row.from, row.to, row.reason, row.ticket, row.byWhom],
+    values: [
+      firstGeneration(operations),
+      row.hold,
+      row.repository,
+      row.path,
+      row.from,
+      row.to,
+      row.reason,
+      row.ticket,
+      row.byWhom,
+    ],
   })
 }
 
@@ -79,7 +89,7 @@ export async function insertRelease(
   const { rowCount } = await db.query({
     text: `insert into hold_releases (ledger, hold, step, by_whom, reason, at)
            values ($1, $2, $3, $4, $5, clock_micros()) on conflict do nothing returning 1`,
-    values: [operations, hold, step, byWhom, reason],
+    values: [firstGeneration(operations), hold, step, byWhom, reason],
   })
   return rowCount === 1
 }
@@ -93,9 +103,9 @@ export async function holdsWithoutRow(
     name: 'holds_without_row',
     text: `select split_part(substr(s.key, 6), '/', 1) as hold, array_agg(s.first_seq order by s.first_seq) as seqs from submissions as s
            where s.ledger = $1 and s.key > 'hold:' and s.key < 'hold;'
-             and not exists (select from holds as h where h.ledger = s.ledger and h.hold = split_part(substr(s.key, 6), '/', 1))
+             and not exists (select from holds as h where h.ledger = $2 and h.hold = split_part(substr(s.key, 6), '/', 1))
            group by 1 order by 1`,
-    values: [operations],
+    values: [operations, firstGeneration(operations)],
   })
   return rows.map(({ hold, seqs }) => ({ hold, seqs: seqs.map(Number) }))
 }

@@ -3,6 +3,7 @@ import { sqlState } from '../database/failure.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Reader } from '../ledger/read.ts'
 import { Problem } from '../record/problem.ts'
+import type { LedgerName } from '../record/record.ts'
 import { recordRetention } from './retention-records.ts'
 import { restorePromises } from './restore.ts'
 import { readRetention, refusals, setRetention } from './retention-store.ts'
@@ -17,8 +18,10 @@ export async function promiseRetention(
   reader: Pick<Reader, 'readBatch'>,
   operations: Book,
   { online, kept }: RetentionSettings,
+  /** Generations of `operations` before it, oldest first. */
+  earlier: readonly LedgerName[] = [],
 ): Promise<void> {
-  await restorePromises(db, reader, operations.ledger)
+  await restorePromises(db, reader, [earlier[0] ?? operations.ledger, ...earlier.slice(1), ...(earlier.length > 0 ? [operations.ledger] : [])]) // oxfmt-ignore
   try {
     await setRetention(db, operations.ledger, online, kept === 'forever' ? null : kept)
   } catch (cause) {

@@ -40,11 +40,11 @@ export async function restoreHolds(
 export async function restorePromises(
   db: Queryable,
   reader: Pick<Reader, 'readBatch'>,
-  operations: LedgerName,
+  operations: readonly [LedgerName, ...LedgerName[]],
 ): Promise<void> {
-  for (const seq of await settingsWithoutRow(db, operations)) {
-    const { online, kept } = await fieldsOf(reader, operations, seq)
-    await setRetention(db, operations, online, kept === 'forever' ? null : kept)
+  for (const { ledger, seq } of await settingsWithoutRow(db, operations)) {
+    const { online, kept } = await fieldsOf(reader, ledger, seq)
+    await setRetention(db, ledger, online, kept === 'forever' ? null : kept)
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Queryable } from '../database/database.ts'
-import type { LedgerName } from '../record/record.ts'
+import { type LedgerName, firstGeneration } from '../record/record.ts'
 import type { Day } from './calendar.ts'
 
-/** Every statement on retention_settings and detached_months; the rules stand in the functions of migration 0017. */
+/** Every statement on retention_settings and detached_months; the rules stand in the functions of migration 0017. What an org promised
+ * stands under the first generation of its `operations`, whichever is recorded in: a loss lowers no promise. */
 
 /** SQLSTATEs of these functions. */
 export const refusals = { detach: 'PL004', ratchet: 'PL005', expire: 'PL006' } as const
@@ -19,7 +20,7 @@ export async function setRetention(
 ): Promise<boolean> {
   const { rows } = await db.query<{ news: boolean }>({
     text: 'select set_retention($1, $2, $3) as news',
-    values: [operations, online, kept],
+    values: [firstGeneration(operations), online, kept],
   })
   return rows[0]?.news === true
 }
@@ -35,7 +36,7 @@ export interface RetentionRow {
 export async function readRetention(db: Queryable, operations: LedgerName): Promise<RetentionRow | undefined> {
   const { rows } = await db.query<RetentionRow>({
     text: 'select n, online, kept from retention_settings where ledger = $1 order by n desc limit 1',
-    values: [operations],
+    values: [firstGeneration(operations)],
   })
   return rows[0]
 }
@@ -43,15 +44,22 @@ export async function readRetention(db: Queryable, operations: LedgerName): Prom
 /** What the keys of the records of promises begin with. */
 export const settingsKey = 'retention:settings:'
 
-/** Seqs of `retention` records of promises that have no row: each row has one, in the same order. */
-export async function settingsWithoutRow(db: Queryable, operations: LedgerName): Promise<number[]> {
-  const { rows } = await db.query<{ seq: number }>({
+/**
+ * `retention` records of promises that have no row, in all generations of `operations`: each row has one, in the same order. A later
+ * generation begins with what stood then, said again, which is no news to whoever puts it down.
+ */
+export async function settingsWithoutRow(
+  db: Queryable,
+  operations: readonly [LedgerName, ...LedgerName[]],
+): Promise<{ ledger: LedgerName; seq: number }[]> {
+  const { rows } = await db.query<{ ledger: LedgerName; seq: number }>({
     name: 'settings_without_row',
-    text: `select first_seq as seq from submissions where ledger = $1 and key > '${settingsKey}' and key < 'retention:settings;'
-           order by first_seq offset (select count(*) from retention_settings where ledger = $1)`,
-    values: [operations],
+    text: `select s.ledger, s.first_seq as seq from unnest($1::text[]) with ordinality as g(ledger, n) join submissions as s on s.ledger = g.ledger
+           where s.key > '${settingsKey}' and s.key < 'retention:settings;'
+           order by g.n, s.first_seq offset (select count(*) from retention_settings where ledger = $2)`,
+    values: [operations, firstGeneration(operations[0])],
   })
-  return rows.map(({ seq }) => seq)
+  return rows
 }
 
 /** Months that are still in the tables, oldest first. */

@@ -4,7 +4,7 @@ import { createKeyCare } from '../ledger/key-care.ts'
 import { createTree } from '../ledger/tree.ts'
 import { statementKeyName } from '../log/statement.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, toLedgerName } from '../record/record.ts'
+import type { LedgerName } from '../record/record.ts'
 import { openSigner } from '../signer.ts'
 import { silentLogger } from '../telemetry/logger.ts'
 import { createCommandRecorder } from '../watch/commands.ts'
@@ -30,13 +30,13 @@ interface Adopted {
 export async function adopt(options: AdoptCommand, terminal: Terminal): Promise<ExitCode> {
   return withStorage(
     options,
-    async ({ db, reader, watch, ledgers }, config) => {
+    async ({ db, reader, watch, ledgers, generations }, config) => {
       const originOf = (ledger: LedgerName): string => `${config.public_host}/${ledger}`
-      const operations = toLedgerName(`${config.org}/operations`)
+      const operations = generations.now('operations')
       const signer = await openSigner(config, originOf)
       try {
         const statementName = statementKeyName(config.public_host, config.org)
-        await createKeyCare({ db, reader, signer, ledgers, operations, originOf, statementName }).check()
+        await createKeyCare({ db, reader, signer, ledgers, operations, earlier: generations.chain(operations).slice(0, -1), originOf, statementName }).check() // oxfmt-ignore
         const adopted: Adopted[] = []
         for (const ledger of ledgers) {
           const unknown = await findUnknown(db, signer, ledger)

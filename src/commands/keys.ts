@@ -31,7 +31,7 @@ const list = (signal: AbortSignal) => ask(keyList, '/v1/keys', undefined, signal
 
 /** Of one owner, oldest first. */
 async function keysOf(of: string, signal: AbortSignal): Promise<KeptKeyTold[]> {
-  return (await list(signal)).keys.filter((key) => key.of.endsWith(`/${of}`))
+  return (await list(signal)).keys.filter((key) => key.of.split('/')[1] === of)
 }
 
 export async function listKeys(terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {

@@ -13,11 +13,12 @@ import { openObjects } from '../objects/open-objects.ts'
 import { readEnvironment } from '../producer/ci.ts'
 import { findDataFolder } from '../producer/find-service.ts'
 import { Problem } from '../record/problem.ts'
-import { printTime } from '../record/record.ts'
+import { firstGeneration, ledgerKindOf, ledgerLabel, printTime } from '../record/record.ts'
 import { openStorage, type Storage } from '../storage.ts'
 import type { AuditResult } from '../verify/audit.ts'
 import { printHash } from '../verify/differences.ts'
 import { silentLogger } from '../telemetry/logger.ts'
+import { type CheckedClosing, checkClosing } from '../recover/check-closing.ts'
 import { printTable, type ExitCode, type Terminal } from './terminal.ts'
 import { readTrustedKeys } from './trusted-keys.ts'
 import { version } from './version.ts'
@@ -206,14 +207,16 @@ export async function verifyDatabase(
 ): Promise<ExitCode> {
   return withStorage(
     options,
-    async ({ db, reader, ledgers }, config) => {
+    async ({ db, reader, generations }, config) => {
       const keys = await readTrustedKeys(options.key ?? [], config.data_dir)
       const results: AuditResult[] = []
-      for (const ledger of ledgers) {
+      for (const ledger of generations.every) {
         if (
           options.ledger !== undefined &&
           !options.ledger.includes(ledger) &&
-          !options.ledger.includes(ledger.slice(ledger.indexOf('/') + 1))
+          !options.ledger.includes(ledgerLabel(ledger)) &&
+          !options.ledger.includes(firstGeneration(ledger)) &&
+          !options.ledger.includes(ledgerKindOf(ledger))
         )
           continue
         const origin = `${config.public_host}/${ledger}`
@@ -221,13 +224,23 @@ export async function verifyDatabase(
         results.push(await auditDatabase({ db, reader, ledger, origin, vkeys: own, signal }))
       }
       if (results.length === 0)
-        throw new Problem('request_invalid', `--ledger names none of the ledgers ${ledgers.join(', ')}`)
-      const clean = results.every(({ differences, signed, size }) => differences.length === 0 && signed === size)
-      const shown = results.map(({ edge: _edge, root, ...rest }) => ({
-        origin: `${config.public_host}/${rest.ledger}`,
-        ...rest,
-        root: root === undefined ? null : printHash(root),
-      }))
+        throw new Problem('request_invalid', `--ledger names none of the ledgers ${generations.every.join(', ')}`)
+      const shown = await Promise.all(
+        results.map(async ({ edge: _edge, root, ...rest }) => {
+          const closing = generations.closing(rest.ledger)
+          const closed = closing === undefined ? undefined : await checkClosing(db, reader, closing)
+          const end = closing === undefined ? rest.size : closing.size
+          return {
+            origin: `${config.public_host}/${rest.ledger}`,
+            ...rest,
+            root: root === undefined ? null : printHash(root),
+            ...(closed === undefined ? {} : { closed }),
+            // Behind where it was closed there may be records whose checkpoint is lost.
+            verified: rest.differences.length === 0 && rest.signed === end && closed?.wrong === undefined,
+          }
+        }),
+      )
+      const clean = shown.every(({ verified }) => verified)
       terminal.print({ verified: clean, ledgers: shown }, () => shown.map(describeAudit).join('\n'))
       return clean ? 0 : 1
     },
@@ -236,10 +249,12 @@ export async function verifyDatabase(
 }
 
 /** One line of a ledger: what class of difference the first one is, where, what was expected and what was found. */
-function describeAudit({ ledger, origin, size, signed, expired, differenceCount, differences }: Omit<AuditResult, 'edge' | 'root'> & { origin: string }): string {
+function describeAudit({ ledger, origin, size, signed, expired, differenceCount, differences, closed }: Omit<AuditResult, 'edge' | 'root'> & { origin: string; closed?: CheckedClosing }): string {
   const [first] = differences
   const gone = expired === 0 ? '' : `; ${expired} of them are gone, their retention having passed, and proved by their leaf hashes`
-  if (first === undefined && signed === size) return `ok      ${ledger}: ${size} records, signed to ${signed}${gone}`
+  const ended = closed === undefined ? '' : `; ${closed.text}`
+  if (closed?.wrong !== undefined) return `DIFFERS ${ledger}: ${closed.text}: ${closed.wrong}`
+  if (first === undefined && (signed === size || closed?.size === signed)) return `ok      ${ledger}: ${size} records, signed to ${signed}${gone}${ended}`
   if (first === undefined) return `UNSIGNED ${ledger}: ${size} records, ${signed < 0 ? 'and no checkpoint by a key that is known here' : `signed to ${signed}`}` // oxfmt-ignore
   const { kind, seq, expected, found } = first
   return `DIFFERS ${ledger}: ${differenceCount} differences in ${origin}; first at ${seq}: ${kind}: expected ${expected}, found ${found}`

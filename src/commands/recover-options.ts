@@ -16,10 +16,15 @@ export function addRecoverCommands(program: Command, run: Run): void {
     )
     .option('--ledger <names>', 'only these ledgers', list)
     .option('--dry-run', 'look and prove, put nothing back')
+    .option('--accept-loss', 'close what is not whole, and go on in its next generation: for what is nowhere, for good')
+    .option('--reason <text>', 'why, with --accept-loss')
     .option('--config <file>', 'configuration file, default proofline.yaml where there is one')
     .option('--data-dir <folder>', 'data folder, default .proofline')
     .addOption(new Option('--json', 'answer in JSON, for machines'))
-    .addHelpText('after', exits('0 every ledger has what was signed, 1 its records are others, 3 something is nowhere'))
+    .addHelpText(
+      'after',
+      exits('0 every ledger has what was signed, or was closed, 1 its records are others, 3 something is nowhere'),
+    )
     .action((options) =>
       run(options, async (terminal, signal) => (await import('./recover.ts')).recover(options, terminal, signal)),
     )

@@ -34,16 +34,21 @@ async function findDays(root: string): Promise<Map<LedgerName, Day[]>> {
   const top = (await names(join(root, 'archive'))).length > 0 ? join(root, 'archive') : root
   const found = new Map<LedgerName, Day[]>()
   for (const org of await names(top))
-    for (const kind of await names(join(top, org))) {
-      const ledger = `${org}/${kind}`
-      if (!isLedgerName(ledger)) continue
-      const days: Day[] = []
-      for (const year of await names(join(top, ledger)))
-        for (const month of await names(join(top, ledger, year)))
-          for (const date of await names(join(top, ledger, year, month)))
-            days.push({ day: `${year}-${month}-${date}`, folder: join(top, ledger, year, month, date) })
-      if (days.length > 0) found.set(ledger, days)
-    }
+    for (const kind of await names(join(top, org)))
+      for (const part of [
+        '',
+        ...(await names(join(top, org, kind))).filter((one) => one.length < 4).map((one) => `/${one}`),
+      ]) {
+        // A later generation lies in a folder of its own, beside the years of the first.
+        const ledger = `${org}/${kind}${part}`
+        if (!isLedgerName(ledger)) continue
+        const days: Day[] = []
+        for (const year of (await names(join(top, ledger))).filter((one) => one.length === 4))
+          for (const month of await names(join(top, ledger, year)))
+            for (const date of await names(join(top, ledger, year, month)))
+              days.push({ day: `${year}-${month}-${date}`, folder: join(top, ledger, year, month, date) })
+        if (days.length > 0) found.set(ledger, days)
+      }
   return found
 }
 

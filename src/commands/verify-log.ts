@@ -28,9 +28,11 @@ export interface LedgerVerification {
   gone: readonly SeqRange[]
   /** Of `operations` that is verified: what it names as destroyed. */
   expiries: ExpiryRecords | undefined
+  /** The first record, of a ledger that is verified. */
+  first: Uint8Array | undefined
 }
 
-const nothing = { note: undefined, gone: [], expiries: undefined }
+const nothing = { note: undefined, gone: [], expiries: undefined, first: undefined }
 
 export interface VerifyOptions {
   /** Notes of this ledger that were verified before, by origin. */
@@ -78,15 +80,20 @@ export async function verifyLedger(
       gone.push({ first: tile.index * tileWidth, next: tile.index * tileWidth + tile.width })
       return true
     }
-    const lastTime = await auditLog(audit, { size, get, fresh, isExpired, onRecords: expiries?.add, onProgress })
-    return { result: audit.finish(), lastTime, gone, expiries }
+    let first: Uint8Array | undefined
+    const onRecords = (records: readonly Uint8Array[]): void => {
+      first ??= records[0]?.slice()
+      expiries?.add(records)
+    }
+    const lastTime = await auditLog(audit, { size, get, fresh, isExpired, onRecords, onProgress })
+    return { result: audit.finish(), lastTime, gone, expiries, first }
   }
-  let { result, lastTime, gone, expiries } = await pass(false)
+  let { result, lastTime, gone, expiries, first } = await pass(false)
   let cached: string | undefined
   if (!isGood(result, size) && source.mayBeCached) {
     // Tiles never change, so a wrong one may be an old mistake in a cache on the way: all is asked for once more, past the caches.
     cached = explain(result, size)
-    ;({ result, lastTime, gone, expiries } = await pass(true))
+    ;({ result, lastTime, gone, expiries, first } = await pass(true))
   }
   if (!isGood(result, size)) {
     const first = mostTelling(result)
@@ -104,10 +111,10 @@ export async function verifyLedger(
   if (stale !== undefined) return { check: { check: ledger, verdict: 'differs', size, detail: stale }, ...nothing }
   // Whoever serves the log says what is gone, and could say so of all of it.
   const verdict = size > 0 && result.checked === 0 ? 'incomplete' : 'ok'
-  return { check: { check: ledger, verdict, detail, size }, note, gone, expiries }
+  return { check: { check: ledger, verdict, detail, size }, note, gone, expiries, first }
 }
 
-interface Pass extends Pick<LedgerVerification, 'gone' | 'expiries'> {
+interface Pass extends Pick<LedgerVerification, 'gone' | 'expiries' | 'first'> {
   result: AuditResult
   lastTime: Micros | undefined
 }

@@ -1,8 +1,9 @@
 import type { TrustedKey } from '../log/trusted-key.ts'
-import { type LedgerName, ledgerKindOf } from '../record/record.ts'
+import { type LedgerName, ledgerKindOf, nextGeneration } from '../record/record.ts'
 import { type SeqRange, weighGone } from '../verify/expiry-records.ts'
 import type { LogSource } from '../verify/log-source.ts'
 import type { Check } from './verify.ts'
+import { compareGenerations, withGenerations } from './verify-generations.ts'
 import { type LedgerVerification, type VerifyOptions, verifyLedger } from './verify-log.ts'
 
 /**
@@ -12,22 +13,32 @@ import { type LedgerVerification, type VerifyOptions, verifyLedger } from './ver
  */
 export async function verifyLedgers(
   source: LogSource,
-  ledgers: readonly LedgerName[],
+  asked: readonly LedgerName[],
   keys: readonly TrustedKey[],
-  optionsOf: (ledger: LedgerName) => VerifyOptions,
+  optionsOf: (ledger: LedgerName, isClosed: boolean) => VerifyOptions,
 ): Promise<Pick<LedgerVerification, 'check' | 'note'>[]> {
+  const ledgers = await withGenerations(source, asked)
   // Operations last: what was gone when the others were read is on record by then.
   const isOperations = (ledger: LedgerName): boolean => ledgerKindOf(ledger) === 'operations'
   const inOrder = [...ledgers.filter((one) => !isOperations(one)), ...ledgers.filter(isOperations)]
-  const verified: (LedgerVerification & { ledger: LedgerName })[] = []
-  for (const ledger of inOrder)
-    verified.push({ ledger, ...(await verifyLedger(source, ledger, keys, optionsOf(ledger))) })
-  return verified.map(({ ledger, check, note, gone }) => {
-    if (gone.length === 0) return { check, note }
-    const operations = verified.find((one) => one.ledger === `${ledger.slice(0, ledger.indexOf('/'))}/operations`)
-    const weighed = addGone(check, gone, operations?.expiries?.of(ledger), source.name)
-    return { check: weighed, note: weighed.verdict === 'differs' ? undefined : note }
-  })
+  const verified = new Map<LedgerName, LedgerVerification>()
+  for (const ledger of inOrder) {
+    const options = optionsOf(ledger, ledgers.includes(nextGeneration(ledger)))
+    verified.set(ledger, await verifyLedger(source, ledger, keys, options))
+  }
+  /** What all generations of the org's `operations` name as destroyed; undefined where none of them was verified. */
+  const namedOf = (ledger: LedgerName): SeqRange[] | undefined => {
+    const org = ledger.slice(0, ledger.indexOf('/') + 1)
+    const of = [...verified].filter(([one]) => isOperations(one) && one.startsWith(org))
+    const named = of.flatMap(([, { expiries }]) => (expiries === undefined ? [] : [expiries.of(ledger)]))
+    return named.length === 0 ? undefined : named.flat()
+  }
+  const weighed = new Map<LedgerName, LedgerVerification>()
+  for (const [ledger, one] of verified) {
+    const check = one.gone.length === 0 ? one.check : addGone(one.check, one.gone, namedOf(ledger), source.name)
+    weighed.set(ledger, { ...one, check, note: check.verdict === 'differs' ? undefined : one.note })
+  }
+  return compareGenerations(weighed)
 }
 
 /** `named`: what is on record as destroyed; undefined where that was not verified. */

@@ -138,10 +138,11 @@ async function verifyLogs(
   const remembered = options.since === undefined ? {} : await readRemembered(options.since)
   const maxAge = options.maxAge === undefined ? undefined : { ms: options.maxAge * 1000, now: new Date() }
   const checks: Check[] = []
-  const verified = await verifyLedgers(source, ledgers, keys, (ledger) => ({
+  const verified = await verifyLedgers(source, ledgers, keys, (ledger, isClosed) => ({
     remembered: (origin) => remembered[origin],
     onProgress: (done, of) => terminal.progress(printBar(ledger, done, of)),
-    maxAge,
+    // Where nothing is recorded any more nothing can be fresh.
+    maxAge: isClosed ? undefined : maxAge,
     isQuorum,
   }))
   for (const { check, note } of verified) {

@@ -1,6 +1,14 @@
 import { ledgerKindOf } from '../record/record.ts'
 import { type CutEnds, cutEnds, insertCut } from './attempts.ts'
-import { addressOf, currentBinding, describeMove, insertBinding, judgeBinding, readHere } from './bindings.ts'
+import {
+  addressOf,
+  currentBinding,
+  describeMove,
+  generationOfLane,
+  insertBinding,
+  judgeBinding,
+  readHere,
+} from './bindings.ts'
 import { sleep } from './gate.ts'
 import type { DeliveryDeps, Lane } from './lane.ts'
 import { LostRace } from './lost-race.ts'
@@ -81,9 +89,13 @@ export async function begin(deps: DeliveryDeps, lane: Lane): Promise<void> {
     throw new LostRace('the lane was begun by another worker')
 }
 
-async function startOf({ reader, settings: { start } }: DeliveryDeps, { ledger }: Lane): Promise<number> {
-  if (start === 'beginning') return 0
+async function startOf({ db, reader, settings: { start } }: DeliveryDeps, lane: Lane): Promise<number> {
+  const { ledger } = lane
+  const { goesOn, isClosed } = await generationOfLane(db, lane)
+  // Whoever followed the ledger to its end gets all that comes after it, wherever it began once.
+  if (goesOn || start === 'beginning') return 0
   if (start === 'now') return (await reader.published(ledger))?.size ?? 0
   if (typeof start === 'string') return reader.seqAt(ledger, Date.parse(start) * 1000)
-  return start[ledgerKindOf(ledger)] ?? 0
+  // A number is a seq of what is recorded in; of what was closed before it nothing is wanted then.
+  return isClosed ? ((await reader.published(ledger))?.size ?? 0) : (start[ledgerKindOf(ledger)] ?? 0)
 }

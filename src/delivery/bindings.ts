@@ -75,6 +75,21 @@ export async function insertBinding(
   return rowCount === 1
 }
 
+/**
+ * Of the lane's ledger: whether it goes on from a generation that was closed with a loss and that this destination had been following, and
+ * whether it is closed itself.
+ */
+export async function generationOfLane(db: Queryable, lane: Lane): Promise<{ goesOn: boolean; isClosed: boolean }> {
+  const { rows } = await db.query<{ goesOn: boolean; isClosed: boolean }>({
+    name: 'generation_of_lane',
+    text: `select exists (select from closed_ledgers as c join bindings as b on b.ledger = c.ledger and b.destination = $2 and b.at < c.at
+                          where c.next = $1) as "goesOn",
+                  exists (select from closed_ledgers where ledger = $1) as "isClosed"`,
+    values: [lane.ledger, lane.destination],
+  })
+  return rows[0] ?? { goesOn: false, isClosed: false }
+}
+
 /** What a lane says while another SIEM stands where it would send to than the one it began with. */
 export function describeMove(name: string, bound: Binding, here: Binding): string {
   const [where, same] =

@@ -1,5 +1,5 @@
 import { encodeBase64 } from '../log/base64.ts'
-import type { LedgerName, RecordKind } from '../record/record.ts'
+import { type LedgerName, type RecordKind, ledgerKindOf } from '../record/record.ts'
 import { createAccount, rangesDigestOf, rangesOf, toRanges } from '../verify/pack-account.ts'
 import { type PackLedger, type PackScope, packNames } from '../verify/pack-format.ts'
 import { gapNodes } from '../verify/pack-range.ts'
@@ -107,7 +107,7 @@ export const parseList = (text: string): [number, number][] =>
 /** What can be selected at all: the rest is not even read. */
 function kindsOf({ question }: PackScope, ledger: LedgerName): ReadonlySet<RecordKind> {
   if (question.path === undefined) return notCoverage
-  return new Set<RecordKind>(ledger.endsWith('/operations') ? ['key'] : [])
+  return new Set<RecordKind>(ledgerKindOf(ledger) === 'operations' ? ['key'] : [])
 }
 
 async function* shownRecords(

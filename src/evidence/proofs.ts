@@ -1,3 +1,4 @@
+import { generationOf, ledgerKindOf } from '../record/record.ts'
 import { encodeBase64 } from '../log/base64.ts'
 import { consistencyProof, inclusionProof } from '../log/merkle-proof.ts'
 import { perfectSubtrees } from '../log/merkle.ts'
@@ -71,15 +72,17 @@ export async function addKeys(
   notes: ReadonlyMap<string, string>,
   sources: PackSources,
 ): Promise<void> {
-  const operations = scope.ledgers.find(({ ledger }) => ledger.endsWith('/operations'))
-  const note = operations && notes.get(operations.ledger)
   const vkeys = new Set<string>()
-  if (operations !== undefined && note !== undefined) {
+  for (const operations of scope.ledgers) {
+    const note = notes.get(operations.ledger)
+    if (ledgerKindOf(operations.ledger) !== 'operations' || note === undefined) continue
+    const generation = generationOf(operations.ledger)
     const seqs: number[] = []
     for await (const { seq } of sources.records(operations.ledger, 0, operations.size, new Set(['key']))) seqs.push(seq)
     for (const seq of seqs) {
       const record = await readOne(sources, operations.ledger, seq)
-      await addProven(zip, `log/keys/${seq}`, operations, record, note, sources)
+      const name = `log/keys/${generation === 1 ? '' : `${generation}-`}${seq}`
+      await addProven(zip, name, operations, record, note, sources)
       if (typeof record.fields['vkey'] === 'string') vkeys.add(record.fields['vkey'])
     }
   }

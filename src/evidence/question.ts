@@ -1,10 +1,10 @@
 import { encodeBase64 } from '../log/base64.ts'
 import { parseCheckpoint } from '../log/checkpoint.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, ledgerKindOf, printTime } from '../record/record.ts'
+import { type LedgerName, generationOf, ledgerKindOf, printTime } from '../record/record.ts'
 import { type PackLedger, type PackQuestion, type PackScope, type Stratifier, packRules, packSchema } from '../verify/pack-format.ts' // oxfmt-ignore
 import { seedOf } from '../verify/pack-draw.ts'
-import { parseAsOf, printAsOf } from '../answers/position.ts'
+import { parseAsOf, printAsOf, sizeAsOf, toAsOf } from '../answers/position.ts'
 import { type PackSources, everyKind } from './sources.ts'
 
 /** What was asked, before anything is looked up. */
@@ -47,8 +47,10 @@ export async function resolveQuestion(
   const heads: { ledger: LedgerName; size: number; root: string }[] = []
   const notes = new Map<LedgerName, string>()
   for (const ledger of sources.ledgers) {
-    const wanted = asOf?.[ledgerKindOf(ledger)]
-    if (asOf !== undefined && wanted === undefined) continue
+    // A generation that was closed counts whole.
+    const whole = asOf === undefined ? undefined : ((await sources.checkpoints.newest(ledger))?.size ?? 0)
+    const wanted = asOf === undefined || whole === undefined ? undefined : sizeAsOf(asOf, ledger, whole)
+    if (asOf !== undefined && (wanted === undefined || (wanted === 0 && generationOf(ledger) > 1))) continue
     const found = wanted === undefined ? await sources.checkpoints.newest(ledger) : await sources.checkpoints.atOrAfter(ledger, wanted) // oxfmt-ignore
     if (found === undefined) {
       if (wanted === undefined) continue // nothing is published yet
@@ -76,7 +78,7 @@ export async function resolveQuestion(
     org: sources.org,
     question,
     asked_by: { id: who.id, method: who.method, ...(who.bound ? { bound: true as const } : {}) },
-    as_of: printAsOf(Object.fromEntries(heads.map(({ ledger, size }) => [ledgerKindOf(ledger), size]))),
+    as_of: printAsOf(toAsOf(heads)),
     selection: isPart ? 'part' : 'all',
     ledgers,
     seed: await resolveSeed(seed, ledgers, sources),
@@ -103,7 +105,7 @@ async function resolveSeed(
   return { from: checkpoints.isWitnessed ? 'witnessed root' : 'root', text, sha256: seedOf(text) }
 }
 
-export const isOfRuns = (ledger: string): boolean => ledger.endsWith('/unit') || ledger.endsWith('/integration')
+export const isOfRuns = (ledger: LedgerName): boolean => ['unit', 'integration'].includes(ledgerKindOf(ledger))
 
 /** The microsecond behind the newest record of all: the period then reaches as far as there is anything. */
 async function behindNewest(

@@ -1,9 +1,9 @@
-import type { PackScope } from '../verify/pack-format.ts'
+import { type PackScope, kindOf } from '../verify/pack-format.ts'
 
 /** README.md of a pack: what is in it, and how it is checked with other people's tools. A test runs every command in it. */
 export function printReadme({ question, org, ledgers }: PackScope): string {
   const first = ledgers.find(({ size }) => size > 0)
-  const folder = first?.ledger.slice(first.ledger.lastIndexOf('/') + 1) ?? 'unit'
+  const folder = first === undefined ? 'unit' : kindOf(first.ledger)
   const origin = first?.origin ?? ''
   return `# Evidence of code coverage: ${org}, ${question.from} to ${question.to}
 

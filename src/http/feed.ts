@@ -1,6 +1,7 @@
 import { type Principal, may } from '../access/principal.ts'
 import { pageJson, pageLines } from '../answers/feed-bytes.ts'
-import type { Feed, FeedQuestion, Page } from '../answers/feed.ts'
+import type { FeedQuestion } from '../answers/feed-start.ts'
+import type { Feed, Page } from '../answers/feed.ts'
 import type { Cursors } from '../answers/position.ts'
 import { type FeedQuery, readFeed } from '../api/records.ts'
 import { Problem } from '../record/problem.ts'
@@ -72,11 +73,12 @@ function demandRepository(who: Principal, repository: string | undefined): void 
 }
 
 function toQuestion(org: string, ledger: LedgerKind, query: FeedQuery): FeedQuestion {
-  const { cursor, after, since, until, limit, wait, kind, repository, consumer } = query
+  const { cursor, after, generation, since, until, limit, wait, kind, repository, consumer } = query
   return {
     ledger: toLedgerName(`${org}/${ledger}`),
     cursor,
     after,
+    generation,
     since: since === undefined ? undefined : toMicros(since),
     until: until === undefined ? undefined : toMicros(until),
     limit,

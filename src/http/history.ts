@@ -1,13 +1,15 @@
 import { type Principal, may } from '../access/principal.ts'
 import type { HistoryAnswers } from '../answers/history.ts'
 import { type FilesAnswer, type LinesAnswer, fileHistory, lineHistory } from '../api/history.ts'
+import type { Generations } from '../ledger/generations.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, testTypes, toLedgerName } from '../record/record.ts'
 import type { Mount } from './mount.ts'
 
 /** `/v1/history`: lines and files through the runs of a ref. */
-export function mountHistory(mount: Mount, answers: HistoryAnswers): void {
-  const ledgersOf = ({ org }: Principal): LedgerName[] => testTypes.map((type) => toLedgerName(`${org}/${type}`))
+export function mountHistory(mount: Mount, answers: HistoryAnswers, generations: Pick<Generations, 'chain'>): void {
+  const ledgersOf = ({ org }: Principal): LedgerName[] =>
+    testTypes.flatMap((type) => generations.chain(toLedgerName(`${org}/${type}`)))
   const demandVisible = (who: Principal, repository: string): void => {
     if (!may(who, 'audit', { repository }))
       throw new Problem('forbidden', `this credential may not see the history of ${repository}`)

@@ -1,4 +1,4 @@
-import { type LedgerName, type Micros, printTime } from '../record/record.ts'
+import { type LedgerName, type Micros, ledgerStem, printTime } from '../record/record.ts'
 
 /**
  * Headers of consecutive records, written over each other: from one record to the next only the last digits of seq and time change, and
@@ -15,7 +15,7 @@ const hexDigits = Buffer.from('0123456789abcdef')
 const encoder = new TextEncoder()
 
 export function createHeaderWriter(ledger: LedgerName): HeaderWriter {
-  const idName = `{"id":"${ledger.replace('/', '.')}-`
+  const idName = `{"id":"${ledgerStem(ledger)}-`
   let bytes = new Uint8Array(0)
   let [seqAt, hashAt, seqAgainAt, microsAt] = [0, 0, 0, 0]
   let lastSeq = -1

@@ -49,6 +49,8 @@ export interface KeyCareDeps {
   ledgers: readonly LedgerName[]
   /** Name of the ledger operations of this org. */
   operations: LedgerName
+  /** Its earlier generations, which were closed with a loss: what they say of keys still holds. */
+  earlier?: readonly LedgerName[]
   originOf: (ledger: LedgerName) => string
   /** `<public host>/<org>/statement` */
   statementName: string
@@ -60,6 +62,7 @@ export function createKeyCare({
   signer,
   ledgers,
   operations,
+  earlier = [],
   originOf,
   statementName,
 }: KeyCareDeps): KeyCare {
@@ -118,7 +121,8 @@ export function createKeyCare({
 
   return {
     async check() {
-      for (const of of owners) await checkKeyRecords(db, reader, operations, await factsOf(of))
+      for (const of of owners)
+        for (const ledger of [...earlier, operations]) await checkKeyRecords(db, reader, ledger, await factsOf(of))
     },
     async record(book) {
       kept = book

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, type Micros, type RecordKind, maxRecordBytes } from '../record/record.ts'
+import { type LedgerName, type Micros, type RecordKind, ledgerStem, maxRecordBytes } from '../record/record.ts'
 import { type HeaderWriter, createHeaderWriter } from './header-writer.ts'
 import type { SegmentRow } from './store.ts'
 
@@ -80,7 +80,7 @@ class OpenedRecord implements StoredRecord {
 }
 
 const recordIdOf = (ledger: LedgerName, seq: number, idHash: Uint8Array): string =>
-  `${ledger.replace('/', '.')}-${seq}-${Buffer.from(idHash).toString('hex')}`
+  `${ledgerStem(ledger)}-${seq}-${Buffer.from(idHash).toString('hex')}`
 
 /** Which records of a segment, and how many bytes of them at most. */
 export interface Span {

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/database.ts'
-import type { LedgerName } from '../record/record.ts'
+import { type LedgerName, ledgerStem } from '../record/record.ts'
 import type { LedgerReader } from './read.ts'
 import { idHashesOf } from './segments-by-kind.ts'
 
@@ -15,7 +15,7 @@ export async function readIds(
   seqs: readonly number[],
 ): Promise<Map<number, string>> {
   const ids = new Map<number, string>()
-  const name = ledger.replace('/', '.')
+  const name = ledgerStem(ledger)
   for (let at = 0; at < seqs.length; at += atOnce) {
     const wanted = seqs.slice(at, at + atOnce)
     for (const [seq, hash] of await idHashesOf(db, ledger, wanted)) ids.set(seq, `${name}-${seq}-${hash}`)

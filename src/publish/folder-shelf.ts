@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { ledgerStem } from '../record/record.ts'
 import { lockFolder } from '../signing/folder-lock.ts'
 import { type Shelf, assertSame, assertStill } from './shelf.ts'
 
@@ -107,7 +108,7 @@ export async function createFolderShelf(
     dropPartials: (file) => effects.remove(join(root, `${file}.p`)),
     // A process that was frozen over its round still holds it when it wakes: so no older checkpoint is ever put over a newer one.
     async claim(ledger) {
-      const folder = join(own, ledger.replace('/', '.'))
+      const folder = join(own, ledgerStem(ledger))
       await mkdir(folder, { recursive: true })
       return lockFolder(folder)
     },

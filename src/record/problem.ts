@@ -22,6 +22,7 @@ export const problems = {
   contract_conflict: { status: 409, exit: 1, title: 'Another contract was registered meanwhile' },
   key_conflict: { status: 409, exit: 1, title: 'The keys do not stand so that this step could be taken' },
   run_sealed: { status: 409, exit: 1, title: 'The run has ended and takes no more parts' },
+  ledger_closed: { status: 409, exit: 1, title: 'The run belongs to a ledger that was closed with a loss' },
   part_open: { status: 409, exit: 4, title: 'A part of the run is still being recorded' },
   inventory_missing: { status: 409, exit: 1, title: 'The inventory of a commit is needed first' },
   destination_not_running: { status: 409, exit: 1, title: 'The destination is paused, blocked or in a drill' },

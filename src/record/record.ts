@@ -12,8 +12,11 @@ export type TestType = (typeof testTypes)[number]
 export const ledgerKinds = ['unit', 'integration', 'changes', 'operations'] as const
 export type LedgerKind = (typeof ledgerKinds)[number]
 
-/** `<org>/<ledger>`, for example `main/unit`. */
-export type LedgerName = `${string}/${LedgerKind}`
+/**
+ * `<org>/<ledger>`, for example `main/unit`. A ledger that was closed with a loss is followed by its next generation, a log of its own:
+ * `main/unit/2`, then `main/unit/3`.
+ */
+export type LedgerName = `${string}/${LedgerKind}` | `${string}/${LedgerKind}/${number}`
 
 export const recordKinds = [
   'run',
@@ -60,25 +63,54 @@ export const maxHeaderBytes = 220
 export const maxPayloadBytes = maxRecordBytes - maxHeaderBytes
 
 const orgPattern = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/
+/** The first generation bears no number, so that every ledger has one name. */
+const generationPattern = /^(?:[2-9]|[1-9][0-9]{1,2})$/
 
 export function isLedgerName(text: string): text is LedgerName {
-  const [org, kind, ...rest] = text.split('/')
+  const [org, kind, generation, ...rest] = text.split('/')
   return (
     rest.length === 0 &&
     org !== undefined &&
     orgPattern.test(org) &&
-    (ledgerKinds as readonly string[]).includes(kind ?? '')
+    (ledgerKinds as readonly string[]).includes(kind ?? '') &&
+    (generation === undefined || generationPattern.test(generation))
   )
 }
 
-/** Throws on anything but `<org>/<unit|integration|changes|operations>`. */
+/** Throws on anything but `<org>/<unit|integration|changes|operations>`, from the second generation on with its number behind it. */
 export function toLedgerName(text: string): LedgerName {
   if (!isLedgerName(text)) throw new Error(`not a ledger name: ${JSON.stringify(text)}`)
   return text
 }
 
 export function ledgerKindOf(ledger: LedgerName): LedgerKind {
-  return ledger.slice(ledger.indexOf('/') + 1) as LedgerKind // the type is the proof: LedgerName ends in a LedgerKind
+  return ledger.split('/')[1] as LedgerKind // the type is the proof: LedgerName has a LedgerKind behind its first slash
+}
+
+/** 1 unless a loss was accepted. */
+export function generationOf(ledger: LedgerName): number {
+  return Number(ledger.split('/')[2] ?? 1)
+}
+
+/** What is recorded in once `ledger` is closed. */
+export function nextGeneration(ledger: LedgerName): LedgerName {
+  const [org = '', kind = ''] = ledger.split('/')
+  return toLedgerName(`${org}/${kind}/${generationOf(ledger) + 1}`)
+}
+
+/** The name under which the ledger was opened first; also of what belongs to an org and outlives its ledgers. */
+export function firstGeneration(ledger: LedgerName): LedgerName {
+  return toLedgerName(ledger.split('/').slice(0, 2).join('/'))
+}
+
+/** Without its org: `unit`, `unit/2`. */
+export function ledgerLabel(ledger: LedgerName): string {
+  return ledger.slice(ledger.indexOf('/') + 1)
+}
+
+/** As it stands in record ids and names of files: `main.unit`, `main.unit.2`. */
+export function ledgerStem(ledger: LedgerName): string {
+  return ledger.replaceAll('/', '.')
 }
 
 const digits = (n: number, width: number): string => String(n).padStart(width, '0')
@@ -106,9 +138,9 @@ export function parseTime(text: string): Micros | undefined {
   return printTime(at) === text ? at : undefined
 }
 
-/** `<org>.<ledger>-<seq>-<first 16 hex digits of SHA-256(payload)>`. */
+/** `<org>.<ledger>-<seq>-<first 16 hex digits of SHA-256(payload)>`; of a later generation `<org>.<ledger>.<generation>-...`. */
 export function recordId(ledger: LedgerName, seq: number, payloadHash: string): string {
-  return `${ledger.replace('/', '.')}-${seq}-${payloadHash.slice(0, 16)}`
+  return `${ledgerStem(ledger)}-${seq}-${payloadHash.slice(0, 16)}`
 }
 
 export interface ParsedId {
@@ -118,12 +150,12 @@ export interface ParsedId {
 }
 
 export function parseRecordId(id: string): ParsedId | undefined {
-  const match = /^([a-z0-9-]+)\.([a-z]+)-(0|[1-9]\d{0,15})-([0-9a-f]{16})$/.exec(id)
+  const match = /^([a-z0-9-]+\.[a-z]+(?:\.\d{1,3})?)-(0|[1-9]\d{0,15})-([0-9a-f]{16})$/.exec(id)
   if (match === null) return undefined
-  const ledger = `${match[1]}/${match[2]}`
-  const seq = Number(match[3])
-  if (!isLedgerName(ledger) || !Number.isSafeInteger(seq) || match[4] === undefined) return undefined
-  return { ledger, seq, hash: match[4] }
+  const ledger = match[1]?.replaceAll('.', '/') ?? ''
+  const seq = Number(match[2])
+  if (!isLedgerName(ledger) || !Number.isSafeInteger(seq) || match[3] === undefined) return undefined
+  return { ledger, seq, hash: match[3] }
 }
 
 const encoder = new TextEncoder()

@@ -1,5 +1,6 @@
 import type { Database, Queryable } from '../database/database.ts'
 import { insertGenesis, restoreAppend } from '../ledger/insert-append.ts'
+import type { LostNote } from '../ledger/closed-store.ts'
 import * as store from '../ledger/store.ts'
 import type { Tree } from '../ledger/tree.ts'
 import { openCheckpoint } from '../log/checkpoint.ts'
@@ -45,6 +46,9 @@ export interface Recovered {
   size: number
   signed: number
   missing: [first: number, last: number][]
+  /** The last head that was signed, and signed notes of more records than are here now. */
+  lastSigned: Head | undefined
+  lostNotes: LostNote[]
   from: Record<string, number>
   refused: string[]
 }
@@ -55,7 +59,8 @@ export async function recoverLedger(deps: RecoverDeps): Promise<Recovered> {
   const head = (await store.readHead(db, ledger)).head ?? { size: 0, root: emptyRoot }
   const { heads, notes, refused } = await knownHeads(deps)
   const newest = heads.at(-1)
-  const result = { ledger, had: head.size, size: head.size, signed: newest?.size ?? 0, missing: [], from: {}, refused }
+  const nothing = { missing: [], from: {}, lastSigned: newest, lostNotes: [] }
+  const result = { ledger, had: head.size, size: head.size, signed: newest?.size ?? 0, ...nothing, refused }
   const before = heads.filter(({ size }) => size <= head.size)
   for (const known of before) if (!(await hasRoot(deps, known))) return { ...result, verdict: 'other', refused: [...refused, `the first ${known.size} records here are not those of the head that ${known.of} holds`] } // oxfmt-ignore
   if (newest === undefined || newest.size <= head.size) return { ...result, verdict: 'whole' }
@@ -81,20 +86,27 @@ export async function recoverLedger(deps: RecoverDeps): Promise<Recovered> {
   }
   const verdict = gathered.size >= newest.size ? 'recovered' : 'incomplete'
   const { size, missing } = gathered
-  return { ...result, verdict, size, missing, from: Object.fromEntries(gathered.from), refused: [...refused, ...gathered.refused] } // oxfmt-ignore
+  const lostNotes = notes.filter((one) => one.size > size).map(({ from, size: at, whole }) => ({ from, size: at, note: whole })) // oxfmt-ignore
+  return { ...result, verdict, size, missing, lostNotes, from: Object.fromEntries(gathered.from), refused: [...refused, ...gathered.refused] } // oxfmt-ignore
+}
+
+interface KnownNote extends LostNote {
+  /** With the cosignatures that it has over there. */
+  whole: string
 }
 
 /** Every head that our key has signed and somebody still has, in order of size; of one size each root once. */
-async function knownHeads({ ledger, origin, keys, last, sources }: RecoverDeps): Promise<{ heads: SignedHead[]; notes: { size: number; note: string }[]; refused: string[] }> {
+async function knownHeads({ ledger, origin, keys, last, sources }: RecoverDeps): Promise<{ heads: SignedHead[]; notes: KnownNote[]; refused: string[] }> {
   const heads: SignedHead[] = last === undefined ? [] : [{ ...last, of: 'the guard' }]
-  const notes: { size: number; note: string }[] = []
+  const notes: KnownNote[] = []
   const refused: string[] = []
   for (const source of sources) {
     try {
       const note = await source.note(ledger)
       if (note === undefined) continue
       const { size, root } = await openCheckpoint(note, origin, keys)
-      notes.push({ size, note: ownNote(new TextDecoder().decode(note), origin) })
+      const whole = new TextDecoder().decode(note)
+      notes.push({ from: source.name, size, note: ownNote(whole, origin), whole })
       if (!heads.some((one) => one.size === size && equalHashes(one.root, root))) heads.push({ size, root, of: source.name })
     } catch (error) {
       if (!(error instanceof LogError || error instanceof Problem)) throw error

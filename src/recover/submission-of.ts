@@ -62,6 +62,8 @@ export function submissionOf({ id, recordedAt, kind, fields }: RecoveredRecord):
     }
     case 'alert':
       return named(alertKey(text('alert'), Number(fields['n'])))
+    case 'loss':
+      return named(`loss:${text('of')}`)
     case 'heartbeat':
       return named(`heartbeat:${Math.floor(recordedAt / (Number(fields['interval_s']) * 1_000_000))}`)
     case 'access':
@@ -80,7 +82,6 @@ export function submissionOf({ id, recordedAt, kind, fields }: RecoveredRecord):
     case 'deployment':
     case 'disposition':
     case 'report':
-    case 'loss':
       // A command's key is drawn at random and never offered again; a comparison's or a step's is offered once. What repeats is told again.
       return unknown(`recovered:${id}`)
   }

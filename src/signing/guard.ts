@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { decodeHash, encodeBase64 } from '../log/base64.ts'
 import { emptyRoot, equalHashes, hashBytes } from '../log/merkle.ts'
 import { verifyConsistency } from '../log/merkle-proof.ts'
-import { isLedgerName, toLedgerName } from '../record/record.ts'
+import { isLedgerName, ledgerStem, toLedgerName } from '../record/record.ts'
 import type { LedgerName } from '../record/record.ts'
 import { ReplaceError, ignoreAbsent, realFileEffects, replaceFile } from './durable-file.ts'
 import type { FileEffects } from './durable-file.ts'
@@ -96,7 +96,7 @@ export interface GuardNames<Name extends string> {
 
 const ledgerNames: GuardNames<LedgerName> = {
   toName: (text) => (isLedgerName(text) ? toLedgerName(text) : undefined),
-  toFile: (ledger) => ledger.replace('/', '.'),
+  toFile: ledgerStem,
 }
 
 const identityFile = 'guard.json'

@@ -5,7 +5,7 @@ import type { Edge } from '../log/merkle.ts'
 import { decodeBundle, tilePath, tileWidth } from '../log/tiles.ts'
 import type { Tile } from '../log/tiles.ts'
 import type { TrustedKey } from '../log/trusted-key.ts'
-import type { LedgerName, Micros } from '../record/record.ts'
+import { type LedgerName, type Micros, ledgerKindOf } from '../record/record.ts'
 import { createDifferences, kindOfLogError, printHash } from './differences.ts'
 import type { Difference, DifferenceKind } from './differences.ts'
 import { createExpectations } from './expectations.ts'
@@ -93,7 +93,8 @@ const batchLeaves = 1_024
 export function createAudit(options: AuditOptions): Audit {
   const { ledger, origin, vkeys, parseEvery = 256 } = options
   const seed = options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
-  const seen = (options.findDoubles ?? /\/(unit|integration)$/.test(ledger)) ? createSeenPayloads() : undefined
+  const seen =
+    (options.findDoubles ?? ['unit', 'integration'].includes(ledgerKindOf(ledger))) ? createSeenPayloads() : undefined
   const checker = createRecordChecker(ledger, parseEvery, seed)
   const differences = createDifferences(options.maxDifferences ?? 10_000)
   const start: Edge = options.from ?? emptyEdge

@@ -1,4 +1,4 @@
-import { parseTime } from '../record/record.ts'
+import { ledgerStem, parseTime } from '../record/record.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
 
 /**
@@ -30,7 +30,7 @@ const timeName = encoder.encode(',"recorded_at":"')
 const end = encoder.encode('",')
 
 export function createHeaderReader(ledger: LedgerName): HeaderReader {
-  const idName = encoder.encode(`{"id":"${ledger.replace('/', '.')}-`)
+  const idName = encoder.encode(`{"id":"${ledgerStem(ledger)}-`)
   const header: Header = { seq: 0, recordedAt: 0, hashAt: 0, length: 0 }
   // Neighbours share their minute, so the calendar is looked at once a minute of log time.
   const minute = new Uint8Array(minuteLength)

@@ -52,7 +52,8 @@ export interface PackScope {
   seed: { from: 'given' | 'witnessed root' | 'root'; text: string; sha256: string }
 }
 
-export const kindOf = (ledger: string): string => ledger.slice(ledger.lastIndexOf('/') + 1)
+/** Of a ledger, as a part of file names: `unit`, of a later generation `unit.2`. */
+export const kindOf = (ledger: string): string => ledger.slice(ledger.indexOf('/') + 1).replaceAll('/', '.')
 
 export const packNames = {
   scope: 'scope.json',

@@ -1,7 +1,7 @@
 import { type LineRanges, noLines, parseLines, printLines, subtract, unite } from '../record/lines.ts'
 import { sha256Hex } from '../record/sha256.ts'
 import { csvLine } from './csv.ts'
-import type { PackQuestion } from './pack-format.ts'
+import { type PackQuestion, kindOf } from './pack-format.ts'
 
 /** The history of a file, or of lines of it: what each run of the period says, and where that changes. */
 
@@ -136,6 +136,6 @@ export const lineNames = {
   table: 'lines/runs.csv',
   history: 'lines/history.json',
   /** Without its ending. */
-  point: (ledger: string, seq: number): string => `lines/points/${ledger.slice(ledger.lastIndexOf('/') + 1)}-${seq}`,
-  map: (ledger: string, seq: number): string => `lines/maps/${ledger.slice(ledger.lastIndexOf('/') + 1)}-${seq}`,
+  point: (ledger: string, seq: number): string => `lines/points/${kindOf(ledger)}-${seq}`,
+  map: (ledger: string, seq: number): string => `lines/maps/${kindOf(ledger)}-${seq}`,
 } as const

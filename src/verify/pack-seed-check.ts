@@ -1,4 +1,5 @@
 import { openCheckpoint } from '../log/checkpoint.ts'
+import { ledgerKindOf } from '../record/record.ts'
 import { seedOf } from './pack-draw.ts'
 import { type PackScope, packNames } from './pack-format.ts'
 import type { PackTrust } from './pack-log-check.ts'
@@ -19,7 +20,7 @@ export function checkSeed(
     let text = ''
     for (const { ledger, origin } of ledgers) {
       const name = packNames.log(ledger, 'checkpoint.end')
-      if (!/\/(?:unit|integration)$/.test(ledger) || !source.names.includes(name)) continue
+      if (!['unit', 'integration'].includes(ledgerKindOf(ledger)) || !source.names.includes(name)) continue
       if (!trust.keys.some((key) => key.type === 1 && key.name === origin)) throw new CannotCheck(`no key is trusted for ${origin}`) // oxfmt-ignore
       const note = await readText(source, name)
       const { cosignatures } = await openCheckpoint(note, origin, trust.keys)

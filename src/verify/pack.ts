@@ -1,3 +1,4 @@
+import { generationOf, ledgerKindOf } from '../record/record.ts'
 import { isStatementKey } from '../log/statement.ts'
 import type { TrustedKey } from '../log/trusted-key.ts'
 import { parseVkey, printVkey } from '../log/vkey.ts'
@@ -66,16 +67,16 @@ async function findKeys(
   trust: PackTrust,
 ): Promise<{ statement: TrustedKey[]; checks: PackCheck[] }> {
   const statement = trust.keys.filter(isStatementKey)
-  const operations = scope.ledgers.find(({ ledger }) => ledger.endsWith('/operations'))
+  const operations = scope.ledgers.filter(({ ledger }) => ledgerKindOf(ledger) === 'operations')
   const check = await attempt('keys', async () => {
-    if (operations === undefined)
-      throw new CannotCheck('the pack has no ledger of operations, where keys are on record')
+    if (operations.length === 0) throw new CannotCheck('the pack has no ledger of operations, where keys are on record')
     const recorded: TrustedKey[] = []
     const ends = new Map<unknown, number>()
     for (const name of source.names) {
-      const found = /^(log\/keys\/\d+)\.json$/.exec(name)?.[1]
-      if (found === undefined) continue
-      const { fields } = await openProven(source, found, operations, trust)
+      const [, found, generation = 1] = /^(log\/keys\/(?:(\d+)-)?\d+)\.json$/.exec(name) ?? []
+      const of = operations.find(({ ledger }) => generationOf(ledger) === Number(generation))
+      if (found === undefined || of === undefined) continue
+      const { fields } = await openProven(source, found, of, trust)
       if (fields['kind'] === 'key' && typeof fields['vkey'] === 'string') recorded.push(parseVkey(fields['vkey']))
       if (fields['kind'] === 'key' && typeof fields['until'] === 'number') ends.set(fields['retires'], fields['until'])
     }

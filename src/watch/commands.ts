@@ -25,6 +25,7 @@ export interface Command {
     | 'key.retire'
     | 'key.adopt'
     | 'recover'
+    | 'recover.accept_loss'
   target: string
   reason?: string | undefined
   /** What exactly, where target and reason do not say it. */
@@ -39,7 +40,7 @@ export function createCommandRecorder(operations: Book): RecordCommand {
     const id = randomUUID()
     const payload = printPayload('command', operations.ledger, {
       command,
-      [command.startsWith('key.') ? 'key' : 'destination']: target,
+      [command.startsWith('key.') ? 'key' : command === 'recover.accept_loss' ? 'org' : 'destination']: target,
       ...detail,
       reason,
       by: { method: who.method, subject: who.id },

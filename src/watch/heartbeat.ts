@@ -19,6 +19,8 @@ export interface HeartbeatDeps {
   reader: Reader
   ledgers: readonly LedgerName[]
   operations: Book
+  /** What ledgers that were closed with a loss had been signed to, all together: the generation goes on from there. */
+  generationBefore?: number
   now: () => Date
 }
 
@@ -35,7 +37,7 @@ export async function runHeartbeat(deps: HeartbeatDeps, intervalMs: number, sign
 export async function beat(deps: HeartbeatDeps, intervalMs: number): Promise<void> {
   const { operations, now } = deps
   const heads = await Promise.all(deps.ledgers.map((ledger) => headOf(deps, ledger)))
-  const generation = heads.reduce((sum, { size }) => sum + size, 0)
+  const generation = heads.reduce((sum, { size }) => sum + size, deps.generationBefore ?? 0)
   const payload = printPayload('heartbeat', operations.ledger, { interval_s: intervalMs / 1000, generation, heads })
   const key = `heartbeat:${Math.floor(now().getTime() / intervalMs)}`
   const segments = [packSegment('heartbeat', [payload])]

@@ -1,8 +1,9 @@
 import type { Database } from '../database/database.ts'
+import type { ClosedLedger } from '../ledger/closed-store.ts'
 import type { LedgerReader } from '../ledger/read.ts'
 import { type ScrubRow, listScrubs } from '../ledger/scrub-store.ts'
 import { readHead } from '../ledger/store.ts'
-import { type LedgerName, type Micros, ledgerKindOf, printTime } from '../record/record.ts'
+import { type LedgerName, type Micros, ledgerLabel, printTime } from '../record/record.ts'
 
 /** How each ledger stands, by the database's own word. */
 export interface LedgerStatus {
@@ -21,7 +22,7 @@ export interface LedgersStatus {
   ledgers: LedgerStatus[]
   /** Sizes of the published ledgers, as `unit:184471,integration:99210`. */
   as_of: string
-  /** Sum of the published sizes: never falls. */
+  /** Sum of the published sizes, and of what ledgers that were closed had been signed to: never falls. */
   generation: number
   /** Database time: never stands still. */
   emitted_at: Micros
@@ -32,6 +33,7 @@ export async function readLedgers(
   db: Database,
   reader: LedgerReader,
   books: readonly { ledger: LedgerName; publisher: { stopped(): { code: string; message: string } | undefined } }[],
+  generationBefore = 0,
 ): Promise<LedgersStatus> {
   const ledgers: LedgerStatus[] = []
   let emittedAt = 0
@@ -63,8 +65,8 @@ export async function readLedgers(
   })
   return {
     ledgers,
-    as_of: ledgers.map(({ ledger, published }) => `${ledgerKindOf(ledger)}:${published}`).join(','),
-    generation: ledgers.reduce((sum, { published }) => sum + published, 0),
+    as_of: ledgers.map(({ ledger, published }) => `${ledgerLabel(ledger)}:${published}`).join(','),
+    generation: ledgers.reduce((sum, { published }) => sum + published, generationBefore),
     emitted_at: emittedAt,
     partitions_ahead: rows[0]?.ahead ?? 0,
   }
@@ -75,3 +77,25 @@ const describeScrub = (row: ScrubRow | undefined): LedgerStatus['scrub'] => ({
   passed: row?.passedTo ?? 0,
   position: row?.position ?? 0,
 })
+
+/** Ledgers that were closed with a loss, and what is recorded in instead. */
+export const closedStatus = (closed: readonly ClosedLedger[]): ClosedStatus[] =>
+  closed.map(({ ledger, next, size, signedSize, reason, byWhom: by, at }) => ({
+    ledger,
+    next,
+    size,
+    signed_size: signedSize,
+    reason,
+    by,
+    at: printTime(at),
+  }))
+
+export interface ClosedStatus {
+  ledger: LedgerName
+  next: LedgerName
+  size: number
+  signed_size: number
+  reason: string
+  by: string
+  at: string
+}

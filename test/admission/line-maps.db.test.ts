@@ -8,6 +8,7 @@ import { createRefusals } from '../../src/admission/refusals.ts'
 import type { Parts } from '../../src/admission/parts.ts'
 import { createRunsStore } from '../../src/admission/runs-store.ts'
 import { ensurePartitions } from '../../src/storage.ts'
+import { createGenerations } from '../../src/ledger/generations.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { type TestNode, createMemorySigner, openNode } from '../support/ledger.ts'
@@ -34,6 +35,8 @@ beforeAll(async () => {
     const lineMaps = createLineMaps({ db: database.db, reader, bookOf, keepList })
     return createAdmission({
       org: 'main',
+      generations: createGenerations('main', []),
+      db: database.db,
       bookOf,
       reader,
       runs,

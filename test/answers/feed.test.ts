@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { pageJson, pageLines } from '../../src/answers/feed-bytes.ts'
-import { type Feed, type FeedQuestion, type Page, createFeed } from '../../src/answers/feed.ts'
+import type { FeedQuestion } from '../../src/answers/feed-start.ts'
+import { type Feed, type Page, createFeed } from '../../src/answers/feed.ts'
 import { createCursors } from '../../src/answers/position.ts'
+import { createGenerations } from '../../src/ledger/generations.ts'
 import { Problem } from '../../src/record/problem.ts'
 import { createFakeReader, startMicros } from './fake-reader.ts'
 
@@ -14,6 +16,7 @@ function setUp(options: { earliest?: number; budget?: { workMs?: number; bytes?:
     reader,
     cursors,
     earliest: async () => options.earliest ?? 0,
+    generations: createGenerations('main', []),
     ...(options.budget ? { budget: options.budget } : {}),
   })
   return { reader, feed }

@@ -86,14 +86,10 @@ describe('cursors', () => {
 
 describe('as_of', () => {
   it('prints in one order and comes back', () => {
-    expect(printAsOf({ changes: 513, unit: 184_471, integration: 99_210 })).toBe(
-      'unit:184471,integration:99210,changes:513',
-    )
-    expect(parseAsOf('unit:184471,integration:99210,changes:513')).toEqual({
-      unit: 184_471,
-      integration: 99_210,
-      changes: 513,
-    })
+    const first = (size: number) => ({ generation: 1, size })
+    const asOf = { changes: first(513), unit: first(184_471), integration: first(99_210) }
+    expect(printAsOf(asOf)).toBe('unit:184471,integration:99210,changes:513')
+    expect(parseAsOf('unit:184471,integration:99210,changes:513')).toEqual(asOf)
   })
 
   it.each([

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createFeed } from '../../src/answers/feed.ts'
 import { createCursors } from '../../src/answers/position.ts'
+import { createGenerations } from '../../src/ledger/generations.ts'
 import { addMonths, type Day, nextDay } from '../../src/archive/calendar.ts'
 import { detachDueMonths } from '../../src/archive/detach.ts'
 import { expireLedger, planExpiry } from '../../src/archive/expire.ts'
@@ -64,7 +65,7 @@ describe('the clock', () => {
     const operations = node.books.get('main/operations')!
     const holds = createHolds(db, operations)
     const cursors = createCursors(Buffer.alloc(32, 1))
-    const feed = createFeed({ reader: node.reader, cursors, earliest: node.reader.earliest })
+    const feed = createFeed({ reader: node.reader, cursors, earliest: node.reader.earliest, generations: createGenerations('main', []) })
     const expiring = { db, reader: node.reader, objects, operations, ledgers }
     const audit = async () => auditDatabase({ db, reader: node.reader, ledger: 'main/unit', origin: 'localhost/main/unit', vkeys: [parseVkey(await node.signer.vkey('main/unit'))], signal })
     const size = async (): Promise<number> => (await node.reader.published('main/unit'))?.size ?? 0

@@ -4,6 +4,7 @@ import type { Admission } from '../../src/admission/admission.ts'
 import type { RegisteredContract } from '../../src/admission/contracts.ts'
 import { createFeed } from '../../src/answers/feed.ts'
 import { createCursors } from '../../src/answers/position.ts'
+import { createGenerations } from '../../src/ledger/generations.ts'
 import { contractDigest, parseContract } from '../../src/contract/contract.ts'
 import type { Status } from '../../src/api/operations.ts'
 import { destinationSettings } from '../../src/delivery/settings.ts'
@@ -145,7 +146,12 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   })
 
   const cursors = createCursors(new Uint8Array(32).fill(3))
-  mountFeed(server.mount, createFeed({ reader, cursors, earliest: async () => options.earliest ?? 0 }), cursors)
+  const generations = createGenerations('main', [])
+  mountFeed(
+    server.mount,
+    createFeed({ reader, cursors, earliest: async () => options.earliest ?? 0, generations }),
+    cursors,
+  )
   const tree = {
     checkpoint: async () =>
       (await reader.published('main/unit')) === undefined ? undefined : 'localhost/main/unit\n1\nroot=\n',
@@ -155,13 +161,17 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
       index === 0 && width <= 3 ? new Uint8Array(2_000).fill(width) : undefined,
     proof: async (seq: number) => `c2sp.org/tlog-proof@v1\nindex ${seq}\n`,
   }
-  const treeOf = (ledger: string) => (ledger === 'main/unit' ? tree : undefined)
+  const treeOf = (ledger: string) => (['main/unit', 'main/unit/2'].includes(ledger) ? tree : undefined)
   const openArtifact =
     options.openArtifact ??
     (async (sha256) => (sha256 === artifactDigest ? Readable.from([Buffer.from('TN:\n')]) : undefined))
   mountRecords(server.mount, { reader, treeOf, openArtifact })
   const aDay = { day: '2028-02-29', first: 0, next: 3, lastTime: 0, root: Buffer.alloc(32), manifest: Buffer.alloc(32), bytes: 9, repositories: [], expired: false } // oxfmt-ignore
-  mountDays(server.mount, { list: async () => [aDay], open: async () => Readable.from([Buffer.from('{}')]) })
+  mountDays(
+    server.mount,
+    { list: async () => [aDay], open: async () => Readable.from([Buffer.from('{}')]) },
+    generations,
+  )
   const aHold = { hold: 'hold-1', repository: 'acme', path: null, from: null, to: null, reason: 'x', ticket: 'T-1', byWhom: 'operate', at: 0, askedBy: null, askedReason: null, releasedBy: null, releasedAt: null, days: 0 } // oxfmt-ignore
   const anArchive = {
     retention: { online: 15, kept: 36, detach: true, expire: false },
@@ -177,7 +187,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   })
   const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
-  mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown })
+  mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown }, generations)
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
     readStatus:

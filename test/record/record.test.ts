@@ -114,7 +114,12 @@ describe('isLedgerName', () => {
     ['main/unit', true],
     ['a-b/operations', true],
     ['Main/unit', false],
-    ['main/unit/2', false],
+    ['main/unit/2', true],
+    ['main/unit/1', false],
+    ['main/unit/02', false],
+    ['main/unit/1000', false],
+    ['main/unit/2/3', false],
+    ['main/unit/', false],
     ['/unit', false],
     ['-a/unit', false],
   ])('%j: %j', (name, expected) => {

@@ -30,7 +30,7 @@ const look = async (over: Partial<LookDeps>, http: object = {}, dataDir = folder
   lookAround({
     config: { data_dir: dataDir, http, watch: watchSettings.parse({ disk_free: 0 }) } as LookDeps['config'],
     db: database.db,
-    reader: { readBatch: gone },
+    reader: { readBatch: gone, published: gone },
     operations: 'main/operations',
     destinations: new Map(),
     readLedgers: async () => status,
