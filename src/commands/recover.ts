@@ -1,7 +1,7 @@
 import type { ClosedLedger } from '../ledger/closed-store.ts'
 import { type LedgerName, firstGeneration, nextGeneration } from '../record/record.ts'
 import { Problem } from '../record/problem.ts'
-import { type RecoveredLedger, recoverAll } from '../recovering.ts'
+import { type RecoveredLedger, recoverAll } from '../service/recovering.ts'
 import { openPublished } from './log-sources.ts'
 import { type MaintainCommand, withStorage } from './maintain.ts'
 import { type ExitCode, type Terminal, printBar } from './terminal.ts'

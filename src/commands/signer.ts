@@ -3,7 +3,7 @@ import { loadConfig } from '../config.ts'
 import { Problem } from '../record/problem.ts'
 import { assertPrivate } from '../signing/private-folder.ts'
 import { serveSigner } from '../signing/serve-signer.ts'
-import { openLocalSigner } from '../signer.ts'
+import { openLocalSigner } from '../service/signer.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 
 export interface SignerCommand {

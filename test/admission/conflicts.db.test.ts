@@ -8,7 +8,7 @@ import { type Offered, type RunFields, sealSubmission } from '../../src/admissio
 import type { Submission } from '../../src/ledger/decide.ts'
 import { packSegment } from '../../src/ledger/segments.ts'
 import type { Problem } from '../../src/record/problem.ts'
-import { ensurePartitions } from '../../src/storage.ts'
+import { ensurePartitions } from '../../src/service/storage.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { type TestNode, createMemorySigner, openNode } from '../support/ledger.ts'

@@ -9,7 +9,7 @@ import { type RunFields, sealSubmission } from '../../src/admission/submissions.
 import type { Submission } from '../../src/ledger/decide.ts'
 import { packSegment } from '../../src/ledger/segments.ts'
 import { inventoryPayloads } from '../../src/record/run.ts'
-import { ensurePartitions } from '../../src/storage.ts'
+import { ensurePartitions } from '../../src/service/storage.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { type TestNode, createMemorySigner, openNode } from '../support/ledger.ts'
 import { type ContractService, aPrincipal, openContracts } from './contract-service.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { recordConfiguration } from '../../src/ledger/configuration-records.ts'
-import { ensurePartitions } from '../../src/storage.ts'
+import { ensurePartitions } from '../../src/service/storage.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createMemorySigner, openNode, type TestNode } from '../support/ledger.ts'
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ensurePartitions } from '../../src/storage.ts'
+import { ensurePartitions } from '../../src/service/storage.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { type TestNode, aSubmission, createMemorySigner, openNode } from '../support/ledger.ts'
 

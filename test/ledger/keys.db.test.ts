@@ -11,7 +11,7 @@ import type { LedgerName } from '../../src/record/record.ts'
 import { createGuard } from '../../src/signing/guard.ts'
 import { createKeys } from '../../src/signing/keys.ts'
 import { type Signer, createSigner } from '../../src/signing/signer.ts'
-import { ensurePartitions } from '../../src/storage.ts'
+import { ensurePartitions } from '../../src/service/storage.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { aSubmission, openNode, type TestNode } from '../support/ledger.ts'
 

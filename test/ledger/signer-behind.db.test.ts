@@ -10,7 +10,7 @@ import { createKeys } from '../../src/signing/keys.ts'
 import { connectSigner } from '../../src/signing/remote.ts'
 import { serveSigner } from '../../src/signing/serve-signer.ts'
 import { type Signer, createSigner } from '../../src/signing/signer.ts'
-import { ensurePartitions } from '../../src/storage.ts'
+import { ensurePartitions } from '../../src/service/storage.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type TestNode, aSubmission, openNode } from '../support/ledger.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { findOld } from '../../src/key-keeping.ts'
+import { findOld } from '../../src/service/key-keeping.ts'
 import type { KeptKey } from '../../src/ledger/key-care.ts'
 import { createSigningKey } from '../../src/log/vkey.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openDestination } from '../../src/delivery/open-destination.ts'
-import { ensurePartitions } from '../../src/storage.ts'
+import { ensurePartitions } from '../../src/service/storage.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
 import { findDifferences } from '../../src/watch/comparison-store.ts'
 import { mostListed } from '../../src/watch/reconcile.ts'

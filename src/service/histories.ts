@@ -1,10 +1,10 @@
 import { text } from 'node:stream/consumers'
-import type { Database } from './database/database.ts'
-import { type ProjectionDeps, runProjection } from './history/projection.ts'
+import type { Database } from '../database/database.ts'
+import { type ProjectionDeps, runProjection } from '../history/projection.ts'
 import type { Keeper } from './keeping.ts'
-import type { Reader } from './ledger/read.ts'
-import { createArtifacts, type Objects } from './objects/objects.ts'
-import { type LedgerName, ledgerKindOf } from './record/record.ts'
+import type { Reader } from '../ledger/read.ts'
+import { createArtifacts, type Objects } from '../objects/objects.ts'
+import { type LedgerName, ledgerKindOf } from '../record/record.ts'
 
 /** The history of lines and files follows the ledgers of runs, in one process at a time. */
 export const keepHistory: Keeper = async ({ db, reader, objects, generations }, work) => {

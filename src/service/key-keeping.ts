@@ -1,11 +1,11 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Keeper } from './keeping.ts'
-import type { KeptKey } from './ledger/key-care.ts'
-import { printTrustedKey } from './log/trusted-key.ts'
-import { printKeyId } from './log/vkey.ts'
-import { printTime } from './record/record.ts'
-import type { Finding } from './watch/alerts.ts'
+import type { KeptKey } from '../ledger/key-care.ts'
+import { printTrustedKey } from '../log/trusted-key.ts'
+import { printKeyId } from '../log/vkey.ts'
+import { printTime } from '../record/record.ts'
+import type { Finding } from '../watch/alerts.ts'
 
 const dayMicros = 86_400_000_000
 /** So long an old key may sign beside the new one before somebody is asked to retire it. */

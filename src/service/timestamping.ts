@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { ConfigError } from './config.ts'
-import { durationMs } from './delivery/duration.ts'
+import { ConfigError } from '../config.ts'
+import { durationMs } from '../delivery/duration.ts'
 import type { Keeper } from './keeping.ts'
-import { openAsker } from './vouching/ask.ts'
-import { type Authority, runTimestamps } from './vouching/run-timestamps.ts'
-import { vouchingOf } from './vouching/vouching-store.ts'
-import { printTime } from './record/record.ts'
+import { openAsker } from '../vouching/ask.ts'
+import { type Authority, runTimestamps } from '../vouching/run-timestamps.ts'
+import { vouchingOf } from '../vouching/vouching-store.ts'
+import { printTime } from '../record/record.ts'
 
 /** Lets the authorities of `timestamps` stamp checkpoints. */
 export const keepTimestamps: Keeper = async ({ config, db, ledgers, log, signal }, work) => {

@@ -1,14 +1,14 @@
-import type { Contracts } from './admission/contracts.ts'
-import type { RunsStore } from './admission/runs-store.ts'
-import { isTracked } from './contract/effective.ts'
-import { durationMs, type Suite } from './contract/form.ts'
-import { findSuite } from './contract/standing.ts'
-import type { Queryable } from './database/database.ts'
-import type { LedgerReader } from './ledger/read.ts'
-import { type LedgerName, ledgerKindOf } from './record/record.ts'
-import type { Finding } from './watch/alerts.ts'
-import { knownRepositories, lastCountingByRef, openRunsBefore, rejectionsBetween, sealsBetween } from './watch/evidence-store.ts' // oxfmt-ignore
-import { type Change, type EvidenceKnown, findEvidenceProblems, printSealChanges } from './watch/evidence.ts'
+import type { Contracts } from '../admission/contracts.ts'
+import type { RunsStore } from '../admission/runs-store.ts'
+import { isTracked } from '../contract/effective.ts'
+import { durationMs, type Suite } from '../contract/form.ts'
+import { findSuite } from '../contract/standing.ts'
+import type { Queryable } from '../database/database.ts'
+import type { LedgerReader } from '../ledger/read.ts'
+import { type LedgerName, ledgerKindOf } from '../record/record.ts'
+import type { Finding } from '../watch/alerts.ts'
+import { knownRepositories, lastCountingByRef, openRunsBefore, rejectionsBetween, sealsBetween } from '../watch/evidence-store.ts' // oxfmt-ignore
+import { type Change, type EvidenceKnown, findEvidenceProblems, printSealChanges } from '../watch/evidence.ts'
 
 /** Looks for evidence that is missing or asks for a person: what admission knows of runs and contracts, for the alerts. */
 export interface EvidenceWatch {

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
-import type { Config } from './config.ts'
-import { statementKeyName } from './log/statement.ts'
-import type { LedgerName } from './record/record.ts'
-import { createCommandSigner } from './signing/command.ts'
-import { createGuard } from './signing/guard.ts'
-import { createKeys } from './signing/keys.ts'
-import { connectSigner } from './signing/remote.ts'
-import { type Signer, createSigner } from './signing/signer.ts'
+import type { Config } from '../config.ts'
+import { statementKeyName } from '../log/statement.ts'
+import type { LedgerName } from '../record/record.ts'
+import { createCommandSigner } from '../signing/command.ts'
+import { createGuard } from '../signing/guard.ts'
+import { createKeys } from '../signing/keys.ts'
+import { connectSigner } from '../signing/remote.ts'
+import { type Signer, createSigner } from '../signing/signer.ts'
 
 export interface OpenSigner extends Signer {
   close(): Promise<void>

@@ -1,11 +1,11 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Destination } from './delivery/destination.ts'
+import type { Destination } from '../delivery/destination.ts'
 import type { Keeper } from './keeping.ts'
-import type { LedgerName } from './record/record.ts'
-import { notesInHeartbeats } from './watch/heartbeat-notes.ts'
-import { isAskable } from './watch/run-reconciliation.ts'
-import type { Finding } from './watch/alerts.ts'
+import type { LedgerName } from '../record/record.ts'
+import { notesInHeartbeats } from '../watch/heartbeat-notes.ts'
+import { isAskable } from '../watch/run-reconciliation.ts'
+import type { Finding } from '../watch/alerts.ts'
 
 // In every process: what it finds stops the books of its own.
 const name = `heads ${hostname()}-${process.pid}`

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Keeper, KeepingDeps } from './keeping.ts'
-import { scrubStretch } from './ledger/scrub.ts'
-import { findWriteOnceFaults } from './ledger/write-once.ts'
-import { beginPass, endPass, keepFound, listScrubs, moveScrub, openScrub } from './ledger/scrub-store.ts'
-import { parseTrustedKey } from './log/trusted-key.ts'
-import type { LedgerName } from './record/record.ts'
-import type { Finding } from './watch/alerts.ts'
+import { scrubStretch } from '../ledger/scrub.ts'
+import { findWriteOnceFaults } from '../ledger/write-once.ts'
+import { beginPass, endPass, keepFound, listScrubs, moveScrub, openScrub } from '../ledger/scrub-store.ts'
+import { parseTrustedKey } from '../log/trusted-key.ts'
+import type { LedgerName } from '../record/record.ts'
+import type { Finding } from '../watch/alerts.ts'
 
 /**
  * Reads all that is stored again, ledger by ledger, at a bounded rate, and starts over: a changed byte is found within a pass, and not when

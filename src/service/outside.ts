@@ -1,10 +1,10 @@
-import type { Config } from './config.ts'
+import type { Config } from '../config.ts'
 import type { HeadPlace } from './heads.ts'
-import type { Policy } from './log/policy.ts'
-import type { Shelf } from './publish/shelf.ts'
+import type { Policy } from '../log/policy.ts'
+import type { Shelf } from '../publish/shelf.ts'
 import { openShelf } from './publishing.ts'
-import type { LedgerName } from './record/record.ts'
-import { shownBy } from './vouching/cosign.ts'
+import type { LedgerName } from '../record/record.ts'
+import { shownBy } from '../vouching/cosign.ts'
 import { type AskedWitness, openWitnesses } from './witnessing.ts'
 
 /** What stands outside of the database and knows heads of ours: the published copy, and the witnesses that are asked. */

@@ -1,20 +1,20 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createColdSource } from './archive/cold.ts'
-import type { Config } from './config.ts'
-import { type Database, createDatabase } from './database/database.ts'
-import { type Embedded, joinEmbedded, startEmbedded } from './database/embedded.ts'
-import { migrate } from './database/migrate.ts'
-import { readClosed } from './ledger/closed-store.ts'
-import { type Generations, createGenerations } from './ledger/generations.ts'
-import { type LedgerReader, createReader } from './ledger/read.ts'
-import { type Watch, createWatch } from './ledger/watch.ts'
-import type { Objects } from './objects/objects.ts'
-import type { ObjectsSettings } from './objects/settings.ts'
-import { openObjects } from './objects/open-objects.ts'
-import type { LedgerName } from './record/record.ts'
-import type { Logger } from './telemetry/logger.ts'
+import { createColdSource } from '../archive/cold.ts'
+import type { Config } from '../config.ts'
+import { type Database, createDatabase } from '../database/database.ts'
+import { type Embedded, joinEmbedded, startEmbedded } from '../database/embedded.ts'
+import { migrate } from '../database/migrate.ts'
+import { readClosed } from '../ledger/closed-store.ts'
+import { type Generations, createGenerations } from '../ledger/generations.ts'
+import { type LedgerReader, createReader } from '../ledger/read.ts'
+import { type Watch, createWatch } from '../ledger/watch.ts'
+import type { Objects } from '../objects/objects.ts'
+import type { ObjectsSettings } from '../objects/settings.ts'
+import { openObjects } from '../objects/open-objects.ts'
+import type { LedgerName } from '../record/record.ts'
+import type { Logger } from '../telemetry/logger.ts'
 
 /** Database, artifact storage and the reader over both, without the service: for serving, and for commands that look into them. */
 export interface Storage {
@@ -36,7 +36,7 @@ export interface Storage {
 }
 
 /** The migrations lie beside src in a checkout and beside dist in the package. */
-export const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url))
+export const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /** Months of partitions that are made ahead. */
 const monthsAhead = 6

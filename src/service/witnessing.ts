@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
-import { type Config, ConfigError } from './config.ts'
-import { LogError } from './log/log-error.ts'
-import { type Policy, type PolicyWitness, parsePolicy, satisfies } from './log/policy.ts'
-import { parseTrustedKey } from './log/trusted-key.ts'
+import { type Config, ConfigError } from '../config.ts'
+import { LogError } from '../log/log-error.ts'
+import { type Policy, type PolicyWitness, parsePolicy, satisfies } from '../log/policy.ts'
+import { parseTrustedKey } from '../log/trusted-key.ts'
 import type { Keeper } from './keeping.ts'
-import { type Asker, openAsker } from './vouching/ask.ts'
-import { runWitnesses } from './vouching/run-witnesses.ts'
-import { witnessStandings, type WitnessStanding } from './vouching/standing.ts'
-import type { Finding } from './watch/alerts.ts'
+import { type Asker, openAsker } from '../vouching/ask.ts'
+import { runWitnesses } from '../vouching/run-witnesses.ts'
+import { witnessStandings, type WitnessStanding } from '../vouching/standing.ts'
+import type { Finding } from '../watch/alerts.ts'
 
 /** The policy that `log.policy` names. Throws ConfigError for one that is none, or whose quorum nobody who can be asked could fill. */
 export async function readPolicy({ log: { policy: path } }: Pick<Config, 'log'>): Promise<Policy | undefined> {

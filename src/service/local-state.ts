@@ -1,6 +1,6 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { localStateFile } from './config.ts'
+import { localStateFile } from '../config.ts'
 
 /** Where the command line on this machine finds the service and its token. */
 export async function writeLocalState(state: { url: string; token_file: string }): Promise<void> {

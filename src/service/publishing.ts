@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Keeper, KeepingDeps } from './keeping.ts'
-import { parseTrustedKey } from './log/trusted-key.ts'
-import { createFolderShelf } from './publish/folder-shelf.ts'
-import { type Published, publishLog } from './publish/publish-log.ts'
-import type { PublishSettings } from './publish/settings.ts'
-import type { Shelf } from './publish/shelf.ts'
-import { Problem } from './record/problem.ts'
-import type { LedgerName } from './record/record.ts'
-import type { Finding } from './watch/alerts.ts'
-import { createTroubles, listTroubles } from './watch/troubles.ts'
+import { parseTrustedKey } from '../log/trusted-key.ts'
+import { createFolderShelf } from '../publish/folder-shelf.ts'
+import { type Published, publishLog } from '../publish/publish-log.ts'
+import type { PublishSettings } from '../publish/settings.ts'
+import type { Shelf } from '../publish/shelf.ts'
+import { Problem } from '../record/problem.ts'
+import type { LedgerName } from '../record/record.ts'
+import type { Finding } from '../watch/alerts.ts'
+import { createTroubles, listTroubles } from '../watch/troubles.ts'
 
 /** Writes the logs out as static files, each from where its published checkpoint says; one that fails or is refused harms no other. */
 export const publishing: Keeper = async (deps, work) => {
@@ -34,7 +34,7 @@ type Tell = (ledger: LedgerName, finding: Finding | undefined) => Promise<void>
 export async function openShelf({ folder, s3 }: PublishSettings): Promise<Shelf | undefined> {
   if (folder !== undefined) return createFolderShelf(folder)
   if (s3 === undefined) return undefined
-  const { createS3Shelf } = await import('./publish/s3-shelf.ts')
+  const { createS3Shelf } = await import('../publish/s3-shelf.ts')
   return createS3Shelf(s3)
 }
 

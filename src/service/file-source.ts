@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Queryable } from './database/database.ts'
-import type { FileSource } from './evidence/sources.ts'
+import type { Queryable } from '../database/database.ts'
+import type { FileSource } from '../evidence/sources.ts'
 import { ledgersOfRuns } from './histories.ts'
-import { mapsOf, measuredRuns } from './history/measured-runs.ts'
-import { readPosition } from './history/projection-store.ts'
-import { readIds } from './ledger/read-ids.ts'
-import type { LedgerReader } from './ledger/read.ts'
-import { Problem } from './record/problem.ts'
+import { mapsOf, measuredRuns } from '../history/measured-runs.ts'
+import { readPosition } from '../history/projection-store.ts'
+import { readIds } from '../ledger/read-ids.ts'
+import type { LedgerReader } from '../ledger/read.ts'
+import { Problem } from '../record/problem.ts'
 
 const pauseMs = 200
 /** How long a question waits for the history to come after the ledger. */

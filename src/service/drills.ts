@@ -1,12 +1,12 @@
-import type { DrillTold } from './api/drills.ts'
+import type { DrillTold } from '../api/drills.ts'
 import type { Deliveries } from './deliveries.ts'
-import { durationMs } from './delivery/duration.ts'
-import { selectOf } from './delivery/select.ts'
-import { Problem } from './record/problem.ts'
-import { type LedgerName, ledgerKindOf, printTime } from './record/record.ts'
-import { type DrillRow, lanesByDrill, listDrills } from './watch/drill-store.ts'
-import { type DrillMeasure, type PausedMeasure, printMeasure } from './watch/drill.ts'
-import { beginDrill, type DrillDeps, runDrills } from './watch/run-drills.ts'
+import { durationMs } from '../delivery/duration.ts'
+import { selectOf } from '../delivery/select.ts'
+import { Problem } from '../record/problem.ts'
+import { type LedgerName, ledgerKindOf, printTime } from '../record/record.ts'
+import { type DrillRow, lanesByDrill, listDrills } from '../watch/drill-store.ts'
+import { type DrillMeasure, type PausedMeasure, printMeasure } from '../watch/drill.ts'
+import { beginDrill, type DrillDeps, runDrills } from '../watch/run-drills.ts'
 
 /** Drills as the service has them: begun by a command or a schedule, taken to their end in one process at a time. */
 export interface Drills {
