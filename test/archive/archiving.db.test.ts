@@ -30,7 +30,7 @@ it('nothing is archived while database and machine disagree about the day; every
   node = await openArchiveNode({ db, objects, ledgers })
   await node.record('main/unit', 'r1', 'acme/pay', 3)
   // One process; what of the others' parts it would be given is not used.
-  const deps = { config: readConfig(undefined, {}), db, reader: node.reader, objects, signer: node.signer, ledgers, books: node.books, operations: node.books.get('main/operations'), originOf: (ledger: string) => `localhost/${ledger}`, log: silentLogger } as unknown as KeepingDeps // oxfmt-ignore
+  const deps = { config: readConfig(undefined, {}), db, reader: node.reader, objects, signer: node.signer, generations: { every: ledgers, chain: (one: string) => [one] }, treeOf: (one: (typeof ledgers)[number]) => node.books.get(one)?.tree, books: node.books, operations: node.books.get('main/operations'), originOf: (ledger: string) => `localhost/${ledger}`, log: silentLogger } as unknown as KeepingDeps // oxfmt-ignore
   const [here, elsewhere] = [createArchiving(deps), createArchiving(deps)]
   const findings = await keepArchive(elsewhere)(deps, () => {})
 

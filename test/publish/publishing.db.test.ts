@@ -31,7 +31,8 @@ async function follow(shelf: Shelf, signer: Awaited<ReturnType<typeof createMemo
   const deps = {
     config: readConfig('publish: { folder: /nowhere, every_ms: 100 }', {}),
     db: database.db,
-    books: new Map([[ledger, node.book]]),
+    generations: { every: [ledger] },
+    treeOf: () => node.book.tree,
     operations: { ledger: 'main/operations' },
     signer,
     originOf: () => 'localhost/main/unit',
