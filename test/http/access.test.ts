@@ -169,7 +169,7 @@ it('puts uses on record as the routes say, and refuses what cannot be recorded',
   await ask(closed, artifact, 'push')
   expect(closed.uses).toMatchObject([
     { route: 'getArtifact', records: 'before', params: { sha256: artifactDigest }, who: { id: 'token:audit' } },
-    { route: 'getRecord', records: 'summed' },
+    { route: 'getRecord', records: 'summed', repository: 'github.com/acme/payments' },
   ])
   let opened = false
   const unable = await serve({
