@@ -3,6 +3,7 @@ import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
 import { evidenceRoutes } from './evidence.ts'
+import { gapRoutes } from './gaps.ts'
 import { keyRoutes } from './keys.ts'
 import { historyRoutes } from './history.ts'
 import { operationRoutes } from './operations.ts'
@@ -20,6 +21,7 @@ export const routes: readonly Route[] = [
   ...evidenceRoutes,
   ...dayRoutes,
   ...historyRoutes,
+  ...gapRoutes,
   ...archiveRoutes,
   ...operationRoutes,
   ...watchRoutes,
