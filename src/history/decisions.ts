@@ -85,7 +85,9 @@ function toDecision({ kind, seq, id, recordedAt, bytes }: StoredRecord): Decisio
 
 /** What decision-store.ts says of `name`. */
 function nameOf(kind: DecisionKind, members: Readonly<Record<string, unknown>>): string {
-  const of = (name: string): string => String(members[name] ?? '')
+  const print = (value: unknown): string =>
+    typeof value === 'string' ? value : typeof value === 'number' ? String(value) : ''
+  const of = (name: string): string => print(members[name])
   switch (kind) {
     case 'build':
       return of('build')
@@ -96,7 +98,7 @@ function nameOf(kind: DecisionKind, members: Readonly<Record<string, unknown>>):
     case 'deployment':
       return of('deployment')
     case 'disposition':
-      return String((members['target'] as { kind?: unknown } | undefined)?.kind ?? '')
+      return print((members['target'] as { kind?: unknown } | undefined)?.kind)
     case 'report':
       return of('sha256')
   }
