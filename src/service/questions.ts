@@ -1,5 +1,6 @@
 import type { GapsDeps } from '../answers/gaps.ts'
 import { createHistoryAnswers } from '../answers/history.ts'
+import { createGapAnswers } from '../answers/repositories.ts'
 import type { Database } from '../database/database.ts'
 import { createHistories } from '../history/ledger-history.ts'
 import { mountGaps } from '../http/gaps.ts'
@@ -21,5 +22,5 @@ export function mountQuestions(mount: Mount, { db, reader, generations, contract
   const histories = createHistories(db)
   const changes = generations.now('changes')
   mountHistory(mount, createHistoryAnswers(db, reader, histories), generations)
-  mountGaps(mount, { db, reader, histories, contracts, changes }, generations)
+  mountGaps(mount, createGapAnswers({ db, reader, histories, contracts, changes }), generations)
 }
