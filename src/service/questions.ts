@@ -1,6 +1,7 @@
 import type { GapsDeps } from '../answers/gaps.ts'
 import { createHistoryAnswers } from '../answers/history.ts'
 import { answerLineage } from '../answers/lineage.ts'
+import { createGapAnswers } from '../answers/repositories.ts'
 import type { Database } from '../database/database.ts'
 import { createHistories } from '../history/ledger-history.ts'
 import { mountGaps } from '../http/gaps.ts'
@@ -23,7 +24,7 @@ export function mountQuestions(mount: Mount, { db, reader, generations, contract
   const histories = createHistories(db)
   const changes = generations.now('changes')
   mountHistory(mount, createHistoryAnswers(db, reader, histories), generations)
-  mountGaps(mount, { db, reader, histories, contracts, changes }, generations)
   const ofLineage = { db, reader, generations, now: () => new Date() }
   mountLineage(mount, (ledgers, question) => answerLineage(ofLineage, ledgers, question), generations)
+  mountGaps(mount, createGapAnswers({ db, reader, histories, contracts, changes }), generations)
 }
