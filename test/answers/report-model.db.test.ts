@@ -59,7 +59,7 @@ function makeWorld(seed: number): World {
 function productionOf({ events, contract }: World, commit: string): string | undefined {
   const inventory = events.find((event) => event.kind === 'inventory' && event.commit === commit)
   if (inventory?.kind !== 'inventory' || contract?.production === undefined) return undefined
-  const files = Object.entries(inventory.files).filter(([path]) => contract.production?.includes(path)).sort()
+  const files = Object.entries(inventory.files).filter(([path]) => contract.production?.includes(path)).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return createHash('sha256').update(files.map(([path, blob]) => `${path}\0${blob}\n`).join('')).digest('hex')
 } // oxfmt-ignore
 

@@ -62,7 +62,7 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
   const productionOf = (of: string): string | undefined => {
     const files = filesOf(of)
     if (contract?.production !== undefined && files !== undefined)
-      return JSON.stringify([...files].filter(([path]) => isProduction(path)).sort())
+      return JSON.stringify([...files].filter(([path]) => isProduction(path)).sort(([a], [b]) => (a < b ? -1 : 1)))
     const told = new Set(seals.filter((seal) => text(seal, 'commit') === of && typeof seal.fields['production_digest'] === 'string').map((seal) => text(seal, 'production_digest')))
     return told.size === 1 ? [...told][0] : undefined
   }
