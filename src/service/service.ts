@@ -20,7 +20,6 @@ import { createQuotas } from '../admission/quotas.ts'
 import { createRunsStore } from '../admission/runs-store.ts'
 import { mountArchiving } from './archive-routes.ts'
 import { createFeed } from '../answers/feed.ts'
-import { createHistoryAnswers } from '../answers/history.ts'
 import { createCursors } from '../answers/position.ts'
 import { openBooks } from './books.ts'
 import type { Config } from '../config.ts'
@@ -32,7 +31,6 @@ import { mountContracts } from '../http/contracts.ts'
 import { mountEvidence } from '../http/evidence.ts'
 import { mountFeed } from '../http/feed.ts'
 import { mountKeys } from '../http/keys.ts'
-import { mountHistory } from '../http/history.ts'
 import { mountLog } from '../http/log.ts'
 import { mountOperations } from '../http/operations.ts'
 import { mountOrders } from '../http/orders.ts'
@@ -50,6 +48,7 @@ import { type KeepingDeps, startKeeping } from './keeping.ts'
 import { writeLocalState } from './local-state.ts'
 import { openOutside } from './outside.ts'
 import { openPacks } from './packs.ts'
+import { mountQuestions } from './questions.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, objectsSettings, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
@@ -254,7 +253,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
     })
     mountOrders(server.mount, ordering)
-    mountHistory(server.mount, createHistoryAnswers(db, reader), generations)
+    mountQuestions(server.mount, { db, reader, generations, contracts })
     mountKeys(server.mount, { keys: books.keys, ledgers, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {
