@@ -1,6 +1,7 @@
 import { archiveRoutes } from './archive.ts'
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
+import { differenceRoutes } from './difference.ts'
 import { drillRoutes } from './drills.ts'
 import { evidenceRoutes } from './evidence.ts'
 import { gapRoutes } from './gaps.ts'
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...dayRoutes,
   ...historyRoutes,
   ...gapRoutes,
+  ...differenceRoutes,
   ...archiveRoutes,
   ...operationRoutes,
   ...watchRoutes,

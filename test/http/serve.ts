@@ -11,6 +11,7 @@ import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
 import { mountArchive } from '../../src/http/archive.ts'
 import { mountDays } from '../../src/http/days.ts'
+import { mountDifference } from '../../src/http/difference.ts'
 import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
 import { mountGaps } from '../../src/http/gaps.ts'
@@ -189,6 +190,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown }, generations)
+  mountDifference(server.mount, nothingKnown, generations)
   mountGaps(server.mount, { gaps: nothingKnown, repositories: nothingKnown }, generations)
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
