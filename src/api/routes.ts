@@ -7,6 +7,7 @@ import { evidenceRoutes } from './evidence.ts'
 import { gapRoutes } from './gaps.ts'
 import { keyRoutes } from './keys.ts'
 import { historyRoutes } from './history.ts'
+import { lineageRoutes } from './lineage.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...evidenceRoutes,
   ...dayRoutes,
   ...historyRoutes,
+  ...lineageRoutes,
   ...gapRoutes,
   ...differenceRoutes,
   ...archiveRoutes,

@@ -12,7 +12,8 @@ const repository = 'github.com/acme/ring'
 const commit = 'a'.repeat(40)
 const source = 'test/programs/ring/src/ring.c'
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/ring/${name}`, import.meta.url), 'utf8')
-const cli = (...args: string[]) => runCli(['difference', ...args, '--repository', repository], { cwd: folder.path, env })
+const cli = (...args: string[]) =>
+  runCli(['difference', ...args, '--repository', repository], { cwd: folder.path, env })
 
 /** The same C program, measured once by gcc and lcov and once by clang and llvm-cov. */
 beforeAll(async () => {
@@ -73,7 +74,9 @@ describe('proofline difference', () => {
     expect(answer).toMatchObject({
       rules: 'difference@1',
       a: { subject: 'commit:aaaaaaa;definition=lcov.da@1', commit, counts: 'production' },
-      steps: [{ kind: 'file_only', side: 'a', reason: 'not_in_commit', largest: [{ path: 'test/programs/ring/src/main.c' }] }],
+      steps: [
+        { kind: 'file_only', side: 'a', reason: 'not_in_commit', largest: [{ path: 'test/programs/ring/src/main.c' }] },
+      ],
       only_a: { suites: [{ test_type: 'integration', suite: 'gcc' }] },
     })
     const markdown = await cli('aaaaaaa;definition=lcov.da@1', 'local.1.gcc.unit', '--markdown', '--as-of', String(answer['as_of'])) // oxfmt-ignore
