@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises'
 import { compileGlob } from '../contract/glob.ts'
 import type { Contract } from '../contract/form.ts'
 import { readMaps } from '../history/file-facts.ts'
@@ -36,7 +37,9 @@ const maxNames = 1_000
 async function compare({ db }: SubjectDeps, { repository, resolved, views, contract }: Question, a: OpenedSide, b: OpenedSide) {
   const paths = pathsToFollow(a, b)
   const { maps } = paths.length === 0 ? { maps: [] } : await readMaps(db, views, paths, paths.length + maxNames)
-  const steps = explainDifference(a, b, pairFiles(a, b, maps))
+  const pairing = pairFiles(a, b, maps)
+  await breathe() // two thousand files take some tens of milliseconds, and the thread is HTTP's
+  const steps = explainDifference(a, b, pairing)
   const [sideA, sideB] = [printSide(a), printSide(b)]
   const difference = { found: sideB.found - sideA.found, executed: sideB.executed - sideA.executed }
   const sum = (key: 'linesA' | 'linesB' | 'found' | 'executed') => steps.reduce((all, step) => all + step[key], 0)
