@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Published, Reader, RecordBatch, StoredRecord } from '../ledger/read.ts'
-import type { Micros } from '../record/record.ts'
+import type { LedgerName, Micros } from '../record/record.ts'
 import { type Consumer, createConsumers } from './consumers.ts'
+import { type Outlook, outlookOf } from './feed-outlook.ts'
 import { type FeedQuestion, type Start, type StartDeps, createStarts } from './feed-start.ts'
 
 /**
@@ -12,6 +13,8 @@ import { type FeedQuestion, type Start, type StartDeps, createStarts } from './f
 export interface Feed {
   /** Where a request starts and what it is bound to; nothing is read yet. Throws Problem start_required, cursor_invalid, cursor_expired. */
   resolve(query: FeedQuestion): Promise<Start>
+  /** What is known of that page without reading it. */
+  outlook(query: FeedQuestion, start: Start): Promise<Outlook>
   /** `signal` ends a long poll early: the answer is then the empty page. */
   readPage(query: FeedQuestion, start: Start, signal: AbortSignal): Promise<Page>
   consumers(org: string): Consumer[]
@@ -60,6 +63,17 @@ export function createFeed(deps: FeedDeps): Feed {
       const start = await begin(query)
       if (query.consumer !== undefined) consumers.saw(start.ledger, query.consumer, start.from)
       return start
+    },
+
+    async outlook(query, start) {
+      const { ledger } = start
+      const [published, first, later] = await Promise.all([
+        reader.published(ledger),
+        earliest(ledger),
+        recordsBehind(reader, generations, ledger),
+      ])
+      const isClosed = generations.closing(ledger) !== undefined
+      return outlookOf(query, start, { published, earliest: first, isClosed, later, maxBytes: budget.bytes })
     },
 
     async readPage(query, start, signal) {
@@ -124,6 +138,18 @@ export function createFeed(deps: FeedDeps): Feed {
       return { ...page, short }
     },
   }
+}
+
+/** Published records of the generations that follow one which was closed. */
+async function recordsBehind(
+  reader: Pick<Reader, 'published'>,
+  generations: FeedDeps['generations'],
+  ledger: LedgerName,
+): Promise<number> {
+  const closed = generations.closing(ledger)
+  if (closed === undefined) return 0
+  const size = (await reader.published(closed.next))?.size ?? 0
+  return size + (await recordsBehind(reader, generations, closed.next))
 }
 
 /** Records before this are all there, for good; a window that reaches further is shown only as far. */

@@ -46,8 +46,14 @@ export const feedPage = z
     records: z.array(z.looseObject({ id: recordId, seq, recorded_at: time })),
     next_cursor: z.string(),
     next: z.string().describe('URL of the next page'),
-    has_more: z.boolean().optional().describe('absent from a page of exactly `limit` records, like all that follow'),
-    published: seq.optional().describe('number of records that a signed checkpoint covers'),
+    has_more: z
+      .boolean()
+      .describe('whether there is more right now; true on a page of exactly `limit` records, where it means: ask'),
+    published: seq
+      .optional()
+      .describe(
+        'number of records that a signed checkpoint covers; absent from a page of exactly `limit` records, like all that follow',
+      ),
     earliest: seq.optional().describe('first seq that can be read'),
     checkpoint: checkpoint.nullable().optional(),
     until: time.nullable().optional().describe('effective end of the window; null without one'),

@@ -265,7 +265,7 @@ describe('page bytes', () => {
     const full = await read(feed, ask({ cursor: 'earliest', limit: 3 }))
     const text = pageJson(full, 'http://host/next').toString()
     expect(text).toContain(Buffer.from(record!.bytes).toString())
-    expect(Object.keys(JSON.parse(text))).toEqual(['records', 'next_cursor', 'next'])
+    expect(Object.keys(JSON.parse(text))).toEqual(['records', 'next_cursor', 'next', 'has_more'])
     const short = await read(feed, ask({ cursor: 'earliest', limit: 4 }))
     expect(Object.keys(JSON.parse(pageJson(short, 'x').toString()))).toEqual([
       'records',

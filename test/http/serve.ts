@@ -169,7 +169,10 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const aDay = { day: '2028-02-29', first: 0, next: 3, lastTime: 0, root: Buffer.alloc(32), manifest: Buffer.alloc(32), bytes: 9, repositories: [], expired: false } // oxfmt-ignore
   mountDays(
     server.mount,
-    { list: async () => [aDay], open: async () => Readable.from([Buffer.from('{}')]) },
+    {
+      list: async () => [aDay],
+      find: async () => ({ tag: '"a"', open: async () => Readable.from([Buffer.from('{}')]) }),
+    },
     generations,
   )
   const aHold = { hold: 'hold-1', repository: 'acme', path: null, from: null, to: null, reason: 'x', ticket: 'T-1', byWhom: 'operate', at: 0, askedBy: null, askedReason: null, releasedBy: null, releasedAt: null, days: 0 } // oxfmt-ignore
