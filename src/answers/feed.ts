@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Published, Reader, RecordBatch, StoredRecord } from '../ledger/read.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
-import { type Consumer, createConsumers } from './consumers.ts'
 import { type Outlook, outlookOf } from './feed-outlook.ts'
 import { type FeedQuestion, type Start, type StartDeps, createStarts } from './feed-start.ts'
 
@@ -17,7 +16,6 @@ export interface Feed {
   outlook(query: FeedQuestion, start: Start): Promise<Outlook>
   /** `signal` ends a long poll early: the answer is then the empty page. */
   readPage(query: FeedQuestion, start: Start, signal: AbortSignal): Promise<Page>
-  consumers(org: string): Consumer[]
 }
 
 export interface Page {
@@ -36,8 +34,9 @@ export interface Page {
 
 export interface FeedDeps extends StartDeps {
   reader: Reader
-  now?: () => Date
   budget?: Partial<Budget>
+  /** Told of every request for a page under a name, before it is read. */
+  saw?: (ledger: LedgerName, consumer: string, next: number, by: string) => void
 }
 
 /** A page that would take longer, or more, is cut short: a poller with a timeout of its own must always get ahead. */
@@ -51,17 +50,15 @@ const batchRecords = 4_096
 const batchBytes = 4 * 1_048_576
 
 export function createFeed(deps: FeedDeps): Feed {
-  const { reader, cursors, earliest, generations, now = () => new Date() } = deps
+  const { reader, cursors, earliest, generations, saw } = deps
   const budget: Budget = { workMs: 5_000, bytes: 32 * 1_048_576, ...deps.budget }
-  const consumers = createConsumers(now)
   const begin = createStarts(deps)
 
   return {
-    consumers: (org) => consumers.list(org),
-
     async resolve(query) {
       const start = await begin(query)
-      if (query.consumer !== undefined) consumers.saw(start.ledger, query.consumer, start.from)
+      const { consumer } = query
+      if (consumer !== undefined) saw?.(start.ledger, consumer.name, start.from, consumer.by)
       return start
     },
 

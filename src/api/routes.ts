@@ -1,4 +1,5 @@
 import { archiveRoutes } from './archive.ts'
+import { consumerRoutes } from './consumers.ts'
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...historyRoutes,
   ...archiveRoutes,
   ...operationRoutes,
+  ...consumerRoutes,
   ...watchRoutes,
   ...orderRoutes,
   ...drillRoutes,

@@ -17,7 +17,7 @@ export function mountFeed(mount: Mount, feed: Feed, cursors: Cursors): void {
   mount(readFeed, async ({ who, params, query, headers, isHead, baseUrl, signal }) => {
     demandRepository(who, query.repository)
     // Who only looks is no puller that got ahead.
-    const question = toQuestion(who.org, params.ledger, isHead ? { ...query, consumer: undefined } : query)
+    const question = toQuestion(who, params.ledger, isHead ? { ...query, consumer: undefined } : query)
     const start = await feed.resolve(question)
     const lines = /\bapplication\/(?:x-)?ndjson\b/i.test(headers.accept ?? '')
     const encoding = chooseEncoding(headers['accept-encoding'])
@@ -111,7 +111,7 @@ function demandRepository(who: Principal, repository: string | undefined): void 
   )
 }
 
-function toQuestion(org: string, ledger: LedgerKind, query: FeedQuery): FeedQuestion {
+function toQuestion({ org, id }: Principal, ledger: LedgerKind, query: FeedQuery): FeedQuestion {
   const { cursor, after, generation, since, until, limit, wait, kind, repository, consumer } = query
   return {
     ledger: toLedgerName(`${org}/${ledger}`),
@@ -124,7 +124,7 @@ function toQuestion(org: string, ledger: LedgerKind, query: FeedQuery): FeedQues
     waitMs: wait * 1_000,
     kinds: kind,
     repository,
-    consumer,
+    consumer: consumer === undefined ? undefined : { name: consumer, by: id },
   }
 }
 

@@ -280,15 +280,3 @@ describe('page bytes', () => {
     expect(JSON.parse(pageJson({ ...short, records: [] }, 'x').toString())).toMatchObject({ records: [], until: null })
   })
 })
-
-describe('consumers', () => {
-  it('are at the position they asked for last', async () => {
-    const { reader, feed } = setUp()
-    reader.add(10)
-    const first = await read(feed, ask({ cursor: 'earliest', limit: 4, consumer: 'sentinel' }))
-    expect(feed.consumers('main')).toMatchObject([{ consumer: 'sentinel', ledger: 'main/unit', next: 0 }])
-    await read(feed, ask({ cursor: first.nextCursor, limit: 4, consumer: 'sentinel' }))
-    expect(feed.consumers('main')).toMatchObject([{ consumer: 'sentinel', next: 4 }])
-    expect(feed.consumers('other')).toEqual([])
-  })
-})
