@@ -1,16 +1,15 @@
 import type { Database } from '../database/database.ts'
-import { dayMicros, dayOf } from '../history/evidence-days.ts'
 import { type AsOfLedger, type FileFacts, readFileFacts, viewOf } from '../history/file-facts.ts'
 import { type Versions, createVersions } from '../history/follow-line.ts'
 import type { Histories } from '../history/ledger-history.ts'
 import type { Anchor } from '../history/resolve-line.ts'
-import { type LedgerView, type RefRuns, type Window, counts, createRefRuns } from '../history/ref-runs.ts'
+import { type LedgerView, type RefRuns, createRefRuns } from '../history/ref-runs.ts'
 import { type Timeline, createTimeline } from '../history/timeline.ts'
 import type { Reader } from '../ledger/read.ts'
-import { timeOfRecord } from '../ledger/segments-by-kind.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
-import { type ResolvedAsOf, isStill, resolveAsOf, toMicros } from './as-of.ts'
+import { type ResolvedAsOf, isStill, resolveAsOf } from './as-of.ts'
+import { momentOf, toWindow } from './window.ts'
 
 /** What every question about a file begins with: sizes, ref, window, the runs in their order, and the version that line numbers are of. */
 
@@ -61,7 +60,7 @@ export async function openFile(deps: HistoryDeps, ledgers: readonly LedgerName[]
 
 async function openAsOf({ db, reader, histories, refs }: HistoryDeps, resolved: ResolvedAsOf, question: FileQuestion): Promise<OpenedFile> {
   const { repository, path } = question
-  const [opened, times] = await Promise.all([
+  const [opened, moment] = await Promise.all([
     Promise.all(
       resolved.ledgers.map(async ({ ledger, generation, size }): Promise<AsOfLedger[]> => {
         const history = await histories.open(ledger, repository, generation, size)
@@ -69,12 +68,12 @@ async function openAsOf({ db, reader, histories, refs }: HistoryDeps, resolved: 
         return history === undefined ? [] : [viewOf(history, size)]
       }),
     ),
-    Promise.all(resolved.ledgers.map(async ({ ledger, size }) => (size === 0 ? 0 : ((await timeOfRecord(db, ledger, size - 1)) ?? (await reader.readBatch(ledger, size - 1, { maxRecords: 1 })).records[0]?.recordedAt)))),
+    momentOf({ db, reader }, resolved.ledgers),
   ])
   const known = opened.flat()
   if (known.every(({ runs }) => runs === 0))
     throw new Problem('not_found', `no run of ${repository} has ended`)
-  const window = toWindow(question, Math.max(...times.map((time) => time ?? 0)), known)
+  const window = toWindow(question, moment, known)
   const facts = await readFileFacts(db, known, path)
   // Runs of a ledger are only added, so their counts say which; a history that was rebuilt has another generation.
   const key = JSON.stringify([repository, window, resolved.ledgers.map(({ ledger, generation }) => [ledger, generation]), known.map(({ history, runs, inventories, commits }) => [history.ledger, runs, inventories, commits])])
@@ -85,38 +84,6 @@ async function openAsOf({ db, reader, histories, refs }: HistoryDeps, resolved: 
   const timeline = createTimeline(facts, ref)
   return { resolved, views: known, ref, facts, timeline, versions: createVersions(facts.maps), anchor: findAnchor(facts, timeline, ref, question) }
 } // oxfmt-ignore
-
-/** Every default comes from what the question is asked as of: the end of its last day, and a year before. */
-function toWindow({ ref, from, to }: FileQuestion, last: number, ledgers: readonly AsOfLedger[]): Window {
-  const end = to === undefined ? (dayOf(last) + 1) * dayMicros : toTime(to, 'to')
-  const start = from === undefined ? yearBefore(end) : toTime(from, 'from')
-  if (start >= end) throw new Problem('request_invalid', 'from has to be before to')
-  return { ref: ref ?? commonRef(ledgers), from: start, to: end }
-}
-
-function toTime(text: string, name: string): number {
-  const micros = toMicros(text)
-  if (micros === undefined) throw new Problem('request_invalid', `${name} is a day or an RFC 3339 time with an offset`)
-  return micros
-}
-
-function yearBefore(micros: number): number {
-  const date = new Date(micros / 1000)
-  date.setUTCFullYear(date.getUTCFullYear() - 1)
-  return date.getTime() * 1000
-}
-
-const usualRefs = ['refs/heads/main', 'refs/heads/master', 'refs/heads/trunk']
-
-/** The usual main branch where runs of it count, else the ref of most of them. */
-function commonRef(ledgers: readonly AsOfLedger[]): string {
-  const runs = new Map<string, number>()
-  for (const { history, runs: count } of ledgers)
-    for (const run of history.runs.slice(0, count)) if (counts(run)) runs.set(run.ref, (runs.get(run.ref) ?? 0) + 1)
-  const usual = usualRefs.find((ref) => runs.has(ref))
-  const most = [...runs].toSorted(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))[0]?.[0]
-  return usual ?? most ?? usualRefs[0] ?? ''
-}
 
 /** The newest commit of the ref that has the file, unless one is named. */
 function findAnchor(

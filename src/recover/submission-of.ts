@@ -5,6 +5,14 @@ import { holdKey } from '../archive/hold-store.ts'
 import { settingsKey } from '../archive/retention-store.ts'
 import { type PartParameters, declarationDigest, digestOf, keys, partDigest } from '../admission/run.ts'
 import { unknownDigest } from '../ledger/decide.ts'
+import { changeKeys, deploymentDigest } from '../record/change-keys.ts'
+import type {
+  DeploymentFields,
+  DispositionFields,
+  GateFields,
+  OverrideFields,
+  ReportFields,
+} from '../record/changes.ts'
 import type { FileAt } from '../record/line-map.ts'
 import type { RecordKind } from '../record/record.ts'
 import { alertKey } from '../watch/alert-store.ts'
@@ -60,6 +68,20 @@ export function submissionOf({ id, recordedAt, kind, fields }: RecoveredRecord):
       const digest = rejectionDigest(fields)
       return { key: `reject:${digest.toString('hex')}`, digest }
     }
+    case 'gate':
+      return unknown(
+        fields['overrides'] === undefined
+          ? changeKeys.gate(fields as unknown as GateFields)
+          : changeKeys.override(fields as unknown as OverrideFields),
+      ) // by gatePayload, overridePayload
+    case 'deployment': {
+      const deployment = fields as unknown as DeploymentFields // by deploymentPayload
+      return { key: changeKeys.deployment(deployment), digest: deploymentDigest(deployment) }
+    }
+    case 'disposition':
+      return unknown(changeKeys.disposition(fields as unknown as DispositionFields)) // by dispositionPayload
+    case 'report':
+      return unknown(changeKeys.report(fields as unknown as ReportFields)) // by reportPayload
     case 'alert':
       return named(alertKey(text('alert'), Number(fields['n'])))
     case 'loss':
@@ -78,10 +100,6 @@ export function submissionOf({ id, recordedAt, kind, fields }: RecoveredRecord):
       return unknown(fields['act'] === 'settings' ? `${settingsKey}recovered/${id}` : `recovered:${id}`)
     case 'command':
     case 'reconciliation':
-    case 'gate':
-    case 'deployment':
-    case 'disposition':
-    case 'report':
       // A command's key is drawn at random and never offered again; a comparison's or a step's is offered once. What repeats is told again.
       return unknown(`recovered:${id}`)
   }
