@@ -27,9 +27,10 @@ export const maxPage = 10_000
 
 export const feedQuery = z.strictObject({
   cursor: z.string().max(100).optional().describe('next_cursor of an earlier page; or the word earliest or latest'),
-  after: whole(-1, Number.MAX_SAFE_INTEGER - 1)
+  after: z
+    .union([whole(-1, Number.MAX_SAFE_INTEGER - 1), recordId])
     .optional()
-    .describe('the last seq that the caller has; -1 for none'),
+    .describe('the last record that the caller has: its seq, -1 for none, or its id'),
   generation: generation.describe('of the ledger that `after` is a seq of; the one that is recorded in unless told'),
   since: instant.optional().describe('recorded_at from here on; only a start, a cursor goes first'),
   until: instant.optional().describe('recorded_at before this; clamped to what is published'),

@@ -7,7 +7,7 @@ import type { Feed, Page } from '../answers/feed.ts'
 import type { Cursors } from '../answers/position.ts'
 import { type FeedQuery, readFeed } from '../api/records.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerKind, type Micros, printTime, toLedgerName } from '../record/record.ts'
+import { type LedgerKind, type LedgerName, type Micros, firstGeneration, generationOf, parseRecordId, printTime, toLedgerName } from '../record/record.ts' // oxfmt-ignore
 import { chooseEncoding, encodeAnswer } from './encoding.ts'
 import { holdsTag } from './etag.ts'
 import type { Mount } from './mount.ts'
@@ -112,12 +112,12 @@ function demandRepository(who: Principal, repository: string | undefined): void 
 }
 
 function toQuestion({ org, id }: Principal, ledger: LedgerKind, query: FeedQuery): FeedQuestion {
-  const { cursor, after, generation, since, until, limit, wait, kind, repository, consumer } = query
+  const { cursor, since, until, limit, wait, kind, repository, consumer } = query
+  const name = toLedgerName(`${org}/${ledger}`)
   return {
-    ledger: toLedgerName(`${org}/${ledger}`),
+    ledger: name,
     cursor,
-    after,
-    generation,
+    ...afterOf(name, query),
     since: since === undefined ? undefined : toMicros(since),
     until: until === undefined ? undefined : toMicros(until),
     limit,
@@ -126,6 +126,15 @@ function toQuestion({ org, id }: Principal, ledger: LedgerKind, query: FeedQuery
     repository,
     consumer: consumer === undefined ? undefined : { name: consumer, by: id },
   }
+}
+
+/** An id names its generation itself. For callers that keep ids and would print a large number as 1.8e+06. */
+function afterOf(ledger: LedgerName, { after, generation }: FeedQuery): Pick<FeedQuestion, 'after' | 'generation'> {
+  if (typeof after !== 'string') return { after, generation }
+  const parsed = parseRecordId(after)
+  if (parsed === undefined || firstGeneration(parsed.ledger) !== ledger)
+    throw new Problem('request_invalid', `after: ${after} is no record of ${ledger}`)
+  return { after: parsed.seq, generation: generationOf(parsed.ledger) }
 }
 
 /** What a next link repeats beside the cursor: the filters it is bound to, and how the caller likes its pages. */

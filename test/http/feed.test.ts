@@ -71,6 +71,17 @@ describe('GET /v1/feed/{ledger}', () => {
     expect(await expired.json()).toMatchObject({ code: 'cursor_expired', earliest: 2, lost: 1 })
   })
 
+  it('begins after a record by its id, for those who keep nothing else', async () => {
+    const served = await start(5)
+    const { records } = await page(served, 'after=-1')
+    expect(seqs(await page(served, `after=${records[2]?.id}`))).toEqual([3, 4])
+    const other = String(records[2]?.id).replace('main.unit', 'main.changes')
+    for (const wrong of [other, 'main.unit-2', 'x', '1.5', '1e+06'])
+      expect((await get(served, `/v1/feed/unit?after=${encodeURIComponent(wrong)}`)).status).toBe(400)
+    const gone = String(records[2]?.id).replace('main.unit', 'main.unit.2')
+    expect((await get(served, `/v1/feed/unit?after=${gone}`)).status).toBe(404)
+  })
+
   it('keeps filters, window, limit and consumer in the next link', async () => {
     const served = await start(5)
     const until = '2026-11-23T06:00:00.000003+01:00'
