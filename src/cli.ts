@@ -5,7 +5,9 @@ import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addEvidence } from './commands/evidence-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
 import { addFeedCommands } from './commands/feed-options.ts'
+import { addGapCommands } from './commands/gaps-options.ts'
 import { addHistoryCommands } from './commands/history-options.ts'
+import { addLineageCommand } from './commands/lineage-options.ts'
 import { addDeadLetters, exits } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { addRecoverCommands } from './commands/recover-options.ts'
@@ -92,6 +94,8 @@ addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
 addHistoryCommands(program, run)
+addLineageCommand(program, run)
+addGapCommands(program, run)
 addArchiveCommands(program, run)
 
 addEvidence(program, run)

@@ -4,8 +4,10 @@ import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
 import { drillRoutes } from './drills.ts'
 import { evidenceRoutes } from './evidence.ts'
+import { gapRoutes } from './gaps.ts'
 import { keyRoutes } from './keys.ts'
 import { historyRoutes } from './history.ts'
+import { lineageRoutes } from './lineage.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
@@ -21,6 +23,8 @@ export const routes: readonly Route[] = [
   ...evidenceRoutes,
   ...dayRoutes,
   ...historyRoutes,
+  ...lineageRoutes,
+  ...gapRoutes,
   ...archiveRoutes,
   ...operationRoutes,
   ...consumerRoutes,

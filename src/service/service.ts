@@ -19,7 +19,6 @@ import { createRegistrar } from '../admission/register-contract.ts'
 import { createQuotas } from '../admission/quotas.ts'
 import { createRunsStore } from '../admission/runs-store.ts'
 import { mountArchiving } from './archive-routes.ts'
-import { createHistoryAnswers } from '../answers/history.ts'
 import { openBooks } from './books.ts'
 import type { Config } from '../config.ts'
 import { runWorker } from '../database/worker.ts'
@@ -30,7 +29,6 @@ import { createHeads } from './heads.ts'
 import { mountContracts } from '../http/contracts.ts'
 import { mountEvidence } from '../http/evidence.ts'
 import { mountKeys } from '../http/keys.ts'
-import { mountHistory } from '../http/history.ts'
 import { mountLog } from '../http/log.ts'
 import { mountOperations } from '../http/operations.ts'
 import { mountOrders } from '../http/orders.ts'
@@ -48,6 +46,7 @@ import { type KeepingDeps, startKeeping } from './keeping.ts'
 import { writeLocalState } from './local-state.ts'
 import { openOutside } from './outside.ts'
 import { openPacks } from './packs.ts'
+import { mountQuestions } from './questions.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, objectsSettings, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
@@ -250,7 +249,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
     })
     mountOrders(server.mount, ordering)
-    mountHistory(server.mount, createHistoryAnswers(db, reader), generations)
+    mountQuestions(server.mount, { db, reader, generations, contracts })
     mountKeys(server.mount, { keys: books.keys, ledgers, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {

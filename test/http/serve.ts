@@ -14,7 +14,9 @@ import { mountConsumers } from '../../src/http/consumers.ts'
 import { mountDays } from '../../src/http/days.ts'
 import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
+import { mountGaps } from '../../src/http/gaps.ts'
 import { mountHistory } from '../../src/http/history.ts'
+import { mountLineage } from '../../src/http/lineage.ts'
 import { mountKeys } from '../../src/http/keys.ts'
 import { mountLog } from '../../src/http/log.ts'
 import type { Use } from '../../src/http/mount.ts'
@@ -193,6 +195,8 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown }, generations)
   mountConsumers(server.mount, async () => [])
+  mountLineage(server.mount, nothingKnown, generations)
+  mountGaps(server.mount, { gaps: nothingKnown, repositories: nothingKnown }, generations)
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
     readStatus:

@@ -1,0 +1,30 @@
+import type { GapsDeps } from '../answers/gaps.ts'
+import { createHistoryAnswers } from '../answers/history.ts'
+import { answerLineage } from '../answers/lineage.ts'
+import { createGapAnswers } from '../answers/repositories.ts'
+import type { Database } from '../database/database.ts'
+import { createHistories } from '../history/ledger-history.ts'
+import { mountGaps } from '../http/gaps.ts'
+import { mountHistory } from '../http/history.ts'
+import { mountLineage } from '../http/lineage.ts'
+import type { Mount } from '../http/mount.ts'
+import type { Generations } from '../ledger/generations.ts'
+import type { LedgerReader } from '../ledger/read.ts'
+
+/** What auditors and teams ask. All of it from the same history in memory. */
+
+export interface QuestionDeps {
+  db: Database
+  reader: LedgerReader
+  generations: Generations
+  contracts: GapsDeps['contracts']
+}
+
+export function mountQuestions(mount: Mount, { db, reader, generations, contracts }: QuestionDeps): void {
+  const histories = createHistories(db)
+  const changes = generations.now('changes')
+  mountHistory(mount, createHistoryAnswers(db, reader, histories), generations)
+  const ofLineage = { db, reader, generations, now: () => new Date() }
+  mountLineage(mount, (ledgers, question) => answerLineage(ofLineage, ledgers, question), generations)
+  mountGaps(mount, createGapAnswers({ db, reader, histories, contracts, changes }), generations)
+}
