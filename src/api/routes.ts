@@ -1,4 +1,5 @@
 import { archiveRoutes } from './archive.ts'
+import { consumerRoutes } from './consumers.ts'
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
 import { differenceRoutes } from './difference.ts'
@@ -28,6 +29,7 @@ export const routes: readonly Route[] = [
   ...differenceRoutes,
   ...archiveRoutes,
   ...operationRoutes,
+  ...consumerRoutes,
   ...watchRoutes,
   ...orderRoutes,
   ...drillRoutes,
