@@ -93,8 +93,10 @@ const questions: Readonly<Record<string, () => string[]>> = {
     `/v1/reports/coverage?repository=${repository}&build=b-0`,
     ...(routes.some(({ name }) => name === 'putDeployment') ? [`/v1/reports/coverage?repository=${repository}&deployment=d-3`] : []),
   ],
-  periodReport: () => [`/v1/reports/period?repository=${repository}&from=2026-01-01`],
-  reportDifference: () => [`/v1/reports/difference?repository=${repository}&a=commit:${commitOf(0)}&b=commit:${commitOf(3)}`],
+  difference: () => [
+    `/v1/reports/difference?repository=${repository}&a=commit:${commitOf(0)}&b=commit:${commitOf(3)}`,
+    `/v1/reports/difference?repository=${repository}&a=build:b-0&b=commit:${commitOf(1)}`,
+  ],
   listGates: () => [`/v1/gates?repository=${repository}`],
   listDeployments: () => [`/v1/deployments?repository=${repository}`],
   listDispositions: () => [`/v1/dispositions?repository=${repository}`],
