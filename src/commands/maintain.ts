@@ -6,7 +6,8 @@ import { scopes, type Scope } from '../access/principal.ts'
 import { printOpenapi } from '../api/openapi.ts'
 import { routes } from '../api/routes.ts'
 import { type Config, loadConfig, withoutSecrets } from '../config.ts'
-import { ledgersOfRuns, historyDeps } from '../service/histories.ts'
+import { ledgersOfDecisions, ledgersOfRuns, historyDeps } from '../service/histories.ts'
+import { rebuildDecisions } from '../history/decisions.ts'
 import { rebuildHistory } from '../history/projection.ts'
 import { auditDatabase } from '../ledger/audit-database.ts'
 import { openObjects } from '../objects/open-objects.ts'
@@ -94,6 +95,10 @@ export async function rebuild(options: MaintainCommand, terminal: Terminal, sign
         for (const ledger of ledgersOfRuns(ledgers)) {
           terminal.progress(`history of ${ledger}`)
           done.push({ ledger, ...(await rebuildHistory(deps, ledger, signal)) })
+        }
+        for (const ledger of ledgersOfDecisions(ledgers)) {
+          terminal.progress(`history of ${ledger}`)
+          done.push({ ledger, ...(await rebuildDecisions(deps, ledger, signal)) })
         }
         return done
       } finally {

@@ -12,6 +12,8 @@ export interface LedgerHistory {
   readonly id: number
   /** In order of seq, like everything here. */
   readonly runs: RunFacts[]
+  readonly declared: DeclaredRun[]
+  readonly rejections: Rejection[]
   readonly commits: CommitTold[]
   readonly inventories: InventoryFacts[]
   /** Path ids of records, by layout. */
@@ -32,6 +34,25 @@ export interface RunFacts {
   /** Index of the run that it is stored as a difference to; -1 for none. */
   base: number
   parts: readonly PartLayout[]
+}
+
+export interface DeclaredRun {
+  /** Of the `run` record. */
+  seq: number
+  run: string
+  suite: string
+  ref: string
+  commit: string
+  recordedAt: number
+}
+
+/** What was refused; run and commit as far as they were told. */
+export interface Rejection {
+  seq: number
+  recordedAt: number
+  run: string | undefined
+  commit: string | undefined
+  reason: string
 }
 
 export interface CommitTold {
@@ -61,7 +82,16 @@ export function createHistories(db: Queryable): Histories {
   const begin = async (ledger: LedgerName, repository: string, generation: number) => {
     const id = await findRepository(db, ledger, repository)
     if (id === undefined) return undefined
-    const history: LedgerHistory = { ledger, id, runs: [], commits: [], inventories: [], layouts: new Map() }
+    const history: LedgerHistory = {
+      ledger,
+      id,
+      runs: [],
+      declared: [],
+      rejections: [],
+      commits: [],
+      inventories: [],
+      layouts: new Map(),
+    }
     return { history, generation, next: 0, extending: Promise.resolve() }
   }
 
@@ -98,11 +128,23 @@ const timeoutMs = 60_000
 /** All rows of [from, to) are read before any is taken over, so that a failure leaves what was there. */
 async function extend(db: Queryable, history: LedgerHistory, from: number, to: number): Promise<void> {
   const values = [history.ledger, history.id, from, to]
-  const [runs, commits, inventories] = await Promise.all([
+  const [runs, declared, rejections, commits, inventories] = await Promise.all([
     db.query<Omit<RunFacts, 'reasons' | 'parts' | 'production'> & { reasons: string; parts: string | null; production: string | null }>({
       name: 'history_runs_between',
       text: `select seq, run, suite, ref, encode(commit, 'hex') as commit, recorded_at as "recordedAt", reasons, encode(production, 'hex') as production, base, parts
              from proofline_derived.history_runs where ledger = $1 and repository_id = $2 and seq >= $3 and seq < $4 order by seq`,
+      values, timeoutMs,
+    }),
+    db.query<DeclaredRun>({
+      name: 'history_declared_between',
+      text: `select seq, run, suite, ref, encode(commit, 'hex') as commit, recorded_at as "recordedAt"
+             from proofline_derived.history_declared where ledger = $1 and repository_id = $2 and seq >= $3 and seq < $4 order by seq`,
+      values, timeoutMs,
+    }),
+    db.query<Omit<Rejection, 'run' | 'commit'> & { run: string | null; commit: string | null }>({
+      name: 'history_rejections_between',
+      text: `select seq, recorded_at as "recordedAt", run, commit, reason
+             from proofline_derived.history_rejections where ledger = $1 and repository_id = $2 and seq >= $3 and seq < $4 order by seq`,
       values, timeoutMs,
     }),
     db.query<{ seq: number; commit: string; committedAt: string | null; parents: string }>({
@@ -126,6 +168,9 @@ async function extend(db: Queryable, history: LedgerHistory, from: number, to: n
       base: indexOfSeq(history.runs, base),
       parts: parts === null ? [] : (JSON.parse(parts) as PartLayout[]), // written by plan-step.ts
     })
+  for (const row of declared.rows) history.declared.push(row)
+  for (const { run, commit, ...row } of rejections.rows)
+    history.rejections.push({ ...row, run: run ?? undefined, commit: commit ?? undefined })
   for (const { seq, commit, committedAt, parents } of commits.rows)
     history.commits.push({ seq, commit, committedAt: committedAt ?? undefined, parents: splitHex(parents, commit.length) })
   for (const { seq, commit, base } of inventories.rows)

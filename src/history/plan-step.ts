@@ -1,9 +1,8 @@
-import { earliestSeq, hotFrom } from '../ledger/cold.ts'
-import { type KindSpan, spansOfKinds } from '../ledger/segments-by-kind.ts'
 import type { StoredRecord } from '../ledger/read.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName, RecordKind } from '../record/record.ts'
 import { cutCoverage } from './coverage-text.ts'
+import { findSpans } from './find-spans.ts'
 import type { HistoryMemory } from './memory.ts'
 import { gatherRun, pathId, toBytes } from './project-run.ts'
 import { fieldsAt, fieldsOf, readSpan } from './read-records.ts'
@@ -28,17 +27,14 @@ export interface Step {
 export type StepDeps = RunReadDeps & { ledger: LedgerName; memory: HistoryMemory; signal: AbortSignal }
 
 /** What the history is made of: coverage and parts are read where a seal says that they count. */
-const kinds: readonly RecordKind[] = ['run', 'inventory', 'linemap', 'seal', 'abandonment']
-const maxSpans = 512
-/** Records read whole at a time: more than any inventory has. */
-const maxCold = 50_000
+const kinds: readonly RecordKind[] = ['run', 'inventory', 'linemap', 'seal', 'abandonment', 'rejection']
 const maxRows = 20_000
 
 /** Ends at a record behind which everything is whole, `size` at most. */
 export async function planStep(deps: StepDeps, from: number, size: number): Promise<Step> {
   const { db, reader, ledger, signal } = deps
   const rows = noRows()
-  const { spans, end } = await findSpans(db, ledger, from, size)
+  const { spans, end } = await findSpans(db, ledger, from, size, kinds)
   let next = from
   const list: ListWindows = { files: [], hunks: [], first: -1 }
   for (const { firstSeq, count } of spans) {
@@ -52,24 +48,6 @@ export async function planStep(deps: StepDeps, from: number, size: number): Prom
   return { rows, next: list.first < 0 ? end : next }
 }
 
-/** What has left the tables is read whole, from the archive; of the rest only segments that hold these kinds. What has expired is not there. */
-async function findSpans(
-  db: StepDeps['db'],
-  ledger: LedgerName,
-  from: number,
-  size: number,
-): Promise<{ spans: Pick<KindSpan, 'firstSeq' | 'count'>[]; end: number }> {
-  const [hot, earliest] = await Promise.all([hotFrom(db, ledger), earliestSeq(db, ledger)])
-  const begin = Math.max(from, Math.min(earliest, size))
-  if (begin < hot) {
-    const end = Math.min(hot, size, begin + maxCold)
-    return { spans: [{ firstSeq: begin, count: end - begin }], end }
-  }
-  const spans = await spansOfKinds(db, ledger, begin, size, kinds, maxSpans)
-  const last = spans.at(-1)
-  return { spans, end: spans.length < maxSpans || last === undefined ? size : last.firstSeq + last.count }
-}
-
 /** Windows of the list that is being read. */
 interface ListWindows {
   files: [path: string, blob: string][]
@@ -81,8 +59,10 @@ interface ListWindows {
 async function planRecord(deps: StepDeps, rows: Rows, record: StoredRecord, list: ListWindows): Promise<void> {
   const { kind, seq } = record
   const fields = fieldsOf(record)
-  const memory = await deps.memory.repository(String(fields['repository']), rows)
-  if (kind === 'run') return planRunRecord(memory, rows, seq, fields)
+  if (typeof fields['repository'] !== 'string') return // a refusal of what did not even say its repository
+  const memory = await deps.memory.repository(fields['repository'], rows)
+  if (kind === 'run') return planRunRecord(memory, rows, record, fields)
+  if (kind === 'rejection') return planRejection(memory, rows, record, fields)
   if (kind === 'seal' || kind === 'abandonment') return planEnd(deps, memory, rows, record, fields)
   if (list.first < 0) list.first = seq
   const window = fields['window'] as { index: number; of: number } | undefined // absent from a map of one record
@@ -98,8 +78,17 @@ async function planRecord(deps: StepDeps, rows: Rows, record: StoredRecord, list
 type Memory = Awaited<ReturnType<HistoryMemory['repository']>>
 type Fields = Readonly<Record<string, unknown>>
 
-function planRunRecord(memory: Memory, rows: Rows, seq: number, fields: Fields): void {
+function planRejection(memory: Memory, rows: Rows, { seq, recordedAt }: StoredRecord, fields: Fields): void {
+  const text = (name: string): string | null => (typeof fields[name] === 'string' ? fields[name] : null)
+  const row = { run: text('run'), commit: text('commit'), reason: String(fields['reason']) }
+  rows.rejections.push({ repository: memory.id, seq, recordedAt, ...row })
+}
+
+function planRunRecord(memory: Memory, rows: Rows, { seq, recordedAt }: StoredRecord, fields: Fields): void {
   const commit = String(fields['commit'])
+  const [run, suite] = [String(fields['run']), String(fields['suite'])]
+  const ref = typeof fields['ref'] === 'string' ? fields['ref'] : ''
+  rows.declared.push({ repository: memory.id, seq, run, suite, ref, commit: Buffer.from(commit, 'hex'), recordedAt })
   const [firstParents, parents] = [listOf(fields['first_parents']), listOf(fields['parents'])]
   const committedAt = typeof fields['committed_at'] === 'string' ? fields['committed_at'] : undefined
   const told = firstParents.length > 0 ? firstParents : parents.slice(0, 1)

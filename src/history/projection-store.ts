@@ -34,15 +34,32 @@ export async function movePosition(db: Queryable, ledger: LedgerName, from: Posi
   return begun.rowCount === 1
 }
 
-const tables = ['repositories', 'paths', 'layouts', 'runs', 'commits', 'changes', 'inventories', 'blobs', 'maps']
+const tables = [
+  'repositories',
+  'paths',
+  'layouts',
+  'declared',
+  'rejections',
+  'runs',
+  'commits',
+  'changes',
+  'inventories',
+  'blobs',
+  'maps',
+]
 
-/** All of a ledger goes; the generation tells whoever holds rows in memory. The caller owns the transaction. */
-export async function dropHistory(db: Queryable, ledger: LedgerName): Promise<void> {
+/** The generation tells whoever holds rows in memory that they are of yesterday. The caller owns the transaction. */
+export async function beginAnew(db: Queryable, ledger: LedgerName): Promise<void> {
   await db.query({
     text: `insert into proofline_derived.history_positions as p (ledger, generation, next) values ($1, 1, 0)
            on conflict (ledger) do update set generation = p.generation + 1, next = 0`,
     values: [ledger],
   })
+}
+
+/** All of a ledger goes. The caller owns the transaction. */
+export async function dropHistory(db: Queryable, ledger: LedgerName): Promise<void> {
+  await beginAnew(db, ledger)
   for (const table of tables)
     await db.query({ text: `delete from proofline_derived.history_${table} where ledger = $1`, values: [ledger], timeoutMs: 600_000 }) // oxfmt-ignore
 }
@@ -61,7 +78,7 @@ export async function insertRows(db: Queryable, ledger: LedgerName, rows: Rows):
       timeoutMs: 60_000,
     })
   }
-  const { repositories, paths, layouts, runs, commits, changes, inventories, blobs, maps } = rows
+  const { repositories, paths, layouts, declared, rejections, runs, commits, changes, inventories, blobs, maps } = rows
   await insert('repositories', [
     column('repository_id', 'integer', repositories, (row) => row.id),
     column('repository', 'text', repositories, (row) => row.repository),
@@ -76,6 +93,23 @@ export async function insertRows(db: Queryable, ledger: LedgerName, rows: Rows):
     column('layout_id', 'integer', layouts, (row) => row.id),
     column('digest', 'bytea', layouts, (row) => row.digest),
     column('paths', 'bytea', layouts, (row) => row.paths),
+  ])
+  await insert('declared', [
+    column('repository_id', 'integer', declared, (row) => row.repository),
+    column('seq', 'bigint', declared, (row) => row.seq),
+    column('run', 'text', declared, (row) => row.run),
+    column('suite', 'text', declared, (row) => row.suite),
+    column('ref', 'text', declared, (row) => row.ref),
+    column('commit', 'bytea', declared, (row) => row.commit),
+    column('recorded_at', 'bigint', declared, (row) => row.recordedAt),
+  ])
+  await insert('rejections', [
+    column('repository_id', 'integer', rejections, (row) => row.repository),
+    column('seq', 'bigint', rejections, (row) => row.seq),
+    column('recorded_at', 'bigint', rejections, (row) => row.recordedAt),
+    column('run', 'text', rejections, (row) => row.run),
+    column('commit', 'text', rejections, (row) => row.commit),
+    column('reason', 'text', rejections, (row) => row.reason),
   ])
   await insert('runs', [
     column('repository_id', 'integer', runs, (row) => row.repository),

@@ -1,15 +1,37 @@
-/** What the projection inserts at a step, table by table: migrations/0020_history.sql says what each is for. */
+/** What the projection inserts at a step, table by table: migrations/0020_history.sql and 0026 say what each is for. */
 
 export interface Rows {
   repositories: { id: number; repository: string }[]
   paths: { repository: number; id: number; path: string }[]
   layouts: { repository: number; id: number; digest: Buffer; paths: Buffer }[]
+  declared: DeclaredRow[]
+  rejections: RejectionRow[]
   runs: RunRow[]
   commits: CommitRow[]
   changes: ChangeRow[]
   inventories: InventoryRow[]
   blobs: BlobRow[]
   maps: MapRow[]
+}
+
+export interface DeclaredRow {
+  repository: number
+  /** Of the `run` record. */
+  seq: number
+  run: string
+  suite: string
+  ref: string
+  commit: Buffer
+  recordedAt: number
+}
+
+export interface RejectionRow {
+  repository: number
+  seq: number
+  recordedAt: number
+  run: string | null
+  commit: string | null
+  reason: string
 }
 
 export interface RunRow {
@@ -76,6 +98,8 @@ export const noRows = (): Rows => ({
   repositories: [],
   paths: [],
   layouts: [],
+  declared: [],
+  rejections: [],
   runs: [],
   commits: [],
   changes: [],

@@ -99,3 +99,16 @@ export function subtract(a: LineRanges, b: LineRanges): LineRanges {
   }
   return ranges
 }
+
+/** Lines in both sets. */
+export function intersect(a: LineRanges, b: LineRanges): LineRanges {
+  const ranges: number[] = []
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
+    const from = Math.max(a[i] as number, b[j] as number)
+    const to = Math.min(a[i + 1] as number, b[j + 1] as number)
+    if (from <= to) ranges.push(from, to)
+    if ((a[i + 1] as number) <= (b[j + 1] as number)) i += 2
+    else j += 2
+  }
+  return ranges
+}

@@ -126,6 +126,8 @@ async function keep(
     const { detail, theirs } = cosigned
     await insertConflict(db, ledger, { witness: name, foundAt: at, detail, ours: checkpoint.note, theirs })
   }
+  // It names a size that we have by now, and nothing of its root: what stood stands until the next asking.
+  if (cosigned.kind === 'overtaken') return
   const failure = 'detail' in cosigned ? cosigned.detail : undefined
   await keepAsked(db, ledger, 'witness', { name, at, failure })
 }

@@ -96,7 +96,16 @@ describe('evidenceDays', () => {
   }) // oxfmt-ignore
   const daysOf = (runs: RunFacts[]) => {
     const view: LedgerView = {
-      history: { ledger: 'main/unit', id: 0, runs, commits: [], inventories: [], layouts: new Map() },
+      history: {
+        ledger: 'main/unit',
+        id: 0,
+        runs,
+        declared: [],
+        rejections: [],
+        commits: [],
+        inventories: [],
+        layouts: new Map(),
+      },
       runs: runs.length,
       inventories: 0,
       commits: 0,

@@ -31,7 +31,19 @@ const push = (run: string, commit: string, files: LineCoverage[], more: Partial<
     run: `local.${run}.api.unit`, repository: 'r', suite: 'api', ref: 'refs/heads/main', commit: id(commit), parts: [{ name: 'lcov.info', files }], ...more,
   }) // oxfmt-ignore
 
-const tables = ['repositories', 'paths', 'layouts', 'runs', 'commits', 'changes', 'inventories', 'blobs', 'maps']
+const tables = [
+  'repositories',
+  'paths',
+  'layouts',
+  'declared',
+  'rejections',
+  'runs',
+  'commits',
+  'changes',
+  'inventories',
+  'blobs',
+  'maps',
+]
 async function contentOf(): Promise<Record<string, unknown[]>> {
   const content: Record<string, unknown[]> = {}
   for (const table of tables) {

@@ -73,7 +73,7 @@ describe('proofline history', () => {
     })
     expect(rebuilt.stderr).toBe('')
     expect(JSON.parse(rebuilt.stdout)).toMatchObject({
-      rebuilt: { history: [{ ledger: 'main/unit' }, { ledger: 'main/integration' }] },
+      rebuilt: { history: [{ ledger: 'main/unit' }, { ledger: 'main/integration' }, { ledger: 'main/changes' }] },
     })
     expect((await ask(service, `${path}&as_of=${String(first.body['as_of'])}`)).text).toBe(first.text)
     expect((await ask(service, path)).text).toBe(later.text)

@@ -248,6 +248,24 @@ describe('a witness that misbehaves', () => {
     expect(await eventually(standing(key), ({ failing_since }) => failing_since !== null)).toMatchObject({ detail: 'it named another size 4 times', size: 0 }) // oxfmt-ignore
   })
 
+  it('fails on when it names a size that came about meanwhile, of which it says nothing', async () => {
+    await record('1')
+    let asked = 0
+    answer = async (_, response) => {
+      asked += 1
+      if (asked === 1) return void response.writeHead(500).end('no')
+      if (asked === 2) {
+        await record('2')
+        return void response.writeHead(409).end('2\n')
+      }
+      return void response.writeHead(500).end('never again')
+    }
+    follow([{ key, asker: await asker(url) }])
+    const failing = await eventually(standing(key), ({ failing_since }) => failing_since !== null)
+    const later = await eventually(standing(key), ({ detail }) => detail.includes('never again'))
+    expect(later.failing_since).toBe(failing.failing_since)
+  })
+
   it('is said to be wrong itself when it refuses the proof from what it shows', async () => {
     await record('1', node, 4)
     const shown = (await createWitnessed(database.db, undefined).newest(ledger))?.note

@@ -1,0 +1,122 @@
+import type { Queryable } from '../database/database.ts'
+import type { LedgerName, Micros } from '../record/record.ts'
+
+/**
+ * Every statement on `decisions`: what stands in the ledger `changes`, found by name, commit, build and time. Answers are in order of seq and end
+ * below `size`, which makes them answers as of it.
+ */
+
+/** `rejection`s are not among them. */
+export const decisionKinds = ['build', 'contract', 'gate', 'deployment', 'disposition', 'report'] as const
+export type DecisionKind = (typeof decisionKinds)[number]
+
+export interface Decision {
+  seq: number
+  kind: DecisionKind
+  repository: string
+  /**
+   * build: its name. contract: its version. gate: the build, else the commit; an override: the id of the gate. deployment: its
+   * id. disposition: the kind of its target. report: its digest.
+   */
+  name: string
+  commit: string | null
+  build: string | null
+  environment: string | null
+  recordedAt: Micros
+  /** Of the record. */
+  id: string
+  /** The record as JSON text. */
+  fields: string
+}
+
+const columns = 'seq, kind, repository, name, commit, build, environment, recorded_at as "recordedAt", id, fields'
+
+/** Of one repository, kind and name. */
+export async function decisionsByName(
+  db: Queryable,
+  ledger: LedgerName,
+  size: number,
+  { repository, kind, name }: { repository: string; kind: DecisionKind; name: string },
+): Promise<Decision[]> {
+  const { rows } = await db.query<Decision>({
+    name: 'decisions_by_name',
+    text: `select ${columns} from proofline_derived.decisions
+           where ledger = $1 and repository = $2 and kind = $3 and name = $4 and seq < $5 order by seq`,
+    values: [ledger, repository, kind, name, size],
+  })
+  return rows
+}
+
+export async function decisionsOfCommit(db: Queryable, ledger: LedgerName, size: number, repository: string, commit: string): Promise<Decision[]> {
+  const { rows } = await db.query<Decision>({
+    name: 'decisions_of_commit',
+    text: `select ${columns} from proofline_derived.decisions where ledger = $1 and repository = $2 and commit = $3 and seq < $4 order by seq`,
+    values: [ledger, repository, commit, size],
+  })
+  return rows
+} // oxfmt-ignore
+
+export async function decisionsOfBuild(db: Queryable, ledger: LedgerName, size: number, repository: string, build: string): Promise<Decision[]> {
+  const { rows } = await db.query<Decision>({
+    name: 'decisions_of_build',
+    text: `select ${columns} from proofline_derived.decisions where ledger = $1 and repository = $2 and build = $3 and seq < $4 order by seq`,
+    values: [ledger, repository, build, size],
+  })
+  return rows
+} // oxfmt-ignore
+
+export interface DecisionWindow {
+  kind: DecisionKind
+  /** recorded_at, half-open. */
+  from: Micros
+  to: Micros
+  /** Only what comes before this seq: how a list is paged. */
+  before: number
+  limit: number
+}
+
+/** Newest first, of these repositories. */
+export async function decisionsBetween(
+  db: Queryable,
+  ledger: LedgerName,
+  repositories: readonly string[],
+  { kind, from, to, before, limit }: DecisionWindow,
+): Promise<Decision[]> {
+  const { rows } = await db.query<Decision>({
+    name: 'decisions_between',
+    text: `select ${columns} from proofline_derived.decisions where ledger = $1 and kind = $2 and repository = any($3)
+             and recorded_at >= $4 and recorded_at < $5 and seq < $6 order by seq desc limit $7`,
+    values: [ledger, kind, repositories, from, to, before, limit],
+  })
+  return rows
+}
+
+/** Repositories about which something stands there. `*`, the default of an org, is one. */
+export async function decidedRepositories(db: Queryable, ledger: LedgerName, size: number): Promise<string[]> {
+  const { rows } = await db.query<{ repository: string }>({
+    name: 'decided_repositories',
+    text: 'select distinct repository from proofline_derived.decisions where ledger = $1 and seq < $2 order by repository',
+    values: [ledger, size],
+  })
+  return rows.map(({ repository }) => repository)
+}
+
+/** In the transaction that moves the position. */
+export async function insertDecisions(db: Queryable, ledger: LedgerName, decisions: readonly Decision[]): Promise<void> {
+  if (decisions.length === 0) return
+  const of = <K extends keyof Decision>(key: K): Decision[K][] => decisions.map((one) => one[key])
+  await db.query({
+    name: 'insert_decisions',
+    text: `insert into proofline_derived.decisions (ledger, seq, kind, repository, name, commit, build, environment, recorded_at, id, fields)
+           select $1, * from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[])`,
+    values: [ledger, of('seq'), of('kind'), of('repository'), of('name'), of('commit'), of('build'), of('environment'), of('recordedAt'), of('id'), of('fields')],
+  })
+} // oxfmt-ignore
+
+export async function deleteDecisions(db: Queryable, ledger: LedgerName): Promise<void> {
+  await db.query({
+    text: 'delete from proofline_derived.decisions where ledger = $1',
+    values: [ledger],
+    timeoutMs: 600_000,
+  })
+}
