@@ -4,6 +4,7 @@ import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addEvidence } from './commands/evidence-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
+import { addGapCommands } from './commands/gaps-options.ts'
 import { addHistoryCommands } from './commands/history-options.ts'
 import { addDeadLetters, exits } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
@@ -91,6 +92,7 @@ addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
 addHistoryCommands(program, run)
+addGapCommands(program, run)
 addArchiveCommands(program, run)
 
 addEvidence(program, run)

@@ -5,11 +5,12 @@ import type { Histories } from '../history/ledger-history.ts'
 import type { Reader } from '../ledger/read.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, type Micros, ledgerKindOf, parseRecordId } from '../record/record.ts'
-import { resolveAsOf, toMicros } from './as-of.ts'
+import { toMicros } from './as-of.ts'
 import { dispositionsBySubject, toDisposed } from './dispositions.ts'
 import type { Inventories, Inventory } from './inventories.ts'
+import type { AskedLedgers } from './gaps.ts'
+import { resolveMoment } from './moment.ts'
 import { printAsOf } from './position.ts'
-import { momentOf } from './window.ts'
 
 /** Lists of what stands in `changes`, newest first, as of sizes: gates with their overrides, deployments, dispositions. */
 
@@ -50,16 +51,15 @@ interface Sizes {
 
 type Row = Readonly<Record<string, unknown>>
 
-/** `ledgers`: all generations of unit, integration and changes, oldest first. */
 export async function listDecisions(
   deps: ListDeps,
-  ledgers: readonly LedgerName[],
+  { history, operations }: AskedLedgers,
   kind: 'gate' | 'deployment' | 'disposition',
   question: ListQuestion,
 ) {
-  const resolved = await resolveAsOf(deps, ledgers, question.asOf)
+  const resolved = await resolveMoment(deps, history, operations, question.asOf)
   const changes = resolved.ledgers.filter(({ ledger }) => ledgerKindOf(ledger) === 'changes')
-  const sizes: Sizes = { ledgers: resolved.ledgers, changes, moment: await momentOf(deps, resolved.ledgers) }
+  const sizes: Sizes = { ledgers: resolved.ledgers, changes, moment: resolved.moment }
   const found: Decision[] = []
   for await (const decision of newestFirst(deps, changes, kind, question)) {
     if (!isAskedFor(decision, question)) continue

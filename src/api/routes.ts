@@ -5,6 +5,7 @@ import { deploymentRoutes } from './deployments.ts'
 import { dispositionRoutes } from './dispositions.ts'
 import { drillRoutes } from './drills.ts'
 import { evidenceRoutes } from './evidence.ts'
+import { gapRoutes } from './gaps.ts'
 import { gateRoutes } from './gates.ts'
 import { keyRoutes } from './keys.ts'
 import { historyRoutes } from './history.ts'
@@ -26,6 +27,7 @@ export const routes: readonly Route[] = [
   ...evidenceRoutes,
   ...dayRoutes,
   ...historyRoutes,
+  ...gapRoutes,
   ...archiveRoutes,
   ...operationRoutes,
   ...watchRoutes,

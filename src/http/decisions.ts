@@ -1,5 +1,6 @@
 import { type Principal, may } from '../access/principal.ts'
 import { type ListDeps, type ListQuestion, listDecisions } from '../answers/decision-lists.ts'
+import type { AskedLedgers } from '../answers/gaps.ts'
 import { listDeployments, putDeployment } from '../api/deployments.ts'
 import { dispose, listDispositions } from '../api/dispositions.ts'
 import { decideGate, listGates, overrideGate } from '../api/gates.ts'
@@ -9,7 +10,7 @@ import type { DecideGate } from '../decisions/gates.ts'
 import type { OverrideGate } from '../decisions/overrides.ts'
 import type { Standing } from '../decisions/standing.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, printTime } from '../record/record.ts'
+import { printTime } from '../record/record.ts'
 import type { Mount } from './mount.ts'
 
 /** Gates, deployments, dispositions: decided, recorded and listed. */
@@ -22,7 +23,7 @@ export interface DecisionDeps {
   list: (kind: Parameters<typeof listDecisions>[2], question: ListQuestion) => ReturnType<typeof listDecisions>
 }
 
-export const listingOf = (deps: ListDeps, ledgers: readonly LedgerName[]): DecisionDeps['list'] =>
+export const listingOf = (deps: ListDeps, ledgers: AskedLedgers): DecisionDeps['list'] =>
   (kind, question) => listDecisions(deps, ledgers, kind, question) // oxfmt-ignore
 
 export function mountDecisions(mount: Mount, deps: DecisionDeps): void {

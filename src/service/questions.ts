@@ -1,0 +1,44 @@
+import type { GapsDeps } from '../answers/gaps.ts'
+import { createHistoryAnswers } from '../answers/history.ts'
+import { createInventories } from '../answers/inventories.ts'
+import { createRunEvidences } from '../answers/run-evidence.ts'
+import type { SubjectDeps } from '../answers/subject.ts'
+import type { Database } from '../database/database.ts'
+import { createHistories } from '../history/ledger-history.ts'
+import { mountGaps } from '../http/gaps.ts'
+import { mountHistory } from '../http/history.ts'
+import type { Mount } from '../http/mount.ts'
+import type { Generations } from '../ledger/generations.ts'
+import type { Reader } from '../ledger/read.ts'
+import type { Objects } from '../objects/objects.ts'
+import { historyDeps } from './histories.ts'
+
+/** What auditors and teams ask. All of it from the same history in memory. */
+
+export interface QuestionDeps {
+  db: Database
+  reader: Reader
+  generations: Generations
+  contracts: GapsDeps['contracts'] & { contractAt: SubjectDeps['contractAt'] }
+  objects: Objects
+}
+
+/** What a gate decides by is what reports are made from. */
+export function mountQuestions(
+  mount: Mount,
+  { db, reader, generations, contracts, objects }: QuestionDeps,
+): SubjectDeps {
+  const histories = createHistories(db)
+  const changes = generations.now('changes')
+  mountHistory(mount, createHistoryAnswers(db, reader, histories), generations)
+  const subjects: SubjectDeps = {
+    db,
+    reader,
+    histories,
+    evidences: createRunEvidences(historyDeps(db, reader, objects)),
+    inventories: createInventories(reader),
+    contractAt: contracts.contractAt,
+  }
+  mountGaps(mount, { db, reader, histories, contracts, changes }, generations)
+  return subjects
+}
