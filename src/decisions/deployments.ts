@@ -10,7 +10,7 @@ import { findSubmissions } from '../ledger/store.ts'
 import { changeKeys, deploymentDigest } from '../record/change-keys.ts'
 import { type DeploymentFields, deploymentPayload } from '../record/changes.ts'
 import { Problem } from '../record/problem.ts'
-import { type Standing, type StandingDeps, isNewer, newestGate, newestOverride, readStanding } from './standing.ts'
+import { type Standing, type StandingDeps, newestGateOf, newestOverride, readStanding } from './standing.ts'
 import { type Named, type Resolved, demandDecider, resolveNamed } from './subjects.ts'
 
 /** Puts a deployment on record with the gate decision that stood. Write-once: the same again is the same record, anything else a conflict. */
@@ -98,19 +98,16 @@ async function findFirst(
   return undefined
 }
 
-/** Of the newest gate of its build or its commit, or of who overrode that one. */
+/** Of the newest gate of its commit, whatever build was named, or of who overrode that one. */
 async function decisionOf(
   deps: DeploymentsDeps,
-  { repository, commit, build }: Resolved,
+  { repository, commit }: Resolved,
 ): Promise<Pick<DeploymentFields, 'decision' | 'enforced' | 'gate' | 'override'>> {
-  const [ofBuild, ofCommit, contract] = await Promise.all([
-    build === undefined ? undefined : newestGate(deps, { repository, commit, build }),
-    newestGate(deps, { repository, commit, build: undefined }),
+  const [newest, contract] = await Promise.all([
+    newestGateOf(deps, { repository, commit }),
     deps.contractOf(repository),
   ])
   const enforced = contract !== undefined && contract.mode !== 'observe'
-  const gates = [ofBuild, ofCommit].filter((gate) => gate !== undefined)
-  const [newest] = gates.toSorted((a, b) => (isNewer(deps, a, b) ? -1 : 1))
   if (newest === undefined) return { decision: 'none', enforced, gate: null }
   const override = newest.fields.verdict === 'pass' ? undefined : await newestOverride(deps, newest.id)
   return override === undefined

@@ -1,6 +1,6 @@
 import type { Queryable } from '../database/database.ts'
 import type { LedgerReader } from '../ledger/read.ts'
-import { type GateSubject, gatePrefix, overridePrefix } from '../record/change-keys.ts'
+import { type GateSubject, commitPrefix, gatePrefix, overridePrefix } from '../record/change-keys.ts'
 import type { GateFields, OverrideFields } from '../record/changes.ts'
 import { type LedgerName, type Micros, recordId } from '../record/record.ts'
 import { sha256Hex } from '../record/sha256.ts'
@@ -28,6 +28,14 @@ export interface StandingDeps {
 /** The newest decision about a subject. */
 export function newestGate(deps: StandingDeps, subject: GateSubject): Promise<Standing<GateFields> | undefined> {
   return newestUnder(deps, gatePrefix(subject)) // gatePayload writes what stands under these keys
+}
+
+/** The newest decision about a commit, also where a build of it was named: it rests on the same runs. */
+export function newestGateOf(
+  deps: StandingDeps,
+  commit: Pick<GateSubject, 'repository' | 'commit'>,
+): Promise<Standing<GateFields> | undefined> {
+  return newestUnder(deps, commitPrefix(commit))
 }
 
 export function newestOverride(deps: StandingDeps, gate: string): Promise<Standing<OverrideFields> | undefined> {
@@ -58,16 +66,13 @@ interface Place {
   firstTime: Micros
 }
 
-/** `prefix` ends in a slash; what begins with it ends before what begins with the next letter, by bytes as the column is ordered. */
+/** By bytes, as the column is ordered: behind the prefixes there is never a letter above `~`. */
 async function newestPlace(db: Queryable, ledger: LedgerName, prefix: string): Promise<Place | undefined> {
   const { rows } = await db.query<Place>({
     name: 'newest_under_prefix',
     text: `select first_seq as "firstSeq", first_time as "firstTime" from submissions
            where ledger = $1 and key > $2 and key < $3 order by first_seq desc limit 1`,
-    values: [ledger, prefix, `${prefix.slice(0, -1)}0`],
+    values: [ledger, prefix, `${prefix}~`],
   })
   return rows[0]
 }
-
-export const isNewer = (deps: Pick<StandingDeps, 'chain'>, a: Standing<unknown>, b: Standing<unknown>): boolean =>
-  a.ledger === b.ledger ? a.seq > b.seq : deps.chain.indexOf(a.ledger) > deps.chain.indexOf(b.ledger)
