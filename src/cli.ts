@@ -7,6 +7,7 @@ import { addGateCommands } from './commands/gate-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
 import { addGapCommands } from './commands/gaps-options.ts'
 import { addHistoryCommands } from './commands/history-options.ts'
+import { addLineageCommand } from './commands/lineage-options.ts'
 import { addDeadLetters, exits } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { addRecoverCommands } from './commands/recover-options.ts'
@@ -94,6 +95,7 @@ addPushCommands(program, run, number)
 addContractCommands(program, run, number)
 addHistoryCommands(program, run)
 addGateCommands(program, run)
+addLineageCommand(program, run)
 addGapCommands(program, run)
 addArchiveCommands(program, run)
 

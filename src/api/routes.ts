@@ -9,6 +9,7 @@ import { gapRoutes } from './gaps.ts'
 import { gateRoutes } from './gates.ts'
 import { keyRoutes } from './keys.ts'
 import { historyRoutes } from './history.ts'
+import { lineageRoutes } from './lineage.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
@@ -27,6 +28,7 @@ export const routes: readonly Route[] = [
   ...evidenceRoutes,
   ...dayRoutes,
   ...historyRoutes,
+  ...lineageRoutes,
   ...gapRoutes,
   ...archiveRoutes,
   ...operationRoutes,

@@ -3,13 +3,16 @@ import { createHistoryAnswers } from '../answers/history.ts'
 import { createInventories } from '../answers/inventories.ts'
 import { createRunEvidences } from '../answers/run-evidence.ts'
 import type { SubjectDeps } from '../answers/subject.ts'
+import { answerLineage } from '../answers/lineage.ts'
+import { createGapAnswers } from '../answers/repositories.ts'
 import type { Database } from '../database/database.ts'
 import { createHistories } from '../history/ledger-history.ts'
 import { mountGaps } from '../http/gaps.ts'
 import { mountHistory } from '../http/history.ts'
+import { mountLineage } from '../http/lineage.ts'
 import type { Mount } from '../http/mount.ts'
 import type { Generations } from '../ledger/generations.ts'
-import type { Reader } from '../ledger/read.ts'
+import type { LedgerReader } from '../ledger/read.ts'
 import type { Objects } from '../objects/objects.ts'
 import { historyDeps } from './histories.ts'
 
@@ -17,7 +20,7 @@ import { historyDeps } from './histories.ts'
 
 export interface QuestionDeps {
   db: Database
-  reader: Reader
+  reader: LedgerReader
   generations: Generations
   contracts: GapsDeps['contracts'] & { contractAt: SubjectDeps['contractAt'] }
   objects: Objects
@@ -31,6 +34,9 @@ export function mountQuestions(
   const histories = createHistories(db)
   const changes = generations.now('changes')
   mountHistory(mount, createHistoryAnswers(db, reader, histories), generations)
+  const ofLineage = { db, reader, generations, now: () => new Date() }
+  mountLineage(mount, (ledgers, question) => answerLineage(ofLineage, ledgers, question), generations)
+  mountGaps(mount, createGapAnswers({ db, reader, histories, contracts, changes }), generations)
   const subjects: SubjectDeps = {
     db,
     reader,
@@ -39,6 +45,5 @@ export function mountQuestions(
     inventories: createInventories(reader),
     contractAt: contracts.contractAt,
   }
-  mountGaps(mount, { db, reader, histories, contracts, changes }, generations)
   return subjects
 }

@@ -62,7 +62,15 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   listDays: { path: '/v1/feed/unit/days', status: 200 },
   getDayFile: { path: '/v1/feed/unit/days/2028-02-29/manifest.json', status: 200 },
   lineHistory: { path: '/v1/history/lines?repository=github.com/acme/payments&path=a&line=1', status: 404 },
+  recordLineage: { path: '/v1/lineage/record/ID', status: 404 },
+  runLineage: { path: '/v1/lineage/run/local.1.api.unit', status: 404 },
+  buildLineage: { path: '/v1/lineage/build/b-1', status: 404 },
+  commitLineage: { path: `/v1/lineage/commit/${'a'.repeat(40)}`, status: 404 },
+  deploymentLineage: { path: '/v1/lineage/deployment/d-1', status: 404 },
+  attemptLineage: { path: '/v1/lineage/attempt/siem:main%2Funit:0:1', status: 404 },
   fileHistory: { path: '/v1/history/files?repository=github.com/acme/payments&path=a', status: 404 },
+  gaps: { path: '/v1/gaps?repository=github.com/acme/payments', status: 404 },
+  repositories: { path: '/v1/repositories', status: 404 },
   getArchive: { path: '/v1/archive', status: 200 },
   runArchive: { path: '/v1/archive/run', body: '{"what":"archive"}', status: 200 },
   listHolds: { path: '/v1/holds', status: 200 },
@@ -196,7 +204,7 @@ it('puts uses on record as the routes say, and refuses what cannot be recorded',
   await ask(closed, artifact, 'push')
   expect(closed.uses).toMatchObject([
     { route: 'getArtifact', records: 'before', params: { sha256: artifactDigest }, who: { id: 'token:audit' } },
-    { route: 'getRecord', records: 'summed' },
+    { route: 'getRecord', records: 'summed', repository: 'github.com/acme/payments' },
   ])
   let opened = false
   const unable = await serve({

@@ -14,7 +14,9 @@ import { mountArchive } from '../../src/http/archive.ts'
 import { mountDays } from '../../src/http/days.ts'
 import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
+import { mountGaps } from '../../src/http/gaps.ts'
 import { mountHistory } from '../../src/http/history.ts'
+import { mountLineage } from '../../src/http/lineage.ts'
 import { mountKeys } from '../../src/http/keys.ts'
 import { mountLog } from '../../src/http/log.ts'
 import type { Use } from '../../src/http/mount.ts'
@@ -189,6 +191,8 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown }, generations)
+  mountLineage(server.mount, nothingKnown, generations)
+  mountGaps(server.mount, { gaps: nothingKnown, repositories: nothingKnown }, generations)
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
     readStatus:
