@@ -9,6 +9,7 @@ import { addHistoryCommands } from './commands/history-options.ts'
 import { addDeadLetters, exits } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { addRecoverCommands } from './commands/recover-options.ts'
+import { addReportCommands } from './commands/report-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 import { addWitnessCommands } from './commands/witness-options.ts'
@@ -92,6 +93,7 @@ addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
 addHistoryCommands(program, run)
+addReportCommands(program, run)
 addGapCommands(program, run)
 addArchiveCommands(program, run)
 

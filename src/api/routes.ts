@@ -9,6 +9,7 @@ import { historyRoutes } from './history.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
+import { reportRoutes } from './reports.ts'
 import type { Route } from './route.ts'
 import { runRoutes } from './run-routes.ts'
 import { watchRoutes } from './watch.ts'
@@ -21,6 +22,7 @@ export const routes: readonly Route[] = [
   ...evidenceRoutes,
   ...dayRoutes,
   ...historyRoutes,
+  ...reportRoutes,
   ...gapRoutes,
   ...archiveRoutes,
   ...operationRoutes,

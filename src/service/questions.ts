@@ -1,12 +1,19 @@
 import type { GapsDeps } from '../answers/gaps.ts'
 import { createHistoryAnswers } from '../answers/history.ts'
+import { createInventories } from '../answers/inventories.ts'
+import { createReportAnswers } from '../answers/reports.ts'
+import { createRunEvidences } from '../answers/run-evidence.ts'
+import type { SubjectDeps } from '../answers/subject.ts'
 import type { Database } from '../database/database.ts'
 import { createHistories } from '../history/ledger-history.ts'
 import { mountGaps } from '../http/gaps.ts'
 import { mountHistory } from '../http/history.ts'
+import { mountReports } from '../http/reports.ts'
 import type { Mount } from '../http/mount.ts'
 import type { Generations } from '../ledger/generations.ts'
 import type { Reader } from '../ledger/read.ts'
+import type { Objects } from '../objects/objects.ts'
+import { historyDeps } from './histories.ts'
 
 /** What auditors and teams ask. All of it from the same history in memory. */
 
@@ -14,12 +21,22 @@ export interface QuestionDeps {
   db: Database
   reader: Reader
   generations: Generations
-  contracts: GapsDeps['contracts']
+  contracts: GapsDeps['contracts'] & { contractAt: SubjectDeps['contractAt'] }
+  objects: Objects
 }
 
-export function mountQuestions(mount: Mount, { db, reader, generations, contracts }: QuestionDeps): void {
+export function mountQuestions(mount: Mount, { db, reader, generations, contracts, objects }: QuestionDeps): void {
   const histories = createHistories(db)
   const changes = generations.now('changes')
   mountHistory(mount, createHistoryAnswers(db, reader, histories), generations)
+  const subjects: SubjectDeps = {
+    db,
+    reader,
+    histories,
+    evidences: createRunEvidences(historyDeps(db, reader, objects)),
+    inventories: createInventories(reader),
+    contractAt: contracts.contractAt,
+  }
+  mountReports(mount, createReportAnswers(subjects), generations)
   mountGaps(mount, { db, reader, histories, contracts, changes }, generations)
 }

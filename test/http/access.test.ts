@@ -36,6 +36,10 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   getDayFile: { path: '/v1/feed/unit/days/2028-02-29/manifest.json', status: 200 },
   lineHistory: { path: '/v1/history/lines?repository=github.com/acme/payments&path=a&line=1', status: 404 },
   fileHistory: { path: '/v1/history/files?repository=github.com/acme/payments&path=a', status: 404 },
+  coverageReport: {
+    path: `/v1/reports/coverage?repository=github.com/acme/payments&commit=${'a'.repeat(40)}`,
+    status: 404,
+  },
   getArchive: { path: '/v1/archive', status: 200 },
   runArchive: { path: '/v1/archive/run', body: '{"what":"archive"}', status: 200 },
   listHolds: { path: '/v1/holds', status: 200 },
