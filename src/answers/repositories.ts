@@ -4,7 +4,7 @@ import { decidedRepositories } from '../history/decision-store.ts'
 import { type KnownRepository, type LastRun, knownRepositories, lastRuns } from '../history/last-runs.ts'
 import { type TestType, ledgerKindOf, printTime, testTypes } from '../record/record.ts'
 import { answerStill } from './as-of.ts'
-import { type AskedLedgers, type GapsDeps, gapsRules, printContract, sizeOf } from './gaps.ts'
+import { type AskedLedgers, type GapsAnswer, type GapsDeps, type GapsQuestion, answerGaps, gapsRules, printContract, sizeOf } from './gaps.ts' // oxfmt-ignore
 import { type ResolvedMoment, resolveMoment } from './moment.ts'
 import { printAsOf } from './position.ts'
 import { suiteKey } from './wanted-suites.ts'
@@ -21,7 +21,7 @@ export interface RepositoriesQuestion {
 
 export type RepositoriesAnswer = Awaited<ReturnType<typeof answerRepositories>>
 
-export function answerRepositories(
+function answerRepositories(
   deps: GapsDeps,
   { history, operations }: AskedLedgers,
   isVisible: (repository: string) => boolean,
@@ -32,6 +32,23 @@ export function answerRepositories(
     () => resolveMoment(deps, history, operations, question.asOf),
     (resolved) => answerAsOf(deps, resolved, isVisible, question),
   )
+}
+
+/** Questions about evidence that is not there. */
+export interface GapAnswers {
+  gaps(ledgers: AskedLedgers, question: GapsQuestion): Promise<GapsAnswer>
+  repositories(
+    ledgers: AskedLedgers,
+    isVisible: (repository: string) => boolean,
+    question: RepositoriesQuestion,
+  ): Promise<RepositoriesAnswer>
+}
+
+export function createGapAnswers(deps: GapsDeps): GapAnswers {
+  return {
+    gaps: (ledgers, question) => answerGaps(deps, ledgers, question),
+    repositories: (ledgers, isVisible, question) => answerRepositories(deps, ledgers, isVisible, question),
+  }
 }
 
 /** Looked at together: one that is to be silent may have to look at many. */

@@ -4,6 +4,7 @@ import { createInventories } from '../answers/inventories.ts'
 import { createReportAnswers } from '../answers/reports.ts'
 import { createRunEvidences } from '../answers/run-evidence.ts'
 import type { SubjectDeps } from '../answers/subject.ts'
+import { createGapAnswers } from '../answers/repositories.ts'
 import type { Database } from '../database/database.ts'
 import { createHistories } from '../history/ledger-history.ts'
 import { mountGaps } from '../http/gaps.ts'
@@ -38,5 +39,5 @@ export function mountQuestions(mount: Mount, { db, reader, generations, contract
     contractAt: contracts.contractAt,
   }
   mountReports(mount, createReportAnswers(subjects), generations)
-  mountGaps(mount, { db, reader, histories, contracts, changes }, generations)
+  mountGaps(mount, createGapAnswers({ db, reader, histories, contracts, changes }), generations)
 }

@@ -40,6 +40,8 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
     path: `/v1/reports/coverage?repository=github.com/acme/payments&commit=${'a'.repeat(40)}`,
     status: 404,
   },
+  gaps: { path: '/v1/gaps?repository=github.com/acme/payments', status: 404 },
+  repositories: { path: '/v1/repositories', status: 404 },
   getArchive: { path: '/v1/archive', status: 200 },
   runArchive: { path: '/v1/archive/run', body: '{"what":"archive"}', status: 200 },
   listHolds: { path: '/v1/holds', status: 200 },

@@ -13,6 +13,7 @@ import { mountArchive } from '../../src/http/archive.ts'
 import { mountDays } from '../../src/http/days.ts'
 import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
+import { mountGaps } from '../../src/http/gaps.ts'
 import { mountHistory } from '../../src/http/history.ts'
 import { mountKeys } from '../../src/http/keys.ts'
 import { mountLog } from '../../src/http/log.ts'
@@ -190,6 +191,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown }, generations)
   mountReports(server.mount, { coverage: nothingKnown }, generations)
+  mountGaps(server.mount, { gaps: nothingKnown, repositories: nothingKnown }, generations)
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
     readStatus:
