@@ -11,6 +11,7 @@ import { addLineageCommand } from './commands/lineage-options.ts'
 import { addDeadLetters, exits } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { addRecoverCommands } from './commands/recover-options.ts'
+import { addReportCommands } from './commands/report-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 import { addWitnessCommands } from './commands/witness-options.ts'
@@ -96,6 +97,7 @@ addContractCommands(program, run, number)
 addHistoryCommands(program, run)
 addGateCommands(program, run)
 addLineageCommand(program, run)
+addReportCommands(program, run)
 addGapCommands(program, run)
 addArchiveCommands(program, run)
 

@@ -13,6 +13,7 @@ import { lineageRoutes } from './lineage.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
+import { reportRoutes } from './reports.ts'
 import type { Route } from './route.ts'
 import { runRoutes } from './run-routes.ts'
 import { watchRoutes } from './watch.ts'
@@ -29,6 +30,7 @@ export const routes: readonly Route[] = [
   ...dayRoutes,
   ...historyRoutes,
   ...lineageRoutes,
+  ...reportRoutes,
   ...gapRoutes,
   ...archiveRoutes,
   ...operationRoutes,

@@ -69,6 +69,10 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   deploymentLineage: { path: '/v1/lineage/deployment/d-1', status: 404 },
   attemptLineage: { path: '/v1/lineage/attempt/siem:main%2Funit:0:1', status: 404 },
   fileHistory: { path: '/v1/history/files?repository=github.com/acme/payments&path=a', status: 404 },
+  coverageReport: {
+    path: `/v1/reports/coverage?repository=github.com/acme/payments&commit=${'a'.repeat(40)}`,
+    status: 404,
+  },
   gaps: { path: '/v1/gaps?repository=github.com/acme/payments', status: 404 },
   repositories: { path: '/v1/repositories', status: 404 },
   getArchive: { path: '/v1/archive', status: 200 },

@@ -23,6 +23,7 @@ import type { Use } from '../../src/http/mount.ts'
 import { mountOperations } from '../../src/http/operations.ts'
 import { mountOrders } from '../../src/http/orders.ts'
 import { mountPage } from '../../src/http/page.ts'
+import { mountReports } from '../../src/http/reports.ts'
 import { mountRecords } from '../../src/http/records.ts'
 import { mountWatch } from '../../src/http/watch.ts'
 import { mountRuns } from '../../src/http/runs.ts'
@@ -192,6 +193,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown }, generations)
   mountLineage(server.mount, nothingKnown, generations)
+  mountReports(server.mount, { coverage: nothingKnown }, generations)
   mountGaps(server.mount, { gaps: nothingKnown, repositories: nothingKnown }, generations)
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
