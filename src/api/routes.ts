@@ -1,4 +1,5 @@
 import { archiveRoutes } from './archive.ts'
+import { consumerRoutes } from './consumers.ts'
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
 import { deploymentRoutes } from './deployments.ts'
@@ -34,6 +35,7 @@ export const routes: readonly Route[] = [
   ...gapRoutes,
   ...archiveRoutes,
   ...operationRoutes,
+  ...consumerRoutes,
   ...watchRoutes,
   ...orderRoutes,
   ...drillRoutes,

@@ -90,6 +90,7 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   getLaterEntries: { path: '/log/main/unit/2/tile/entries/000.p/2', status: 200 },
   getLaterTile: { path: '/log/main/unit/2/tile/0/000.p/2', status: 200 },
   getTile: { path: '/log/main/unit/tile/0/000.p/2', status: 200 },
+  listConsumers: { path: '/v1/consumers', status: 200 },
   getStatus: { path: '/v1/status', status: 200 },
   listDestinations: { path: '/v1/destinations', status: 200 },
   listDeadLetters: { path: '/v1/dead-letters', status: 200 },
