@@ -177,6 +177,7 @@ if (wanted('go-witness')) {
 if (wanted('long')) {
   const long = {
     PROOFLINE_KILLS: '100',
+    PROOFLINE_WITNESS_ROUNDS: '20',
     PROOFLINE_FREEZE_S: '60',
     PROOFLINE_BIG: '1',
     PROOFLINE_CHAOS_RECORDS: '200000',
