@@ -1,6 +1,8 @@
 import { archiveRoutes } from './archive.ts'
+import { consumerRoutes } from './consumers.ts'
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
+import { differenceRoutes } from './difference.ts'
 import { drillRoutes } from './drills.ts'
 import { evidenceRoutes } from './evidence.ts'
 import { gapRoutes } from './gaps.ts'
@@ -24,8 +26,10 @@ export const routes: readonly Route[] = [
   ...historyRoutes,
   ...lineageRoutes,
   ...gapRoutes,
+  ...differenceRoutes,
   ...archiveRoutes,
   ...operationRoutes,
+  ...consumerRoutes,
   ...watchRoutes,
   ...orderRoutes,
   ...drillRoutes,

@@ -23,6 +23,8 @@ export interface Call<R extends Route> {
   query: z.output<R['query']>
   body: BodyOf<R['body']>
   headers: IncomingHttpHeaders
+  /** The request was HEAD: whatever body is answered is not sent, so none need be made. */
+  isHead: boolean
   /** Scheme and host that links are made of. */
   baseUrl: string
   /** Aborts when the caller is gone or the service stops. */
@@ -146,6 +148,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
           query,
           body,
           headers: request.headers,
+          isHead: request.method === 'HEAD',
           baseUrl: baseUrlOf(settings, request),
           signal: signalOf(reply),
         }

@@ -10,7 +10,9 @@ import type { Status } from '../../src/api/operations.ts'
 import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
 import { mountArchive } from '../../src/http/archive.ts'
+import { mountConsumers } from '../../src/http/consumers.ts'
 import { mountDays } from '../../src/http/days.ts'
+import { mountDifference } from '../../src/http/difference.ts'
 import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
 import { mountGaps } from '../../src/http/gaps.ts'
@@ -171,7 +173,10 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const aDay = { day: '2028-02-29', first: 0, next: 3, lastTime: 0, root: Buffer.alloc(32), manifest: Buffer.alloc(32), bytes: 9, repositories: [], expired: false } // oxfmt-ignore
   mountDays(
     server.mount,
-    { list: async () => [aDay], open: async () => Readable.from([Buffer.from('{}')]) },
+    {
+      list: async () => [aDay],
+      find: async () => ({ tag: '"a"', open: async () => Readable.from([Buffer.from('{}')]) }),
+    },
     generations,
   )
   const aHold = { hold: 'hold-1', repository: 'acme', path: null, from: null, to: null, reason: 'x', ticket: 'T-1', byWhom: 'operate', at: 0, askedBy: null, askedReason: null, releasedBy: null, releasedAt: null, days: 0 } // oxfmt-ignore
@@ -190,6 +195,8 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown }, generations)
+  mountDifference(server.mount, nothingKnown, generations)
+  mountConsumers(server.mount, async () => [])
   mountLineage(server.mount, nothingKnown, generations)
   mountGaps(server.mount, { gaps: nothingKnown, repositories: nothingKnown }, generations)
   mountLog(server.mount, treeOf, logPublic)
