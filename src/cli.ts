@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { addArchiveCommands } from './commands/archive-options.ts'
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
+import { addDifferenceCommands } from './commands/difference-options.ts'
 import { addEvidence } from './commands/evidence-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
 import { addFeedCommands } from './commands/feed-options.ts'
@@ -94,6 +95,7 @@ addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
 addHistoryCommands(program, run)
+addDifferenceCommands(program, run)
 addLineageCommand(program, run)
 addGapCommands(program, run)
 addArchiveCommands(program, run)

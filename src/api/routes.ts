@@ -2,6 +2,7 @@ import { archiveRoutes } from './archive.ts'
 import { consumerRoutes } from './consumers.ts'
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
+import { differenceRoutes } from './difference.ts'
 import { drillRoutes } from './drills.ts'
 import { evidenceRoutes } from './evidence.ts'
 import { gapRoutes } from './gaps.ts'
@@ -25,6 +26,7 @@ export const routes: readonly Route[] = [
   ...historyRoutes,
   ...lineageRoutes,
   ...gapRoutes,
+  ...differenceRoutes,
   ...archiveRoutes,
   ...operationRoutes,
   ...consumerRoutes,

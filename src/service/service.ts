@@ -249,7 +249,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
     })
     mountOrders(server.mount, ordering)
-    mountQuestions(server.mount, { db, reader, generations, contracts })
+    mountQuestions(server.mount, { db, reader, generations, contracts, objects })
     mountKeys(server.mount, { keys: books.keys, ledgers, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {
