@@ -42,7 +42,7 @@ export function viewOf(history: LedgerHistory, size: number): AsOfLedger {
 const maxPaths = 64
 
 export async function readFileFacts(db: Queryable, ledgers: readonly AsOfLedger[], path: string): Promise<FileFacts> {
-  const { names, maps } = await readMaps(db, ledgers, [path], maxPaths)
+  const { names, maps } = await readMaps(db, ledgers, [path])
   const paths = [path, ...[...names].filter((name) => name !== path).sort()]
   const facts = await Promise.all(ledgers.map((one) => readLedgerFacts(db, one, paths)))
   return { paths, maps, ledgers: facts }
@@ -62,7 +62,7 @@ export async function readMaps(
   db: Queryable,
   ledgers: readonly AsOfLedger[],
   paths: readonly string[],
-  most: number,
+  most: number = maxPaths + paths.length - 1,
 ): Promise<{ names: Set<string>; maps: VersionMap[] }> {
   const names = new Set(paths)
   const maps: VersionMap[] = []
