@@ -1,5 +1,6 @@
 import type { Decision } from '../history/decision-store.ts'
 import { compareRuns } from '../history/order-commits.ts'
+import { Problem } from '../record/problem.ts'
 import { type LedgerName, printTime, testTypes } from '../record/record.ts'
 import type { CountedRun } from './commit-runs.ts'
 import { type Measured, measure } from './measured.ts'
@@ -26,6 +27,8 @@ export type ReportAnswer = Awaited<ReturnType<typeof answerReport>>
 
 export async function answerReport(deps: SubjectDeps, ledgers: readonly LedgerName[], asked: ReportQuestion) {
   return askAsOf(deps, ledgers, asked.repository, asked.asOf, async (question) => {
+    if (question.views.length === 0 && question.contract.own === undefined)
+      throw new Problem('not_found', `nothing of ${asked.repository} is recorded as of this`)
     const subject = await openSubject(deps, question, asked)
     return makeReport(deps, question, subject, asked.files)
   })
@@ -45,10 +48,10 @@ export async function makeReport(deps: SubjectDeps, question: Question, subject:
     production: isProduction === undefined ? ('all_measured_files' as const) : ('contract' as const),
     complete: runs.complete,
     ...(contract.effective?.suites === undefined ? { reason: 'no_contract' as const } : {}),
-    missing: runs.missing.map(({ testType, suite, owner, reasons }) => ({ test_type: testType, suite, owner: owner ?? null, reasons })),
+    missing: runs.missing.map(({ testType, suite, owner, reasons }) => ({ test_type: testType, suite, owner: owner ?? null, reasons: [...reasons] })),
     answered_from: subject.answeredFrom ?? null,
     ...(await printRuns(deps, subject, measured.runs)),
-    figures: measured.figures,
+    figures: [...measured.figures],
     not_production: otherFigures(measured.other),
     mutation: mutationOf(measured.runs),
     inventory: inventory === undefined ? null : { files: inventory.files.size, production_files: isProduction === undefined ? null : measured.production.length + (measured.notMeasured?.length ?? 0) },
@@ -102,7 +105,7 @@ async function printRuns(deps: SubjectDeps, { own, runs, build }: Subject, evide
     })),
     ...(build === undefined ? {} : { of_build: counted.filter(({ seal }) => buildOf(seal) === build.name).length }),
     left_out: leftOut.toSorted(byName).map(({ ledger, testType, suite, run, recordedAt, seq, reasons }) => ({
-      test_type: testType, suite, run, recorded_at: printTime(recordedAt), id: idOf(ledger, seq), reasons,
+      test_type: testType, suite, run, recorded_at: printTime(recordedAt), id: idOf(ledger, seq), reasons: [...reasons],
     })),
     refused: refused.map(({ ledger, testType, seq, recordedAt, run, reason }) => ({
       test_type: testType, run: run ?? null, recorded_at: printTime(recordedAt), id: idOf(ledger, seq), reason,
