@@ -190,7 +190,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown }, generations)
-  mountReports(server.mount, { coverage: nothingKnown }, generations)
+  mountReports(server.mount, { coverage: nothingKnown, period: nothingKnown }, generations)
   mountGaps(server.mount, { gaps: nothingKnown, repositories: nothingKnown }, generations)
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
