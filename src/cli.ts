@@ -3,6 +3,7 @@ import { addArchiveCommands } from './commands/archive-options.ts'
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addEvidence } from './commands/evidence-options.ts'
+import { addGateCommands } from './commands/gate-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
 import { addGapCommands } from './commands/gaps-options.ts'
 import { addHistoryCommands } from './commands/history-options.ts'
@@ -94,6 +95,7 @@ addPushCommands(program, run, number)
 addContractCommands(program, run, number)
 addHistoryCommands(program, run)
 addReportCommands(program, run)
+addGateCommands(program, run)
 addGapCommands(program, run)
 addArchiveCommands(program, run)
 

@@ -1,9 +1,12 @@
 import { archiveRoutes } from './archive.ts'
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
+import { deploymentRoutes } from './deployments.ts'
+import { dispositionRoutes } from './dispositions.ts'
 import { drillRoutes } from './drills.ts'
 import { evidenceRoutes } from './evidence.ts'
 import { gapRoutes } from './gaps.ts'
+import { gateRoutes } from './gates.ts'
 import { keyRoutes } from './keys.ts'
 import { historyRoutes } from './history.ts'
 import { operationRoutes } from './operations.ts'
@@ -18,6 +21,9 @@ import { watchRoutes } from './watch.ts'
 export const routes: readonly Route[] = [
   ...runRoutes,
   ...contractRoutes,
+  ...gateRoutes,
+  ...deploymentRoutes,
+  ...dispositionRoutes,
   ...recordRoutes,
   ...evidenceRoutes,
   ...dayRoutes,

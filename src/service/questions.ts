@@ -26,7 +26,11 @@ export interface QuestionDeps {
   objects: Objects
 }
 
-export function mountQuestions(mount: Mount, { db, reader, generations, contracts, objects }: QuestionDeps): void {
+/** What a gate decides by is what reports are made from. */
+export function mountQuestions(
+  mount: Mount,
+  { db, reader, generations, contracts, objects }: QuestionDeps,
+): SubjectDeps {
   const histories = createHistories(db)
   const changes = generations.now('changes')
   mountHistory(mount, createHistoryAnswers(db, reader, histories), generations)
@@ -40,4 +44,5 @@ export function mountQuestions(mount: Mount, { db, reader, generations, contract
   }
   mountReports(mount, createReportAnswers(subjects), generations)
   mountGaps(mount, createGapAnswers({ db, reader, histories, contracts, changes }), generations)
+  return subjects
 }

@@ -31,6 +31,33 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   listContracts: { path: `/v1/contracts?repository=${aContract.repository}`, status: 200 },
   getContract: { path: `/v1/contracts/${aContract.contract}`, status: 200 },
   diffContracts: { path: `/v1/contracts/${aContract.contract}/difference?to=${aContract.contract}`, status: 200 },
+  decideGate: {
+    path: '/v1/gates',
+    body: JSON.stringify({ repository: aContract.repository, commit: 'a'.repeat(40) }),
+    status: 201,
+  },
+  overrideGate: {
+    path: '/v1/gates/main.changes-9-0123456789abcdef/override',
+    body: '{"reason":"urgent","ticket":"T-1"}',
+    status: 201,
+  },
+  listGates: { path: `/v1/gates?repository=${aContract.repository}`, status: 200 },
+  putDeployment: {
+    path: '/v1/deployments/d1',
+    body: JSON.stringify({ repository: aContract.repository, environment: 'production', commit: 'a'.repeat(40) }),
+    status: 201,
+  },
+  listDeployments: { path: `/v1/deployments?repository=${aContract.repository}`, status: 200 },
+  dispose: {
+    path: '/v1/dispositions',
+    body: JSON.stringify({
+      repository: aContract.repository,
+      target: { kind: 'file', path: 'src/a.ts' },
+      note: 'known',
+    }),
+    status: 201,
+  },
+  listDispositions: { path: `/v1/dispositions?repository=${aContract.repository}`, status: 200 },
   readFeed: { path: '/v1/feed/unit?cursor=earliest', status: 200 },
   listDays: { path: '/v1/feed/unit/days', status: 200 },
   getDayFile: { path: '/v1/feed/unit/days/2028-02-29/manifest.json', status: 200 },

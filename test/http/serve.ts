@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { type Principal, type Scope, scopes } from '../../src/access/principal.ts'
+import { type Principal, type Scope, may, scopes } from '../../src/access/principal.ts'
 import type { Admission } from '../../src/admission/admission.ts'
 import type { RegisteredContract } from '../../src/admission/contracts.ts'
 import { createFeed } from '../../src/answers/feed.ts'
@@ -9,6 +9,7 @@ import { contractDigest, parseContract } from '../../src/contract/contract.ts'
 import type { Status } from '../../src/api/operations.ts'
 import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
+import { mountDecisions } from '../../src/http/decisions.ts'
 import { mountArchive } from '../../src/http/archive.ts'
 import { mountDays } from '../../src/http/days.ts'
 import { mountEvidence } from '../../src/http/evidence.ts'
@@ -250,6 +251,26 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     ledgers: ['main/unit'],
     guardId: async () => '0'.repeat(32),
     recordCommand: async (command) => void commands.push(command),
+  })
+  const aDecision = {
+    ledger: 'main/changes',
+    seq: 9,
+    recordedAt: 0,
+    id: 'main.changes-9-0123456789abcdef',
+    fields: {},
+  } as never
+  mountDecisions(server.mount, {
+    decide: async () => ({ created: true, gate: aDecision, override: undefined }),
+    override: async ({ repositories }) => {
+      if (repositories !== undefined) throw new Problem('not_found', 'there is no such gate')
+      return { created: true, override: aDecision }
+    },
+    deploy: async () => ({ created: true, recorded: aDecision }),
+    dispose: async (who, { repository }) => {
+      if (!may(who, 'audit', { repository }) && !may(who, 'operate', { repository })) throw new Problem('forbidden', '')
+      return { created: true, recorded: aDecision }
+    },
+    list: async () => ({ as_of: 'changes:1', rules: 'decisions@1', rows: [], has_more: false }),
   })
   mountPage(server.mount, {
     org: 'main',
