@@ -1,4 +1,5 @@
 import { archiveRoutes } from './archive.ts'
+import { consumerRoutes } from './consumers.ts'
 import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
 import { deploymentRoutes } from './deployments.ts'
@@ -9,6 +10,7 @@ import { gapRoutes } from './gaps.ts'
 import { gateRoutes } from './gates.ts'
 import { keyRoutes } from './keys.ts'
 import { historyRoutes } from './history.ts'
+import { lineageRoutes } from './lineage.ts'
 import { operationRoutes } from './operations.ts'
 import { orderRoutes } from './orders.ts'
 import { recordRoutes } from './records.ts'
@@ -28,10 +30,12 @@ export const routes: readonly Route[] = [
   ...evidenceRoutes,
   ...dayRoutes,
   ...historyRoutes,
+  ...lineageRoutes,
   ...reportRoutes,
   ...gapRoutes,
   ...archiveRoutes,
   ...operationRoutes,
+  ...consumerRoutes,
   ...watchRoutes,
   ...orderRoutes,
   ...drillRoutes,

@@ -8,6 +8,7 @@ import type { DestinationStatus, Status } from '../api/operations.ts'
 import { withQuery, type Answer } from '../producer/client.ts'
 import { Problem } from '../record/problem.ts'
 import { connect } from './connect.ts'
+import { printConsumers } from './consumers.ts'
 import { printDestinations } from './destination-table.ts'
 import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts'
 
@@ -177,14 +178,13 @@ function printStatus(
   const rows = ledgers.map(({ ledger, recorded, published }) => [ledger, String(recorded), String(published)])
   const behind = followers.map(({ name, ledger, next, lag }) => [name, ledger, String(next), String(lag)])
   const cosigning = witnesses.map(({ witness, ledger, size, lag, ...one }) => [witness, ledger, String(size), String(lag), one.contradicts ? `CONTRADICTS US: ${one.detail}` : one.failing_since === null ? '' : oneLine(`fails since ${one.failing_since}: ${one.detail}`)]) // oxfmt-ignore
-  const pulling = consumers.map(({ consumer, ledger, next, seen_at }) => [consumer, ledger, String(next), seen_at])
   return [
     `proofline ${version} at ${url}, org ${org}, as of ${as_of}\n\n`,
     printTable([['ledger', 'recorded', 'published'], ...rows]),
     ...ledgers.flatMap(({ ledger, stopped }) => printStop(ledger, stopped)),
     behind.length === 0 ? '' : `\n${printTable([['follower', 'ledger', 'next', 'lag'], ...behind])}`,
     cosigning.length === 0 ? '' : `\n${printTable([['witness', 'ledger', 'cosigned', 'lag', ''], ...cosigning])}`,
-    pulling.length === 0 ? '' : `\n${printTable([['consumer', 'ledger', 'next', 'seen at'], ...pulling])}`,
+    consumers.length === 0 ? '' : `\n${printConsumers(consumers)}`,
   ].join('')
 }
 

@@ -91,6 +91,22 @@ export async function decisionsBetween(
   return rows
 }
 
+/** Of some kinds, from `from` on and below `size`, in order; at most `limit`. */
+export async function decisionsFrom(
+  db: Queryable,
+  ledger: LedgerName,
+  kinds: readonly DecisionKind[],
+  { from, size, limit }: { from: number; size: number; limit: number },
+): Promise<Decision[]> {
+  const { rows } = await db.query<Decision>({
+    name: 'decisions_from',
+    text: `select ${columns} from proofline_derived.decisions
+           where ledger = $1 and seq >= $2 and seq < $3 and kind = any($4) order by seq limit $5`,
+    values: [ledger, from, size, kinds, limit],
+  })
+  return rows
+}
+
 /** Repositories about which something stands there. `*`, the default of an org, is one. */
 export async function decidedRepositories(db: Queryable, ledger: LedgerName, size: number): Promise<string[]> {
   const { rows } = await db.query<{ repository: string }>({

@@ -1,18 +1,20 @@
 import type { GapsDeps } from '../answers/gaps.ts'
 import { createHistoryAnswers } from '../answers/history.ts'
 import { createInventories } from '../answers/inventories.ts'
-import { createReportAnswers } from '../answers/reports.ts'
 import { createRunEvidences } from '../answers/run-evidence.ts'
 import type { SubjectDeps } from '../answers/subject.ts'
+import { answerLineage } from '../answers/lineage.ts'
+import { createReportAnswers } from '../answers/reports.ts'
 import { createGapAnswers } from '../answers/repositories.ts'
 import type { Database } from '../database/database.ts'
 import { createHistories } from '../history/ledger-history.ts'
 import { mountGaps } from '../http/gaps.ts'
 import { mountHistory } from '../http/history.ts'
+import { mountLineage } from '../http/lineage.ts'
 import { mountReports } from '../http/reports.ts'
 import type { Mount } from '../http/mount.ts'
 import type { Generations } from '../ledger/generations.ts'
-import type { Reader } from '../ledger/read.ts'
+import type { LedgerReader } from '../ledger/read.ts'
 import type { Objects } from '../objects/objects.ts'
 import { historyDeps } from './histories.ts'
 
@@ -20,7 +22,7 @@ import { historyDeps } from './histories.ts'
 
 export interface QuestionDeps {
   db: Database
-  reader: Reader
+  reader: LedgerReader
   generations: Generations
   contracts: GapsDeps['contracts'] & { contractAt: SubjectDeps['contractAt'] }
   objects: Objects
@@ -34,6 +36,9 @@ export function mountQuestions(
   const histories = createHistories(db)
   const changes = generations.now('changes')
   mountHistory(mount, createHistoryAnswers(db, reader, histories), generations)
+  const ofLineage = { db, reader, generations, now: () => new Date() }
+  mountLineage(mount, (ledgers, question) => answerLineage(ofLineage, ledgers, question), generations)
+  mountGaps(mount, createGapAnswers({ db, reader, histories, contracts, changes }), generations)
   const subjects: SubjectDeps = {
     db,
     reader,
@@ -43,6 +48,5 @@ export function mountQuestions(
     contractAt: contracts.contractAt,
   }
   mountReports(mount, createReportAnswers(subjects), generations)
-  mountGaps(mount, createGapAnswers({ db, reader, histories, contracts, changes }), generations)
   return subjects
 }

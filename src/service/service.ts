@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { ensureOperatorToken, ensureSecret } from '../access/first-token.ts'
+import { ensureOperatorToken } from '../access/first-token.ts'
 import { createTokens } from '../access/tokens.ts'
 import { runAbandonment } from '../admission/abandon.ts'
 import { createAdmission } from '../admission/admission.ts'
@@ -19,18 +19,16 @@ import { createRegistrar } from '../admission/register-contract.ts'
 import { createQuotas } from '../admission/quotas.ts'
 import { createRunsStore } from '../admission/runs-store.ts'
 import { mountArchiving } from './archive-routes.ts'
-import { createFeed } from '../answers/feed.ts'
-import { createCursors } from '../answers/position.ts'
 import { openBooks } from './books.ts'
 import type { Config } from '../config.ts'
 import { runWorker } from '../database/worker.ts'
 import { mountDeciding } from './deciding.ts'
 import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence-watch.ts'
+import { openFeed } from './feeding.ts'
 import { createHeads } from './heads.ts'
 import { mountContracts } from '../http/contracts.ts'
 import { mountEvidence } from '../http/evidence.ts'
-import { mountFeed } from '../http/feed.ts'
 import { mountKeys } from '../http/keys.ts'
 import { mountLog } from '../http/log.ts'
 import { mountOperations } from '../http/operations.ts'
@@ -175,8 +173,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       log,
       onAnswer: (method, route, status, seconds) => metrics.request(method, route ?? 'none', status, seconds),
     })
-    const cursors = createCursors(await ensureSecret(db, 'cursors'))
-    const feed = createFeed({ reader, cursors, earliest: reader.earliest, generations })
+    const feeding = keep('feed', await openFeed({ mount: server.mount, db, reader, generations, log, metrics }), (opened) => opened.close()) // oxfmt-ignore
     const witnessed = createWitnessed(db, policy)
     const everyTree = createTrees(db, reader, generations, books.all)
     const treeOf = (ledger: LedgerName) => {
@@ -223,7 +220,6 @@ export async function startService(config: Config, version: string): Promise<Ser
     mountRuns(server.mount, admission, config.http.limits)
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
     mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
-    mountFeed(server.mount, feed, cursors)
     mountArchiving(server.mount, keepingDeps, keeping.archiving)
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
     mountEvidence(server.mount, openPacks({ org: config.org, db, reader, ledgers: generations.every, treeOf: everyTree, originOf, openArtifact: artifacts.open, signer, witnessed })) // oxfmt-ignore
@@ -242,7 +238,7 @@ export async function startService(config: Config, version: string): Promise<Ser
           closed: closedStatus(generations.closed),
           followers: await deliveries.followers(),
           witnesses: (await standingsOf({ db, ledgers, witnessed })).map((one) => ({ ...one })),
-          consumers: feed.consumers(config.org),
+          consumers: await feeding.consumers(),
         }
       },
       listDestinations: deliveries.list,
@@ -263,7 +259,6 @@ export async function startService(config: Config, version: string): Promise<Ser
         [...books.all.values()].every(({ publisher }) => !publisher.isDelayed()),
       printMetrics: () => telemetry.prometheus(),
     })
-    metrics.setConsumers(() => feed.consumers(config.org))
     metrics.setClock(async () => (await readBooks()).emitted_at / 1e6)
 
     const minute = setInterval(() => void uses.flush(), 60_000)

@@ -62,6 +62,12 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   listDays: { path: '/v1/feed/unit/days', status: 200 },
   getDayFile: { path: '/v1/feed/unit/days/2028-02-29/manifest.json', status: 200 },
   lineHistory: { path: '/v1/history/lines?repository=github.com/acme/payments&path=a&line=1', status: 404 },
+  recordLineage: { path: '/v1/lineage/record/ID', status: 404 },
+  runLineage: { path: '/v1/lineage/run/local.1.api.unit', status: 404 },
+  buildLineage: { path: '/v1/lineage/build/b-1', status: 404 },
+  commitLineage: { path: `/v1/lineage/commit/${'a'.repeat(40)}`, status: 404 },
+  deploymentLineage: { path: '/v1/lineage/deployment/d-1', status: 404 },
+  attemptLineage: { path: '/v1/lineage/attempt/siem:main%2Funit:0:1', status: 404 },
   fileHistory: { path: '/v1/history/files?repository=github.com/acme/payments&path=a', status: 404 },
   coverageReport: {
     path: `/v1/reports/coverage?repository=github.com/acme/payments&commit=${'a'.repeat(40)}`,
@@ -84,6 +90,7 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   getLaterEntries: { path: '/log/main/unit/2/tile/entries/000.p/2', status: 200 },
   getLaterTile: { path: '/log/main/unit/2/tile/0/000.p/2', status: 200 },
   getTile: { path: '/log/main/unit/tile/0/000.p/2', status: 200 },
+  listConsumers: { path: '/v1/consumers', status: 200 },
   getStatus: { path: '/v1/status', status: 200 },
   listDestinations: { path: '/v1/destinations', status: 200 },
   listDeadLetters: { path: '/v1/dead-letters', status: 200 },
@@ -202,7 +209,7 @@ it('puts uses on record as the routes say, and refuses what cannot be recorded',
   await ask(closed, artifact, 'push')
   expect(closed.uses).toMatchObject([
     { route: 'getArtifact', records: 'before', params: { sha256: artifactDigest }, who: { id: 'token:audit' } },
-    { route: 'getRecord', records: 'summed' },
+    { route: 'getRecord', records: 'summed', repository: 'github.com/acme/payments' },
   ])
   let opened = false
   const unable = await serve({

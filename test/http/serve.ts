@@ -11,11 +11,13 @@ import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
 import { mountDecisions } from '../../src/http/decisions.ts'
 import { mountArchive } from '../../src/http/archive.ts'
+import { mountConsumers } from '../../src/http/consumers.ts'
 import { mountDays } from '../../src/http/days.ts'
 import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
 import { mountGaps } from '../../src/http/gaps.ts'
 import { mountHistory } from '../../src/http/history.ts'
+import { mountLineage } from '../../src/http/lineage.ts'
 import { mountKeys } from '../../src/http/keys.ts'
 import { mountLog } from '../../src/http/log.ts'
 import type { Use } from '../../src/http/mount.ts'
@@ -172,7 +174,10 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const aDay = { day: '2028-02-29', first: 0, next: 3, lastTime: 0, root: Buffer.alloc(32), manifest: Buffer.alloc(32), bytes: 9, repositories: [], expired: false } // oxfmt-ignore
   mountDays(
     server.mount,
-    { list: async () => [aDay], open: async () => Readable.from([Buffer.from('{}')]) },
+    {
+      list: async () => [aDay],
+      find: async () => ({ tag: '"a"', open: async () => Readable.from([Buffer.from('{}')]) }),
+    },
     generations,
   )
   const aHold = { hold: 'hold-1', repository: 'acme', path: null, from: null, to: null, reason: 'x', ticket: 'T-1', byWhom: 'operate', at: 0, askedBy: null, askedReason: null, releasedBy: null, releasedAt: null, days: 0 } // oxfmt-ignore
@@ -191,6 +196,8 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown }, generations)
+  mountConsumers(server.mount, async () => [])
+  mountLineage(server.mount, nothingKnown, generations)
   mountReports(server.mount, { coverage: nothingKnown, period: nothingKnown }, generations)
   mountGaps(server.mount, { gaps: nothingKnown, repositories: nothingKnown }, generations)
   mountLog(server.mount, treeOf, logPublic)
