@@ -43,6 +43,7 @@ export function compareFiles(
   const keyOf = ({ from, to, hunks }: VersionMap): string => `${from}\n${to}\n${hunks.join()}`
   const ordered = maps.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
   const before = new Set([...base].map(([path, blob]) => versionOf(path, blob)))
+  const joinable = [...before].filter((name) => versions.numberOf(name) !== undefined).sort()
   const lines = new Map<string, LineRanges>()
   const unknown: string[] = []
   for (const file of changed) {
@@ -62,10 +63,11 @@ export function compareFiles(
       continue
     }
     const found = foundIn(file)
+    const at = versions.numberOf(version)
+    const places = (own === undefined ? joinable : [own]).flatMap((name) => versions.numberOf(name) ?? [])
     const follow = (line: number): number | undefined => {
-      const there = versions.follow(version, line)
-      const names = own === undefined ? [...there.keys()].filter((name) => before.has(name)).sort() : [own]
-      return names.map((name) => there.get(name)).find((number) => number !== undefined)
+      const there = at === undefined ? undefined : versions.follow(at, line)
+      return places.map((place) => there?.[place] ?? -1).find((number) => number >= 0)
     }
     const numbers = linesOf(found).map((line) => [line, follow(line)] as const)
     if (own !== undefined && numbers.some(([, number]) => number === undefined)) unknown.push(path)

@@ -15,7 +15,7 @@ beforeAll(async () => {
   expect(inject('postgres').url).toMatch(/^postgres/)
   database = await createTestDatabase()
   folder = await temporaryFolder('gate')
-  service = await startServe({ dataDir: folder.path, databaseUrl: database.url })
+  service = await startServe({ dataDir: folder.path, databaseUrl: database.url, env: { PROOFLINE_WATCH_ALERTS_EVERY_MS: '500' } }) // oxfmt-ignore
   checkout = makeCheckout()
   git(checkout, 'rm', '-q', '--cached', 'coverage/lcov.info', '--ignore-unmatch')
   write(checkout, '.gitignore', 'coverage\n')
@@ -160,6 +160,17 @@ describe('a deployment', () => {
     expect(at.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 201, 409, 409])
   })
 
+  it('that no gate let pass is told of, until somebody disposes of it', async () => {
+    const open = async (): Promise<string[]> => {
+      const { body } = await ask(service, '/v1/alerts?all=false')
+      const alerts = body['alerts'] as { code: string; subject: string }[]
+      return alerts.filter(({ code }) => code === 'deployment_without_pass').map(({ subject }) => subject).toSorted()
+    }
+    await expect.poll(open, { timeout: 60_000 }).toEqual([`${repository} d1`, `${repository} d4`, `${repository} d5`])
+    expect((await proofline('dispose', 'deployment:d4', '--note', 'a drill')).code).toBe(0)
+    await expect.poll(open, { timeout: 60_000 }).toEqual([`${repository} d1`, `${repository} d5`])
+  }) // oxfmt-ignore
+
   it('is disposed of by a note that stands beside it until its day is over', async () => {
     expect((await proofline('dispose', 'deployment:d1', '--note', 'emergency', '--verdict', 'accepted', '--until', '2020-01-01')).code).toBe(0) // oxfmt-ignore
     expect((await proofline('dispose', 'deployment:d1', '--note', 'approved in CAB-9')).code).toBe(0)
@@ -169,7 +180,7 @@ describe('a deployment', () => {
     expect(listed.deployments.map(({ deployment }) => deployment)).toEqual(['d5', 'd4', 'd2', 'd1'])
     expect(listed.deployments.at(-1)?.dispositions).toMatchObject([{ note: 'emergency', lapsed: 'until' }, { note: 'approved in CAB-9' }]) // oxfmt-ignore
     const notes = await proofline('dispositions', '--commit', git(checkout, 'rev-parse', 'HEAD'), '--json')
-    expect((JSON.parse(notes.stdout) as { dispositions: object[] }).dispositions).toMatchObject([{ subject: 'lines:src/a.js:3-4', lapsed: null, blob: expect.any(String) }, {}, {}]) // oxfmt-ignore
+    expect((JSON.parse(notes.stdout) as { dispositions: object[] }).dispositions).toMatchObject([{ subject: 'lines:src/a.js:3-4', lapsed: null, blob: expect.any(String) }, {}, {}, {}]) // oxfmt-ignore
     const older = await proofline('dispositions', '--commit', first, '--json')
     expect((JSON.parse(older.stdout) as { dispositions: object[] }).dispositions[0]).toMatchObject({ lapsed: 'blob' })
   })
