@@ -19,12 +19,14 @@ export interface PeriodQuestion extends WindowQuestion {
   asOf?: string | undefined
   /** Id of a deployment: those behind it are listed. */
   after?: string | undefined
+  /** How many deployments are listed. */
+  most?: number | undefined
 }
 
 export type PeriodAnswer = Awaited<ReturnType<typeof answerPeriod>>
 
 /** Deployments are measured one by one: so many take some seconds. */
-export const deploymentsAtOnce = 100
+const deploymentsAtOnce = 100
 
 export async function answerPeriod(deps: SubjectDeps, ledgers: readonly LedgerName[], asked: PeriodQuestion) {
   return askAsOf(deps, ledgers, asked.repository, asked.asOf, async (question) => {
@@ -32,7 +34,7 @@ export async function answerPeriod(deps: SubjectDeps, ledgers: readonly LedgerNa
     const window = toWindow(asked, await momentOf(deps, question.resolved.ledgers), question.views)
     const end = await standingBefore(deps, question, window.ref, window.to)
     const start = await standingBefore(deps, question, window.ref, window.from)
-    const { deployments, next } = await listDeployments(deps, question, window, asked.after)
+    const { deployments, next } = await listDeployments(deps, question, window, asked)
     return {
       as_of: printAsOf(question.resolved.asOf),
       rules: reportRules,
@@ -84,11 +86,11 @@ async function listDeployments(
   deps: SubjectDeps,
   question: Question,
   window: { from: number; to: number },
-  after: string | undefined,
+  { after, most = deploymentsAtOnce }: Pick<PeriodQuestion, 'after' | 'most'>,
 ) {
   const all = await deploymentsWithin(deps, question, window)
   const begin = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1
-  const page = all.slice(begin, begin + deploymentsAtOnce)
+  const page = all.slice(begin, begin + most)
   const deployments = []
   for (const deployment of page) deployments.push(await printRow(deps, question, deployment))
   return { deployments, next: begin + page.length < all.length ? (page.at(-1)?.id ?? null) : null }
@@ -124,6 +126,6 @@ async function printRow(deps: SubjectDeps, question: Question, deployment: Decis
     ...printDeployment(deployment),
     decision: decision ?? 'none',
     ...printMissing(subject),
-    figures: figures.map(({ suites: _, ...figure }) => figure),
+    figures: figures.map(({ definition, unit, integration, both, not_comparable }) => ({ definition, unit, integration, both, not_comparable })), // oxfmt-ignore
   }
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { periodAnswer, reportAnswer } from './report-shapes.ts'
+import { by, recorded, recording } from './decisions.ts'
 import { noBody, nothing, route } from './route.ts'
-import { recordId, repository, text } from './shapes.ts'
+import { count, recordId, repository, sha256, text } from './shapes.ts'
 
 /** Coverage reports. */
 
@@ -28,6 +29,8 @@ export const reportQuery = z.strictObject({
     .describe('sizes as an answer prints them (unit:184471,integration:99210,changes:513), or a time; default: now'),
 })
 
+export type ReportQuery = z.output<typeof reportQuery>
+
 export const coverageReport = route({
   name: 'coverageReport',
   method: 'GET',
@@ -45,4 +48,59 @@ export const coverageReport = route({
   problems: ['history_behind', 'integrity', 'expired'],
 })
 
-export const reportRoutes = [coverageReport] as const
+/** Of whose bytes a record holds the digest. */
+export const issuedReport = z
+  .object({
+    ...recorded,
+    repository,
+    query: z.record(z.string(), z.unknown()),
+    as_of: z.string(),
+    rules: z.string(),
+    sha256,
+    bytes: count,
+    envelope_sha256: sha256.describe('of the signed statement: DSSE, application/vnd.proofline.report+json'),
+    by,
+  })
+  .meta({ id: 'IssuedReport' })
+
+export const issueReport = route({
+  name: 'issueReport',
+  method: 'POST',
+  path: '/v1/reports',
+  summary: 'Signs a report, puts it on record and keeps its bytes for ever; of a period with all of its deployments',
+  scope: ['audit'],
+  open: 'never',
+  records: 'before',
+  params: nothing,
+  query: nothing,
+  body: { kind: 'json', schema: reportQuery.omit({ after: true }).meta({ id: 'ReportQuestion' }) },
+  answers: [
+    { status: 201, what: 'The record that names it', content: { 'application/json': issuedReport } },
+    { status: 200, what: 'These bytes were issued before', content: { 'application/json': issuedReport } },
+  ],
+  problems: ['history_behind', 'integrity', 'expired', 'storage_refused', ...recording],
+})
+
+export const getReport = route({
+  name: 'getReport',
+  method: 'GET',
+  path: '/v1/reports/{sha256}',
+  summary: 'The bytes of an issued report, of its signed envelope, or of the report that a gate was decided by',
+  scope: ['audit'],
+  open: 'never',
+  records: 'summed',
+  params: z.strictObject({ sha256 }),
+  query: nothing,
+  body: noBody,
+  answers: [
+    {
+      status: 200,
+      what: 'The report, or the envelope',
+      content: { 'application/json': z.union([reportAnswer, periodAnswer]), 'application/vnd.dsse+json': z.string() },
+    },
+    { status: 304, what: 'The bytes that the caller has' },
+  ],
+  problems: ['integrity', 'storage_refused', 'history_behind'],
+})
+
+export const reportRoutes = [coverageReport, issueReport, getReport] as const

@@ -23,6 +23,9 @@ export function addReportCommands(program: Command, run: Run): void {
     .option('--repository <name>', 'default: that of the checkout')
     .option('--files <prefix>', 'list only files whose paths begin so')
     .option('--as-of <sizes>', 'as an answer prints them, or a time: the same answer as then')
+    .addOption(
+      new Option('--issue', 'sign it and put it on record; its bytes are kept for ever').conflicts(['csv', 'markdown']),
+    )
     .addOption(new Option('--json', 'answer in JSON, for machines').conflicts(['csv', 'markdown']))
     .addOption(
       new Option('--csv', 'a line for each file, definition and test type; of a period for each deployment').conflicts(

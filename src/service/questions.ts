@@ -4,14 +4,12 @@ import { createInventories } from '../answers/inventories.ts'
 import { createRunEvidences } from '../answers/run-evidence.ts'
 import type { SubjectDeps } from '../answers/subject.ts'
 import { answerLineage } from '../answers/lineage.ts'
-import { createReportAnswers } from '../answers/reports.ts'
 import { createGapAnswers } from '../answers/repositories.ts'
 import type { Database } from '../database/database.ts'
 import { createHistories } from '../history/ledger-history.ts'
 import { mountGaps } from '../http/gaps.ts'
 import { mountHistory } from '../http/history.ts'
 import { mountLineage } from '../http/lineage.ts'
-import { mountReports } from '../http/reports.ts'
 import type { Mount } from '../http/mount.ts'
 import type { Generations } from '../ledger/generations.ts'
 import type { LedgerReader } from '../ledger/read.ts'
@@ -47,6 +45,5 @@ export function mountQuestions(
     inventories: createInventories(reader),
     contractAt: contracts.contractAt,
   }
-  mountReports(mount, createReportAnswers(subjects), generations)
   return subjects
 }
