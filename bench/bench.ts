@@ -10,6 +10,7 @@ import { measureFeed } from './feed.ts'
 import { measureForwarding } from './forward.ts'
 import { printYardstick, takeYardstick } from './machine.ts'
 import { measureHistory } from './history.ts'
+import { measureLineage } from './lineage.ts'
 import { measureMemory } from './memory.ts'
 import { measureParsing } from './parse.ts'
 import { measureRecording } from './record.ts'
@@ -108,7 +109,10 @@ async function measureLines(): Promise<void> {
   const year = quick
     ? { runs: 240, files: 300, small: 10, questions: 100 }
     : { runs: 18_000, files: 2_000, small: 50, questions: 400 }
-  await measure('history', 'recording a year, and asking', () => measureHistory(service, year, kept, check))
+  await measure('history', 'recording a year, and asking', async () => [
+    ...(await measureHistory(service, year, kept, check)),
+    ...(await measureLineage(service, year.questions, check)),
+  ])
   await service.stop()
 }
 

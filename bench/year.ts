@@ -27,6 +27,9 @@ export interface LedgerYear {
 export const largeRepository = 'github.com/acme/year'
 const smallFiles = 50
 
+export const commitOf = (repository: string, n: number): string =>
+  createHash('sha1').update(`${repository} ${n}`).digest('hex')
+
 export const pathOf = (file: number): string => `src/module${file % 40}/file${file}.ts`
 
 export async function recordYear(book: LineBook, { runs, files, small }: YearSize): Promise<LedgerYear> {
@@ -84,7 +87,7 @@ function createRepository(repository: string, count: number, seed: number): Repo
     async next(book, flips) {
       commit += 1
       const isPull = random(10) < 3
-      const id = createHash('sha1').update(`${repository} ${commit}`).digest('hex')
+      const id = commitOf(repository, commit)
       const maps: LineMap[] = []
       const kept = new Map<number, YearFile>()
       for (let changes = commit === 0 ? 0 : 1 + random(4); changes > 0; changes--) {

@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { addArchiveCommands } from './commands/archive-options.ts'
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
+import { addDifferenceCommands } from './commands/difference-options.ts'
 import { addEvidence } from './commands/evidence-options.ts'
 import { addGateCommands } from './commands/gate-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
@@ -97,6 +98,7 @@ addPushCommands(program, run, number)
 addContractCommands(program, run, number)
 addHistoryCommands(program, run)
 addGateCommands(program, run)
+addDifferenceCommands(program, run)
 addLineageCommand(program, run)
 addReportCommands(program, run)
 addGapCommands(program, run)

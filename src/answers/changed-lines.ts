@@ -17,6 +17,9 @@ export interface ChangedLines {
   unknown: readonly string[]
 }
 
+/** Names that are joined to the changed files beyond these are not followed. */
+const maxNames = 256
+
 /** Undefined where the files of one of the commits are not known. */
 export async function findChangedLines(
   db: Queryable,
@@ -28,7 +31,7 @@ export async function findChangedLines(
   if (now === undefined || base === undefined) return undefined
   const changed = files.filter(({ path }) => now.files.get(path) !== base.files.get(path))
   if (changed.length === 0) return { lines: new Map(), unknown: [] }
-  const { maps } = await readMaps(db, views, changed.map(({ path }) => path)) // oxfmt-ignore
+  const { maps } = await readMaps(db, views, changed.map(({ path }) => path), changed.length + maxNames) // oxfmt-ignore
   return compareFiles(changed, now.files, base.files, maps)
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises'
 import { type AsOfLedger, viewOf } from '../history/file-facts.ts'
 import { type Histories, countBelow } from '../history/ledger-history.ts'
 import { isTracked } from '../contract/effective.ts'
@@ -72,11 +73,13 @@ async function answerAsOf(deps: GapsDeps, resolved: ResolvedMoment, { repository
   const { effective } = contract
   const refs = ref !== undefined ? [ref] : (effective?.refs ?? [commonRef(views)])
   const tracks = ref === undefined && effective?.refs !== undefined ? createTracked(effective) : (name: string) => refs.includes(name)
+  const commits = expectedCommits(views.map(toldBy), tracks)
+  await breathe() // of a year of a large repository either takes some tens of milliseconds, and the thread is HTTP's
   const suites = findGaps({
     suites: wantedSuites(own, org, seen),
     facts,
     isTracked: tracks,
-    commits: expectedCommits(views.map(toldBy), tracks),
+    commits,
     window,
     moment,
   })

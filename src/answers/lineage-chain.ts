@@ -1,5 +1,5 @@
-import { type Decision, decisionsByName, decisionsOfBuild, decisionsOfCommit } from '../history/decision-store.ts'
-import { declaredOfCommit } from '../history/commit-index.ts'
+import { type Decision, decisionsOfBuild, decisionsOfCommit } from '../history/decision-store.ts'
+import { declaredOfCommit, notesAbout } from '../history/commit-index.ts'
 import { fieldsOf } from '../history/read-records.ts'
 import { checkpointsCovering } from '../ledger/checkpoint-store.ts'
 import type { Generations } from '../ledger/generations.ts'
@@ -34,9 +34,9 @@ export async function traceChain(
     : partFocus(start.record),
 ): Promise<{ chain: LineageNode[]; told: StoredRecord[] }> {
   const { commit, record } = start
-  const asked = record === undefined ? undefined : await askedNode(deps, record)
-  if (commit === undefined) return { chain: asked === undefined ? [] : [asked], told: record === undefined ? [] : [record] } // oxfmt-ignore
-  const [{ runs, leftOut }, decisions, notes] = await Promise.all([
+  if (commit === undefined) return record === undefined ? { chain: [], told: [] } : { chain: [await askedNode(deps, record)], told: [record] } // oxfmt-ignore
+  const [asked, { runs, leftOut }, decisions, notes] = await Promise.all([
+    record === undefined ? undefined : askedNode(deps, record),
     findRuns(deps, sizes, commit, start.run, focus),
     findDecisions(deps, sizes, commit, start.build),
     findNotes(deps, sizes, commit.repository),
@@ -77,9 +77,15 @@ async function findRuns(
 ): Promise<{ runs: TracedRun[]; leftOut: number }> {
   const traced = await Promise.all(
     ofRuns(sizes).map(async ({ ledger, size }) => {
-      const { runs, count } = await declaredOfCommit(deps.db, ledger, size, commit, only === undefined ? maxRuns : 1)
-      const wanted = only === undefined ? runs.map(({ run }) => run).toReversed() : only.ledger === ledger ? [only.run] : [] // oxfmt-ignore
-      return { ledger, runs: await traceRuns(deps, ledger, size, wanted, focus), leftOut: count - wanted.length }
+      const declared = declaredOfCommit(deps.db, ledger, size, commit, only === undefined ? maxRuns : 1)
+      const wanted =
+        only === undefined
+          ? (await declared).runs.map(({ run }) => run).toReversed()
+          : only.ledger === ledger
+            ? [only.run]
+            : []
+      const [{ count }, runs] = await Promise.all([declared, traceRuns(deps, ledger, size, wanted, focus)])
+      return { ledger, runs, leftOut: count - wanted.length }
     }),
   )
   const inOrder = testTypes.flatMap((type) => traced.filter(({ ledger }) => ledgerKindOf(ledger) === type))
@@ -109,12 +115,8 @@ async function findDecisions(
 const notedKinds = ['run', 'gate', 'deployment', 'file', 'lines']
 
 async function findNotes({ db }: LineageDeps, sizes: readonly Sized[], repository: string): Promise<Decision[]> {
-  const found = await Promise.all(
-    ofChanges(sizes).flatMap(({ ledger, size }) =>
-      notedKinds.map((name) => decisionsByName(db, ledger, size, { repository, kind: 'disposition', name })),
-    ),
-  )
-  return found.flat().toSorted((a, b) => a.recordedAt - b.recordedAt)
+  const found = ofChanges(sizes).map(({ ledger, size }) => notesAbout(db, ledger, size, repository, notedKinds))
+  return (await Promise.all(found)).flat()
 }
 
 function toDecided(

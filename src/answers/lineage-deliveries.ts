@@ -1,9 +1,8 @@
-import { attemptsHolding, printAttempt, type TracedAttempt } from '../delivery/attempts-of.ts'
-import { lanes } from '../delivery/places.ts'
+import { type TracedAttempt, attemptsHolding, destinationsOf, printAttempt } from '../delivery/attempts-of.ts'
 import type { Queryable } from '../database/database.ts'
 import { monthOf } from '../ledger/batch.ts'
 import type { StoredRecord } from '../ledger/read.ts'
-import { printTime } from '../record/record.ts'
+import { type LedgerName, printTime } from '../record/record.ts'
 
 /**
  * Where records of a lineage went. What an attempt comes to changes after the record it carries, so this says when it was looked at and is no
@@ -34,14 +33,15 @@ const maxAttempts = 10
 
 export async function traceDeliveries(db: Queryable, records: readonly StoredRecord[], now: Date): Promise<LineageDeliveries> {
   const byLedger = Map.groupBy(records, ({ ledger }) => ledger)
-  const found = await Promise.all(
-    (await lanes(db)).map(async (lane): Promise<Delivery[]> => {
-      const own = byLedger.get(lane.ledger) ?? []
-      if (own.length === 0) return []
-      const attempts = await attemptsHolding(db, lane, own.map(({ seq, recordedAt }) => ({ seq, month: monthOf(recordedAt) })))
-      return own.map((record) => toDelivery(lane.destination, record, attempts.filter((one) => one.has(record.seq))))
-    }),
-  )
+  const ofLedger = async ([ledger, own]: [LedgerName, StoredRecord[]]): Promise<Delivery[]> => {
+    const places = own.map(({ seq, recordedAt }) => ({ seq, month: monthOf(recordedAt) }))
+    const lanes = (await destinationsOf(db, ledger)).map(async (destination) => {
+      const attempts = await attemptsHolding(db, { ledger, destination }, places)
+      return own.map((record) => toDelivery(destination, record, attempts.filter((one) => one.has(record.seq))))
+    })
+    return (await Promise.all(lanes)).flat()
+  }
+  const found = await Promise.all([...byLedger].map(ofLedger))
   return { observed_at: printTime(now.getTime() * 1000), deliveries: found.flat() }
 } // oxfmt-ignore
 

@@ -72,6 +72,14 @@ async function startFromRecord(deps: LineageDeps, sizes: readonly Sized[], ask: 
     const about = await findStart(deps, sizes, target).catch(passOver)
     return about === undefined ? start : { ...about, record }
   }
+  // These say of their run what it said; a refusal only says what was offered, and a line map leads to any commit.
+  if (
+    run !== undefined &&
+    commit !== undefined &&
+    ['run', 'coverage', 'part', 'seal', 'abandonment'].includes(record.kind)
+  )
+    // oxfmt-ignore
+    return { ...start, run: { ledger: parsed.ledger, run }, commit: { repository, commit } }
   const ofRun = run === undefined ? undefined : await findRun(deps, sizes, run)
   if (ofRun !== undefined) return { ...start, run: ofRun, commit: await commitOf(deps, ofRun, repository) }
   return commit === undefined ? start : { ...start, commit: { repository, commit }, build }
@@ -195,8 +203,8 @@ export function sizeOf(sizes: readonly Sized[], ledger: LedgerName): number {
 }
 
 const orgOf = (ledger: LedgerName): string => firstGeneration(ledger).split('/')[0] ?? ''
-export const ofRuns = (sizes: readonly Sized[]): Sized[] =>
-  sizes.filter(({ ledger }) => ['unit', 'integration'].includes(ledgerKindOf(ledger)))
+const isRuns = (ledger: LedgerName): boolean => ['unit', 'integration'].includes(ledgerKindOf(ledger))
+export const ofRuns = (sizes: readonly Sized[]): Sized[] => sizes.filter(({ ledger }) => isRuns(ledger))
 /** Oldest generation first. */
 export const ofChanges = (sizes: readonly Sized[]): Sized[] =>
   sizes.filter(({ ledger }) => ledgerKindOf(ledger) === 'changes').toSorted((a, b) => generationOf(a.ledger) - generationOf(b.ledger)) // oxfmt-ignore

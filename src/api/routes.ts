@@ -4,6 +4,7 @@ import { contractRoutes } from './contracts.ts'
 import { dayRoutes } from './days.ts'
 import { deploymentRoutes } from './deployments.ts'
 import { dispositionRoutes } from './dispositions.ts'
+import { differenceRoutes } from './difference.ts'
 import { drillRoutes } from './drills.ts'
 import { evidenceRoutes } from './evidence.ts'
 import { gapRoutes } from './gaps.ts'
@@ -33,6 +34,7 @@ export const routes: readonly Route[] = [
   ...lineageRoutes,
   ...reportRoutes,
   ...gapRoutes,
+  ...differenceRoutes,
   ...archiveRoutes,
   ...operationRoutes,
   ...consumerRoutes,

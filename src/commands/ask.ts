@@ -9,6 +9,7 @@ import { withQuery, type Answer } from '../producer/client.ts'
 import { Problem } from '../record/problem.ts'
 import { connect } from './connect.ts'
 import { printConsumers } from './consumers.ts'
+import { openFeedFolder } from './feed-folder.ts'
 import { printDestinations } from './destination-table.ts'
 import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts'
 
@@ -25,6 +26,7 @@ export interface FeedCommand {
   consumer?: string
   follow?: boolean
   cursorFile?: string
+  into?: string
 }
 
 /**
@@ -38,15 +40,22 @@ export async function feed(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const client = await connect()
-  const { cursor, after, since, until, limit, kind, repository, consumer, cursorFile } = options
+  const { cursor, after, since, until, limit, kind, repository, consumer, cursorFile, into } = options
+  if (into !== undefined && cursorFile !== undefined)
+    throw new Problem('request_invalid', '--into is a position of its own: leave --cursor-file out')
   const filters = { until, limit, kind, repository, consumer, wait: options.follow === true ? 25 : undefined }
-  let at = cursor ?? (cursorFile === undefined ? undefined : await readCursor(cursorFile))
+  const folder = into === undefined ? undefined : await openFeedFolder(into, ledger)
+  // What is in the folder is the place; a start is for the first time.
+  const begun = folder?.last
+  const start = begun === undefined ? { after, since } : { after: begun }
+  const given = begun === undefined ? cursor : undefined
+  let at = given ?? (cursorFile === undefined ? undefined : await readCursor(cursorFile))
   try {
     for (;;) {
-      const start = at === undefined ? { after, since } : { cursor: at }
-      const path = withQuery(`/v1/feed/${encodeURIComponent(ledger)}`, { ...filters, ...start })
+      const place = at === undefined ? start : { cursor: at }
+      const path = withQuery(`/v1/feed/${encodeURIComponent(ledger)}`, { ...filters, ...place })
       const answer = await client.send({ method: 'GET', path, headers: { accept: 'application/x-ndjson' }, signal })
-      if (answer.bytes.length > 0) await terminal.write(answer.bytes)
+      if (answer.bytes.length > 0) await (folder?.append(answer.bytes) ?? terminal.write(answer.bytes))
       const next = nextCursor(answer, client.url)
       if (cursorFile !== undefined && next !== at) await writeCursor(cursorFile, next)
       // An empty page may be one that filters left empty: only a cursor that stands still is the end.
@@ -58,6 +67,7 @@ export async function feed(
     throw error
   } finally {
     client.close()
+    await folder?.close()
   }
 }
 

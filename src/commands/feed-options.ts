@@ -22,6 +22,10 @@ export function addFeedCommands(program: Command, run: Run): void {
     .option('--consumer <name>', 'a name under which the operator sees how far this reader is')
     .option('--follow', 'wait for more')
     .option('--cursor-file <file>', 'keep the position here and go on from it')
+    .option(
+      '--into <folder>',
+      'append to files there, whose last record is the position; for collectors that follow files',
+    )
     .action((ledger: string, options) =>
       run(options, async (terminal, signal) => (await import('./ask.ts')).feed(ledger, options, terminal, signal)),
     )

@@ -1,5 +1,6 @@
 import { type GateAnswer, gate as gateShape, gateWaiting, override as overrideShape } from '../api/gates.ts'
 import type { Client } from '../producer/client.ts'
+import { printPercent } from '../record/percent.ts'
 import { connect } from './connect.ts'
 import { type SubjectOptions, defined, findSubject, wholeCommit } from './decision-place.ts'
 import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts'
@@ -76,7 +77,7 @@ function printGate(answer: GateAnswer): string {
     one.limit === 'lines' ? 'lines' : 'changed lines',
     `${one.test_type}${one.suite === undefined ? '' : ` ${one.suite}`}`,
     one.definition,
-    one.found === 0 ? 'no lines' : `${printShare(one.executed, one.found)} % (${one.executed} of ${one.found})`,
+    one.found === 0 ? 'no lines' : `${printPercent(one.executed, one.found)} (${one.executed} of ${one.found})`,
     `wanted ${one.wanted} %`,
   ])
   const told = [
@@ -94,12 +95,6 @@ function printGate(answer: GateAnswer): string {
     ...told.map((line) => `  ${oneLine(line)}\n`),
   ].join('')
 } // oxfmt-ignore
-
-/** Cut, not rounded: 100.00 is said of all lines only. */
-export function printShare(executed: number, found: number): string {
-  const hundredths = (BigInt(executed) * 10_000n) / BigInt(found)
-  return `${hundredths / 100n}.${String(hundredths % 100n).padStart(2, '0')}`
-}
 
 export async function override(
   id: string,

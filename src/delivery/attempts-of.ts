@@ -53,6 +53,21 @@ const attemptText = `a.ledger, a.destination, a.first_seq as first, a.last_seq a
 const maxSteps = 20
 const maxAttempts = 200
 
+/** Where a ledger is sent. Found by skipping along the key: a lane has a row in `cuts` for each second in which something was sent. */
+export async function destinationsOf(db: Queryable, ledger: LedgerName): Promise<string[]> {
+  const { rows } = await db.query<{ destination: string }>({
+    name: 'destinations_of',
+    text: `with recursive found (destination) as (
+             (select destination from cuts where ledger = $1 order by destination limit 1)
+             union all
+             select (select destination from cuts where ledger = $1 and destination > found.destination order by destination limit 1)
+             from found where found.destination is not null)
+           select destination from found where destination is not null`,
+    values: [ledger],
+  })
+  return rows.map(({ destination }) => destination)
+}
+
 /** Attempts of a lane that hold one of these records, in the order in which they were opened. `month` as in their rows. */
 export async function attemptsHolding(
   db: Queryable,

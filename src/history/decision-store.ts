@@ -29,7 +29,8 @@ export interface Decision {
   fields: string
 }
 
-const columns = 'seq, kind, repository, name, commit, build, environment, recorded_at as "recordedAt", id, fields'
+export const decisionColumns =
+  'seq, kind, repository, name, commit, build, environment, recorded_at as "recordedAt", id, fields'
 
 /** Of one repository, kind and name. */
 export async function decisionsByName(
@@ -40,7 +41,7 @@ export async function decisionsByName(
 ): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_by_name',
-    text: `select ${columns} from proofline_derived.decisions
+    text: `select ${decisionColumns} from proofline_derived.decisions
            where ledger = $1 and repository = $2 and kind = $3 and name = $4 and seq < $5 order by seq`,
     values: [ledger, repository, kind, name, size],
   })
@@ -50,7 +51,7 @@ export async function decisionsByName(
 export async function decisionsOfCommit(db: Queryable, ledger: LedgerName, size: number, repository: string, commit: string): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_of_commit',
-    text: `select ${columns} from proofline_derived.decisions where ledger = $1 and repository = $2 and commit = $3 and seq < $4 order by seq`,
+    text: `select ${decisionColumns} from proofline_derived.decisions where ledger = $1 and repository = $2 and commit = $3 and seq < $4 order by seq`,
     values: [ledger, repository, commit, size],
   })
   return rows
@@ -59,7 +60,7 @@ export async function decisionsOfCommit(db: Queryable, ledger: LedgerName, size:
 export async function decisionsOfBuild(db: Queryable, ledger: LedgerName, size: number, repository: string, build: string): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_of_build',
-    text: `select ${columns} from proofline_derived.decisions where ledger = $1 and repository = $2 and build = $3 and seq < $4 order by seq`,
+    text: `select ${decisionColumns} from proofline_derived.decisions where ledger = $1 and repository = $2 and build = $3 and seq < $4 order by seq`,
     values: [ledger, repository, build, size],
   })
   return rows
@@ -84,7 +85,7 @@ export async function decisionsBetween(
 ): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_between',
-    text: `select ${columns} from proofline_derived.decisions where ledger = $1 and kind = $2 and repository = any($3)
+    text: `select ${decisionColumns} from proofline_derived.decisions where ledger = $1 and kind = $2 and repository = any($3)
              and recorded_at >= $4 and recorded_at < $5 and seq < $6 order by seq desc limit $7`,
     values: [ledger, kind, repositories, from, to, before, limit],
   })

@@ -57,15 +57,16 @@ interface MapRow {
   hunks: string
 }
 
-/** The maps of all names that are joined to these, found name by name. */
+/** The maps of all names that are joined to these, found name by name; `most` names, or somewhat more. */
 export async function readMaps(
   db: Queryable,
   ledgers: readonly AsOfLedger[],
   paths: readonly string[],
+  most: number = maxPaths + paths.length - 1,
 ): Promise<{ names: Set<string>; maps: VersionMap[] }> {
   const names = new Set(paths)
   const maps: VersionMap[] = []
-  for (let asked = [...paths]; asked.length > 0 && names.size < maxPaths + paths.length - 1;) {
+  for (let asked = [...names]; asked.length > 0 && names.size < most;) {
     const found = (await Promise.all(ledgers.map((one) => mapsOf(db, one, asked)))).flat()
     const next = new Set<string>()
     for (const { from, fromBlob, to, blob, hunks } of found) {

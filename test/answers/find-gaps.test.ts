@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { expectedCommits } from '../../src/answers/expected-commits.ts'
 import { type GapsInput, findGaps } from '../../src/answers/find-gaps.ts'
@@ -171,6 +172,56 @@ describe('expectedCommits', () => {
     const joined = expectedCommits([unit, integration, late], (ref) => ref === main)
     expect(joined.map(({ commit, at }) => `${commit}${at}`)).toEqual(['a1', 'b1', 'c1', 'd3', 'e3', 'f3', 'g9'])
     expect(expectedCommits([late, integration, unit], (ref) => ref === main)).toEqual(joined)
+  })
+})
+
+describe('expectedCommits of random histories', () => {
+  const names = Array.from('abcdefghij')
+  /** Each commit has one first parent among those before it, or none; runs tell of some commits and of some of what is before. */
+  const history = fc.record({
+    parents: fc.tuple(...names.map((_, i) => (i === 0 ? fc.constant(undefined) : fc.option(fc.nat(i - 1), { nil: undefined, freq: 5 })))), // oxfmt-ignore
+    runs: fc.array(fc.record({ commit: fc.nat(names.length - 1), tells: fc.nat(4), onMain: fc.boolean(), integration: fc.boolean() }), { maxLength: 8 }), // oxfmt-ignore
+  })
+
+  it('are what a look at every commit finds, whichever ledger comes first', () => {
+    fc.assert(
+      fc.property(history, ({ parents, runs }) => {
+        const chain = (commit: number): number[] => {
+          const parent = parents[commit]
+          return parent === undefined ? [] : [parent, ...chain(parent)]
+        }
+        const rows = runs.map(({ commit, tells, onMain, integration }, at) => ({
+          integration,
+          declared: { seq: at, run: `r${at}`, suite: 'api', ref: onMain ? main : 'refs/heads/x', commit: names[commit]!, recordedAt: at }, // oxfmt-ignore
+          told: { seq: at, commit: names[commit]!, committedAt: undefined, parents: chain(commit).slice(0, tells).map((one) => names[one]!) }, // oxfmt-ignore
+        }))
+        const ledgers = [false, true].map((which) => {
+          const own = rows.filter(({ integration }) => integration === which)
+          return { declared: own.map(({ declared }) => declared), commits: own.map(({ told }) => told) }
+        })
+        const edges = new Map<string, string>()
+        const heard = new Map<string, number>()
+        for (const { declared, told } of rows.toReversed()) {
+          const line = [declared.commit, ...told.parents]
+          for (const [i, one] of line.entries()) {
+            heard.set(one, declared.recordedAt)
+            if (i > 0) edges.set(line[i - 1]!, one)
+          }
+        }
+        const tested = new Set(rows.filter(({ declared }) => declared.ref === main).map(({ declared }) => declared.commit)) // oxfmt-ignore
+        const up = (commit: string): string[] => {
+          const parent = edges.get(commit)
+          return parent === undefined ? [] : [parent, ...up(parent)]
+        }
+        const isExpected = (commit: string): boolean =>
+          tested.has(commit) || (up(commit).some((one) => tested.has(one)) && [...tested].some((tip) => up(tip).includes(commit))) // oxfmt-ignore
+        const expected = names.filter(isExpected).map((commit) => ({ commit, at: heard.get(commit)! }))
+        expected.sort((a, b) => a.at - b.at || (a.commit < b.commit ? -1 : 1))
+        expect(expectedCommits(ledgers, (ref) => ref === main)).toEqual(expected)
+        expect(expectedCommits(ledgers.toReversed(), (ref) => ref === main)).toEqual(expected)
+      }),
+      { numRuns: 500 },
+    )
   })
 })
 

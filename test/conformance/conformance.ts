@@ -180,8 +180,10 @@ if (wanted('pullers')) checkPullers(findMito(goInstall), report)
 if (wanted('long')) {
   const long = {
     PROOFLINE_KILLS: '100',
+    PROOFLINE_WITNESS_ROUNDS: '20',
     PROOFLINE_FREEZE_S: '60',
     PROOFLINE_BIG: '1',
+    PROOFLINE_AS_OF_RUNS: '1000',
     PROOFLINE_CHAOS_RECORDS: '200000',
     PROOFLINE_CHAOS_KILLS: '20',
   }

@@ -81,6 +81,7 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   },
   gaps: { path: '/v1/gaps?repository=github.com/acme/payments', status: 404 },
   repositories: { path: '/v1/repositories', status: 404 },
+  difference: { path: '/v1/reports/difference?repository=github.com/acme/payments&a=commit:a&b=commit:b', status: 404 },
   getArchive: { path: '/v1/archive', status: 200 },
   runArchive: { path: '/v1/archive/run', body: '{"what":"archive"}', status: 200 },
   listHolds: { path: '/v1/holds', status: 200 },

@@ -13,6 +13,7 @@ import { mountDecisions } from '../../src/http/decisions.ts'
 import { mountArchive } from '../../src/http/archive.ts'
 import { mountConsumers } from '../../src/http/consumers.ts'
 import { mountDays } from '../../src/http/days.ts'
+import { mountDifference } from '../../src/http/difference.ts'
 import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
 import { mountGaps } from '../../src/http/gaps.ts'
@@ -196,6 +197,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown }, generations)
+  mountDifference(server.mount, nothingKnown, generations)
   mountConsumers(server.mount, async () => [])
   mountLineage(server.mount, nothingKnown, generations)
   mountReports(server.mount, {

@@ -15,7 +15,7 @@ beforeAll(async () => {
   expect(inject('postgres').url).toMatch(/^postgres/)
   database = await createTestDatabase()
   folder = await temporaryFolder('gate')
-  service = await startServe({ dataDir: folder.path, databaseUrl: database.url, env: { PROOFLINE_WATCH_ALERTS_EVERY_MS: '500' } }) // oxfmt-ignore
+  service = await startServe({ dataDir: folder.path, databaseUrl: database.url, env: { PROOFLINE_WATCH_ALERTS_EVERY_MS: '1000' } }) // oxfmt-ignore
   checkout = makeCheckout()
   git(checkout, 'rm', '-q', '--cached', 'coverage/lcov.info', '--ignore-unmatch')
   write(checkout, '.gitignore', 'coverage\n')
