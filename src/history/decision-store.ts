@@ -101,7 +101,7 @@ export async function decisionsFrom(
 ): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_from',
-    text: `select ${columns} from proofline_derived.decisions
+    text: `select ${decisionColumns} from proofline_derived.decisions
            where ledger = $1 and seq >= $2 and seq < $3 and kind = any($4) order by seq limit $5`,
     values: [ledger, from, size, kinds, limit],
   })

@@ -274,7 +274,7 @@ describe('deploy/ci/action.yml', () => {
     const gate = await run({ command: 'gate', wait: '1s' })
     expect(gate).toMatchObject({ code: 3, stdout: expect.stringMatching(/^incomplete: github\.com\/acme\/payments github\.900 at .* \(no_contract\)/) as string }) // oxfmt-ignore
     const deployed = await run({ command: 'deployed', environment: 'production', artifact: `sha256:${'a'.repeat(64)}` })
-    expect(deployed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^recorded: github\.900~1\.production: github\.900 \(.*\) to production, gate incomplete/) as string }) // oxfmt-ignore
+    expect(deployed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^recorded: github\.900\.production: github\.900 \(.*\) to production, gate incomplete/) as string }) // oxfmt-ignore
     const again = await run({ command: 'deployed', environment: 'production', artifact: 'a'.repeat(64) })
     expect(again.stdout).toMatch(/^already recorded/)
   })
