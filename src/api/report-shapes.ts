@@ -5,7 +5,7 @@ import { commit, count, path, recordId, repository, runId, sha256, testType, tex
 
 const difference = z.int()
 
-export const sums = z
+const sums = z
   .object({ files: count, found: count, covered: count, partial: count, missed: count, executed: count })
   .meta({ id: 'LineSums', description: 'executed = covered + partial: the figure that tools print' })
 const lineSums = sums.omit({ files: true })
@@ -22,7 +22,7 @@ const bothSums = z
   }) // oxfmt-ignore
   .meta({ id: 'BothSums', description: 'lines of both test types together; the last four add up to found' })
 
-export const definitionFigures = z
+const definitionFigures = z
   .object({
     definition: text.describe('what counts as a line that was executed: figures of two definitions are never added up'),
     unit: sums.nullable(),
@@ -35,14 +35,14 @@ export const definitionFigures = z
   })
   .meta({ id: 'DefinitionFigures' })
 
-export const missingSuite = z.object({
+const missingSuite = z.object({
   test_type: testType,
   suite: text,
   owner: z.string().nullable(),
   reasons: z.array(z.string()).describe('why its runs do not count (docs/contract.md), or no_run'),
 })
 
-export const deploymentName = z.object({
+const deploymentName = z.object({
   deployment: text,
   environment: z.string().nullable(),
   build: z.string().nullable(),
@@ -51,7 +51,7 @@ export const deploymentName = z.object({
   id: recordId,
 })
 
-export const contractName = z
+const contractName = z
   .object({
     contract: sha256,
     version: count,
@@ -82,7 +82,7 @@ const leftOutRun = z.object({
 const refusal = z.object({ test_type: testType, run: z.string().nullable(), recorded_at: time, id: recordId, reason: z.string() }) // oxfmt-ignore
 
 const delta = z.object({ files: difference, found: difference, executed: difference }).nullable()
-export const reportChanges = {
+const reportChanges = {
   suites: z.array(
     z.object({
       test_type: testType,
@@ -129,7 +129,17 @@ const mutation = z.object({
   mutants: z.record(z.string(), count),
 })
 
-export const reportHead = {
+const standing = {
+  complete: z.boolean().describe('every required suite of the contract has a counting run'),
+  reason: z.literal('no_contract').optional(),
+  missing: z.array(missingSuite),
+  answered_from: z
+    .object({ commit, production_digest: sha256 })
+    .nullable()
+    .describe('a commit with the same production files, whose evidence is complete, where that of this one is not'),
+}
+
+const reportHead = {
   as_of: z.string().describe('asked again with it, the answer has the same bytes'),
   rules: z.string().describe('version of the rules by which the answer was made'),
   repository,
@@ -147,13 +157,7 @@ export const reportAnswer = z
     production: z
       .enum(['contract', 'all_measured_files'])
       .describe('which files the figures are of; without a contract that names them, all that were measured'),
-    complete: z.boolean().describe('every required suite of the contract has a counting run'),
-    reason: z.literal('no_contract').optional(),
-    missing: z.array(missingSuite),
-    answered_from: z
-      .object({ commit, production_digest: sha256 })
-      .nullable()
-      .describe('a commit with the same production files, whose evidence is complete, where that of this one is not'),
+    ...standing,
     runs: z.array(countedRun).describe('that count'),
     of_build: count.optional().describe('how many of them name the build'),
     left_out: z.array(leftOutRun),
@@ -188,3 +192,49 @@ export const reportAnswer = z
   })
   .meta({ id: 'CoverageReport' })
 export type ReportAnswer = z.infer<typeof reportAnswer>
+
+const day = z.iso.date()
+const standingBefore = z
+  .object({ commit, ...standing, figures: z.array(definitionFigures), not_measured: count.nullable() })
+  .nullable()
+  .describe('of the newest commit of the ref of which a run counted before then')
+
+export const periodAnswer = z
+  .object({
+    ...reportHead,
+    ref: z.string(),
+    from: time,
+    to: time,
+    contract: contractName,
+    start: standingBefore,
+    end: standingBefore,
+    changed: z.object(reportChanges).nullable(),
+    runs: z
+      .object({ counted: count, left_out: count, reasons: z.record(z.string(), count) })
+      .describe('of the ref, recorded within the period'),
+    suites: z.array(
+      z.object({
+        test_type: testType,
+        generation: z.int().min(2).optional(),
+        suite: text,
+        runs: count.describe('that count'),
+        no_evidence: z.array(z.object({ from: day, to: day.describe('the day after the last'), days: count })),
+      }),
+    ),
+    deployments: z
+      .array(
+        deploymentName.extend({
+          decision: z.string().describe('of the gate that stood when it was recorded'),
+          ...standing,
+          figures: z.array(
+            definitionFigures
+              .omit({ suites: true })
+              .describe('production code executed by automated tests before release'),
+          ),
+        }),
+      )
+      .describe('recorded within the period, oldest first'),
+    next: recordId.nullable().describe('of the last deployment, where there are more: ask on with `after`'),
+  })
+  .meta({ id: 'PeriodReport' })
+export type PeriodAnswer = z.infer<typeof periodAnswer>

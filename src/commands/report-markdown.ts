@@ -77,11 +77,11 @@ function again({ repository, subject, as_of: asOf, rules }: ReportAnswer): strin
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
 const bullets = (lines: readonly string[]): string => lines.map((line) => `- ${line}`).join('\n')
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
 /** Names come from whoever pushes: in a span of code nothing is a link, a mention or HTML, and no table cell ends. */
-const code = (name: string): string => `\`${oneLine(name).replaceAll('`', "'").replaceAll('|', '\\|')}\``
+export const code = (name: string): string => `\`${oneLine(name).replaceAll('`', "'").replaceAll('|', '\\|')}\``
 const text = (line: string): string => oneLine(line).replaceAll(/[\\`*_[\]<>|@#]/g, (char) => `\\${char}`)

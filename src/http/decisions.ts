@@ -74,7 +74,7 @@ export function mountDecisions(mount: Mount, deps: DecisionDeps): void {
 }
 
 /** The record, without what every one of its kind has alike. */
-function toAnswer<T extends object>({ seq, recordedAt, id, fields }: Standing<T>): Record<string, unknown> {
+export function toAnswer<T extends object>({ seq, recordedAt, id, fields }: Standing<T>): Record<string, unknown> {
   const { schema: _schema, kind: _kind, ledger: _ledger, ...members } = fields as Record<string, unknown>
   return { id, seq, recorded_at: printTime(recordedAt), ...members }
 }

@@ -3,7 +3,6 @@ import type { GapsDeps } from '../answers/gaps.ts'
 import { createHistoryAnswers } from '../answers/history.ts'
 import { createInventories } from '../answers/inventories.ts'
 import { answerLineage } from '../answers/lineage.ts'
-import { createReportAnswers } from '../answers/reports.ts'
 import { createGapAnswers } from '../answers/repositories.ts'
 import { createRunEvidences } from '../answers/run-evidence.ts'
 import type { SubjectDeps } from '../answers/subject.ts'
@@ -13,7 +12,6 @@ import { mountDifference } from '../http/difference.ts'
 import { mountGaps } from '../http/gaps.ts'
 import { mountHistory } from '../http/history.ts'
 import { mountLineage } from '../http/lineage.ts'
-import { mountReports } from '../http/reports.ts'
 import type { Mount } from '../http/mount.ts'
 import type { Generations } from '../ledger/generations.ts'
 import type { Objects } from '../objects/objects.ts'
@@ -50,6 +48,5 @@ export function mountQuestions(
   const ofLineage = { db, reader, generations, now: () => new Date() }
   mountLineage(mount, (ledgers, question) => answerLineage(ofLineage, ledgers, question), generations)
   mountGaps(mount, createGapAnswers({ db, reader, histories, contracts, changes }), generations)
-  mountReports(mount, createReportAnswers(subjects), generations)
   return subjects
 }

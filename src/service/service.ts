@@ -49,6 +49,7 @@ import { writeLocalState } from './local-state.ts'
 import { openOutside } from './outside.ts'
 import { openPacks } from './packs.ts'
 import { mountQuestions } from './questions.ts'
+import { mountReporting } from './reporting.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, objectsSettings, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
@@ -248,6 +249,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     mountOrders(server.mount, ordering)
     const subjects = mountQuestions(server.mount, { db, reader, generations, contracts, objects })
+    mountReporting(server.mount, { reader, generations, changes, subjects, signer, keep: keepText, openArtifact: artifacts.open }) // oxfmt-ignore
     mountDeciding(server.mount, { db, reader, generations, changes, contracts, runs, subjects, keep: keepText, recordingRefusals }) // oxfmt-ignore
     mountKeys(server.mount, { keys: books.keys, ledgers, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })

@@ -69,6 +69,12 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   deploymentLineage: { path: '/v1/lineage/deployment/d-1', status: 404 },
   attemptLineage: { path: '/v1/lineage/attempt/siem:main%2Funit:0:1', status: 404 },
   fileHistory: { path: '/v1/history/files?repository=github.com/acme/payments&path=a', status: 404 },
+  getReport: { path: `/v1/reports/${artifactDigest}`, status: 200 },
+  issueReport: {
+    path: '/v1/reports',
+    body: JSON.stringify({ repository: 'github.com/acme/payments', commit: 'a'.repeat(40) }),
+    status: 404,
+  },
   coverageReport: {
     path: `/v1/reports/coverage?repository=github.com/acme/payments&commit=${'a'.repeat(40)}`,
     status: 404,

@@ -200,7 +200,15 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   mountDifference(server.mount, nothingKnown, generations)
   mountConsumers(server.mount, async () => [])
   mountLineage(server.mount, nothingKnown, generations)
-  mountReports(server.mount, { coverage: nothingKnown }, generations)
+  mountReports(server.mount, {
+    answers: { coverage: nothingKnown, period: nothingKnown },
+    issue: nothingKnown,
+    find: async (sha256) =>
+      sha256 === artifactDigest
+        ? { repository: 'github.com/acme/payments', type: 'application/json', bytes: Buffer.from('{}') }
+        : undefined,
+    generations,
+  })
   mountGaps(server.mount, { gaps: nothingKnown, repositories: nothingKnown }, generations)
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {

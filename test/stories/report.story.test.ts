@@ -1,4 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
@@ -173,5 +175,58 @@ describe('proofline report', () => {
         },
       ],
     })
+  })
+})
+
+describe('an issued report', () => {
+  const get = (digest: string, headers: Record<string, string> = {}) => ask(service, `/v1/reports/${digest}`, { headers }) // oxfmt-ignore
+
+  it('is signed once, and its bytes are given back by either digest whatever was recorded since', async () => {
+    const { stdout, code } = await cli('report', two, '--repository', repository, '--issue', '--json')
+    expect(code).toBe(0)
+    const issued = JSON.parse(stdout) as Record<string, string>
+    const { sha256 = '', envelope_sha256: envelope = '' } = issued
+    const answered = await report(`commit=${two}&as_of=${issued['as_of']}`)
+    expect(createHash('sha256').update(answered.text).digest('hex')).toBe(sha256)
+    const again = await ask(service, '/v1/reports', { method: 'POST', body: { repository, commit: two, as_of: issued['as_of'] } }) // oxfmt-ignore
+    expect({ status: again.status, id: again.body['id'] }).toEqual({ status: 200, id: issued['id'] })
+    await pushRun(service, 'local.r-9.api.unit', lcov({ 'src/refund.ts': '1111' }), onMain(two, [one]))
+    expect((await get(sha256)).text).toBe(answered.text)
+    expect((await get(sha256, { 'if-none-match': `"${sha256}"` })).status).toBe(304)
+    const saved = await get(envelope)
+    expect(saved.type).toBe('application/vnd.dsse+json')
+    const file = join(folder.path, 'report.dsse')
+    writeFileSync(file, saved.text)
+    const verified = await cli('verify', file, '--data-dir', folder.path)
+    expect({ code: verified.code, report: verified.stdout.includes(sha256) }).toEqual({ code: 0, report: true })
+    writeFileSync(file, saved.text.replace(/"payload":"..../, '"payload":"eyJi'))
+    expect((await cli('verify', file, '--data-dir', folder.path)).code).toBe(1)
+  })
+
+  it('is also what a gate was decided by; what no record names is no report', async () => {
+    const gate = await ask(service, '/v1/gates', { method: 'POST', body: { repository, commit: two } })
+    const { report: digest, as_of: asOf } = gate.body as { report: string; as_of: string }
+    const found = await get(digest)
+    expect(found.body).toMatchObject({ rules: 'report@1', repository, as_of: asOf, subject: { commit: two } })
+    const pushed = JSON.stringify({ as_of: asOf, repository, subject: { commit: two } })
+    const run = await ask(service, '/v1/runs/local.r-4.e2e.integration/parts?name=no.info', { method: 'PUT', body: pushed }) // oxfmt-ignore
+    expect(run.status).toBe(422)
+    expect((await get(createHash('sha256').update(pushed).digest('hex'))).body).toMatchObject({ code: 'not_found' })
+  })
+})
+
+describe('the report of a period', () => {
+  it('has a row for each deployment: what tests executed before it was released', async () => {
+    const deployed = await ask(service, '/v1/deployments/2026-11-23.1', { method: 'PUT', body: { repository, environment: 'production', commit: two } }) // oxfmt-ignore
+    expect(deployed.status).toBe(201)
+    const args = ['report', '--repository', repository, '--ref', 'refs/heads/main', '--from', '2020-01-01']
+    const { code, stdout } = await cli(...args)
+    expect(code).toBe(0)
+    expect(stdout).toContain('production code executed by automated tests before release: 1 deployment\n')
+    expect(stdout).toMatch(/2026-11-23\.1 +production +\w+ +100\.00 % +7 of 7 +lcov\.da@1 +complete/)
+    const csv = await cli(...args, '--csv')
+    expect(csv.stdout.split('\r\n')[1]).toMatch(/,true,,lcov\.da@1,7,7,100\.00 %,4,2,1,0,5,5,6,3$/)
+    expect((await cli(...args, '--markdown')).stdout).toContain('| `2026-11-23.1` | `production` |')
+    expect((await report('from=2020-01-01&build=pay-7')).status).toBe(400)
   })
 })
