@@ -1,7 +1,6 @@
 import { readCi, readEnvironment } from '../producer/ci.ts'
 import type { Ci } from '../producer/ci-facts.ts'
-import { runGit } from '../producer/git.ts'
-import { Problem } from '../record/problem.ts'
+import { wholeCommit } from './commit-name.ts'
 import { findPlace } from './contract-place.ts'
 
 /** What a decision is about: what the user said, else what CI says, else what the checkout says. */
@@ -33,15 +32,6 @@ export async function findSubject(
   if (named !== undefined) return { ...of, commit: await wholeCommit(named, folder), build, ref: undefined }
   if (build !== undefined) return { ...of, commit: undefined, build, ref: undefined }
   return { ...of, commit: place.commit, build: ci?.build, ref: place.ref }
-}
-
-/** A whole id as it is; anything else is what git takes it for here. */
-export async function wholeCommit(text: string, folder: string | undefined): Promise<string> {
-  if (/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(text)) return text
-  const found = folder === undefined ? undefined : await runGit(folder, ['rev-parse', '--verify', '-q', '--end-of-options', `${text}^{commit}`]) // oxfmt-ignore
-  if (found?.code !== 0)
-    throw new Problem('request_invalid', `${text} is no commit of this checkout: give its whole id`)
-  return found.stdout.trim()
 }
 
 /** Without the members that are undefined: bodies are strict. */

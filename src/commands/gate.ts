@@ -2,7 +2,8 @@ import { type GateAnswer, gate as gateShape, gateWaiting, override as overrideSh
 import type { Client } from '../producer/client.ts'
 import { printPercent } from '../record/percent.ts'
 import { connect } from './connect.ts'
-import { type SubjectOptions, defined, findSubject, wholeCommit } from './decision-place.ts'
+import { wholeCommit } from './commit-name.ts'
+import { type SubjectOptions, defined, findSubject } from './decision-place.ts'
 import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts'
 import { ask } from './watch.ts'
 

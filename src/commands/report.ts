@@ -3,6 +3,7 @@ import { issuedReport } from '../api/reports.ts'
 import { type PeriodAnswer, periodAnswer, reportAnswer } from '../api/report-shapes.ts'
 import { withQuery } from '../producer/client.ts'
 import { Problem } from '../record/problem.ts'
+import { askedCommit } from './commit-name.ts'
 import { findPlace } from './contract-place.ts'
 import { periodCsv, periodMarkdown, printPeriod } from './print-period.ts'
 import { printReport } from './print-report.ts'
@@ -84,7 +85,7 @@ export async function findSubject(named: string | undefined, options: ReportComm
   const { build, deployment, from, to, ref, repository, files, asOf } = options
   const isNamed = [named, build, deployment, from, to].some((one) => one !== undefined)
   const place = repository !== undefined && isNamed ? undefined : await findPlace(undefined, {})
-  const commit = isNamed ? named : place?.commit
+  const commit = named === undefined ? (isNamed ? undefined : place?.commit) : await askedCommit(named)
   if (commit === undefined && !isNamed)
     throw new Problem('request_invalid', 'no commit is known here: name one, or say --build, --deployment or --from')
   return { repository: repository ?? place?.repository ?? '', commit, build, deployment, from, to, ref, files, as_of: asOf } // oxfmt-ignore

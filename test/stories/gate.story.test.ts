@@ -100,6 +100,15 @@ describe('a gate', () => {
     expect((await readLedger(service, 'changes', 'gate')).length).toBe(before + 1)
     const report = await ask(service, `/v1/artifacts/${String(anew[0]?.body['report'])}`)
     expect(report.body).toMatchObject({ as_of: anew[0]?.body['as_of'], complete: true, figures: [{ unit: { executed: 16, found: 20 } }] }) // oxfmt-ignore
+    expect((await ask(service, `/v1/reports/${String(anew[0]?.body['report'])}`)).text).toBe(report.text)
+  })
+
+  it('is about what report and difference say, which take a commit as git takes it here', async () => {
+    const report = await proofline('report', 'HEAD~0')
+    expect(report).toMatchObject({ code: 0, stdout: expect.stringContaining(`${repository}, commit ${first}`) })
+    expect(report.stdout).toContain('16 of 20 lines')
+    expect(await proofline('difference', 'HEAD', first)).toMatchObject({ code: 0 })
+    expect(await proofline('report', 'no-such-branch')).toMatchObject({ code: 2, stderr: expect.stringContaining('no-such-branch is no commit of this checkout') }) // oxfmt-ignore
   })
 
   it('that failed is overridden beside the decision; one that passed is not', async () => {
