@@ -20,22 +20,31 @@ export interface ChangedLines {
 /** Names that are joined to the changed files beyond these are not followed. */
 const maxNames = 256
 
-/** Undefined where the files of one of the commits are not known. */
+/**
+ * Undefined where the files of one of the commits are not known. `unmeasured`: files of the commit that no run measured: one of them with a line
+ * that the other commit does not have is unknown, since which of its lines are code nobody told.
+ */
 export async function findChangedLines(
   db: Queryable,
   views: readonly AsOfLedger[],
   files: readonly MeasuredFile[],
+  unmeasured: readonly string[],
   now: Inventory | undefined,
   base: Inventory | undefined,
 ): Promise<ChangedLines | undefined> {
   if (now === undefined || base === undefined) return undefined
-  const changed = files.filter(({ path }) => now.files.get(path) !== base.files.get(path))
+  const blobs = new Set(base.files.values())
+  // What is there by another name has no new line.
+  const untold = unmeasured.filter((path) => !blobs.has(now.files.get(path) ?? '')).map(toUnmeasured)
+  const changed = [...files, ...untold].filter(({ path }) => now.files.get(path) !== base.files.get(path))
   if (changed.length === 0) return { lines: new Map(), unknown: [] }
   const { maps } = await readMaps(db, views, changed.map(({ path }) => path), changed.length + maxNames) // oxfmt-ignore
   return compareFiles(changed, now.files, base.files, maps)
 }
 
-/** Pure. */
+const toUnmeasured = (path: string): MeasuredFile => ({ path, blob: undefined, blobDiffers: false, measures: [] })
+
+/** Pure. A file without measures is one that no run measured. */
 export function compareFiles(
   changed: readonly MeasuredFile[],
   now: ReadonlyMap<string, string>,
@@ -61,8 +70,13 @@ export function compareFiles(
     const was = base.get(path)
     const own = was === undefined ? undefined : versionOf(path, was)
     const direct = ordered.find(({ from, to }) => joins(from, to, version, own, before))
-    if (direct !== undefined) {
-      lines.set(path, changedBy(direct.hunks, direct.to === version))
+    const changed = direct && changedBy(direct.hunks, direct.to === version)
+    if (file.measures.length === 0) {
+      if (changed === undefined || changed.length > 0) unknown.push(path)
+      continue
+    }
+    if (changed !== undefined) {
+      lines.set(path, changed)
       continue
     }
     const found = foundIn(file)
@@ -110,11 +124,14 @@ function linesOf(ranges: LineRanges): number[] {
   return lines
 }
 
-/** What was reached of the changed lines, for each test type, suite and definition by which anything was measured. */
+/**
+ * What was reached of the changed lines, for each test type, suite and definition by which anything was measured. A changed line that only the
+ * other test type measured is one that this one did not execute: otherwise a new file that no unit test loads would be in no unit figure.
+ */
 export function reachedOf(files: readonly MeasuredFile[], changed: ReadonlyMap<string, LineRanges>): Reached[] {
   const sums = new Map<string, Reached>()
   const add = (test_type: TestType, suite: string | undefined, definition: string, states: LineStates, of: LineRanges): void => {
-    const key = JSON.stringify([test_type, suite, definition])
+    const key = keyOf(test_type, suite, definition)
     const sum = sums.get(key) ?? { test_type, suite, definition, executed: 0, found: 0 }
     sum.executed += countLines(intersect(executedOf(states), of))
     sum.found += countLines(intersect(foundOf(states), of))
@@ -127,5 +144,15 @@ export function reachedOf(files: readonly MeasuredFile[], changed: ReadonlyMap<s
       for (const { testType, suite, states } of one.suites) add(testType, suite, one.definition, states, of)
     }
   }
+  for (const { path, measures } of files)
+    for (const [type, other] of [['unit', 'integration'], ['integration', 'unit']] as const) {
+      if (measures.some((one) => one[type] !== undefined)) continue
+      for (const { definition, [other]: states } of measures) {
+        const sum = sums.get(keyOf(type, undefined, definition))
+        if (sum !== undefined) sum.found += countLines(intersect(foundOf(states), changed.get(path) ?? []))
+      }
+    }
   return [...sums.values()]
 } // oxfmt-ignore
+
+const keyOf = (testType: TestType, suite: string | undefined, definition: string): string => JSON.stringify([testType, suite, definition]) // oxfmt-ignore

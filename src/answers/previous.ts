@@ -29,6 +29,12 @@ export function nearestMeasured(
   return undefined
 }
 
+/** Along first parents, as far as runs told of them. */
+export function isAncestor({ views }: Pick<Question, 'views'>, ancestor: string, commit: string): boolean {
+  for (const one of ancestorsOf(firstParentsOf(views), commit)) if (one === ancestor) return true
+  return false
+}
+
 /** As of these counts, for the question that is asked next. */
 const told = new WeakMap<LedgerHistory, { views: Question['views']; firstParents: FirstParents }>()
 

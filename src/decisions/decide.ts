@@ -1,14 +1,15 @@
 import { hash } from 'node:crypto'
 import { findChangedLines, reachedOf } from '../answers/changed-lines.ts'
 import type { DefinitionFigures } from '../answers/figures.ts'
-import { measure } from '../answers/measured.ts'
+import { type Measured, measure } from '../answers/measured.ts'
 import { printAsOf } from '../answers/position.ts'
-import { nearestMeasured } from '../answers/previous.ts'
+import { isAncestor, nearestMeasured } from '../answers/previous.ts'
 import { makeReport } from '../answers/report.ts'
 import { type Question, type Subject, type SubjectDeps, findCommit, openSubject } from '../answers/subject.ts'
 import { type GateDecision, type Reached, asksForChanged, decideGate } from '../contract/decide-gate.ts'
 import { isTracked } from '../contract/effective.ts'
 import type { GateFields, MissingSuite } from '../record/changes.ts'
+import { Problem } from '../record/problem.ts'
 import { type LedgerName, testTypes } from '../record/record.ts'
 import type { Resolved } from './subjects.ts'
 
@@ -58,9 +59,17 @@ export async function lookAtSubject(
     base:
       asked === undefined
         ? wantsBase ? nearestMeasured(question, subject.commit, ({ ref }) => !tracks || isTracked(effective, ref)) : undefined
-        : findCommit(question, asked),
+        : askedBase(question, subject.commit, asked),
   }
 } // oxfmt-ignore
+
+/** Against itself, or what came after it, a commit has no changed lines, and would pass whatever it changed. */
+function askedBase(question: Question, commit: string, asked: string): string {
+  const base = findCommit(question, asked)
+  if (base === commit || isAncestor(question, commit, base))
+    throw new Problem('request_invalid', `the base ${base} is not a commit before ${commit}`)
+  return base
+}
 
 export interface Settled extends GateDecision {
   /** The bytes that the record names. */
@@ -75,7 +84,7 @@ export async function settle(deps: SubjectDeps, { question, subject, counted, ba
     counted,
     missing: subject.runs.missing.map(({ testType, suite, reasons }) => ({ test_type: testType, suite, reasons })),
     lines: measured.figures.flatMap(linesOf),
-    changed: await changedOf(deps, question, subject, measured.production, base),
+    changed: await changedOf(deps, question, subject, measured, base),
   })
   return { ...decision, report: Buffer.from(JSON.stringify(await makeReport(deps, question, subject))) }
 }
@@ -91,15 +100,22 @@ function linesOf({ definition, suites, ...of }: DefinitionFigures): Reached[] {
   ]
 }
 
-/** Undefined where they are not known: no base, no inventory of one of the two, or a file that changed in a way that no line map tells. */
+/** Undefined where they are not known: no base, no inventory of one of the two, or a file that changed in a way that nobody tells. */
 async function changedOf(
   deps: SubjectDeps,
   { views }: Question,
   { inventory }: Subject,
-  production: Parameters<typeof reachedOf>[0],
+  { production, notMeasured = [] }: Measured,
   base: string | undefined,
 ): Promise<Reached[] | undefined> {
   if (base === undefined) return undefined
-  const found = await findChangedLines(deps.db, views, production, inventory, await deps.inventories.of(views, base))
+  const found = await findChangedLines(
+    deps.db,
+    views,
+    production,
+    notMeasured,
+    inventory,
+    await deps.inventories.of(views, base),
+  )
   return found === undefined || found.unknown.length > 0 ? undefined : reachedOf(production, found.lines)
 }

@@ -38,6 +38,16 @@ describe('compareFiles', () => {
     expect(told(compareFiles([a], new Map([['a', 'b2']]), new Map([['a', 'b1']]), [map('a', 'b0', 'a', 'b2', [])]))).toEqual({ lines: {}, unknown: ['a'] }) // oxfmt-ignore
   })
 
+  it('does not know which new lines are code in a file that no run measured', () => {
+    const none: MeasuredFile = { path: 'a', blob: undefined, blobDiffers: false, measures: [] }
+    const of = (base: [string, string][], maps: ReturnType<typeof map>[]) => told(compareFiles([none], new Map([['a', 'b2']]), new Map(base), maps)) // oxfmt-ignore
+    expect(of([], [])).toEqual({ lines: {}, unknown: ['a'] })
+    expect(of([['a', 'b1']], [])).toEqual({ lines: {}, unknown: ['a'] })
+    expect(of([['a', 'b1']], [map('a', 'b1', 'a', 'b2', [2, 0, 3, 1])])).toEqual({ lines: {}, unknown: ['a'] })
+    // Lines that are gone are none that could be executed.
+    expect(of([['a', 'b1']], [map('a', 'b1', 'a', 'b2', [2, 1, 1, 0])])).toEqual({ lines: {}, unknown: [] })
+  })
+
   it('does not know what was measured in another version than the commit has', () => {
     const other = measured('a', '1-8', '9', 'b9')
     expect(told(compareFiles([other], new Map([['a', 'b2']]), new Map([['a', 'b1']]), [map('a', 'b1', 'a', 'b2', [])])).unknown).toEqual(['a']) // oxfmt-ignore
@@ -60,6 +70,19 @@ describe('compareFiles', () => {
 })
 
 describe('reachedOf', () => {
+  it('counts changed lines of a file that only the other test type measured as not executed', () => {
+    const states = { covered: parseLines('1-3'), partial: noLines, missed: noLines }
+    const hidden = (definition: string): MeasuredFile => ({
+      path: 'new', blob: 'n', blobDiffers: false,
+      measures: [{ definition, unit: undefined, integration: states, suites: [{ testType: 'integration', suite: 'e2e', states }], comparable: true }],
+    }) // oxfmt-ignore
+    const changed = new Map([['a', parseLines('8-9')], ['new', parseLines('1-3')]]) // oxfmt-ignore
+    const unit = (definition: string) => reachedOf([a, hidden(definition)], changed).find((one) => one.test_type === 'unit' && one.suite === undefined) // oxfmt-ignore
+    expect(unit('lcov.da@1')).toMatchObject({ executed: 1, found: 5 })
+    // What another definition calls a line is added to none.
+    expect(unit('jacoco.line@1')).toMatchObject({ executed: 1, found: 2 })
+  })
+
   it('counts changed lines alone, for each test type and suite, also where none changed', () => {
     const of = reachedOf([a, measured('b', '1', '2')], new Map([['a', parseLines('8-9,20')]]))
     expect(of).toEqual([

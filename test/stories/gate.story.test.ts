@@ -141,6 +141,9 @@ describe('a gate', () => {
       verdict: 'pass',
       checks: [{ limit: 'changed_lines', test_type: 'unit', executed: 1, found: 2, met: true }],
     })
+    // Against itself, or what came after it, nothing has changed, and everything would pass.
+    for (const [of, base] of [[second, second], [first, second]])
+      expect(await post('/v1/gates', { repository, commit: of, base })).toMatchObject({ status: 400, body: { detail: expect.stringContaining('is not a commit before') } }) // oxfmt-ignore
   })
 })
 
@@ -207,5 +210,15 @@ describe('a deployment', () => {
     expect(next.body['has_more']).toBe(false)
     const gates = await ask(service, `/v1/gates?repository=${repository}&verdict=fail`)
     expect(gates.body['gates']).toMatchObject([{ verdict: 'fail', override: { ticket: 'INC-7' } }])
+  })
+})
+
+describe('a gate on changed lines', () => {
+  it('does not know of a new file that no test loads how much of it was executed', async () => {
+    write(checkout, 'src/c.js', lines('c', 10))
+    commit(checkout, 'a file that no test loads')
+    await push('c-unit', 'unit', 'api', { 'src/a.js': 9, 'src/b.js': 1 })
+    await push('c-e2e', 'integration', 'e2e', { 'src/a.js': 1, 'src/b.js': 1 })
+    expect(JSON.parse((await proofline('gate', '--json')).stdout)).toMatchObject({ verdict: 'incomplete', reasons: ['changed_lines_unknown'] }) // oxfmt-ignore
   })
 })
