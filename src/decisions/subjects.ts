@@ -32,11 +32,18 @@ export async function resolveNamed(builds: Builds, { repository, commit, build, 
     return { repository, commit, ref, build, build_seq: undefined }
   }
   const known = await builds.find(repository, build)
-  if (known !== undefined && commit !== undefined && known.commit !== commit)
-    throw new Problem('request_invalid', `the build ${build} is of commit ${known.commit}, not of ${commit}`)
+  if (known !== undefined && commit !== undefined && known.commit !== commit) throw differs(build, known.commit, commit)
   const of = known?.commit ?? commit
   if (of === undefined)
     throw new Problem('not_found', `nothing named the build ${build} of ${repository} yet: say its commit too`)
-  const named = { repository, build, commit: of, ref: known?.ref ?? ref }
-  return { ...named, build_seq: known?.build_seq ?? (await builds.numberOf(named)) }
+  if (known !== undefined) return { ...known, ref: known.ref ?? ref }
+  const named = { repository, build, commit: of, ref }
+  const build_seq = await builds.numberOf(named)
+  // Another may have named it at the same moment, with another commit: what is on record is the first.
+  const stands = await builds.find(repository, build)
+  if (stands !== undefined && stands.commit !== of) throw differs(build, stands.commit, of)
+  return { ...named, build_seq }
 }
+
+const differs = (build: string, commit: string, named: string): Problem =>
+  new Problem('request_invalid', `the build ${build} is of commit ${commit}, not of ${named}`)
