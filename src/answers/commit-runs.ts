@@ -46,8 +46,10 @@ export interface CommitRuns {
   leftOut: readonly LeftOutRun[]
   refused: readonly RefusedPush[]
   missing: readonly MissingSuite[]
-  /** Every required suite of the contract has a counting run; never without a contract that names suites. */
+  /** Every required suite of the contract has a counting run; never without a run that counts, nor without a contract that names suites. */
   complete: boolean
+  /** Why it is not complete though no suite is missing: none is named, or none is required and no run counts. */
+  reason: 'no_contract' | 'no_run' | undefined
 }
 
 /** What was recorded from then on is left out, and why. */
@@ -66,14 +68,19 @@ export function runsOfCommit(
   const counted: CountedRun[] = []
   const leftOut: LeftOutRun[] = []
   const refused: RefusedPush[] = []
+  // Over all generations: a run that a closed one was left with may have been sealed in the next, and is named by its test type too.
+  const ended = new Set<string>()
+  for (const { history, runs } of views)
+    for (let i = 0; i < runs; i++) {
+      const { commit: of, run } = history.runs[i] as RunFacts // below the count
+      if (of === commit) ended.add(run)
+    }
   for (const { history, size, runs } of views) {
     const { ledger } = history
     const of = { ledger, testType: testTypeOf(ledger) }
-    const ended = new Set<string>()
     for (let i = 0; i < runs; i++) {
       const facts = history.runs[i] as RunFacts // below the count
       if (facts.commit !== commit) continue
-      ended.add(facts.run)
       const late = cut === undefined || facts.recordedAt < before ? [] : [cut.reason]
       if (counts(facts) && late.length === 0) counted.push({ ...of, facts })
       else leftOut.push({ ...of, ...named(facts), reasons: [...facts.reasons, ...late] })
@@ -89,7 +96,9 @@ export function runsOfCommit(
     }
   }
   const missing = missingSuites(contract, counted, leftOut)
-  return { commit, counted, leftOut, refused, missing, complete: contract?.suites !== undefined && missing.length === 0 }
+  const names = contract?.suites !== undefined
+  const reason = missing.length > 0 ? undefined : !names ? 'no_contract' : counted.length === 0 ? 'no_run' : undefined
+  return { commit, counted, leftOut, refused, missing, complete: names && missing.length === 0 && reason === undefined, reason }
 } // oxfmt-ignore
 
 export function testTypeOf(ledger: LedgerName): TestType {

@@ -65,10 +65,9 @@ export async function makeReport(deps: SubjectDeps, question: Question, subject:
 
 /** What speaks against the figures of a subject; without a contract that names suites nothing can be missing, and nothing is complete. */
 export function printMissing({ runs, answeredFrom }: Subject) {
-  const isJudged = runs.complete || runs.missing.length > 0
   return {
     complete: runs.complete,
-    ...(isJudged ? {} : { reason: 'no_contract' as const }),
+    ...(runs.reason === undefined ? {} : { reason: runs.reason }),
     missing: runs.missing.map(({ testType, suite, owner, reasons }) => ({ test_type: testType, suite, owner: owner ?? null, reasons: [...reasons] })),
     answered_from: answeredFrom ?? null,
   }

@@ -131,7 +131,7 @@ const mutation = z.object({
 
 const standing = {
   complete: z.boolean().describe('every required suite of the contract has a counting run'),
-  reason: z.literal('no_contract').optional(),
+  reason: z.enum(['no_contract', 'no_run']).optional(),
   missing: z.array(missingSuite),
   answered_from: z
     .object({ commit, production_digest: sha256 })

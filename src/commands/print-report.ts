@@ -34,7 +34,8 @@ export function printReport(answer: ReportAnswer): string {
 function printStanding({ complete, reason, missing, answered_from: from, production, own }: ReportAnswer): string[] {
   return [
     ...(complete ? ['complete: every required suite has a run that counts'] : []),
-    ...(reason === undefined ? [] : ['incomplete: no contract says which suites there are to be']),
+    ...(reason === 'no_contract' ? ['incomplete: no contract says which suites there are to be'] : []),
+    ...(reason === 'no_run' ? ['incomplete: no suite is required, and no run counts'] : []),
     ...missing.map((one) => oneLine(`incomplete: ${printMissing(one)}`)),
     ...(from === null ? [] : [`answered from commit ${from.commit}, which has the same production files${own === undefined || own.missing.length === 0 ? '' : ` (of its own it lacks ${own.missing.join(', ')})`}`]),
     ...(production === 'contract' ? [] : ['no contract says what production is: these are all measured files']),

@@ -14,7 +14,8 @@ export function reportMarkdown(answer: ReportAnswer): string {
     `### Coverage of ${code(subject.build?.build ?? subject.deployment?.deployment ?? subject.commit.slice(0, 12))}`,
     bullets([
       ...missing.map((one) => `**incomplete:** ${text(printMissing(one))}`),
-      ...(reason === undefined ? [] : ['no contract says which suites there are to be']),
+      ...(reason === 'no_contract' ? ['no contract says which suites there are to be'] : []),
+      ...(reason === 'no_run' ? ['no suite is required, and no run counts'] : []),
       ...(from === null ? [] : [`answered from ${code(from.commit.slice(0, 12))}, which has the same production files`]),
       ...(hidden.length === 0 ? [] : [`**integration hides a unit gap** of ${hidden.reduce((sum, { lines }) => sum + lines, 0)} lines in ${count(hidden.length, 'file')}: ${hidden.slice(0, shownHidden).map(({ path, lines }) => `${code(path)} ${lines}`).join(', ')}${hidden.length > shownHidden ? ', ...' : ''}`]),
       ...(unmeasured === null || unmeasured.length === 0 ? [] : [`**${count(unmeasured.length, 'production file')}** that no test measured: ${unmeasured.slice(0, shownHidden).map(code).join(', ')}${unmeasured.length > shownHidden ? ', ...' : ''}`]),

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { ModelRecord } from '../history/model.ts'
 
 /**
@@ -48,7 +49,7 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
   }
   const isMeasured = (of: string): boolean => seals.some((seal) => text(seal, 'commit') === of && counts(seal))
   const isEnough = (of: string): boolean =>
-    contract?.suites === undefined ? isMeasured(of) : missingOf(of).length === 0
+    isMeasured(of) && (contract?.suites === undefined || missingOf(of).length === 0)
 
   // The same production files elsewhere, by paths and blobs.
   const filesOf = (of: string): Map<string, string> | undefined => {
@@ -62,7 +63,8 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
   const productionOf = (of: string): string | undefined => {
     const files = filesOf(of)
     if (contract?.production !== undefined && files !== undefined)
-      return JSON.stringify([...files].filter(([path]) => isProduction(path)).sort(([a], [b]) => (a < b ? -1 : 1)))
+      // The digest that seals tell: the inventory of the other commit may not be there yet as of these sizes, when its seal is.
+      return hash('sha256', [...files].filter(([path]) => isProduction(path)).sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, blob]) => `${path}\0${blob}\n`).join(''))
     const told = new Set(seals.filter((seal) => text(seal, 'commit') === of && typeof seal.fields['production_digest'] === 'string').map((seal) => text(seal, 'production_digest')))
     return told.size === 1 ? [...told][0] : undefined
   }
@@ -171,7 +173,7 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
     }
   const inventory = filesOf(from)
   return {
-    complete: contract?.suites !== undefined && missingOf(from).length === 0,
+    complete: contract?.suites !== undefined && missingOf(from).length === 0 && counted.length > 0,
     missing: missingOf(from),
     answered_from: from === commit ? null : from,
     runs: counted.map((seal) => text(seal, 'run')).sort(),
