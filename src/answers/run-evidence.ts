@@ -49,11 +49,11 @@ export interface RunEvidences {
 }
 
 /** Of texts that were read, about: some 40 runs of 2,000 files that all differ, or thousands that mostly do not. */
-const maxBytes = 96 * 1_048_576
+const usualBytes = 96 * 1_048_576
 /** A reference to what is shared, and its place in a list. */
 const fileBytes = 64
 
-export function createRunEvidences(deps: RunReadDeps): RunEvidences {
+export function createRunEvidences(deps: RunReadDeps, maxBytes = usualBytes): RunEvidences {
   const kept = new Map<string, { evidence: Promise<RunEvidence>; bytes: number }>()
   const texts = createTexts(maxBytes / 2)
   let bytes = 0
@@ -67,12 +67,14 @@ export function createRunEvidences(deps: RunReadDeps): RunEvidences {
         kept.set(key, known)
         return known.evidence
       }
-      const entry = { evidence: readEvidence(deps, texts, ledger, seq), bytes: 0 }
+      // A run keeps what it was the first to read, whatever the texts forget.
+      const cost = { bytes: 0 }
+      const entry = { evidence: readEvidence(deps, (record) => texts(record, cost), ledger, seq), bytes: 0 }
       kept.set(key, entry)
       entry.evidence.then(
         ({ files }) => {
           if (kept.get(key) !== entry) return
-          entry.bytes = files.length * fileBytes
+          entry.bytes = files.length * fileBytes + cost.bytes
           bytes += entry.bytes
           for (const [oldest, { bytes: own }] of kept) {
             if (bytes <= maxBytes / 2 || oldest === key) break
@@ -94,10 +96,10 @@ interface FileText extends ParsedCoverage {
 }
 
 /** What equal records say is read once. */
-function createTexts(most: number): Parse {
+function createTexts(most: number): (bytes: Buffer, cost: { bytes: number }) => FileText {
   const kept = new Map<string, FileText>()
   let length = 0
-  return (bytes) => {
+  return (bytes, cost) => {
     const cut = cutCoverage(bytes)
     const known = kept.get(cut.text)
     if (known !== undefined) return known
@@ -105,6 +107,7 @@ function createTexts(most: number): Parse {
     const parsed = { path, ...parseCoverage(cut) }
     kept.set(cut.text, parsed)
     length += costOf(cut.text)
+    cost.bytes += costOf(cut.text)
     for (const text of kept.keys()) {
       if (length <= most) break
       kept.delete(text)
