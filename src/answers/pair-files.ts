@@ -37,9 +37,11 @@ function renamed(a: Sided, b: Sided, kept: KeptLines): Map<string, string> {
   const found = new Map<string, string>()
   const [onlyA, onlyB] = [left(a, b), left(b, a)]
   const taken = new Set<string>()
+  const pathOf = new Map([...onlyB].map(([path, blob]) => [versionOf(path, blob), path]))
   for (const [path, blob] of onlyA) {
-    const reached = kept.reach(versionOf(path, blob))
-    const to = [...onlyB].find(([other, of]) => !taken.has(other) && reached.has(versionOf(other, of)))?.[0]
+    // What is reached are a few versions, and a folder that was renamed is thousands of files.
+    const reached = [...kept.reach(versionOf(path, blob))].flatMap((version) => pathOf.get(version) ?? [])
+    const to = reached.filter((other) => !taken.has(other)).sort()[0]
     if (to === undefined) continue
     found.set(path, to)
     taken.add(to)
