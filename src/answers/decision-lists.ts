@@ -5,11 +5,11 @@ import type { Histories } from '../history/ledger-history.ts'
 import type { Reader } from '../ledger/read.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, type Micros, ledgerKindOf, parseRecordId } from '../record/record.ts'
-import { toMicros } from './as-of.ts'
+import { answerStill, toMicros } from './as-of.ts'
 import { dispositionsBySubject, toDisposed } from './dispositions.ts'
 import type { Inventories, Inventory } from './inventories.ts'
 import type { AskedLedgers } from './gaps.ts'
-import { resolveMoment } from './moment.ts'
+import { type ResolvedMoment, resolveMoment } from './moment.ts'
 import { printAsOf } from './position.ts'
 
 /** Lists of what stands in `changes`, newest first, as of sizes: gates with their overrides, deployments, dispositions. */
@@ -57,7 +57,19 @@ export async function listDecisions(
   kind: 'gate' | 'deployment' | 'disposition',
   question: ListQuestion,
 ) {
-  const resolved = await resolveMoment(deps, history, operations, question.asOf)
+  return answerStill(
+    deps.db,
+    () => resolveMoment(deps, history, operations, question.asOf),
+    (resolved) => listAsOf(deps, resolved, kind, question),
+  )
+}
+
+async function listAsOf(
+  deps: ListDeps,
+  resolved: ResolvedMoment,
+  kind: 'gate' | 'deployment' | 'disposition',
+  question: ListQuestion,
+) {
   const changes = resolved.ledgers.filter(({ ledger }) => ledgerKindOf(ledger) === 'changes')
   const sizes: Sizes = { ledgers: resolved.ledgers, changes, moment: resolved.moment }
   const found: Decision[] = []
