@@ -4,6 +4,7 @@ import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addDifferenceCommands } from './commands/difference-options.ts'
 import { addEvidence } from './commands/evidence-options.ts'
+import { addGateCommands } from './commands/gate-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
 import { addFeedCommands } from './commands/feed-options.ts'
 import { addGapCommands } from './commands/gaps-options.ts'
@@ -12,6 +13,7 @@ import { addLineageCommand } from './commands/lineage-options.ts'
 import { addDeadLetters, exits } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { addRecoverCommands } from './commands/recover-options.ts'
+import { addReportCommands } from './commands/report-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 import { addWitnessCommands } from './commands/witness-options.ts'
@@ -95,8 +97,10 @@ addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
 addHistoryCommands(program, run)
+addGateCommands(program, run)
 addDifferenceCommands(program, run)
 addLineageCommand(program, run)
+addReportCommands(program, run)
 addGapCommands(program, run)
 addArchiveCommands(program, run)
 

@@ -50,13 +50,19 @@ export interface CommitRuns {
   complete: boolean
 }
 
-/** `before`: of a deployment, what was recorded since is left out. */
+/** What was recorded from then on is left out, and why. */
+export interface CutOff {
+  before: Micros
+  reason: 'after_deployment' | 'after_period'
+}
+
 export function runsOfCommit(
   views: readonly AsOfLedger[],
   commit: string,
   contract: Contract | undefined,
-  before: Micros,
+  cut: CutOff | undefined,
 ): CommitRuns {
+  const before = cut?.before ?? Infinity
   const counted: CountedRun[] = []
   const leftOut: LeftOutRun[] = []
   const refused: RefusedPush[] = []
@@ -68,7 +74,7 @@ export function runsOfCommit(
       const facts = history.runs[i] as RunFacts // below the count
       if (facts.commit !== commit) continue
       ended.add(facts.run)
-      const late = facts.recordedAt >= before ? ['after_deployment'] : []
+      const late = cut === undefined || facts.recordedAt < before ? [] : [cut.reason]
       if (counts(facts) && late.length === 0) counted.push({ ...of, facts })
       else leftOut.push({ ...of, ...named(facts), reasons: [...facts.reasons, ...late] })
     }

@@ -1,5 +1,5 @@
-import { type Decision, decisionsOfBuild, decisionsOfCommit } from '../history/decision-store.ts'
-import { declaredOfCommit, notesAbout } from '../history/commit-index.ts'
+import { type Decision, decisionsOfBuild, decisionsOfCommit, notesAbout } from '../history/decision-store.ts'
+import { declaredOfCommit } from '../history/commit-index.ts'
 import { fieldsOf } from '../history/read-records.ts'
 import { checkpointsCovering } from '../ledger/checkpoint-store.ts'
 import type { Generations } from '../ledger/generations.ts'

@@ -1,5 +1,5 @@
 import { type Decision, decisionsBetween } from '../history/decision-store.ts'
-import type { LedgerHistory } from '../history/ledger-history.ts'
+import type { LedgerHistory, RunFacts } from '../history/ledger-history.ts'
 import { counts, knownCommits } from '../history/ref-runs.ts'
 import { type FirstParents, ancestorsOf } from '../history/repository-memory.ts'
 import { parseRecordId } from '../record/record.ts'
@@ -16,11 +16,15 @@ export async function findPrevious(deps: SubjectDeps, question: Question, subjec
   return commit === undefined ? undefined : { why: 'first_parent', commit }
 } // oxfmt-ignore
 
-/** The nearest first-parent ancestor of which a run counts, as far as runs told of the ancestry. */
-export function nearestMeasured({ views }: Pick<Question, 'views'>, commit: string): string | undefined {
+/** The nearest first-parent ancestor of which a run counts (one of those that are wanted), as far as runs told of the ancestry. */
+export function nearestMeasured(
+  { views }: Pick<Question, 'views'>,
+  commit: string,
+  isWanted: (run: RunFacts) => boolean = () => true,
+): string | undefined {
   const measured = new Set<string>()
   for (const { history, runs } of views)
-    for (const facts of history.runs.slice(0, runs)) if (counts(facts)) measured.add(facts.commit)
+    for (const facts of history.runs.slice(0, runs)) if (counts(facts) && isWanted(facts)) measured.add(facts.commit)
   for (const ancestor of ancestorsOf(firstParentsOf(views), commit)) if (measured.has(ancestor)) return ancestor
   return undefined
 }

@@ -1,9 +1,9 @@
-import { type LineRanges, countLines, printLines } from '../record/lines.ts'
+import { type LineRanges, countLines, noLines, printLines } from '../record/lines.ts'
 import { type TestType, testTypes } from '../record/record.ts'
 import { type DefinitionFigures, figuresOf } from './figures.ts'
 import type { Measured } from './measured.ts'
 import type { RunEvidence } from './run-evidence.ts'
-import { type FileMeasure, type MeasuredFile, hiddenLines, sumBoth, sumStates } from './union.ts'
+import { type FileMeasure, type MeasuredFile, countBoth, countStates, hiddenLines } from './union.ts'
 
 /** What a report says file by file. Pure. */
 
@@ -43,7 +43,7 @@ export function fileLists({ production, notMeasured }: Measured, prefix = '') {
 /** Lines that integration executes and unit does not, where both are counted by one definition. */
 function hiddenOf({ path, measures }: MeasuredFile) {
   return measures.flatMap((one) => {
-    const lines: LineRanges = one.comparable ? hiddenLines(one) : []
+    const lines: LineRanges = one.comparable && countBoth(one).only_integration > 0 ? hiddenLines(one) : noLines
     if (lines.length === 0) return []
     const unit = one.unit === undefined ? ('not_measured' as const) : ('missed' as const)
     return { path, definition: one.definition, lines: countLines(lines), unit, ranges: printLines(lines) }
@@ -63,13 +63,12 @@ function printFile({ path, blob, measures }: MeasuredFile) {
 
 function printMeasure(one: FileMeasure) {
   const { definition, unit, integration, comparable } = one
-  const sum = (states: FileMeasure['unit']) => {
-    if (states === undefined) return null
-    const { files: _, ...lines } = sumStates([states])
-    return lines
+  return {
+    definition,
+    unit: unit === undefined ? null : countStates(unit),
+    integration: integration === undefined ? null : countStates(integration),
+    both: comparable ? countBoth(one) : null,
   }
-  const { files: _, ...both } = sumBoth([one])
-  return { definition, unit: sum(unit), integration: sum(integration), both: comparable ? both : null }
 }
 
 /** What was measured outside of production, so that a report adds up to its runs. */

@@ -1,5 +1,6 @@
 import type { Decision } from '../history/decision-store.ts'
 import { compareRuns } from '../history/order-commits.ts'
+import { Problem } from '../record/problem.ts'
 import { type LedgerName, printTime, testTypes } from '../record/record.ts'
 import type { CountedRun } from './commit-runs.ts'
 import { type Measured, measure } from './measured.ts'
@@ -26,15 +27,22 @@ export type ReportAnswer = Awaited<ReturnType<typeof answerReport>>
 
 export async function answerReport(deps: SubjectDeps, ledgers: readonly LedgerName[], asked: ReportQuestion) {
   return askAsOf(deps, ledgers, asked.repository, asked.asOf, async (question) => {
+    assertKnown(question)
     const subject = await openSubject(deps, question, asked)
     return makeReport(deps, question, subject, asked.files)
   })
 }
 
+/** Of a repository that nothing is known of there is no report, rather than one of nothing. */
+export function assertKnown({ views, contract, repository }: Question): void {
+  if (views.length === 0 && contract.own === undefined)
+    throw new Problem('not_found', `nothing of ${repository} is recorded as of this`)
+}
+
 /** The report of a subject that is open: the gate records its digest, so it is made in one place. */
 export async function makeReport(deps: SubjectDeps, question: Question, subject: Subject, prefix?: string) {
   const measured = await measure(deps.evidences, subject)
-  const { repository, resolved, contract } = question
+  const { repository, resolved } = question
   const { own, runs, inventory, isProduction } = subject
   return {
     as_of: printAsOf(resolved.asOf),
@@ -43,18 +51,26 @@ export async function makeReport(deps: SubjectDeps, question: Question, subject:
     subject: printSubject(subject),
     contract: printContract(question),
     production: isProduction === undefined ? ('all_measured_files' as const) : ('contract' as const),
-    complete: runs.complete,
-    ...(contract.effective?.suites === undefined ? { reason: 'no_contract' as const } : {}),
-    missing: runs.missing.map(({ testType, suite, owner, reasons }) => ({ test_type: testType, suite, owner: owner ?? null, reasons })),
-    answered_from: subject.answeredFrom ?? null,
+    ...printMissing(subject),
     ...(await printRuns(deps, subject, measured.runs)),
-    figures: measured.figures,
+    figures: [...measured.figures],
     not_production: otherFigures(measured.other),
     mutation: mutationOf(measured.runs),
     inventory: inventory === undefined ? null : { files: inventory.files.size, production_files: isProduction === undefined ? null : measured.production.length + (measured.notMeasured?.length ?? 0) },
     changed: await printChanges(deps, question, subject, measured),
     ...fileLists(measured, prefix),
     ...(own === runs ? {} : { own: { left_out: own.leftOut.length, missing: own.missing.map(({ testType, suite }) => `${testType}/${suite}`) } }),
+  }
+} // oxfmt-ignore
+
+/** What speaks against the figures of a subject; without a contract that names suites nothing can be missing, and nothing is complete. */
+export function printMissing({ runs, answeredFrom }: Subject) {
+  const isJudged = runs.complete || runs.missing.length > 0
+  return {
+    complete: runs.complete,
+    ...(isJudged ? {} : { reason: 'no_contract' as const }),
+    missing: runs.missing.map(({ testType, suite, owner, reasons }) => ({ test_type: testType, suite, owner: owner ?? null, reasons: [...reasons] })),
+    answered_from: answeredFrom ?? null,
   }
 } // oxfmt-ignore
 
@@ -70,7 +86,7 @@ export function printDeployment({ name, environment, build, commit, recordedAt, 
   return { deployment: name, environment, build, commit, recorded_at: printTime(recordedAt), id }
 }
 
-function printContract({ contract: { own, org, effective } }: Question) {
+export function printContract({ contract: { own, org, effective } }: Question) {
   const held = own ?? org
   if (held === undefined) return null
   return {
@@ -102,7 +118,7 @@ async function printRuns(deps: SubjectDeps, { own, runs, build }: Subject, evide
     })),
     ...(build === undefined ? {} : { of_build: counted.filter(({ seal }) => buildOf(seal) === build.name).length }),
     left_out: leftOut.toSorted(byName).map(({ ledger, testType, suite, run, recordedAt, seq, reasons }) => ({
-      test_type: testType, suite, run, recorded_at: printTime(recordedAt), id: idOf(ledger, seq), reasons,
+      test_type: testType, suite, run, recorded_at: printTime(recordedAt), id: idOf(ledger, seq), reasons: [...reasons],
     })),
     refused: refused.map(({ ledger, testType, seq, recordedAt, run, reason }) => ({
       test_type: testType, run: run ?? null, recorded_at: printTime(recordedAt), id: idOf(ledger, seq), reason,

@@ -6,9 +6,9 @@ import { type AsOfLedger, viewOf } from '../history/file-facts.ts'
 import type { Histories } from '../history/ledger-history.ts'
 import type { Reader } from '../ledger/read.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, type Micros, ledgerKindOf } from '../record/record.ts'
+import { type LedgerName, ledgerKindOf } from '../record/record.ts'
 import { type ResolvedAsOf, isStill, resolveAsOf } from './as-of.ts'
-import { type CommitRuns, runsOfCommit, sameProduction } from './commit-runs.ts'
+import { type CommitRuns, type CutOff, runsOfCommit, sameProduction } from './commit-runs.ts'
 import type { Inventories, Inventory } from './inventories.ts'
 import type { RunEvidences } from './run-evidence.ts'
 
@@ -101,15 +101,25 @@ export interface Subject {
 
 export async function openSubject(deps: SubjectDeps, question: Question, names: SubjectNames): Promise<Subject> {
   const { deployment, build, commit } = await resolveNames(deps, question, names)
-  const before = deployment?.recordedAt ?? Infinity
+  const cut = deployment && ({ before: deployment.recordedAt, reason: 'after_deployment' } as const)
+  return { ...(await openCommit(deps, question, commit, cut)), build, deployment }
+}
+
+/** A commit by itself; of what was recorded since `cut` nothing counts, also of a commit with the same production files. */
+export async function openCommit(
+  deps: SubjectDeps,
+  question: Question,
+  commit: string,
+  cut: CutOff | undefined,
+): Promise<Subject> {
   const { effective } = question.contract
-  const own = runsOfCommit(question.views, commit, effective, before)
-  const same = await answerFromSame(deps, question, own, before)
+  const own = runsOfCommit(question.views, commit, effective, cut)
+  const same = await answerFromSame(deps, question, own, cut)
   const runs = same?.runs ?? own
   return {
     commit,
-    build,
-    deployment,
+    build: undefined,
+    deployment: undefined,
     own,
     runs,
     answeredFrom: same && { commit: same.runs.commit, production_digest: same.digest },
@@ -173,16 +183,16 @@ async function answerFromSame(
   { inventories }: SubjectDeps,
   { views, contract: { effective } }: Question,
   own: CommitRuns,
-  before: Micros,
+  cut: CutOff | undefined,
 ): Promise<{ runs: CommitRuns; digest: string } | undefined> {
   const isEnough = effective?.suites === undefined ? own.counted.length > 0 : own.complete
   if (isEnough) return undefined
   const digest = await productionOf(inventories, views, own.commit, effective)
   if (digest === undefined) return undefined
-  for (const commit of sameProduction(views, own.commit, digest, effective, before))
+  for (const commit of sameProduction(views, own.commit, digest, effective, cut?.before ?? Infinity))
     // Digests of runs were made by the contract of their day: the one that holds now may call other files production.
     if ((await productionOf(inventories, views, commit, effective)) === digest)
-      return { runs: runsOfCommit(views, commit, effective, before), digest }
+      return { runs: runsOfCommit(views, commit, effective, cut), digest }
   return undefined
 }
 

@@ -1,7 +1,7 @@
 import type { LineStates } from '../history/states.ts'
 import { type LineRanges, countLines, intersect, noLines, subtract, unite } from '../record/lines.ts'
 import type { TestType } from '../record/record.ts'
-import type { RunEvidence } from './run-evidence.ts'
+import type { FileEvidence, RunEvidence } from './run-evidence.ts'
 
 /**
  * What several runs of one commit say together, line by line: covered where one of them covered, else partial where one had it partial, else
@@ -43,45 +43,60 @@ export function uniteStates(all: readonly LineStates[]): LineStates {
 
 const noStates: LineStates = { covered: noLines, partial: noLines, missed: noLines }
 
+/** What a run says of a file, by one definition. */
+interface Told {
+  testType: TestType
+  suite: string
+  file: FileEvidence
+}
+
 /** In order of paths. */
 export function uniteRuns(runs: readonly RunEvidence[]): MeasuredFile[] {
-  const byPath = new Map<string, { run: RunEvidence; definition: string; blob: string | undefined; states: LineStates }[]>()
-  for (const run of runs)
-    for (const file of run.files) {
+  const byPath = new Map<string, Told[]>()
+  for (const { testType, suite, files } of runs)
+    for (const file of files) {
       const told = byPath.get(file.path)
-      const one = { run, ...file }
-      if (told === undefined) byPath.set(file.path, [one])
-      else told.push(one)
+      if (told === undefined) byPath.set(file.path, [{ testType, suite, file }])
+      else told.push({ testType, suite, file })
     }
-  return [...byPath.keys()].sort().map((path) => {
-    const told = byPath.get(path) ?? []
-    const blobs = [...new Set(told.flatMap(({ blob }) => blob ?? []))].sort()
-    const measures = [...Map.groupBy(told, ({ definition }) => definition)].toSorted(byName).map(([definition, of]) => {
-      const suites = [...Map.groupBy(of, ({ run }) => `${run.testType === 'unit' ? 0 : 1} ${run.suite}`)]
-        .toSorted(byName)
-        .map(([, own]) => ({
-          testType: own[0]?.run.testType ?? 'unit',
-          suite: own[0]?.run.suite ?? '',
-          states: uniteStates(own.map(({ states }) => states)),
-        }))
-      const ofType = (type: TestType): LineStates | undefined => {
-        const own = suites.filter(({ testType }) => testType === type).map(({ states }) => states)
-        return own.length === 0 ? undefined : uniteStates(own)
-      }
-      return { definition, unit: ofType('unit'), integration: ofType('integration'), suites }
-    })
-    const types = new Set(told.map(({ run }) => run.testType))
-    return {
-      path,
-      blob: blobs[0],
-      blobDiffers: blobs.length > 1,
-      measures: measures.map((one) => ({
-        ...one,
-        comparable: types.size === 1 || (one.unit !== undefined && one.integration !== undefined),
-      })),
+  return [...byPath.keys()].sort().map((path) => remember(path, byPath.get(path) ?? []))
+}
+
+/** By the first that is told of a file: equal records of many runs are one object, and most files of a commit are those of the one before. */
+const remembered = new WeakMap<FileEvidence, { told: readonly Told[]; file: MeasuredFile }>()
+
+function remember(path: string, told: readonly Told[]): MeasuredFile {
+  const [first] = told
+  const known = first === undefined ? undefined : remembered.get(first.file)
+  if (known?.told.length === told.length && known.told.every((one, i) => isSame(one, told[i]))) return known.file
+  const file = uniteFile(path, told)
+  if (first !== undefined) remembered.set(first.file, { told, file })
+  return file
+}
+
+const isSame = (a: Told, b: Told | undefined): boolean => a.file === b?.file && a.testType === b.testType && a.suite === b.suite // oxfmt-ignore
+
+function uniteFile(path: string, told: readonly Told[]): MeasuredFile {
+  const blobs = [...new Set(told.flatMap(({ file: { blob } }) => blob ?? []))].sort()
+  const types = new Set(told.map(({ testType }) => testType))
+  const measures = [...Map.groupBy(told, ({ file }) => file.definition)].toSorted(byName).map(([definition, of]) => {
+    const suites = [...Map.groupBy(of, ({ testType, suite }) => `${testType === 'unit' ? 0 : 1} ${suite}`)]
+      .toSorted(byName)
+      .map(([, own]) => ({
+        testType: own[0]?.testType ?? 'unit',
+        suite: own[0]?.suite ?? '',
+        states: uniteStates(own.map(({ file }) => file.states)),
+      }))
+    const ofType = (type: TestType): LineStates | undefined => {
+      const own = suites.filter(({ testType }) => testType === type).map(({ states }) => states)
+      return own.length === 0 ? undefined : uniteStates(own)
     }
+    const [unit, integration] = [ofType('unit'), ofType('integration')]
+    const comparable = types.size === 1 || (unit !== undefined && integration !== undefined)
+    return { definition, unit, integration, suites, comparable }
   })
-} // oxfmt-ignore
+  return { path, blob: blobs[0], blobDiffers: blobs.length > 1, measures }
+}
 
 const byName = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : a > b ? 1 : 0)
 
@@ -95,16 +110,28 @@ export interface Sums {
   executed: number
 }
 
+/** What was counted once of the same object. */
+const counted = new WeakMap<LineStates, Omit<Sums, 'files'>>()
+
+export function countStates(states: LineStates): Omit<Sums, 'files'> {
+  const known = counted.get(states)
+  if (known !== undefined) return known
+  const [covered, partial, missed] = [countLines(states.covered), countLines(states.partial), countLines(states.missed)] // oxfmt-ignore
+  const counts = { found: covered + partial + missed, covered, partial, missed, executed: covered + partial }
+  counted.set(states, counts)
+  return counts
+}
+
 export function sumStates(all: Iterable<LineStates>): Sums {
   const sums = { files: 0, found: 0, covered: 0, partial: 0, missed: 0, executed: 0 }
   for (const states of all) {
-    const [covered, partial, missed] = [countLines(states.covered), countLines(states.partial), countLines(states.missed)] // oxfmt-ignore
+    const { found, covered, partial, missed, executed } = countStates(states)
     sums.files += 1
+    sums.found += found
     sums.covered += covered
     sums.partial += partial
     sums.missed += missed
-    sums.executed += covered + partial
-    sums.found += covered + partial + missed
+    sums.executed += executed
   }
   return sums
 }
@@ -120,20 +147,34 @@ export interface BothSums {
   none: number
 }
 
-export function sumBoth(measures: Iterable<Pick<FileMeasure, 'unit' | 'integration'>>): BothSums {
+type Both = Pick<FileMeasure, 'unit' | 'integration'>
+
+const countedBoth = new WeakMap<Both, Omit<BothSums, 'files'>>()
+
+export function countBoth(measure: Both): Omit<BothSums, 'files'> {
+  const known = countedBoth.get(measure)
+  if (known !== undefined) return known
+  const { unit, integration } = measure
+  const [a, b] = [executedOf(unit), executedOf(integration)]
+  const [ofUnit, ofIntegration, both] = [countLines(a), countLines(b), countLines(intersect(a, b))]
+  const found = countLines(unite(foundOf(unit), foundOf(integration)))
+  const executed = ofUnit + ofIntegration - both
+  const counts = { found, executed, only_unit: ofUnit - both, only_integration: ofIntegration - both, both, none: found - executed } // oxfmt-ignore
+  countedBoth.set(measure, counts)
+  return counts
+}
+
+export function sumBoth(measures: Iterable<Both>): BothSums {
   const sums = { files: 0, found: 0, executed: 0, only_unit: 0, only_integration: 0, both: 0, none: 0 }
-  for (const { unit, integration } of measures) {
-    const [a, b] = [executedOf(unit), executedOf(integration)]
-    const [ofUnit, ofIntegration, ofBoth] = [countLines(a), countLines(b), countLines(intersect(a, b))]
-    const found = countLines(unite(foundOf(unit), foundOf(integration)))
-    const executed = ofUnit + ofIntegration - ofBoth
+  for (const measure of measures) {
+    const { found, executed, only_unit, only_integration, both, none } = countBoth(measure)
     sums.files += 1
     sums.found += found
     sums.executed += executed
-    sums.only_unit += ofUnit - ofBoth
-    sums.only_integration += ofIntegration - ofBoth
-    sums.both += ofBoth
-    sums.none += found - executed
+    sums.only_unit += only_unit
+    sums.only_integration += only_integration
+    sums.both += both
+    sums.none += none
   }
   return sums
 }
@@ -147,6 +188,6 @@ export function foundOf(states: LineStates | undefined): LineRanges {
 }
 
 /** Lines that integration executed and unit did not. */
-export function hiddenLines({ unit, integration }: Pick<FileMeasure, 'unit' | 'integration'>): LineRanges {
+export function hiddenLines({ unit, integration }: Both): LineRanges {
   return subtract(executedOf(integration), executedOf(unit))
 }

@@ -12,7 +12,10 @@ export function addDifferenceCommands(program: Command, run: Run): void {
   program
     .command('difference')
     .description('why two numbers of executed lines disagree, in steps that add up exactly (docs/difference.md)')
-    .argument('<a>', 'a commit or a run; or commit:, build:, deployment:, run:, suite:COMMIT/TEST_TYPE/NAME')
+    .argument(
+      '<a>',
+      'a commit (as git takes it here) or a run; or commit:, build:, deployment:, run:, suite:COMMIT/TEST_TYPE/NAME',
+    )
     .argument('<b>', 'likewise; behind either ;definition=D, ;test_type=T, ;files=production|all')
     .option('--repository <name>', 'default: that of the checkout')
     .option('--definition <name>', 'of both, where they do not say')

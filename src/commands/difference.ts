@@ -1,5 +1,6 @@
 import { differenceAnswer } from '../api/difference.ts'
 import { withQuery } from '../producer/client.ts'
+import { askedCommit } from './commit-name.ts'
 import { findPlace } from './contract-place.ts'
 import { differenceMarkdown, printDifference } from './print-difference.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
@@ -21,17 +22,22 @@ export async function difference(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const repository = named ?? (await findPlace(undefined, {})).repository
-  const query = { repository, a: toSubject(a, definition), b: toSubject(b, definition), as_of: asOf }
+  const [from, to] = [await toSubject(a, definition), await toSubject(b, definition)]
+  const query = { repository, a: from, b: to, as_of: asOf }
   const answer = await ask(differenceAnswer, { method: 'GET', path: withQuery('/v1/reports/difference', query), signal }) // oxfmt-ignore
   if (markdown === true) await terminal.write(differenceMarkdown(answer))
   else terminal.print(answer, () => printDifference(answer))
   return answer.difference.found === 0 && answer.difference.executed === 0 ? 0 : 1
 }
 
-/** What a person types: the beginning of a commit, or a run, without saying what it is. */
-export function toSubject(text: string, definition: string | undefined): string {
+/** What a person types: a commit as git takes it here, or a run, without saying what it is. */
+export async function toSubject(text: string, definition: string | undefined): Promise<string> {
   const [name = ''] = text.split(';')
-  const kind = /^[0-9a-f]{7,64}$/.test(name) ? 'commit:' : /^[^:/]+\.(?:unit|integration)$/.test(name) ? 'run:' : ''
+  if (!/^(?:commit|build|deployment|run|suite):/.test(name) && !isRun(name))
+    return toSubject(`commit:${await askedCommit(name)}${text.slice(name.length)}`, definition)
+  const kind = isRun(name) ? 'run:' : ''
   const isSaid = definition === undefined || text.includes(';definition=')
   return `${kind}${text}${isSaid ? '' : `;definition=${definition}`}`
 }
+
+const isRun = (name: string): boolean => /^[^:/]+\.(?:unit|integration)$/.test(name)

@@ -1,6 +1,6 @@
 import type { Queryable } from '../database/database.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
-import { type Decision, type DecisionKind, decisionColumns } from './decision-store.ts'
+import type { DecisionKind } from './decision-store.ts'
 
 /** Where to begin when only a commit or a name is known: without reading all of a repository, and without knowing which one it is. */
 
@@ -61,21 +61,4 @@ export async function repositoriesNaming(
     values: [ledger, kind, name, size, limit],
   })
   return rows.map(({ repository }) => repository)
-}
-
-/** What people noted about things of these kinds, in one repository; in order of seq. */
-export async function notesAbout(
-  db: Queryable,
-  ledger: LedgerName,
-  size: number,
-  repository: string,
-  targets: readonly string[],
-): Promise<Decision[]> {
-  const { rows } = await db.query<Decision>({
-    name: 'notes_about',
-    text: `select ${decisionColumns} from proofline_derived.decisions
-           where ledger = $1 and repository = $2 and kind = 'disposition' and name = any($3) and seq < $4 order by seq`,
-    values: [ledger, repository, targets, size],
-  })
-  return rows
 }

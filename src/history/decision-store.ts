@@ -29,8 +29,7 @@ export interface Decision {
   fields: string
 }
 
-export const decisionColumns =
-  'seq, kind, repository, name, commit, build, environment, recorded_at as "recordedAt", id, fields'
+const columns = 'seq, kind, repository, name, commit, build, environment, recorded_at as "recordedAt", id, fields'
 
 /** Of one repository, kind and name. */
 export async function decisionsByName(
@@ -41,7 +40,7 @@ export async function decisionsByName(
 ): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_by_name',
-    text: `select ${decisionColumns} from proofline_derived.decisions
+    text: `select ${columns} from proofline_derived.decisions
            where ledger = $1 and repository = $2 and kind = $3 and name = $4 and seq < $5 order by seq`,
     values: [ledger, repository, kind, name, size],
   })
@@ -51,7 +50,7 @@ export async function decisionsByName(
 export async function decisionsOfCommit(db: Queryable, ledger: LedgerName, size: number, repository: string, commit: string): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_of_commit',
-    text: `select ${decisionColumns} from proofline_derived.decisions where ledger = $1 and repository = $2 and commit = $3 and seq < $4 order by seq`,
+    text: `select ${columns} from proofline_derived.decisions where ledger = $1 and repository = $2 and commit = $3 and seq < $4 order by seq`,
     values: [ledger, repository, commit, size],
   })
   return rows
@@ -60,11 +59,28 @@ export async function decisionsOfCommit(db: Queryable, ledger: LedgerName, size:
 export async function decisionsOfBuild(db: Queryable, ledger: LedgerName, size: number, repository: string, build: string): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_of_build',
-    text: `select ${decisionColumns} from proofline_derived.decisions where ledger = $1 and repository = $2 and build = $3 and seq < $4 order by seq`,
+    text: `select ${columns} from proofline_derived.decisions where ledger = $1 and repository = $2 and build = $3 and seq < $4 order by seq`,
     values: [ledger, repository, build, size],
   })
   return rows
 } // oxfmt-ignore
+
+/** What people noted about things of these kinds, in one repository; in order of seq. */
+export async function notesAbout(
+  db: Queryable,
+  ledger: LedgerName,
+  size: number,
+  repository: string,
+  targets: readonly string[],
+): Promise<Decision[]> {
+  const { rows } = await db.query<Decision>({
+    name: 'notes_about',
+    text: `select ${columns} from proofline_derived.decisions
+           where ledger = $1 and repository = $2 and kind = 'disposition' and name = any($3) and seq < $4 order by seq`,
+    values: [ledger, repository, targets, size],
+  })
+  return rows
+}
 
 export interface DecisionWindow {
   kind: DecisionKind
@@ -85,9 +101,25 @@ export async function decisionsBetween(
 ): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_between',
-    text: `select ${decisionColumns} from proofline_derived.decisions where ledger = $1 and kind = $2 and repository = any($3)
+    text: `select ${columns} from proofline_derived.decisions where ledger = $1 and kind = $2 and repository = any($3)
              and recorded_at >= $4 and recorded_at < $5 and seq < $6 order by seq desc limit $7`,
     values: [ledger, kind, repositories, from, to, before, limit],
+  })
+  return rows
+}
+
+/** Of some kinds, from `from` on and below `size`, in order; at most `limit`. */
+export async function decisionsFrom(
+  db: Queryable,
+  ledger: LedgerName,
+  kinds: readonly DecisionKind[],
+  { from, size, limit }: { from: number; size: number; limit: number },
+): Promise<Decision[]> {
+  const { rows } = await db.query<Decision>({
+    name: 'decisions_from',
+    text: `select ${columns} from proofline_derived.decisions
+           where ledger = $1 and seq >= $2 and seq < $3 and kind = any($4) order by seq limit $5`,
+    values: [ledger, from, size, kinds, limit],
   })
   return rows
 }

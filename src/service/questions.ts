@@ -28,7 +28,11 @@ export interface QuestionDeps {
   objects: Objects
 }
 
-export function mountQuestions(mount: Mount, { db, reader, generations, contracts, objects }: QuestionDeps): void {
+/** What a gate decides by is what reports are made from. */
+export function mountQuestions(
+  mount: Mount,
+  { db, reader, generations, contracts, objects }: QuestionDeps,
+): SubjectDeps {
   const histories = createHistories(db)
   const changes = generations.now('changes')
   mountHistory(mount, createHistoryAnswers(db, reader, histories), generations)
@@ -44,4 +48,5 @@ export function mountQuestions(mount: Mount, { db, reader, generations, contract
   const ofLineage = { db, reader, generations, now: () => new Date() }
   mountLineage(mount, (ledgers, question) => answerLineage(ofLineage, ledgers, question), generations)
   mountGaps(mount, createGapAnswers({ db, reader, histories, contracts, changes }), generations)
+  return subjects
 }

@@ -22,6 +22,7 @@ import { mountArchiving } from './archive-routes.ts'
 import { openBooks } from './books.ts'
 import type { Config } from '../config.ts'
 import { runWorker } from '../database/worker.ts'
+import { mountDeciding } from './deciding.ts'
 import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence-watch.ts'
 import { openFeed } from './feeding.ts'
@@ -37,6 +38,7 @@ import { mountRecords } from '../http/records.ts'
 import { mountRuns } from '../http/runs.ts'
 import { createServer } from '../http/server.ts'
 import { mountWatch } from '../http/watch.ts'
+import { keepBytes } from '../objects/keep-bytes.ts'
 import { createArtifacts } from '../objects/objects.ts'
 import { proveObjects } from '../objects/open-objects.ts'
 import { createTrees } from '../ledger/trees.ts'
@@ -47,6 +49,7 @@ import { writeLocalState } from './local-state.ts'
 import { openOutside } from './outside.ts'
 import { openPacks } from './packs.ts'
 import { mountQuestions } from './questions.ts'
+import { mountReporting } from './reporting.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, objectsSettings, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
@@ -110,11 +113,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const runs = createRunsStore(db, reader)
     const changes = bookOf(generations.now('changes'))
     const contracts = createContracts({ db, reader, ledger: changes.ledger, openArtifact: artifacts.open })
-    const keepText = async (bytes: Uint8Array): Promise<void> => {
-      const writer = await artifacts.writer()
-      await writer.write(bytes)
-      await writer.commit()
-    }
+    const keepText = (bytes: Uint8Array) => keepBytes(artifacts, bytes)
     const recordingRefusals = createRefusals({ bookOf, conflicts: createConflicts(db, reader), log })
     const parts = createParts({
       pool,
@@ -249,7 +248,9 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
     })
     mountOrders(server.mount, ordering)
-    mountQuestions(server.mount, { db, reader, generations, contracts, objects })
+    const subjects = mountQuestions(server.mount, { db, reader, generations, contracts, objects })
+    mountReporting(server.mount, { reader, generations, changes, subjects, signer, keep: keepText, openArtifact: artifacts.open }) // oxfmt-ignore
+    mountDeciding(server.mount, { db, reader, generations, changes, contracts, runs, subjects, keep: keepText, recordingRefusals }) // oxfmt-ignore
     mountKeys(server.mount, { keys: books.keys, ledgers, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {

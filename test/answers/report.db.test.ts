@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createInventories } from '../../src/answers/inventories.ts'
+import { answerPeriod } from '../../src/answers/period.ts'
 import { type ReportAnswer, type ReportQuestion, answerReport } from '../../src/answers/report.ts'
 import { createRunEvidences } from '../../src/answers/run-evidence.ts'
 import type { HeldContract, SubjectDeps } from '../../src/answers/subject.ts'
@@ -82,6 +83,11 @@ async function decide(kind: 'build' | 'deployment', key: string, fields: object)
 }
 
 async function report(asked: Omit<ReportQuestion, 'repository'>): Promise<ReportAnswer> {
+  await catchUp()
+  return answerReport(deps, ledgers, { repository, ...asked })
+}
+
+async function catchUp(): Promise<void> {
   const { db } = database
   for (const type of ['unit', 'integration'] as const) {
     const { reader } = nodes[type]
@@ -90,7 +96,6 @@ async function report(asked: Omit<ReportQuestion, 'repository'>): Promise<Report
   }
   const { reader } = nodes.changes
   await catchUpDecisions({ db, reader }, 'main/changes', (await reader.published('main/changes'))?.size ?? 0, going)
-  return answerReport(deps, ledgers, { repository, ...asked })
 }
 
 const twoSuites = `
@@ -253,5 +258,52 @@ describe('the report of a build and of a deployment', () => {
       against: { why: 'previous_deployment', deployment: 'd1', commit: id('one') },
       figures: [{ unit: { found: 0, executed: 1 } }],
     })
+  })
+})
+
+describe('the report of a period', () => {
+  const period = async (asked: { from?: string; to?: string; asOf?: string; after?: string } = {}) => {
+    await catchUp()
+    return answerPeriod(deps, ledgers, { repository, ref: 'refs/heads/main', ...asked })
+  }
+  const child = (commit: string) => ({ parents: [id(commit)] })
+
+  it('sets the end beside the beginning, names days and suites without evidence, and has a row for each deployment', async () => {
+    contract = twoSuites
+    await push('unit', 'one', [file('src/a.ts', 'ccmm')])
+    await decide('deployment', 'd0', { deployment: 'd0', environment: 'production', commit: id('one') })
+    await catchUp()
+    const from = (await report({ commit: id('one') })).runs[0]!.recorded_at
+    await push('unit', 'two', [file('src/a.ts', 'cccm')], child('one'))
+    await push('unit', 'two', [file('src/a.ts', 'cccc')], { ...child('one'), reasons: ['outcome_failed', 'no_tests'] })
+    await push('unit', 'topic', [file('src/a.ts', 'mmmm')], { ...child('one'), ref: 'refs/heads/topic' })
+    await decide('deployment', 'd1', { deployment: 'd1', environment: 'production', commit: id('two'), decision: 'incomplete' })
+    const to = (await report({ deployment: 'd1' })).subject.deployment!.recorded_at
+    await push('unit', 'two', [file('src/a.ts', 'cccc')], child('one'))
+    const after = new Date(Date.parse(to) + 1).toISOString()
+    const told = await period({ from: new Date(Date.parse(from) + 1).toISOString(), to: after })
+    const lines = (executed: number) => ({ definition: 'lcov.da@1', both: { found: 4, executed, only_unit: executed } })
+    expect(told.start).toMatchObject({ commit: id('one'), complete: false, figures: [lines(2)] })
+    expect(told.end).toMatchObject({ commit: id('two'), figures: [lines(3)], missing: [{ suite: 'e2e', reasons: ['no_run'] }] })
+    expect(told.changed?.figures).toEqual([{ definition: 'lcov.da@1', unit: { files: 0, found: 0, executed: 1 }, integration: null, both: { files: 0, found: 0, executed: 1 } }])
+    expect(told.runs).toEqual({ counted: 1, left_out: 1, reasons: { no_tests: 1, outcome_failed: 1 } })
+    expect(told.suites.map(({ test_type, suite, runs, no_evidence }) => [test_type, suite, runs, no_evidence.length > 0])).toEqual([
+      ['unit', 'api', 1, false],
+      ['integration', 'e2e', 0, true],
+    ])
+    // The run after the deployment is none of it, and the one before the period has its own row elsewhere.
+    const rows = told.deployments.filter(({ deployment }) => deployment !== 'd0')
+    expect(rows).toMatchObject([{ deployment: 'd1', decision: 'incomplete', complete: false, figures: [lines(3)] }])
+    await push('integration', 'two', [file('src/a.ts', 'cccc')], { ...child('one'), suite: 'e2e' })
+    expect(JSON.stringify(await period({ from: new Date(Date.parse(from) + 1).toISOString(), to: after, asOf: told.as_of }))).toBe(JSON.stringify(told))
+  }) // oxfmt-ignore
+
+  it('lists deployments page by page, each once', async () => {
+    await push('unit', 'one', [file('a.ts', 'cm')])
+    for (let i = 0; i < 103; i++) await decide('deployment', `d${i}`, { deployment: `d${i}`, environment: 'test', commit: id('one') }) // oxfmt-ignore
+    const first = await period()
+    expect({ shown: first.deployments.length, next: first.next }).toEqual({ shown: 100, next: first.deployments.at(-1)?.id }) // oxfmt-ignore
+    const { deployments, next } = await period({ after: first.next ?? '' })
+    expect({ next, names: deployments.map(({ deployment }) => deployment) }).toEqual({ next: null, names: ['d100', 'd101', 'd102'] }) // oxfmt-ignore
   })
 })

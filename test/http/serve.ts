@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { type Principal, type Scope, scopes } from '../../src/access/principal.ts'
+import { type Principal, type Scope, may, scopes } from '../../src/access/principal.ts'
 import type { Admission } from '../../src/admission/admission.ts'
 import type { RegisteredContract } from '../../src/admission/contracts.ts'
 import { createFeed } from '../../src/answers/feed.ts'
@@ -9,6 +9,7 @@ import { contractDigest, parseContract } from '../../src/contract/contract.ts'
 import type { Status } from '../../src/api/operations.ts'
 import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
+import { mountDecisions } from '../../src/http/decisions.ts'
 import { mountArchive } from '../../src/http/archive.ts'
 import { mountConsumers } from '../../src/http/consumers.ts'
 import { mountDays } from '../../src/http/days.ts'
@@ -24,6 +25,7 @@ import type { Use } from '../../src/http/mount.ts'
 import { mountOperations } from '../../src/http/operations.ts'
 import { mountOrders } from '../../src/http/orders.ts'
 import { mountPage } from '../../src/http/page.ts'
+import { mountReports } from '../../src/http/reports.ts'
 import { mountRecords } from '../../src/http/records.ts'
 import { mountWatch } from '../../src/http/watch.ts'
 import { mountRuns } from '../../src/http/runs.ts'
@@ -198,6 +200,15 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   mountDifference(server.mount, nothingKnown, generations)
   mountConsumers(server.mount, async () => [])
   mountLineage(server.mount, nothingKnown, generations)
+  mountReports(server.mount, {
+    answers: { coverage: nothingKnown, period: nothingKnown },
+    issue: nothingKnown,
+    find: async (sha256) =>
+      sha256 === artifactDigest
+        ? { repository: 'github.com/acme/payments', type: 'application/json', bytes: Buffer.from('{}') }
+        : undefined,
+    generations,
+  })
   mountGaps(server.mount, { gaps: nothingKnown, repositories: nothingKnown }, generations)
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
@@ -257,6 +268,26 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     ledgers: ['main/unit'],
     guardId: async () => '0'.repeat(32),
     recordCommand: async (command) => void commands.push(command),
+  })
+  const aDecision = {
+    ledger: 'main/changes',
+    seq: 9,
+    recordedAt: 0,
+    id: 'main.changes-9-0123456789abcdef',
+    fields: {},
+  } as never
+  mountDecisions(server.mount, {
+    decide: async () => ({ created: true, gate: aDecision, override: undefined }),
+    override: async ({ repositories }) => {
+      if (repositories !== undefined) throw new Problem('not_found', 'there is no such gate')
+      return { created: true, override: aDecision }
+    },
+    deploy: async () => ({ created: true, recorded: aDecision }),
+    dispose: async (who, { repository }) => {
+      if (!may(who, 'audit', { repository }) && !may(who, 'operate', { repository })) throw new Problem('forbidden', '')
+      return { created: true, recorded: aDecision }
+    },
+    list: async () => ({ as_of: 'changes:1', rules: 'decisions@1', rows: [], has_more: false }),
   })
   mountPage(server.mount, {
     org: 'main',
