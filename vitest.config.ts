@@ -1,4 +1,8 @@
 import { defineConfig } from 'vitest/config'
+import { compileCache } from './test/support/compile-cache.ts'
+
+// For every process that a test starts, and that runs a file of tests: most of what a short one does is to compile.
+Object.assign(process.env, compileCache)
 
 const database = '**/*.db.test.ts'
 const stories = '**/*.story.test.ts'

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { arch, availableParallelism, cpus, release, totalmem } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Figure, median, printFigures, ratioOf } from './figure.ts'
 import { measureDoubt } from './doubt.ts'
@@ -8,6 +10,7 @@ import { measureFeed } from './feed.ts'
 import { measureForwarding } from './forward.ts'
 import { printYardstick, takeYardstick } from './machine.ts'
 import { measureHistory } from './history.ts'
+import { measureLineage } from './lineage.ts'
 import { measureMemory } from './memory.ts'
 import { measureParsing } from './parse.ts'
 import { measureRecording } from './record.ts'
@@ -89,11 +92,27 @@ async function measureYear(): Promise<void> {
   await service.stop()
 }
 
-/** A service of its own, for its database: a year of one large repository. */
+/**
+ * A service of its own, for its database: a year of one large repository. With `--year FOLDER` it stays there and is only asked the next time;
+ * `--rebuild` then also measures the projection again.
+ */
 async function measureLines(): Promise<void> {
-  const service = await start(await makeDataDir(), 'first')
-  const year = quick ? { runs: 240, files: 300, questions: 100 } : { runs: 18_000, files: 2_000, questions: 400 }
-  await measure('history', 'recording a year, and asking for lines', () => measureHistory(service, year, check))
+  const folder = process.argv.includes('--year') ? process.argv[process.argv.indexOf('--year') + 1] : undefined
+  if (folder !== undefined) await mkdir(folder, { recursive: true })
+  const kept =
+    folder === undefined ? undefined : { file: join(folder, 'year.json'), rebuild: process.argv.includes('--rebuild') }
+  const isThere = kept !== undefined && existsSync(kept.file)
+  const service = await start(
+    folder === undefined ? await makeDataDir() : join(folder, 'data'),
+    isThere ? 'next' : 'first',
+  )
+  const year = quick
+    ? { runs: 240, files: 300, small: 10, questions: 100 }
+    : { runs: 18_000, files: 2_000, small: 50, questions: 400 }
+  await measure('history', 'recording a year, and asking', async () => [
+    ...(await measureHistory(service, year, kept, check)),
+    ...(await measureLineage(service, year.questions, check)),
+  ])
   await service.stop()
 }
 

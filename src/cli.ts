@@ -2,12 +2,18 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { addArchiveCommands } from './commands/archive-options.ts'
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
+import { addDifferenceCommands } from './commands/difference-options.ts'
 import { addEvidence } from './commands/evidence-options.ts'
+import { addGateCommands } from './commands/gate-options.ts'
 import { addKeyCommands } from './commands/key-options.ts'
+import { addFeedCommands } from './commands/feed-options.ts'
+import { addGapCommands } from './commands/gaps-options.ts'
 import { addHistoryCommands } from './commands/history-options.ts'
+import { addLineageCommand } from './commands/lineage-options.ts'
 import { addDeadLetters, exits } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { addRecoverCommands } from './commands/recover-options.ts'
+import { addReportCommands } from './commands/report-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 import { addWitnessCommands } from './commands/witness-options.ts'
@@ -91,6 +97,11 @@ addPushCommands(program, run, number)
 
 addContractCommands(program, run, number)
 addHistoryCommands(program, run)
+addGateCommands(program, run)
+addDifferenceCommands(program, run)
+addLineageCommand(program, run)
+addReportCommands(program, run)
+addGapCommands(program, run)
 addArchiveCommands(program, run)
 
 addEvidence(program, run)
@@ -98,25 +109,7 @@ addKeyCommands(program, run)
 addWitnessCommands(program, run)
 addRecoverCommands(program, run)
 
-program
-  .command('feed')
-  .description('print published records, one a line')
-  .argument('<ledger>', 'unit, integration, changes or operations')
-  .option('--cursor <cursor>', 'go on from a cursor')
-  .option('--after <seq>', 'begin after this seq; -1 is the start')
-  .option('--since <time>', 'begin at this time (RFC 3339)')
-  .option('--until <time>', 'end before this time')
-  .option('--limit <records>', 'records a page')
-  .option('--kind <kinds>', 'only these kinds, separated by commas')
-  .option('--repository <name>', 'only this repository')
-  .option('--consumer <name>', 'a name under which the operator sees how far this reader is')
-  .option('--follow', 'wait for more')
-  .option('--cursor-file <file>', 'keep the position here and go on from it')
-  .action((ledger: string, options) =>
-    run(options, async (terminal, signal) =>
-      (await import('./commands/ask.ts')).feed(ledger, options, terminal, signal),
-    ),
-  )
+addFeedCommands(program, run)
 
 program
   .command('artifact')

@@ -17,6 +17,7 @@ const server = [
   'publish',
   'recover',
   'answers',
+  'decisions',
   'evidence',
   'watch',
 ]
@@ -70,6 +71,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'watch',
   ],
   answers: ['record', 'log', 'telemetry', 'contract', 'database', 'signing', 'ledger', 'delivery', 'history'],
+  // A gate decides by the report, so what records decisions sees what answers questions and what records runs; issued reports are statements.
+  decisions: ['record', 'log', 'contract', 'database/database', 'ledger', 'access', 'admission', 'history', 'answers'],
   // What a pack derives from records is derived by the same code that checks it.
   evidence: ['record', 'log', 'verify', 'objects', 'signing', 'ledger', 'answers'],
   watch: ['record', 'telemetry', 'database', 'ledger', 'delivery', 'history', 'archive', 'answers'],

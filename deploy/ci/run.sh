@@ -11,12 +11,17 @@ each() {
   done <<<"$2"
 }
 
-one --test-type "$INPUT_TEST_TYPE"
-one --suite "${INPUT_SUITE:-}"
-one --run "${INPUT_RUN:-}"
-one --parts "${INPUT_PARTS:-}"
-one --tests "${INPUT_TESTS:-}"
-each --junit "${INPUT_JUNIT:-}"
+case "$INPUT_COMMAND" in
+  push | seal)
+    one --test-type "${INPUT_TEST_TYPE:-}"
+    one --suite "${INPUT_SUITE:-}"
+    one --run "${INPUT_RUN:-}"
+    one --parts "${INPUT_PARTS:-}"
+    one --tests "${INPUT_TESTS:-}"
+    each --junit "${INPUT_JUNIT:-}"
+    ;;
+  *) one --build "${INPUT_BUILD:-}" ;;
+esac
 case "$INPUT_COMMAND" in
   push)
     one --outcome "${INPUT_OUTCOME:-}"
@@ -33,8 +38,17 @@ case "$INPUT_COMMAND" in
     one --spool "${INPUT_SPOOL:-}"
     ;;
   seal) ;; # its outcome is that of the shards, not that of the job that seals
+  gate)
+    one --wait "${INPUT_WAIT:-}"
+    one --base "${INPUT_BASE:-}"
+    ;;
+  deployed)
+    one --environment "${INPUT_ENVIRONMENT:-}"
+    one --artifact "${INPUT_ARTIFACT:-}"
+    one --id "${INPUT_DEPLOYMENT:-}"
+    ;;
   *)
-    echo "command is push or seal, not $INPUT_COMMAND" >&2
+    echo "command is push, seal, gate or deployed, not $INPUT_COMMAND" >&2
     exit 2
     ;;
 esac

@@ -83,7 +83,7 @@ export interface AdmissionDeps {
 export function createAdmission(deps: AdmissionDeps): Admission {
   const { db, generations, bookOf, reader, runs, parts, lineMaps } = deps
   const demandNew = createClosedRuns(db, generations)
-  const buildSeq = createBuilds(db, generations, bookOf(generations.now('changes')))
+  const builds = createBuilds(db, generations, bookOf(generations.now('changes')), reader)
 
   const ledgerOf = (run: string): LedgerName => {
     const type = testTypes.find((one) => run.endsWith(`.${one}`))
@@ -145,7 +145,8 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     const { ledger } = offered
     if (!run.endsWith(`.${body.test_type}`))
       throw new Problem('test_type_mismatch', `${run} does not end in .${body.test_type}`)
-    const build_seq = await buildSeq(body)
+    const { build, repository, commit, ref } = body
+    const build_seq = build === undefined ? undefined : await builds.numberOf({ repository, build, commit, ref })
     const { fields, payload, list } = runPayload(ledger, run, body, build_seq, byOf(who), who.identity?.verified)
     offered.declared = JSON.parse(Buffer.from(payload).toString()) as Record<string, unknown> // just printed
     if (list !== undefined) await parts.keepList(list)

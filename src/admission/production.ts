@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { productionFilter } from '../contract/effective.ts'
+import { productionFilter, productionLine } from '../contract/effective.ts'
 import type { Contract } from '../contract/form.ts'
 import type { LedgerName } from '../record/record.ts'
 
@@ -56,7 +56,7 @@ async function digestOfFiles(
   for (const [i, payload] of payloads.entries()) {
     const { files } = JSON.parse(Buffer.from(payload).toString()) as { files: [string, string][] } // written by inventoryPayloads
     let text = ''
-    for (const [path, blob] of files) if (isProduction(path)) text += `${path}\0${blob}\n`
+    for (const [path, blob] of files) if (isProduction(path)) text += productionLine(path, blob)
     digest.update(text)
     if (i % recordsAtOnce === recordsAtOnce - 1) await breathe()
   }

@@ -92,3 +92,20 @@ export async function isStill(db: Queryable, { ledgers }: ResolvedAsOf): Promise
   const positions = await Promise.all(ledgers.map(({ ledger }) => readPosition(db, ledger)))
   return positions.every(({ generation }, i) => generation === ledgers[i]?.generation)
 }
+
+/** How often a question is read again when the history was rebuilt under it. */
+const maxTries = 5
+
+/** Answers by what was resolved; once more where a history was rebuilt meanwhile, since then what was read does not belong together. */
+export async function answerStill<R extends ResolvedAsOf, T>(
+  db: Queryable,
+  resolve: () => Promise<R>,
+  answer: (resolved: R) => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const resolved = await resolve()
+    const answered = await answer(resolved)
+    if (await isStill(db, resolved)) return answered
+    if (tries === maxTries) throw new Problem('history_behind', 'the history is being rebuilt')
+  }
+}

@@ -8,12 +8,15 @@ export function pageLines(page: Page): Buffer {
   return join(page, '', '\n', '')
 }
 
-/** `application/json`. A full page holds only what can never change. */
+/**
+ * `application/json`. A full page holds only what can never change; that it is full is reason to ask again, and pollers that know nothing
+ * but a flag stop where there is none.
+ */
 export function pageJson(page: Page, nextUrl: string): Buffer {
-  const tail: Record<string, unknown> = { next_cursor: page.nextCursor, next: nextUrl }
   const { short } = page
+  const hasMore = short?.hasMore ?? true
+  const tail: Record<string, unknown> = { next_cursor: page.nextCursor, next: nextUrl, has_more: hasMore }
   if (short !== undefined) {
-    tail['has_more'] = short.hasMore
     tail['published'] = short.published
     tail['earliest'] = short.earliest
     tail['checkpoint'] = short.checkpoint ?? null

@@ -20,7 +20,8 @@ export interface FeedQuestion {
   waitMs: number
   kinds?: readonly RecordKind[] | undefined
   repository?: string | undefined
-  consumer?: string | undefined
+  /** The name that the caller gives itself, and its credential. */
+  consumer?: { name: string; by: string } | undefined
 }
 
 export interface Start {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Published, Reader, RecordBatch, StoredRecord } from '../ledger/read.ts'
-import type { Micros } from '../record/record.ts'
-import { type Consumer, createConsumers } from './consumers.ts'
+import type { LedgerName, Micros } from '../record/record.ts'
+import { type Outlook, outlookOf } from './feed-outlook.ts'
 import { type FeedQuestion, type Start, type StartDeps, createStarts } from './feed-start.ts'
 
 /**
@@ -12,9 +12,10 @@ import { type FeedQuestion, type Start, type StartDeps, createStarts } from './f
 export interface Feed {
   /** Where a request starts and what it is bound to; nothing is read yet. Throws Problem start_required, cursor_invalid, cursor_expired. */
   resolve(query: FeedQuestion): Promise<Start>
+  /** What is known of that page without reading it. */
+  outlook(query: FeedQuestion, start: Start): Promise<Outlook>
   /** `signal` ends a long poll early: the answer is then the empty page. */
   readPage(query: FeedQuestion, start: Start, signal: AbortSignal): Promise<Page>
-  consumers(org: string): Consumer[]
 }
 
 export interface Page {
@@ -33,8 +34,9 @@ export interface Page {
 
 export interface FeedDeps extends StartDeps {
   reader: Reader
-  now?: () => Date
   budget?: Partial<Budget>
+  /** Told of every request for a page under a name, before it is read. */
+  saw?: (ledger: LedgerName, consumer: string, next: number, by: string) => void
 }
 
 /** A page that would take longer, or more, is cut short: a poller with a timeout of its own must always get ahead. */
@@ -48,18 +50,27 @@ const batchRecords = 4_096
 const batchBytes = 4 * 1_048_576
 
 export function createFeed(deps: FeedDeps): Feed {
-  const { reader, cursors, earliest, generations, now = () => new Date() } = deps
+  const { reader, cursors, earliest, generations, saw } = deps
   const budget: Budget = { workMs: 5_000, bytes: 32 * 1_048_576, ...deps.budget }
-  const consumers = createConsumers(now)
   const begin = createStarts(deps)
 
   return {
-    consumers: (org) => consumers.list(org),
-
     async resolve(query) {
       const start = await begin(query)
-      if (query.consumer !== undefined) consumers.saw(start.ledger, query.consumer, start.from)
+      const { consumer } = query
+      if (consumer !== undefined) saw?.(start.ledger, consumer.name, start.from, consumer.by)
       return start
+    },
+
+    async outlook(query, start) {
+      const { ledger } = start
+      const [published, first, later] = await Promise.all([
+        reader.published(ledger),
+        earliest(ledger),
+        recordsBehind(reader, generations, ledger),
+      ])
+      const isClosed = generations.closing(ledger) !== undefined
+      return outlookOf(query, start, { published, earliest: first, isClosed, later, maxBytes: budget.bytes })
     },
 
     async readPage(query, start, signal) {
@@ -124,6 +135,18 @@ export function createFeed(deps: FeedDeps): Feed {
       return { ...page, short }
     },
   }
+}
+
+/** Published records of the generations that follow one which was closed. */
+async function recordsBehind(
+  reader: Pick<Reader, 'published'>,
+  generations: FeedDeps['generations'],
+  ledger: LedgerName,
+): Promise<number> {
+  const closed = generations.closing(ledger)
+  if (closed === undefined) return 0
+  const size = (await reader.published(closed.next))?.size ?? 0
+  return size + (await recordsBehind(reader, generations, closed.next))
 }
 
 /** Records before this are all there, for good; a window that reaches further is shown only as far. */

@@ -1,6 +1,6 @@
 import { type LineState, statesOf } from '../history/intervals.ts'
-import { type Placed, resolveLine } from '../history/resolve-line.ts'
-import { type MeasuredState, unpackStates } from '../history/states.ts'
+import { type Placement, resolveLine } from '../history/resolve-line.ts'
+import { measuredStates, unpackStates } from '../history/states.ts'
 import type { PlacedRun } from '../history/ref-runs.ts'
 import type { Block, Series } from '../history/timeline.ts'
 import { type LedgerName, type TestType, printTime } from '../record/record.ts'
@@ -28,18 +28,25 @@ const letters: Record<LineState, string> = {
 
 export const stateLetters: Readonly<Record<LineState, string>> = letters
 
+const codes = Object.fromEntries(
+  Object.entries(letters).map(([state, letter]) => [state, letter.charCodeAt(0)]),
+) as Record<LineState, number>
+
+/** A full stop has none. */
+const toCapital = (letter: number): number => (letter >= 0x61 ? letter - 0x20 : letter)
+
 export async function answerFiles(deps: HistoryDeps, ledgers: readonly LedgerName[], question: FilesQuestion) {
   const opened = await openFile(deps, ledgers, question)
   const { facts, timeline, versions, anchor } = opened
   const series = shownSeries(opened, question.testType)
   const lines = lastLine(opened)
-  const placed = Array.from({ length: lines }, (_, i) => resolveLine(facts, timeline, versions, anchor, i + 1))
+  const placements = Array.from({ length: lines }, (_, i) => resolveLine(facts, timeline, versions, anchor, i + 1))
   return {
     ...printHead(opened, question),
     lines,
     letters,
     series: series.map((one) => {
-      const picture = createPicture(opened, one, placed)
+      const picture = createPicture(opened, one, placements)
       return {
         ...nameOf(opened, one.of),
         columns: picture(one.blocks),
@@ -75,24 +82,35 @@ function isSameVersion(presence: Presence | undefined, blob: string | undefined)
   return blob === undefined ? presence?.kind === 'file' : presence?.kind === 'blob' && presence.blob === blob
 }
 
-function createPicture({ facts }: OpenedFile, one: Series, placed: readonly (readonly Placed[])[]) {
+function createPicture({ facts }: OpenedFile, one: Series, placements: readonly Placement[]) {
   const states = statesOf(facts, one.of)
-  const lookUp = createLookUp()
-  const letterAt = (block: Block, at: Placed | undefined): string => {
-    if (at === undefined || at.path < 0) return letters['file absent']
-    if (at.line === 0) return letters['line absent']
-    const packed = states(at.path, block.first)
-    if (packed === undefined) return letters['not measured']
-    const letter = letters[lookUp(packed, at.line) ?? 'not instrumented']
-    return at.byNumber ? letter.toUpperCase() : letter
+  const lettersOf = createLetters()
+  const draw = ({ stretch, first }: Block): Buffer => {
+    const text = Buffer.alloc(placements.length)
+    let [path, known] = [-1, undefined as Uint8Array | undefined]
+    for (let i = 0; i < placements.length; i++) {
+      const { paths, lines, byNumber } = placements[i] as Placement // below the length
+      const [there, line] = [paths[stretch] ?? -1, lines[stretch] ?? 0]
+      if (there < 0) text[i] = codes['file absent']
+      else if (line === 0) text[i] = codes['line absent']
+      else {
+        if (there !== path) {
+          path = there
+          const packed = states(path, first)
+          known = packed === undefined ? undefined : lettersOf(packed)
+        }
+        const letter = known === undefined ? codes['not measured'] : (known[line] ?? codes['not instrumented'])
+        text[i] = byNumber[stretch] === 1 ? toCapital(letter) : letter
+      }
+    }
+    return text
   }
   return (blocks: readonly Block[]) => {
-    const columns: { text: string; runs: number; late: number; first: PlacedRun; last: PlacedRun }[] = []
+    const columns: { text: Buffer; runs: number; late: number; first: PlacedRun; last: PlacedRun }[] = []
     for (const block of blocks) {
-      let text = ''
-      for (const line of placed) text += letterAt(block, line[block.stretch])
+      const text = draw(block)
       const last = columns.at(-1)
-      if (last?.text === text) Object.assign(last, { runs: last.runs + block.runs, late: last.late + block.late, last: block.last })
+      if (last?.text.equals(text) === true) Object.assign(last, { runs: last.runs + block.runs, late: last.late + block.late, last: block.last })
       else columns.push({ text, runs: block.runs, late: block.late, first: block.first, last: block.last })
     }
     return columns.map(({ text, runs, late, first, last }) => ({
@@ -110,31 +128,30 @@ function printEnd({ run: { run, commit, recordedAt } }: PlacedRun) {
 }
 
 /** `12c3m`: twelve lines covered, three missed. */
-function printStretches(text: string): string {
+function printStretches(text: Buffer): string {
   let printed = ''
   for (let at = 0; at < text.length;) {
     let end = at + 1
     while (text[end] === text[at]) end += 1
-    printed += `${end - at}${text[at]}`
+    printed += `${end - at}${String.fromCharCode(text[at] ?? 0)}`
     at = end
   }
   return printed
 }
 
-/** All lines are asked of the same packed states: each is unpacked once, to an array by line. */
-function createLookUp(): (packed: Buffer, line: number) => MeasuredState | undefined {
-  const unpacked = new Map<Buffer, readonly (MeasuredState | undefined)[]>()
-  return (packed, line) => {
-    let lines = unpacked.get(packed)
-    if (lines === undefined) {
-      const sets = unpackStates(packed)
-      const made: (MeasuredState | undefined)[] = []
-      for (const state of ['covered', 'partial', 'missed'] as const)
-        for (let i = 0; i < sets[state].length; i += 2)
-          for (let n = sets[state][i] ?? 0; n <= Math.min(sets[state][i + 1] ?? 0, 2 * maxLines); n++) made[n] = state
-      unpacked.set(packed, made)
-      lines = made
-    }
-    return lines[line]
+/** All lines are asked of the same packed states: each is unpacked once, to the letters of its lines. */
+function createLetters(): (packed: Buffer) => Uint8Array {
+  const unpacked = new Map<Buffer, Uint8Array>()
+  return (packed) => {
+    const known = unpacked.get(packed)
+    if (known !== undefined) return known
+    const sets = unpackStates(packed)
+    const end = Math.max(...measuredStates.map((state) => sets[state].at(-1) ?? 0)) + 1
+    const made = new Uint8Array(Math.min(end, 2 * maxLines + 1)).fill(codes['not instrumented'])
+    for (const state of measuredStates)
+      for (let i = 0; i < sets[state].length; i += 2)
+        made.fill(codes[state], sets[state][i] ?? 0, (sets[state][i + 1] ?? 0) + 1)
+    unpacked.set(packed, made)
+    return made
   }
 }

@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.ts'
-import { createHistories } from '../history/ledger-history.ts'
+import { type Histories, createHistories } from '../history/ledger-history.ts'
 import type { RefRuns } from '../history/ref-runs.ts'
 import type { LedgerName } from '../record/record.ts'
 import { type FilesAnswer, type FilesQuestion, answerFiles } from './files.ts'
@@ -12,8 +12,12 @@ export interface HistoryAnswers {
   files(ledgers: readonly LedgerName[], question: FilesQuestion): Promise<FilesAnswer>
 }
 
-export function createHistoryAnswers(db: Database, reader: HistoryDeps['reader']): HistoryAnswers {
-  const deps = { db, reader, histories: createHistories(db), refs: new Map<string, RefRuns>() }
+export function createHistoryAnswers(
+  db: Database,
+  reader: HistoryDeps['reader'],
+  histories: Histories = createHistories(db),
+): HistoryAnswers {
+  const deps = { db, reader, histories, refs: new Map<string, RefRuns>() }
   return {
     lines: (ledgers, question) => answerLines(deps, ledgers, question),
     files: (ledgers, question) => answerFiles(deps, ledgers, question),

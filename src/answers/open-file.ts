@@ -8,7 +8,7 @@ import { type Timeline, createTimeline } from '../history/timeline.ts'
 import type { Reader } from '../ledger/read.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
-import { type ResolvedAsOf, isStill, resolveAsOf } from './as-of.ts'
+import { type ResolvedAsOf, answerStill, resolveAsOf } from './as-of.ts'
 import { momentOf, toWindow } from './window.ts'
 
 /** What every question about a file begins with: sizes, ref, window, the runs in their order, and the version that line numbers are of. */
@@ -44,18 +44,11 @@ export interface HistoryDeps {
   refs: Map<string, RefRuns>
 }
 
-/** How often a question is read again when the history was rebuilt under it. */
-const maxTries = 5
 /** Of large repositories: some MB each. */
 const maxRefs = 16
 
 export async function openFile(deps: HistoryDeps, ledgers: readonly LedgerName[], question: FileQuestion): Promise<OpenedFile> {
-  for (let tries = 1; ; tries++) {
-    const resolved = await resolveAsOf(deps, ledgers, question.asOf)
-    const opened = await openAsOf(deps, resolved, question)
-    if (await isStill(deps.db, resolved)) return opened
-    if (tries === maxTries) throw new Problem('history_behind', 'the history is being rebuilt')
-  }
+  return answerStill(deps.db, () => resolveAsOf(deps, ledgers, question.asOf), (resolved) => openAsOf(deps, resolved, question))
 } // oxfmt-ignore
 
 async function openAsOf({ db, reader, histories, refs }: HistoryDeps, resolved: ResolvedAsOf, question: FileQuestion): Promise<OpenedFile> {

@@ -63,6 +63,7 @@ export const getDayFile = route({
         'application/json': z.looseObject({}).describe('the manifest, a DSSE envelope'),
       },
     },
+    { status: 304, what: 'Unchanged' },
   ],
   problems: ['expired', 'storage_refused'],
 }) // oxfmt-ignore

@@ -18,6 +18,7 @@ export const evidenceQuestion = z
       .optional(),
     commit: commit.optional(),
     build: text.optional(),
+    deployment: text.optional().describe('the commit that was deployed, with all that was decided about it'),
     sample: z.int().min(0).max(1_000).default(25).describe('how many runs are drawn'),
     seed: text.default('root').describe('what the sample is drawn from; root: nobody chooses'),
     stratify: z.array(stratifier).max(5).default(['test_type', 'repository']),

@@ -2,18 +2,12 @@ import { z } from 'zod'
 import { noBody, nothing, route } from './route.ts'
 import { count, ledger, ledgerName, seq, text, time, whole } from './shapes.ts'
 import { closedLedger } from './closed.ts'
+import { consumer } from './consumers.ts'
 import { witness } from './witnesses.ts'
 
 /** What operators and machines read about the service itself. */
 
 const follower = z.looseObject({ name: z.string(), ledger: ledgerName, next: seq, lag: count })
-
-export const consumer = z.object({
-  consumer: z.string(),
-  ledger: ledgerName,
-  next: seq.describe('the position it asked for: everything before is its own'),
-  seen_at: time,
-})
 
 export const status = z.looseObject({
   version: z.string(),

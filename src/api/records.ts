@@ -27,9 +27,10 @@ export const maxPage = 10_000
 
 export const feedQuery = z.strictObject({
   cursor: z.string().max(100).optional().describe('next_cursor of an earlier page; or the word earliest or latest'),
-  after: whole(-1, Number.MAX_SAFE_INTEGER - 1)
+  after: z
+    .union([whole(-1, Number.MAX_SAFE_INTEGER - 1), recordId])
     .optional()
-    .describe('the last seq that the caller has; -1 for none'),
+    .describe('the last record that the caller has: its seq, -1 for none, or its id'),
   generation: generation.describe('of the ledger that `after` is a seq of; the one that is recorded in unless told'),
   since: instant.optional().describe('recorded_at from here on; only a start, a cursor goes first'),
   until: instant.optional().describe('recorded_at before this; clamped to what is published'),
@@ -46,8 +47,14 @@ export const feedPage = z
     records: z.array(z.looseObject({ id: recordId, seq, recorded_at: time })),
     next_cursor: z.string(),
     next: z.string().describe('URL of the next page'),
-    has_more: z.boolean().optional().describe('absent from a page of exactly `limit` records, like all that follow'),
-    published: seq.optional().describe('number of records that a signed checkpoint covers'),
+    has_more: z
+      .boolean()
+      .describe('whether there is more right now; true on a page of exactly `limit` records, where it means: ask'),
+    published: seq
+      .optional()
+      .describe(
+        'number of records that a signed checkpoint covers; absent from a page of exactly `limit` records, like all that follow',
+      ),
     earliest: seq.optional().describe('first seq that can be read'),
     checkpoint: checkpoint.nullable().optional(),
     until: time.nullable().optional().describe('effective end of the window; null without one'),

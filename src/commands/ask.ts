@@ -8,6 +8,8 @@ import type { DestinationStatus, Status } from '../api/operations.ts'
 import { withQuery, type Answer } from '../producer/client.ts'
 import { Problem } from '../record/problem.ts'
 import { connect } from './connect.ts'
+import { printConsumers } from './consumers.ts'
+import { openFeedFolder } from './feed-folder.ts'
 import { printDestinations } from './destination-table.ts'
 import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts'
 
@@ -24,6 +26,7 @@ export interface FeedCommand {
   consumer?: string
   follow?: boolean
   cursorFile?: string
+  into?: string
 }
 
 /**
@@ -37,15 +40,22 @@ export async function feed(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const client = await connect()
-  const { cursor, after, since, until, limit, kind, repository, consumer, cursorFile } = options
+  const { cursor, after, since, until, limit, kind, repository, consumer, cursorFile, into } = options
+  if (into !== undefined && cursorFile !== undefined)
+    throw new Problem('request_invalid', '--into is a position of its own: leave --cursor-file out')
   const filters = { until, limit, kind, repository, consumer, wait: options.follow === true ? 25 : undefined }
-  let at = cursor ?? (cursorFile === undefined ? undefined : await readCursor(cursorFile))
+  const folder = into === undefined ? undefined : await openFeedFolder(into, ledger)
+  // What is in the folder is the place; a start is for the first time.
+  const begun = folder?.last
+  const start = begun === undefined ? { after, since } : { after: begun }
+  const given = begun === undefined ? cursor : undefined
+  let at = given ?? (cursorFile === undefined ? undefined : await readCursor(cursorFile))
   try {
     for (;;) {
-      const start = at === undefined ? { after, since } : { cursor: at }
-      const path = withQuery(`/v1/feed/${encodeURIComponent(ledger)}`, { ...filters, ...start })
+      const place = at === undefined ? start : { cursor: at }
+      const path = withQuery(`/v1/feed/${encodeURIComponent(ledger)}`, { ...filters, ...place })
       const answer = await client.send({ method: 'GET', path, headers: { accept: 'application/x-ndjson' }, signal })
-      if (answer.bytes.length > 0) await terminal.write(answer.bytes)
+      if (answer.bytes.length > 0) await (folder?.append(answer.bytes) ?? terminal.write(answer.bytes))
       const next = nextCursor(answer, client.url)
       if (cursorFile !== undefined && next !== at) await writeCursor(cursorFile, next)
       // An empty page may be one that filters left empty: only a cursor that stands still is the end.
@@ -57,6 +67,7 @@ export async function feed(
     throw error
   } finally {
     client.close()
+    await folder?.close()
   }
 }
 
@@ -177,14 +188,13 @@ function printStatus(
   const rows = ledgers.map(({ ledger, recorded, published }) => [ledger, String(recorded), String(published)])
   const behind = followers.map(({ name, ledger, next, lag }) => [name, ledger, String(next), String(lag)])
   const cosigning = witnesses.map(({ witness, ledger, size, lag, ...one }) => [witness, ledger, String(size), String(lag), one.contradicts ? `CONTRADICTS US: ${one.detail}` : one.failing_since === null ? '' : oneLine(`fails since ${one.failing_since}: ${one.detail}`)]) // oxfmt-ignore
-  const pulling = consumers.map(({ consumer, ledger, next, seen_at }) => [consumer, ledger, String(next), seen_at])
   return [
     `proofline ${version} at ${url}, org ${org}, as of ${as_of}\n\n`,
     printTable([['ledger', 'recorded', 'published'], ...rows]),
     ...ledgers.flatMap(({ ledger, stopped }) => printStop(ledger, stopped)),
     behind.length === 0 ? '' : `\n${printTable([['follower', 'ledger', 'next', 'lag'], ...behind])}`,
     cosigning.length === 0 ? '' : `\n${printTable([['witness', 'ledger', 'cosigned', 'lag', ''], ...cosigning])}`,
-    pulling.length === 0 ? '' : `\n${printTable([['consumer', 'ledger', 'next', 'seen at'], ...pulling])}`,
+    consumers.length === 0 ? '' : `\n${printConsumers(consumers)}`,
   ].join('')
 }
 

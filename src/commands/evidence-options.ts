@@ -24,6 +24,7 @@ export function addEvidence(program: Command, run: Run): void {
     .option('--lines <range>', 'of these lines of it: 12 or 12-20')
     .option('--commit <id>', 'only runs of this commit')
     .option('--build <name>', 'only runs of this build')
+    .option('--deployment <id>', 'only what this deployment rests on: runs of its commit, gates, notes')
     .option('--sample <runs>', 'how many runs are drawn and packed whole; 25 unless told', whole)
     .option('--seed <value>', 'what they are drawn from; root unless told: neither side chooses')
     .option('--stratify <members>', 'test_type, repository, suite, ref, outcome; test_type,repository unless told', names)

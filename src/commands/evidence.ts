@@ -13,6 +13,7 @@ export interface EvidenceCommand {
   lines?: string
   commit?: string
   build?: string
+  deployment?: string
   sample?: number
   seed?: string
   stratify?: string[]
@@ -22,8 +23,8 @@ export interface EvidenceCommand {
 
 /** `proofline evidence`: fetches a pack. The file has its name only when it is whole. */
 export async function evidence(options: EvidenceCommand, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
-  const { from, to, asOf, output, repository, path, lines, commit, build, sample, seed, stratify } = options
-  const question = { from: toInstant(from), to: to === undefined ? undefined : toInstant(to), repository, path, lines, commit, build, sample, seed, stratify, as_of: asOf } // oxfmt-ignore
+  const { from, to, asOf, output, repository, path, lines, commit, build, deployment, sample, seed, stratify } = options
+  const question = { from: toInstant(from), to: to === undefined ? undefined : toInstant(to), repository, path, lines, commit, build, deployment, sample, seed, stratify, as_of: asOf } // oxfmt-ignore
   const client = await connect()
   const unfinished = `${output}.${process.pid}.part`
   try {

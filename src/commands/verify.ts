@@ -73,9 +73,12 @@ export async function verify(
       refuse(options, ['since', 'maxAge', 'ledger'], 'an evidence pack')
       return finish(await verifyPack(target, trust, options.ca), terminal)
     }
-    refuse(options, ['policy', 'ca', 'since', 'maxAge', 'ledger'], 'a receipt: give --key')
+    refuse(options, ['policy', 'ca', 'since', 'maxAge', 'ledger'], 'a receipt or report: give --key')
+    const text = await readFile(target, 'utf8')
+    const { isEnvelope, verifyReport } = await import('./verify-report.ts')
+    if (isEnvelope(text)) return finish(await verifyReport(text, keys), terminal)
     const { verifyReceipt } = await import('./verify-receipt.ts')
-    return finish(await verifyReceipt(await readFile(target, 'utf8'), keys), terminal)
+    return finish(await verifyReceipt(text, keys), terminal)
   }
   const client = await connect(target)
   try {

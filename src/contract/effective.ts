@@ -23,3 +23,8 @@ export function productionFilter({ production }: Contract): ((path: string) => b
   const isExcluded = compileGlobs(production.exclude.map(({ glob }) => glob))
   return (path) => isIncluded(path) && !isExcluded(path)
 }
+
+/** What the digest of a commit's production files is made over, file by file in the order of paths: equal digests, equal files. */
+export function productionLine(path: string, blob: string): string {
+  return `${path}\0${blob}\n`
+}

@@ -15,12 +15,13 @@ const proofline: Mapping = {
   dynamic: false,
   properties: {
     ...Object.fromEntries(
-      ['ledger', 'kind', 'test_type', 'run', 'part', 'build', 'suite', 'repository', 'blob', 'metric', 'definition', 'artifact_sha256', 'outcome', 'reason', 'reasons', 'stage', 'environment', 'severity', 'code', 'destination', 'command', 'route', 'alert', 'subject', 'state', 'of', 'verdict', 'closed_blocks'].map((name) => [name, keyword]),
+      ['ledger', 'kind', 'test_type', 'run', 'part', 'build', 'suite', 'repository', 'blob', 'metric', 'definition', 'artifact_sha256', 'outcome', 'reason', 'reasons', 'stage', 'environment', 'severity', 'code', 'destination', 'command', 'route', 'alert', 'subject', 'state', 'of', 'verdict', 'deployment', 'decision', 'gate', 'overrides', 'ticket', 'closed_blocks'].map((name) => [name, keyword]),
     ), // oxfmt-ignore
     ...Object.fromEntries(
       ['render', 'block', 'check', 'ordinal', 'build_seq', 'sealed_records'].map((name) => [name, long]),
     ),
     admitted: { type: 'boolean' },
+    enforced: { type: 'boolean' },
     tool: object({ name: keyword, version: keyword }),
     lines: counts('found', 'covered', 'partial', 'missed', 'executed'),
     branches: counts('found', 'covered'),

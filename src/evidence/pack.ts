@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream'
-import { type PackScope, manifestPayloadType, packNames, printManifest, printSums } from '../verify/pack-format.ts'
+import {
+  type PackScope,
+  manifestPayloadType,
+  packNames,
+  packRules,
+  printManifest,
+  printSums,
+} from '../verify/pack-format.ts'
 import { printReport } from '../verify/pack-report.ts'
 import { type LedgerSums, printCompleteness } from '../verify/pack-sums.ts'
 import { createTables } from '../verify/pack-tables.ts'
@@ -45,7 +52,7 @@ async function fill(zip: Zip, { scope, notes }: Resolved, sources: PackSources):
   await zip.add(packNames.controls, printControls())
   for (const of of scope.ledgers) await addLog(zip, of, notes.get(of.ledger) ?? '', sources)
   await addKeys(zip, scope, notes, sources)
-  const tables = createTables()
+  const tables = createTables(packRules, scope.question.to)
   const sums: LedgerSums[] = []
   for (const of of scope.ledgers) sums.push(await addPopulation(zip, scope, of, sources, tables))
   await addLines(zip, scope, notes, sources)

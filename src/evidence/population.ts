@@ -154,6 +154,7 @@ export function isSelected(
   if (path !== undefined) return kind === 'key' // what is asked for stands in lines/
   if (repository !== undefined && fields['repository'] !== repository && fields['repository'] !== '*')
     return fields['repository'] === undefined && commit === undefined && build === undefined
+  if (kind === 'disposition') return true // a note names a run, a gate, a deployment, and no commit
   if (commit !== undefined && fields['commit'] !== commit) return false
   return build === undefined || fields['build'] === build
 }

@@ -5,6 +5,7 @@ import { type LedgerName, generationOf, ledgerKindOf, printTime } from '../recor
 import { type PackLedger, type PackQuestion, type PackScope, type Stratifier, packRules, packSchema } from '../verify/pack-format.ts' // oxfmt-ignore
 import { seedOf } from '../verify/pack-draw.ts'
 import { parseAsOf, printAsOf, sizeAsOf, toAsOf } from '../answers/position.ts'
+import { resolveDeployment } from './deployment.ts'
 import { type PackSources, everyKind } from './sources.ts'
 
 /** What was asked, before anything is looked up. */
@@ -16,6 +17,8 @@ export interface Asked {
   lines?: string | undefined
   commit?: string | undefined
   build?: string | undefined
+  /** What was deployed: its commit, with everything that was decided about it. */
+  deployment?: string | undefined
   sample: number
   seed: string
   stratify: readonly Stratifier[]
@@ -69,9 +72,10 @@ export async function resolveQuestion(
     const end = Math.min(size, await sources.seqAt(ledger, to))
     ledgers.push({ ledger, origin: sources.originOf(ledger), start, end, size, root })
   }
-  const { repository, path, lines, commit, build, sample, seed, stratify } = asked
-  const question: PackQuestion = { from: printTime(from), to: printTime(to), repository, path, lines, commit, build, sample, seed, stratify: [...stratify] } // oxfmt-ignore
-  const isPart = [repository, path, commit, build].some((one) => one !== undefined)
+  const deployed = await resolveDeployment(asked, heads, sources)
+  const { repository, commit, path, lines, build, deployment, sample, seed, stratify } = { ...asked, ...deployed }
+  const question: PackQuestion = { from: printTime(from), to: printTime(to), repository, path, lines, commit, build, deployment, sample, seed, stratify: [...stratify] } // oxfmt-ignore
+  const isPart = [repository, path, commit, build, deployment].some((one) => one !== undefined)
   const scope: PackScope = {
     schema: packSchema,
     rules: packRules,

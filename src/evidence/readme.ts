@@ -15,7 +15,7 @@ export function printReadme({ question, org, ledgers }: PackScope): string {
 | population/ | runs.csv: each run counted, or why not; a table for each kind of record; records/: the records themselves, one a line |
 | samples/ | runs drawn by samples.json: records, proofs, in-toto attestations; their reports lie in artifacts/ by SHA-256 |
 | lines/ | where the question names a file: its history, run by run, with proofs where it changes |
-| exceptions.csv | what was refused, abandoned, not counted, or is open |
+| exceptions.csv | what was refused, abandoned, not counted, or is open; gates that did not pass, overrides, deployments without pass; each with the note that stands |
 | controls.csv | which file shows what of PCI DSS, SEC 17a-4, 21 CFR 11, ISO 27001, SOC 2, DO-178C, ISO 26262, SSDF |
 | limits.md | what is not proved |
 | log/ | checkpoints, consistency proofs, hashes between the records shown, keys |

@@ -65,6 +65,23 @@ export async function decisionsOfBuild(db: Queryable, ledger: LedgerName, size: 
   return rows
 } // oxfmt-ignore
 
+/** What people noted about things of these kinds, in one repository; in order of seq. */
+export async function notesAbout(
+  db: Queryable,
+  ledger: LedgerName,
+  size: number,
+  repository: string,
+  targets: readonly string[],
+): Promise<Decision[]> {
+  const { rows } = await db.query<Decision>({
+    name: 'notes_about',
+    text: `select ${columns} from proofline_derived.decisions
+           where ledger = $1 and repository = $2 and kind = 'disposition' and name = any($3) and seq < $4 order by seq`,
+    values: [ledger, repository, targets, size],
+  })
+  return rows
+}
+
 export interface DecisionWindow {
   kind: DecisionKind
   /** recorded_at, half-open. */
@@ -87,6 +104,22 @@ export async function decisionsBetween(
     text: `select ${columns} from proofline_derived.decisions where ledger = $1 and kind = $2 and repository = any($3)
              and recorded_at >= $4 and recorded_at < $5 and seq < $6 order by seq desc limit $7`,
     values: [ledger, kind, repositories, from, to, before, limit],
+  })
+  return rows
+}
+
+/** Of some kinds, from `from` on and below `size`, in order; at most `limit`. */
+export async function decisionsFrom(
+  db: Queryable,
+  ledger: LedgerName,
+  kinds: readonly DecisionKind[],
+  { from, size, limit }: { from: number; size: number; limit: number },
+): Promise<Decision[]> {
+  const { rows } = await db.query<Decision>({
+    name: 'decisions_from',
+    text: `select ${columns} from proofline_derived.decisions
+           where ledger = $1 and seq >= $2 and seq < $3 and kind = any($4) order by seq limit $5`,
+    values: [ledger, from, size, kinds, limit],
   })
   return rows
 }

@@ -42,7 +42,7 @@ export function viewOf(history: LedgerHistory, size: number): AsOfLedger {
 const maxPaths = 64
 
 export async function readFileFacts(db: Queryable, ledgers: readonly AsOfLedger[], path: string): Promise<FileFacts> {
-  const { names, maps } = await readMaps(db, ledgers, path)
+  const { names, maps } = await readMaps(db, ledgers, [path])
   const paths = [path, ...[...names].filter((name) => name !== path).sort()]
   const facts = await Promise.all(ledgers.map((one) => readLedgerFacts(db, one, paths)))
   return { paths, maps, ledgers: facts }
@@ -57,15 +57,16 @@ interface MapRow {
   hunks: string
 }
 
-/** The maps of all names that are joined to this one, found name by name. */
-async function readMaps(
+/** The maps of all names that are joined to these, found name by name; `most` names, or somewhat more. */
+export async function readMaps(
   db: Queryable,
   ledgers: readonly AsOfLedger[],
-  path: string,
+  paths: readonly string[],
+  most: number = maxPaths + paths.length - 1,
 ): Promise<{ names: Set<string>; maps: VersionMap[] }> {
-  const names = new Set([path])
+  const names = new Set(paths)
   const maps: VersionMap[] = []
-  for (let asked = [path]; asked.length > 0 && names.size < maxPaths;) {
+  for (let asked = [...names]; asked.length > 0 && names.size < most;) {
     const found = (await Promise.all(ledgers.map((one) => mapsOf(db, one, asked)))).flat()
     const next = new Set<string>()
     for (const { from, fromBlob, to, blob, hunks } of found) {

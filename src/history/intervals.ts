@@ -1,5 +1,5 @@
 import type { FileFacts } from './file-facts.ts'
-import type { Placed } from './resolve-line.ts'
+import { type Placed, type Placement, placedAt } from './resolve-line.ts'
 import { type MeasuredState, stateAt } from './states.ts'
 import type { PlacedRun, SeriesRuns } from './ref-runs.ts'
 import type { Block } from './timeline.ts'
@@ -37,13 +37,13 @@ export function statesOf(facts: FileFacts, { ledger, definition }: Pick<SeriesRu
 /** Pure: the blocks of a series as they look at one line, equal ones joined. */
 export function cutIntervals(
   blocks: readonly Block[],
-  placed: readonly Placed[],
+  placement: Placement,
   states: SeriesStates,
   lookUp: (packed: Buffer, line: number) => MeasuredState | undefined = stateAt,
 ): Interval[] {
   const intervals: Interval[] = []
   for (const block of blocks) {
-    const at = placed[block.stretch] ?? { path: -1, line: 0, byNumber: false }
+    const at = placedAt(placement, block.stretch)
     const state = lineState(block, at, states, lookUp)
     const byNumber = at.byNumber && (state === 'covered' || state === 'partial' || state === 'missed' || state === 'not instrumented') // oxfmt-ignore
     const last = intervals.at(-1)

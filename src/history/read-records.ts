@@ -3,7 +3,7 @@ import type { LedgerName } from '../record/record.ts'
 
 /** Records of [first, last], in order, checked against the log as every reader's are. */
 export async function* readSpan(
-  reader: Reader,
+  reader: Pick<Reader, 'readBatch'>,
   ledger: LedgerName,
   first: number,
   last: number,
@@ -20,7 +20,11 @@ export function fieldsOf(record: StoredRecord): Record<string, unknown> {
   return JSON.parse(Buffer.from(record.bytes).toString()) as Record<string, unknown> // records are objects
 }
 
-export async function fieldsAt(reader: Reader, ledger: LedgerName, seq: number): Promise<Record<string, unknown>> {
+export async function fieldsAt(
+  reader: Pick<Reader, 'readBatch'>,
+  ledger: LedgerName,
+  seq: number,
+): Promise<Record<string, unknown>> {
   for await (const record of readSpan(reader, ledger, seq, seq)) return fieldsOf(record)
   throw new Error(`${ledger}: record ${seq} is not published`)
 }

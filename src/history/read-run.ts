@@ -23,7 +23,7 @@ export interface RunParts {
 
 export interface RunReadDeps {
   db: Queryable
-  reader: Reader
+  reader: Pick<Reader, 'readBatch'>
   /** A list that did not fit its record; undefined when nothing is kept under this digest. */
   readList: (sha256: string) => Promise<unknown[] | undefined>
 }

@@ -110,7 +110,7 @@ function orderRef(views: readonly LedgerView[], window: Window): CommitOrder {
 }
 
 /** What all runs of the repository told of its commits. */
-function knownCommits(views: readonly LedgerView[]): { commits: Map<string, string | undefined>; firstParents: FirstParents } {
+export function knownCommits(views: readonly LedgerView[]): { commits: Map<string, string | undefined>; firstParents: FirstParents } {
   const known = { commits: new Map<string, string | undefined>(), firstParents: new Map<string, string>() }
   for (const { history, commits } of views)
     for (const { commit, committedAt, parents } of history.commits.slice(0, commits))

@@ -1,9 +1,11 @@
+import { Readable } from 'node:stream'
 import { type Principal, may } from '../access/principal.ts'
 import { getDayFile, listDays } from '../api/days.ts'
 import type { DayFiles } from '../archive/day-files.ts'
 import type { Generations } from '../ledger/generations.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerKind, type LedgerName, toLedgerName } from '../record/record.ts'
+import { holdsTag } from './etag.ts'
 import type { Mount } from './mount.ts'
 
 /** `/v1/feed/{ledger}/days`: closed days as files, which never change. */
@@ -32,10 +34,12 @@ export function mountDays(mount: Mount, days: DayFiles, generations: Pick<Genera
     return { body: { days: shown, next: last === undefined ? null : next } }
   })
 
-  mount(getDayFile, async ({ who, params, query }) => {
+  mount(getDayFile, async ({ who, params, query, headers: asked, isHead }) => {
     demandWhole(who)
-    const body = await days.open(find(who, params.ledger, query.generation), params.day, params.file)
+    const { tag, open } = await days.find(find(who, params.ledger, query.generation), params.day, params.file)
+    const headers = { etag: tag, 'cache-control': 'private, max-age=31536000, immutable' }
+    if (holdsTag(asked['if-none-match'], tag)) return { status: 304, headers }
     const type = params.file.endsWith('.json') ? 'application/json' : 'application/octet-stream'
-    return { type, headers: { 'cache-control': 'private, max-age=31536000, immutable' }, body }
+    return { type, headers, body: isHead ? Readable.from([]) : await open() }
   })
 }

@@ -16,7 +16,8 @@ export function chooseEncoding(header: string | undefined): AnswerEncoding {
   for (const item of (header ?? '').toLowerCase().split(',')) {
     const [name = '', ...parameters] = item.split(';').map((part) => part.trim())
     const quality = parameters.find((parameter) => parameter.startsWith('q='))
-    allowed.set(name, quality === undefined ? 1 : Number(quality.slice(2)))
+    // RFC 9110, 8.4.1.3: x-gzip is the same.
+    allowed.set(name === 'x-gzip' ? 'gzip' : name, quality === undefined ? 1 : Number(quality.slice(2)))
   }
   const quality = (name: string): number => allowed.get(name) ?? allowed.get('*') ?? 0
   const zstd = allowed.get('zstd') ?? 0 // a bare * is sent by clients that know only gzip

@@ -23,6 +23,8 @@ export interface Call<R extends Route> {
   query: z.output<R['query']>
   body: BodyOf<R['body']>
   headers: IncomingHttpHeaders
+  /** The request was HEAD: whatever body is answered is not sent, so none need be made. */
+  isHead: boolean
   /** Scheme and host that links are made of. */
   baseUrl: string
   /** Aborts when the caller is gone or the service stops. */
@@ -42,6 +44,8 @@ export interface Reply {
   /** Without a type the body is printed as JSON. */
   type?: string
   body?: unknown
+  /** The repository that the answer is about, where the query does not say it: what is summed of uses names it. */
+  about?: string
 }
 
 /** A use that goes on record (Route.records). Rejecting refuses the request: what cannot be recorded is not shown. */
@@ -49,6 +53,8 @@ export interface Use {
   who: Principal
   route: string
   params: Readonly<Record<string, unknown>>
+  /** What was asked about, where that is one repository. */
+  repository: string | undefined
   records: 'before' | 'summed'
 }
 
@@ -134,7 +140,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
       if (signed !== undefined && signed.target !== `${request.method} ${request.raw.url}`)
         throw new Problem('identity_mismatch', `what was signed is ${signed.target}`)
       const params = parse(route.params, pathParams(route, request.params), 'path') as Record<string, unknown>
-      const query = parse(route.query, request.query, 'query')
+      const query = parse(route.query, request.query, 'query') as Record<string, unknown>
       if (typeof params['run'] === 'string') noteInSpan(request, 'proofline.run', params['run'])
       const leave = route.body.kind === 'stream' ? uploads.enter() : undefined
       try {
@@ -142,18 +148,28 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
         // What was asked for is a part of what is on record; a body of JSON says it, as path and query do.
         const asked =
           route.records === 'before' && route.body.kind === 'json' ? { ...params, ...(body as object) } : params
-        if (route.records !== 'no')
-          await deps.recordUse({ who, route: route.name, params: asked, records: route.records })
+        let about = typeof query['repository'] === 'string' ? query['repository'] : undefined
+        if (route.records === 'before')
+          await deps.recordUse({ who, route: route.name, params: asked, repository: about, records: 'before' })
         const call = {
           who,
           params,
           query,
           body,
           headers: request.headers,
+          isHead: request.method === 'HEAD',
           baseUrl: baseUrlOf(settings, request),
           signal: signalOf(reply),
         }
-        return send(reply, await handler(call as Call<typeof route>)) // parsed above by the very shapes that Call is made of
+        try {
+          const answer = await handler(call as Call<typeof route>) // parsed above by the very shapes that Call is made of
+          about ??= answer.about
+          return send(reply, answer)
+        } finally {
+          // What was asked for and not given is a use as well. Behind the answer, since only that may know the repository.
+          if (route.records === 'summed')
+            await deps.recordUse({ who, route: route.name, params: asked, repository: about, records: 'summed' })
+        }
       } finally {
         leave?.()
       }

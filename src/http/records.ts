@@ -29,15 +29,16 @@ export function mountRecords(mount: Mount, { reader, treeOf, openArtifact }: Rec
   mount(getRecord, async ({ who, params, headers }) => {
     const record = await getVisible(who, params.id)
     const caching = { etag: `"${record.id}"`, 'cache-control': 'private, max-age=31536000, immutable' }
-    if (headers['if-none-match'] === caching.etag) return { status: 304, headers: caching }
-    return { type: 'application/json', headers: caching, body: Buffer.from(record.bytes) }
+    const about = repositoryOf(record)
+    if (headers['if-none-match'] === caching.etag) return { status: 304, headers: caching, ...about }
+    return { type: 'application/json', headers: caching, body: Buffer.from(record.bytes), ...about }
   })
 
   mount(getProof, async ({ who, params }) => {
-    const { ledger, seq, id } = await getVisible(who, params.id)
-    const tree = treeOf(ledger)
-    if (tree === undefined) throw new Problem('not_found', `there is no published record ${id}`)
-    return { type: 'text/plain; charset=utf-8', body: await tree.proof(seq) }
+    const record = await getVisible(who, params.id)
+    const tree = treeOf(record.ledger)
+    if (tree === undefined) throw new Problem('not_found', `there is no published record ${record.id}`)
+    return { type: 'text/plain; charset=utf-8', body: await tree.proof(record.seq), ...repositoryOf(record) }
   })
 
   mount(getArtifact, async ({ who, params, headers }) => {
@@ -67,7 +68,12 @@ export function mountRecords(mount: Mount, { reader, treeOf, openArtifact }: Rec
 
 function isVisible(who: Principal, record: StoredRecord): boolean {
   if (who.repositories === undefined) return true
-  const { repository } = JSON.parse(new TextDecoder().decode(record.bytes)) as { repository?: unknown }
-  const subject = typeof repository === 'string' ? { repository } : {}
+  const { about: repository } = repositoryOf(record)
+  const subject = repository === undefined ? {} : { repository }
   return may(who, 'feed', subject) || may(who, 'audit', subject)
+}
+
+function repositoryOf(record: StoredRecord): { about?: string } {
+  const { repository } = JSON.parse(new TextDecoder().decode(record.bytes)) as { repository?: unknown }
+  return typeof repository === 'string' ? { about: repository } : {}
 }

@@ -16,3 +16,18 @@ export async function checkpointAt(
   })
   return rows[0]
 }
+
+/** For each seq the note of the smallest checkpoint that covers it: the one that its receipt names. Undefined for what none covers. */
+export async function checkpointsCovering(
+  db: Queryable,
+  ledger: LedgerName,
+  seqs: readonly number[],
+): Promise<(string | undefined)[]> {
+  const { rows } = await db.query<{ note: string | null }>({
+    name: 'checkpoints_covering',
+    text: `select c.note from unnest($2::bigint[]) with ordinality as w(seq, i) left join lateral (
+             select note from checkpoints where ledger = $1 and size > w.seq order by size limit 1) as c on true order by w.i`,
+    values: [ledger, seqs],
+  })
+  return rows.map(({ note }) => note ?? undefined)
+}

@@ -21,9 +21,14 @@ const digestOf = (value: unknown): string => sha256Hex(encoder.encode(JSON.strin
 
 export type GateSubject = Pick<GateFields, 'repository' | 'commit' | 'build'>
 
-/** Begins the keys of all decisions about a subject: a build where one is named, else a commit. */
+/** Begins the keys of all decisions about a subject: a commit, or a build of one. */
 export function gatePrefix({ repository, commit, build }: GateSubject): string {
-  return `gate:${JSON.stringify(build === undefined ? [repository, 'commit', commit] : [repository, 'build', build])}/`
+  return `gate:${JSON.stringify(build === undefined ? [repository, commit] : [repository, commit, build])}/`
+}
+
+/** The same of all subjects of a commit: behind this there is the end of the list, or a build. */
+export function commitPrefix({ repository, commit }: Pick<GateSubject, 'repository' | 'commit'>): string {
+  return `gate:${JSON.stringify([repository, commit]).slice(0, -1)}`
 }
 
 /** What decides whether two decisions are the same one: not when, by whom, and as of which sizes it was found. */

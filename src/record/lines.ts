@@ -10,25 +10,51 @@ export const noLines: LineRanges = []
 
 // In the functions below every index is smaller than the length it was compared with, and lengths are even: hence `as number`.
 
-const pattern = /^[1-9]\d{0,15}(?:-[1-9]\d{0,15})?(?:,[1-9]\d{0,15}(?:-[1-9]\d{0,15})?)*$/
-
 /** Reads exactly what `printLines` prints ("1-5,9-17,20"; "" is the empty set). Throws an Error on anything else, also on "1,2" for "1-2". */
 export function parseLines(text: string): LineRanges {
   if (text === '') return noLines
-  if (!pattern.test(text)) throw new Error(`not a set of lines: ${JSON.stringify(text.slice(0, 80))}`)
   const ranges: number[] = []
-  for (const part of text.split(',')) {
-    const dash = part.indexOf('-')
-    const from = Number(dash < 0 ? part : part.slice(0, dash))
-    const to = dash < 0 ? from : Number(part.slice(dash + 1))
-    const before = ranges.length === 0 ? -1 : (ranges[ranges.length - 1] as number)
-    if (!Number.isSafeInteger(to) || (dash >= 0 && to <= from) || from <= before + 1) {
-      throw new Error(`not an ascending set of lines: ${JSON.stringify(part)} after ${before}`)
+  let before = -1
+  // Character by character: a report of 2,000 files reads 12,000 of these, and with split and a pattern that took twice as long.
+  for (let at = 0; at <= text.length;) {
+    let end = endOfNumber(text, at)
+    const from = toNumber(text, at, end)
+    let to = from
+    if (text.charCodeAt(end) === dash) {
+      at = end + 1
+      end = endOfNumber(text, at)
+      to = toNumber(text, at, end)
+      if (to <= from) throw notAscending(text, to, from)
     }
+    if (end < text.length && text.charCodeAt(end) !== comma) throw notLines(text)
+    if (from <= before + 1) throw notAscending(text, from, before)
     ranges.push(from, to)
+    before = to
+    at = end + 1
   }
   return ranges
 }
+
+const [zero, nine, dash, comma] = [48, 57, 45, 44]
+const maxDigits = 16
+
+function endOfNumber(text: string, at: number): number {
+  let end = at
+  for (let code = text.charCodeAt(end); code >= zero && code <= nine; code = text.charCodeAt(end)) end += 1
+  return end
+}
+
+function toNumber(text: string, from: number, end: number): number {
+  if (end === from || end - from > maxDigits || text.charCodeAt(from) === zero) throw notLines(text)
+  let value = 0
+  for (let at = from; at < end; at++) value = value * 10 + (text.charCodeAt(at) - zero)
+  if (!Number.isSafeInteger(value)) throw notLines(text)
+  return value
+}
+
+const notLines = (text: string): Error => new Error(`not a set of lines: ${JSON.stringify(text.slice(0, 80))}`)
+const notAscending = (text: string, line: number, before: number): Error =>
+  new Error(`not an ascending set of lines: ${line} after ${before} in ${JSON.stringify(text.slice(0, 80))}`)
 
 /** One range as it stands in a record. */
 export function printRange(from: number, to: number): string {
@@ -96,6 +122,19 @@ export function subtract(a: LineRanges, b: LineRanges): LineRanges {
       from = (b[k + 1] as number) + 1
     }
     if (from <= to) ranges.push(from, to)
+  }
+  return ranges
+}
+
+/** Lines in both sets. */
+export function intersect(a: LineRanges, b: LineRanges): LineRanges {
+  const ranges: number[] = []
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
+    const from = Math.max(a[i] as number, b[j] as number)
+    const to = Math.min(a[i + 1] as number, b[j + 1] as number)
+    if (from <= to) ranges.push(from, to)
+    if ((a[i + 1] as number) <= (b[j + 1] as number)) i += 2
+    else j += 2
   }
   return ranges
 }

@@ -21,6 +21,7 @@ export const problems = {
   part_conflict: { status: 409, exit: 1, title: 'The part was recorded before with other content' },
   seal_conflict: { status: 409, exit: 1, title: 'The run was ended before with other content' },
   contract_conflict: { status: 409, exit: 1, title: 'Another contract was registered meanwhile' },
+  deployment_conflict: { status: 409, exit: 1, title: 'The deployment was recorded before with other content' },
   key_conflict: { status: 409, exit: 1, title: 'The keys do not stand so that this step could be taken' },
   run_sealed: { status: 409, exit: 1, title: 'The run has ended and takes no more parts' },
   ledger_closed: { status: 409, exit: 1, title: 'The run belongs to a ledger that was closed with a loss' },

@@ -6,6 +6,7 @@ import { keepHistory } from './histories.ts'
 import { keepKeys } from './key-keeping.ts'
 import { comparing } from './comparing.ts'
 import type { Deliveries } from './deliveries.ts'
+import { watchDeployments } from './deployment-watch.ts'
 import type { Heads } from './heads.ts'
 import type { Book } from '../ledger/book.ts'
 import type { KeyCare } from '../ledger/key-care.ts'
@@ -81,6 +82,7 @@ const keepers: readonly Keeper[] = [
   keepKeys,
   keepWitnesses,
   keepHistory,
+  watchDeployments,
   scrubbing,
   keepTimestamps,
   async ({ identity }) =>

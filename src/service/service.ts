@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { ensureOperatorToken, ensureSecret } from '../access/first-token.ts'
+import { ensureOperatorToken } from '../access/first-token.ts'
 import { runAbandonment } from '../admission/abandon.ts'
 import { createAdmission } from '../admission/admission.ts'
 import { createConflicts } from '../admission/conflicts.ts'
@@ -18,20 +18,17 @@ import { createRegistrar } from '../admission/register-contract.ts'
 import { createQuotas } from '../admission/quotas.ts'
 import { createRunsStore } from '../admission/runs-store.ts'
 import { mountArchiving } from './archive-routes.ts'
-import { createFeed } from '../answers/feed.ts'
-import { createHistoryAnswers } from '../answers/history.ts'
-import { createCursors } from '../answers/position.ts'
 import { openBooks } from './books.ts'
 import type { Config } from '../config.ts'
 import { runWorker } from '../database/worker.ts'
+import { mountDeciding } from './deciding.ts'
 import { startDeliveries } from './deliveries.ts'
 import { createEvidenceWatch } from './evidence-watch.ts'
+import { openFeed } from './feeding.ts'
 import { createHeads } from './heads.ts'
 import { mountContracts } from '../http/contracts.ts'
 import { mountEvidence } from '../http/evidence.ts'
-import { mountFeed } from '../http/feed.ts'
 import { mountKeys } from '../http/keys.ts'
-import { mountHistory } from '../http/history.ts'
 import { mountLog } from '../http/log.ts'
 import { mountOperations } from '../http/operations.ts'
 import { mountOrders } from '../http/orders.ts'
@@ -40,6 +37,7 @@ import { mountRecords } from '../http/records.ts'
 import { mountRuns } from '../http/runs.ts'
 import { createServer } from '../http/server.ts'
 import { mountWatch } from '../http/watch.ts'
+import { keepBytes } from '../objects/keep-bytes.ts'
 import { createArtifacts } from '../objects/objects.ts'
 import { proveObjects } from '../objects/open-objects.ts'
 import { createTrees } from '../ledger/trees.ts'
@@ -50,6 +48,8 @@ import { type KeepingDeps, startKeeping } from './keeping.ts'
 import { writeLocalState } from './local-state.ts'
 import { openOutside } from './outside.ts'
 import { openPacks } from './packs.ts'
+import { mountQuestions } from './questions.ts'
+import { mountReporting } from './reporting.ts'
 import { openSigner } from './signer.ts'
 import { ensurePartitions, objectsSettings, openStorage } from './storage.ts'
 import { startWatching } from './watching.ts'
@@ -113,11 +113,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const runs = createRunsStore(db, reader)
     const changes = bookOf(generations.now('changes'))
     const contracts = createContracts({ db, reader, ledger: changes.ledger, openArtifact: artifacts.open })
-    const keepText = async (bytes: Uint8Array): Promise<void> => {
-      const writer = await artifacts.writer()
-      await writer.write(bytes)
-      await writer.commit()
-    }
+    const keepText = (bytes: Uint8Array) => keepBytes(artifacts, bytes)
     const recordingRefusals = createRefusals({ bookOf, conflicts: createConflicts(db, reader), log })
     const parts = createParts({
       pool,
@@ -178,8 +174,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       log,
       onAnswer: (method, route, status, seconds) => metrics.request(method, route ?? 'none', status, seconds),
     })
-    const cursors = createCursors(await ensureSecret(db, 'cursors'))
-    const feed = createFeed({ reader, cursors, earliest: reader.earliest, generations })
+    const feeding = keep('feed', await openFeed({ mount: server.mount, db, reader, generations, log, metrics }), (opened) => opened.close()) // oxfmt-ignore
     const witnessed = createWitnessed(db, policy)
     const everyTree = createTrees(db, reader, generations, books.all)
     const treeOf = (ledger: LedgerName) => {
@@ -206,7 +201,6 @@ export async function startService(config: Config, version: string): Promise<Ser
     mountRuns(server.mount, admission, config.http.limits)
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
     mountContracts(server.mount, { org: config.org, ledger: changes.ledger, contracts, register })
-    mountFeed(server.mount, feed, cursors)
     mountArchiving(server.mount, keepingDeps, keeping.archiving)
     mountRecords(server.mount, { reader, treeOf, openArtifact: artifacts.open })
     mountEvidence(server.mount, openPacks({ org: config.org, db, reader, ledgers: generations.every, treeOf: everyTree, originOf, openArtifact: artifacts.open, signer, witnessed })) // oxfmt-ignore
@@ -225,7 +219,7 @@ export async function startService(config: Config, version: string): Promise<Ser
           closed: closedStatus(generations.closed),
           followers: await deliveries.followers(),
           witnesses: (await standingsOf({ db, ledgers, witnessed })).map((one) => ({ ...one })),
-          consumers: feed.consumers(config.org),
+          consumers: await feeding.consumers(),
         }
       },
       listDestinations: deliveries.list,
@@ -234,7 +228,9 @@ export async function startService(config: Config, version: string): Promise<Ser
       recordCommand,
     })
     mountOrders(server.mount, ordering)
-    mountHistory(server.mount, createHistoryAnswers(db, reader), generations)
+    const subjects = mountQuestions(server.mount, { db, reader, generations, contracts, objects })
+    mountReporting(server.mount, { reader, generations, changes, subjects, signer, keep: keepText, openArtifact: artifacts.open }) // oxfmt-ignore
+    mountDeciding(server.mount, { db, reader, generations, changes, contracts, runs, subjects, keep: keepText, recordingRefusals }) // oxfmt-ignore
     mountKeys(server.mount, { keys: books.keys, ledgers, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })
     mountPage(server.mount, {
@@ -245,7 +241,6 @@ export async function startService(config: Config, version: string): Promise<Ser
         [...books.all.values()].every(({ publisher }) => !publisher.isDelayed()),
       printMetrics: () => telemetry.prometheus(),
     })
-    metrics.setConsumers(() => feed.consumers(config.org))
     metrics.setClock(async () => (await readBooks()).emitted_at / 1e6)
 
     const minute = setInterval(() => void uses.flush(), 60_000)

@@ -13,8 +13,17 @@ export interface DeliveryCounts {
   resolved(destination: string, ledger: string, by: string, result: string, count: number): void
   /** A look proved an attempt so long after it was opened. */
   proved(destination: string, by: string, seconds: number): void
-  /** Who pulls the feed, and the position that each asked for. */
-  setConsumers(list: () => readonly { consumer: string; ledger: string; next: number }[]): void
+  /** Who pulls the feed; `lag` as of the size of the ledger when the list was made, which may have grown since. */
+  setConsumers(list: () => readonly PullingConsumer[]): void
+}
+
+export interface PullingConsumer {
+  consumer: string
+  ledger: string
+  next: number
+  lag: number
+  /** Microseconds since 1970. */
+  seenAt: number
 }
 
 export interface SentRequest {
@@ -41,10 +50,13 @@ export function createDeliveryCounts(
   let consumers: Parameters<DeliveryCounts['setConsumers']>[0] = () => []
 
   gauge('proofline_consumer_lag_records', 'Published records that a named puller of the feed has not asked for', () =>
-    consumers().map(({ consumer, ledger, next }) => [
-      Math.max(0, (sizeOf(ledger) ?? next) - next),
+    consumers().map(({ consumer, ledger, next, lag }) => [
+      Math.max(lag, (sizeOf(ledger) ?? next) - next),
       { consumer, ledger },
     ]),
+  )
+  gauge('proofline_consumer_seen_at', 'When a named puller of the feed asked last, in seconds since 1970', () =>
+    consumers().map(({ consumer, ledger, seenAt }) => [seenAt / 1e6, { consumer, ledger }]),
   )
 
   return {

@@ -2,8 +2,10 @@ import type { LedgerName } from '../record/record.ts'
 
 /** What stands where in an evidence pack, and what its own words are. docs/evidence.md says the same to people. */
 
-/** Named in scope.json. Raised whenever the same records would give other tables, sums or report than before. */
-export const packRules = 'evidence@1'
+/** Named in scope.json. Raised whenever the same records would give other tables, sums or report than before; packs of earlier rules are checked by theirs. */
+export const packRules = 'evidence@2'
+export const knownRules = ['evidence@1', packRules] as const
+export type PackRules = (typeof knownRules)[number]
 export const packSchema = 'proofline.evidence.v1'
 
 /** Members of a question, in this order and no other. */
@@ -17,6 +19,8 @@ export interface PackQuestion {
   lines?: string | undefined
   commit?: string | undefined
   build?: string | undefined
+  /** Then repository and commit are those that it names. */
+  deployment?: string | undefined
   sample: number
   /** `root`, or whatever the auditor chose. */
   seed: string

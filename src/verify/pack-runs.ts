@@ -1,13 +1,12 @@
 import { csvLine } from './csv.ts'
 import type { PackRecord } from './pack-account.ts'
-import type { Exception } from './pack-tables.ts'
 
 /** What became of each run of the period: counted, or why not. */
 export interface RunsTable {
   add(ledger: string, record: PackRecord): void
   print(): string
-  /** Runs that nothing ended within the period. */
-  open(): Exception[]
+  /** Runs that nothing ended within the period: cells of exceptions.csv. */
+  open(): { run: string; cells: readonly unknown[] }[]
   counts(): RunCounts
   /** Runs that ended with a seal, for drawing: in order of ledger, then seq. */
   sealed(): readonly SealedRun[]
@@ -80,7 +79,7 @@ export function createRunsTable(): RunsTable {
       header + rows.join('') + [...open.values()].map(({ ledger, record }) => rowOf(ledger, 'open', record, record)).join(''), // oxfmt-ignore
     open: () =>
       [...open.values()].map(({ ledger, record: { seq, recorded_at, id, fields } }) => ({
-        subject: String(fields['run']),
+        run: String(fields['run']),
         cells: ['not ended within the period', ledger, seq, recorded_at, id, fields['run'], ''],
       })),
     counts: () => ({

@@ -11,7 +11,7 @@ export function parseScope(text: string): PackScope {
   if (selection !== 'all' && selection !== 'part') throw new Error('scope.json does not say what is selected')
   if (
     selection === 'all' &&
-    (['repository', 'path', 'commit', 'build'].some((name) => question[name] !== undefined) ||
+    (['repository', 'path', 'commit', 'build', 'deployment'].some((name) => question[name] !== undefined) ||
       asked_by['bound'] !== undefined)
   )
     // oxfmt-ignore

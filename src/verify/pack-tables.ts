@@ -1,5 +1,8 @@
 import { csvLine } from './csv.ts'
 import type { PackRecord } from './pack-account.ts'
+import { columnsOf } from './pack-columns.ts'
+import { exceptionOf, explanationOf, notedAs } from './pack-exceptions.ts'
+import type { PackRules } from './pack-format.ts'
 import { createRunsTable, type RunsTable } from './pack-runs.ts'
 
 /**
@@ -16,35 +19,18 @@ export interface PackTables {
   exceptions(): number
 }
 
-/** A row of exceptions.csv, without the disposition of its subject. */
+/** A row of exceptions.csv, without its disposition. */
 export interface Exception {
-  subject: string
+  /** How a disposition names it. */
+  noted: string
   cells: readonly unknown[]
 }
 
-/** One table a kind; columns are members of its records, after seq, recorded_at and id. A kind that has no record yet has an empty table. */
-const columns: Readonly<Record<string, readonly string[]>> = {
-  build: ['repository', 'build', 'commit', 'ref'],
-  contract: ['repository', 'contract_version', 'contract', 'parent', 'mode', 'ref', 'commit', 'by'],
-  deployment: ['repository', 'deployment', 'build', 'environment', 'artifact_sha256', 'gate', 'by'],
-  gate: ['repository', 'subject', 'verdict', 'as_of', 'contract', 'report', 'by'],
-  disposition: ['repository', 'subject', 'reason', 'until', 'by'],
-  report: ['repository', 'query', 'sha256', 'by'],
-  part: ['run', 'part', 'format', 'definition', 'artifact_sha256', 'bytes', 'files', 'totals', 'records', 'refused', 'unresolved'], // oxfmt-ignore
-  rejection: ['run', 'part', 'repository', 'commit', 'reason', 'detail', 'offered', 'first', 'by'],
-  alert: ['alert', 'n', 'code', 'subject', 'state', 'severity', 'owner', 'detail', 'by', 'at'],
-  command: ['command', 'destination', 'reason', 'by'],
-  access: ['access', 'by', 'method', 'route', 'params', 'count'],
-  configuration: ['node', 'version', 'configuration_digest'],
-  key: ['of', 'origin', 'vkey', 'guard'],
-  reconciliation: ['destination', 'of', 'compared_at', 'verdict', 'drill'],
-  retention: ['act', 'of', 'month', 'reason', 'by'],
-  hold: ['hold', 'repository', 'state', 'reason', 'ticket', 'by'],
-  loss: ['of', 'reason', 'by'],
-}
 const plural = (kind: string): string => (kind === 'loss' ? 'losses' : kind === 'access' ? 'access' : `${kind}s`)
 
-export function createTables(): PackTables {
+/** By the rules that scope.json names; `to` is the end of its period. */
+export function createTables(rules: PackRules, to: string): PackTables {
+  const columns = columnsOf(rules)
   const tables = new Map(Object.keys(columns).map((kind) => [kind, [] as string[]]))
   const exceptions: Exception[] = []
   const alerts = new Map<string, Exception & { isOpen: boolean }>()
@@ -52,11 +38,13 @@ export function createTables(): PackTables {
   const dispositions = new Map<string, string>()
   const runs = createRunsTable()
 
-  const except = (ledger: string, of: PackRecord, what: string, subject: unknown, why: unknown): Exception => ({
-    subject: String(subject),
+  const except = (ledger: string, of: PackRecord, what: string, subject: unknown, why: unknown, noted: string): Exception => ({
+    noted,
     cells: [what, ledger, of.seq, of.recorded_at, of.id, subject, why],
-  })
-  const print = ({ subject, cells }: Exception): string => csvLine([...cells, dispositions.get(subject) ?? ''])
+  }) // oxfmt-ignore
+  const openRuns = (): Exception[] =>
+    runs.open().map(({ run, cells }) => ({ noted: notedAs(rules, 'run', run), cells }))
+  const print = ({ noted, cells }: Exception): string => csvLine([...cells, dispositions.get(noted) ?? ''])
 
   return {
     runs,
@@ -68,17 +56,16 @@ export function createTables(): PackTables {
       if (names !== undefined)
         tables.get(kind)?.push(csvLine([ledger, seq, recorded_at, id, ...names.map((name) => fields[name])]))
       runs.add(ledger, record)
-      if (kind === 'rejection')
-        exceptions.push(except(ledger, record, 'refused', fields['run'] ?? fields['repository'], fields['reason']))
-      if (kind === 'abandonment')
-        exceptions.push(except(ledger, record, 'abandoned', fields['run'], fields['open_parts']))
-      if (kind === 'seal' && fields['admitted'] === false)
-        exceptions.push(except(ledger, record, 'not counted', fields['run'], fields['reasons']))
-      if (kind === 'loss') exceptions.push(except(ledger, record, 'lost', fields['of'], fields['reason']))
-      if (kind === 'disposition') dispositions.set(String(fields['subject']), `${id} ${String(fields['reason'])}`)
+      const found = exceptionOf(rules, record)
+      if (found !== undefined) exceptions.push(except(ledger, record, found.what, found.subject, found.why, found.noted)) // oxfmt-ignore
+      if (kind === 'disposition') {
+        const { noted, text } = explanationOf(rules, record, to)
+        dispositions.set(noted, text)
+      }
       if (kind === 'alert') {
-        const open = except(ledger, record, 'open alert', fields['alert'], fields['detail'])
-        alerts.set(open.subject, { ...open, isOpen: fields['state'] !== 'closed' })
+        const alert = String(fields['alert'])
+        const open = except(ledger, record, 'open alert', alert, fields['detail'], notedAs(rules, 'alert', alert))
+        alerts.set(alert, { ...open, isOpen: fields['state'] !== 'closed' })
       }
     },
     finish() {
@@ -90,7 +77,7 @@ export function createTables(): PackTables {
         )
       const open = [...alerts.values()].filter(({ isOpen }) => isOpen)
       const header = csvLine(['what', 'ledger', 'seq', 'recorded_at', 'id', 'subject', 'why', 'disposition'])
-      files.set('exceptions.csv', header + [...exceptions, ...open, ...runs.open()].map(print).join(''))
+      files.set('exceptions.csv', header + [...exceptions, ...open, ...openRuns()].map(print).join(''))
       return files
     },
   }

@@ -4,7 +4,7 @@ import type { TrustedKey } from '../log/trusted-key.ts'
 import { parseVkey, printVkey } from '../log/vkey.ts'
 import { checkLines } from './pack-lines-check.ts'
 import { checkFiles } from './pack-files-check.ts'
-import { type PackScope, kindOf, packNames, packRules } from './pack-format.ts'
+import { type PackScope, kindOf, knownRules, packNames, packRules } from './pack-format.ts'
 import { type PackTrust, checkLog, checkPeriod, openProven } from './pack-log-check.ts'
 import { checkPopulation } from './pack-population-check.ts'
 import { printReport } from './pack-report.ts'
@@ -31,7 +31,9 @@ export async function checkPack(source: PackSource, trust: PackTrust): Promise<P
   if (scope === undefined) return [...checks, ...(await checkFiles(source, trust.keys.filter(isStatementKey)))]
   const keys = await findKeys(source, scope, trust)
   checks.push(...keys.checks, ...(await checkFiles(source, keys.statement)))
-  const tables = createTables()
+  // By rules that are not known here nothing is made again; everything else is checked all the same.
+  const rules = knownRules.find((one) => one === scope?.rules)
+  const tables = createTables(rules ?? packRules, scope.question.to)
   const sums: LedgerSums[] = []
   let isPopulationProved = true
   for (const of of scope.ledgers) {
@@ -56,7 +58,9 @@ export async function checkPack(source: PackSource, trust: PackTrust): Promise<P
     [packNames.completeness, printCompleteness(scope, sums, runs)],
     [packNames.report, printReport({ scope, sums, runs, exceptions: tables.exceptions(), samples: drawn })],
   ])
-  checks.push(await checkDerived(source, scope, derived, sums, isPopulationProved))
+  checks.push(
+    await checkDerived(source, rules === undefined ? scope.rules : undefined, derived, sums, isPopulationProved),
+  )
   return checks
 }
 
@@ -104,14 +108,14 @@ async function findKeys(
 /** Tables, sums and report are exactly what the records give. */
 function checkDerived(
   source: PackSource,
-  { rules }: PackScope,
+  unknownRules: string | undefined,
   derived: ReadonlyMap<string, string>,
   sums: readonly LedgerSums[],
   isPopulationProved: boolean,
 ): Promise<PackCheck> {
   return attempt('tables', async () => {
-    if (rules !== packRules)
-      throw new CannotCheck(`they were made by the rules ${rules}, this program knows ${packRules}`)
+    if (unknownRules !== undefined)
+      throw new CannotCheck(`they were made by the rules ${unknownRules}, this program knows ${knownRules.join(', ')}`)
     if (!isPopulationProved) throw new CannotCheck('the records that they are made from are not proved')
     const off = sums.find((sum) => !addsUp(sum))
     if (off !== undefined) throw new Error(`the records of ${off.ledger} do not add up`)

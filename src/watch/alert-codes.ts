@@ -16,6 +16,7 @@ export const alertCodes = {
   reconciliation_unanswered: { severity: 'medium', owner: 'siem', transient: true },
   drill_due: { severity: 'low', owner: 'siem', transient: true },
   evidence_missing: { severity: 'high', owner: 'engineering', transient: false },
+  deployment_without_pass: { severity: 'high', owner: 'engineering', transient: false },
   run_unsealed: { severity: 'medium', owner: 'engineering', transient: false },
   unexplained_change: { severity: 'medium', owner: 'engineering', transient: false, event: true },
   contract_conflict: { severity: 'medium', owner: 'engineering', transient: false, event: true },

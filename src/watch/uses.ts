@@ -9,7 +9,8 @@ export interface Use {
   who: { id: string; method: string }
   route: string
   params: Readonly<Record<string, unknown>>
-  /** `before`: recorded before the answer. `summed`: counted, and recorded once a minute. */
+  repository?: string | undefined
+  /** `before`: recorded before the answer. `summed`: counted per person, route and repository, and recorded once a minute. */
   records: 'before' | 'summed'
 }
 
@@ -20,8 +21,19 @@ export interface Uses {
   flush(): Promise<void>
 }
 
+interface Sum {
+  by: string
+  method: string
+  route: string
+  /** Absent where the use is about none, or about several. */
+  repository?: string
+  count: number
+}
+
+const keyOf = ({ by, route, repository }: Sum): string => JSON.stringify([by, route, repository])
+
 export function createUses(operations: Book, log: Logger): Uses {
-  let sums = new Map<string, { by: string; method: string; route: string; count: number }>()
+  let sums = new Map<string, Sum>()
 
   const submit = async (fields: object): Promise<void> => {
     const id = randomUUID()
@@ -37,12 +49,12 @@ export function createUses(operations: Book, log: Logger): Uses {
   }
 
   return {
-    async record({ who, route, params, records }) {
+    async record({ who, route, params, repository, records }) {
       if (records === 'before') return submit({ by: who.id, method: who.method, route, params, count: 1 })
-      const key = `${who.id} ${route}`
-      const sum = sums.get(key) ?? { by: who.id, method: who.method, route, count: 0 }
-      sum.count++
-      sums.set(key, sum)
+      const about = repository === undefined ? {} : { repository }
+      const sum: Sum = { by: who.id, method: who.method, route, ...about, count: 0 }
+      const key = keyOf(sum)
+      sums.set(key, { ...sum, count: (sums.get(key)?.count ?? 0) + 1 })
     },
     async flush() {
       const due = sums
@@ -50,7 +62,7 @@ export function createUses(operations: Book, log: Logger): Uses {
       for (const sum of due.values()) {
         await submit(sum).catch((error: unknown) => {
           log.warn('access.delayed', { route: sum.route, error: String(error) })
-          const key = `${sum.by} ${sum.route}`
+          const key = keyOf(sum)
           const newer = sums.get(key)
           sums.set(key, { ...sum, count: sum.count + (newer?.count ?? 0) })
         })

@@ -9,11 +9,12 @@ import { checkFsck, checkTlog, waitForCopy } from './fsck.ts'
 import { buildGoWitness, checkGoWitness } from './go-witness.ts'
 import { buildReceiver, checkHec } from './hec.ts'
 import { buildOpenSearch, checkOpenSearch, openSearchVersions } from './opensearch.ts'
+import { checkPullers, findMito } from './pullers.ts'
 import { checkS3 } from './s3.ts'
 
 /**
  * `npm run conformance`: our log against other people's software, where this machine has it or can install it by name, and the long forms
- * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only fsck,schemathesis,s3,opensearch,hec,go-witness,long` for some of it.
+ * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only fsck,schemathesis,s3,opensearch,hec,go-witness,pullers,long` for some of it.
  */
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -174,11 +175,15 @@ if (wanted('go-witness')) {
   report("torchwood's litewitness", 'skipped', 'its newest needs Go 1.27, and every one its key in an ssh-agent')
 }
 
+if (wanted('pullers')) checkPullers(findMito(goInstall), report)
+
 if (wanted('long')) {
   const long = {
     PROOFLINE_KILLS: '100',
+    PROOFLINE_WITNESS_ROUNDS: '20',
     PROOFLINE_FREEZE_S: '60',
     PROOFLINE_BIG: '1',
+    PROOFLINE_AS_OF_RUNS: '1000',
     PROOFLINE_CHAOS_RECORDS: '200000',
     PROOFLINE_CHAOS_KILLS: '20',
   }

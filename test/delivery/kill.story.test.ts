@@ -13,8 +13,8 @@ import { makeRecord } from './records.ts'
 
 /** Real processes, really killed and really frozen, while they forward over a real database. */
 
-const rounds = 7
-const total = 900
+const rounds = 5
+const total = 600
 const perSecond = 100
 /** Few records a request, so that there is always one on its way; and a search believes in absence only when late bytes had their time. */
 const busy = {

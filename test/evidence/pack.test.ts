@@ -10,12 +10,12 @@ import { isStatementKey } from '../../src/log/statement.ts'
 import { Problem } from '../../src/record/problem.ts'
 import { encodeRecord, openRecord } from '../../src/record/record.ts'
 import { checkFiles } from '../../src/verify/pack-files-check.ts'
-import type { PackScope } from '../../src/verify/pack-format.ts'
+import { type PackScope, knownRules, packRules } from '../../src/verify/pack-format.ts'
 import { type LineRow, foldLines, lineNames, printLineHistory, printLineTable, printRow } from '../../src/verify/pack-lines.ts' // oxfmt-ignore
 import { gapNodes } from '../../src/verify/pack-range.ts'
 import { checkPack } from '../../src/verify/pack.ts'
 import { packNames } from '../../src/verify/pack-format.ts'
-import type { PackCheck } from '../../src/verify/pack-source.ts'
+import { type PackCheck, readText } from '../../src/verify/pack-source.ts'
 import { type Files, type MemoryLog, createMemoryLog, makePack, resign, sourceOf, unzip } from './memory-log.ts'
 
 let log: MemoryLog
@@ -31,6 +31,33 @@ function fill(into: MemoryLog): void {
   into.add('main/unit', 'coverage', { run: 'broken.api.unit', part: 'p', ordinal: 0 }) // of a part that was never closed
   into.add('main/unit', 'rejection', { run: 'ci.1.api.unit', repository: 'github.com/acme/payments', reason: 'run_conflict' }) // oxfmt-ignore
   into.add('main/changes', 'build', { repository: 'github.com/acme/payments', build: '=1+1', commit: 'c' })
+  const of = { repository: 'github.com/acme/payments', commit: 'c', build: '=1+1' }
+  const gate = into.add('main/changes', 'gate', {
+    ...of,
+    verdict: 'fail',
+    reasons: ['below_threshold'],
+    enforced: true,
+  })
+  into.add('main/changes', 'gate', {
+    ...of,
+    verdict: 'overridden',
+    overrides: gate.id,
+    reason: 'a leak',
+    ticket: 'T-1',
+  })
+  into.add('main/changes', 'gate', { ...of, verdict: 'pass', reasons: [] })
+  into.add('main/changes', 'deployment', { ...of, deployment: 'd1', decision: 'overridden', gate: gate.id })
+  into.add('main/changes', 'deployment', { ...of, deployment: 'd2', decision: 'none', gate: null })
+  into.add('main/changes', 'deployment', {
+    ...of,
+    repository: 'github.com/acme/other',
+    deployment: 'd2',
+    decision: 'fail',
+  })
+  const note = (subject: string, more: object) => into.add('main/changes', 'disposition', { repository: of.repository, subject, note: 'seen', ...more }) // oxfmt-ignore
+  note(`gate:${gate.id}`, { verdict: 'accepted' })
+  note('deployment:d2', { until: '2026-10-30', verdict: 'planned' })
+  note('run:ci.4.api.unit', { until: '2026-11-01' })
   into.add('main/operations', 'alert', { alert: 'disk_low:data', n: 1, code: 'disk_low', state: 'opened', detail: 'x' })
 }
 
@@ -62,6 +89,8 @@ const replace = (changed: Files, name: string, from: string | RegExp, to: string
 const linesOf = (from: Files, name: string): string[] => textOf(from, name).split('\n').slice(0, -1)
 const setLines = (changed: Files, name: string, lines: readonly string[]): void =>
   void changed.set(name, Buffer.from(lines.map((line) => `${line}\n`).join('')))
+/** `GOLDEN=write` makes the newest one again; those of older rules stay as they were made. */
+const goldenOf = (rules: string): string => join(import.meta.dirname, `golden-${rules.split('@')[1]}.zip`)
 const statementKeys = () => log.trust.keys.filter(isStatementKey)
 
 describe('checkPack', () => {
@@ -101,13 +130,21 @@ describe('checkPack', () => {
     expect([...again].map(([name, bytes]) => [name, bytes.toString()])).toEqual([...files].map(([name, bytes]) => [name, bytes.toString()])) // oxfmt-ignore
   })
 
-  it('is the format of the golden pack, which verifies for ever', async () => {
-    const golden = join(import.meta.dirname, 'golden.zip')
-    if (process.env['GOLDEN'] === 'write') await writeFile(golden, await makePack(log.sources))
-    const source = await openPackFile(golden)
+  it.each(knownRules)('verifies the golden pack of the rules %s for ever', async (rules) => {
+    if (process.env['GOLDEN'] === 'write' && rules === packRules) await writeFile(goldenOf(rules), await makePack(log.sources)) // oxfmt-ignore
+    const source = await openPackFile(goldenOf(rules))
+    expect(await readText(source, 'scope.json')).toContain(`"rules": "${rules}"`)
     expect(failed(await checkPack(source, log.trust))).toEqual([])
     source.close()
-    const kept = await unzip(await readFile(golden))
+  })
+
+  it('says by which rules it cannot make tables, and checks the rest', async () => {
+    const changed = await lie((of) => replace(of, 'scope.json', packRules, 'evidence@99'))
+    expect(changed).toEqual([`tables: they were made by the rules evidence@99, this program knows ${knownRules.join(', ')}`])
+  }) // oxfmt-ignore
+
+  it('is the format of the golden pack of its rules', async () => {
+    const kept = await unzip(await readFile(goldenOf(packRules)))
     for (const name of [...kept.keys()].filter(
       (one) => one !== 'README.md' && one !== 'limits.md' && one !== 'controls.csv' && !/^(?:SHA|manifest)/.test(one),
     ))
@@ -348,6 +385,33 @@ describe('the history of a file in a pack', () => {
   })
 })
 
+describe('a pack about a deployment', () => {
+  const ask = async (question: object): Promise<Files> => unzip(await makePack(log.sources, question))
+
+  it('shows the commit that was deployed, with everything that was decided about it, and is verified', async () => {
+    const deployed = await ask({ deployment: 'd1' })
+    expect(await check(deployed)).toEqual([])
+    expect(JSON.parse(textOf(deployed, 'scope.json'))).toMatchObject({
+      selection: 'part', question: { deployment: 'd1', repository: 'github.com/acme/payments', commit: 'c' },
+    }) // oxfmt-ignore
+    const kinds = linesOf(deployed, packNames.records('main/changes')).map((line) => (JSON.parse(line) as { kind: string }).kind) // oxfmt-ignore
+    expect(kinds).toEqual(['build', 'gate', 'gate', 'gate', 'deployment', 'deployment', 'disposition', 'disposition', 'disposition']) // oxfmt-ignore
+  })
+
+  it.each([
+    ['is not there', { deployment: 'none' }, 'not_found'],
+    ['is one of several repositories', { deployment: 'd2' }, 'request_invalid'],
+    ['is asked for with a commit beside it', { deployment: 'd1', commit: 'c' }, 'request_invalid'],
+  ])('is refused where it %s', async (_why, question, code) => {
+    await expect(makePack(log.sources, question)).rejects.toMatchObject({ code })
+  })
+
+  it('is found where its repository is told', async () => {
+    const { question } = JSON.parse(textOf(await ask({ deployment: 'd2', repository: 'github.com/acme/other' }), 'scope.json')) as PackScope // oxfmt-ignore
+    expect(question).toMatchObject({ repository: 'github.com/acme/other', commit: 'c' })
+  })
+})
+
 describe('the tables of a pack', () => {
   it('list each run once, counted or with its reason, and do not become formulas', () => {
     const rows = textOf(files, 'population/runs.csv').split('\r\n').slice(1, -1)
@@ -355,7 +419,22 @@ describe('the tables of a pack', () => {
     expect(rows.filter((row) => row.includes(',counted,'))).toHaveLength(13)
     expect(rows.find((row) => row.includes('ci.4.api.unit'))).toContain('not counted,"[""tests_failed""]"')
     expect(textOf(files, 'population/builds.csv')).toContain(",'=1+1,")
-    expect(textOf(files, 'population/deployments.csv').split('\r\n')).toHaveLength(2)
-    expect(textOf(files, 'exceptions.csv').split('\r\n').map((row) => row.split(',')[0])).toEqual(['what', 'not counted', 'refused', 'open alert', '']) // oxfmt-ignore
+    expect(textOf(files, 'population/losses.csv').split('\r\n')).toHaveLength(2)
+  })
+
+  it('list gates, overrides and deployments without pass as exceptions, each with the note that stands', () => {
+    const rows = textOf(files, 'exceptions.csv').split('\r\n').slice(1, -1)
+    const short = rows.map((row) => [row.split(',')[0], row.slice(row.lastIndexOf(',') + 1).replace(/main\.changes-(\d+)-\w+/, '$1')]) // oxfmt-ignore
+    expect(short).toEqual([
+      ['not counted', '9 seen'],
+      ['refused', ''],
+      ['gate failed', '7 accepted: seen'],
+      ['gate overridden', '7 accepted: seen'],
+      ['deployed without pass', '8 (lapsed 2026-10-30) planned: seen'],
+      ['deployed without pass', ''], // d2 of another repository
+      ['open alert', ''],
+    ])
+    expect(textOf(files, 'population/gates.csv').split('\r\n')[0]).toContain(',verdict,reasons,enforced,')
+    expect(textOf(files, 'population/deployments.csv').split('\r\n')).toHaveLength(5)
   })
 })

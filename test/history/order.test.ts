@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { dayMicros, evidenceDays } from '../../src/history/evidence-days.ts'
-import { createVersions, mapLine } from '../../src/history/follow-line.ts'
+import { type VersionMap, createVersions, mapLine } from '../../src/history/follow-line.ts'
 import type { RunFacts } from '../../src/history/ledger-history.ts'
 import { compareRuns, orderCommits } from '../../src/history/order-commits.ts'
 import type { LedgerView } from '../../src/history/ref-runs.ts'
@@ -66,6 +66,13 @@ describe('orderCommits', () => {
 })
 
 describe('following a line', () => {
+  const follow = (maps: readonly VersionMap[], version: string, line: number): Record<string, number> => {
+    const versions = createVersions(maps)
+    const names = [...new Set(maps.flatMap(({ from, to }) => [from, to]))]
+    const followed = versions.follow(versions.numberOf(version) ?? -1, line)
+    return Object.fromEntries(names.map((name) => [name, followed[versions.numberOf(name) ?? -1] ?? Number.NaN]))
+  }
+
   const hunks = parseHunks('-3,1+3,2 -12,0+14,4 -20,2+24,0')
   it('moves a number by what the hunks before it added and removed', () => {
     const forward = [1, 3, 4, 12, 13, 19, 20, 21, 22].map((line) => mapLine(hunks, line, false))
@@ -84,9 +91,17 @@ describe('following a line', () => {
       { from: 'e', to: 'c', hunks: parseHunks('-0,0+1,1') },
     ]
     const expected = { a: 1, b: 4, c: 4, d: 3, e: 3 } // back from c
-    for (const some of [maps, maps.toReversed()])
-      expect(Object.fromEntries(createVersions(some).follow('a', 1))).toEqual(expected)
-    expect(Object.fromEntries(createVersions(maps.slice(0, 2)).follow('a', 1))).toEqual({ a: 1, b: 0, c: 0 })
+    for (const some of [maps, maps.toReversed()]) expect(follow(some, 'a', 1)).toEqual(expected)
+    expect(follow(maps.slice(0, 2), 'a', 1)).toEqual({ a: 1, b: 0, c: 0 })
+  })
+
+  it('says of versions that no map joins to it that they are not, and takes numbers as large as maps have them', () => {
+    const maps = [
+      { from: 'a', to: 'b', hunks: parseHunks('-0,0+1,9999999998') },
+      { from: 'c', to: 'd', hunks: parseHunks('') },
+    ]
+    expect(follow(maps, 'a', 1)).toEqual({ a: 1, b: 9_999_999_999, c: -1, d: -1 })
+    expect(createVersions(maps).numberOf('e')).toBeUndefined()
   })
 })
 

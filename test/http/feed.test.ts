@@ -49,7 +49,7 @@ describe('GET /v1/feed/{ledger}', () => {
     const served = await start(5)
     const first = await page(served, 'after=-1&limit=2')
     expect(seqs(first)).toEqual([0, 1])
-    expect(Object.keys(first)).toEqual(['records', 'next_cursor', 'next'])
+    expect(Object.keys(first)).toEqual(['records', 'next_cursor', 'next', 'has_more'])
     const second = await page(served, `cursor=${first.next_cursor}&limit=2`)
     expect(seqs(second)).toEqual([2, 3])
     const last = (await (await fetch(second.next, { headers: { authorization: 'Bearer feed' } })).json()) as FeedPage
@@ -69,6 +69,17 @@ describe('GET /v1/feed/{ledger}', () => {
     const expired = await get(served, '/v1/feed/unit?after=0')
     expect(expired.status).toBe(410)
     expect(await expired.json()).toMatchObject({ code: 'cursor_expired', earliest: 2, lost: 1 })
+  })
+
+  it('begins after a record by its id, for those who keep nothing else', async () => {
+    const served = await start(5)
+    const { records } = await page(served, 'after=-1')
+    expect(seqs(await page(served, `after=${records[2]?.id}`))).toEqual([3, 4])
+    const other = String(records[2]?.id).replace('main.unit', 'main.changes')
+    for (const wrong of [other, 'main.unit-2', 'x', '1.5', '1e+06'])
+      expect((await get(served, `/v1/feed/unit?after=${encodeURIComponent(wrong)}`)).status).toBe(400)
+    const gone = String(records[2]?.id).replace('main.unit', 'main.unit.2')
+    expect((await get(served, `/v1/feed/unit?after=${gone}`)).status).toBe(404)
   })
 
   it('keeps filters, window, limit and consumer in the next link', async () => {
@@ -137,10 +148,20 @@ describe('GET /v1/feed/{ledger}', () => {
     expect(served.reader.reads).toBe(reads)
   })
 
-  it('answers HEAD like GET, without the body', async () => {
-    const served = await start(3)
-    const answer = await served.fetch('/v1/feed/unit?after=-1', { method: 'HEAD', token: 'feed' })
-    expect([answer.status, answer.headers.get('proofline-published'), await answer.text()]).toEqual([200, '3', ''])
+  it('says on every page whether it is worth to ask on: dumb pollers know nothing but that flag', async () => {
+    const served = await start(5)
+    for (const [query, hasMore] of [
+      ['after=-1&limit=2', true],
+      ['after=-1&limit=5', true],
+      ['after=-1&limit=6', false],
+      ['after=4', false],
+    ] as const) {
+      const answer = await get(served, `/v1/feed/unit?${query}`)
+      expect([answer.headers.get('proofline-has-more'), ((await answer.json()) as FeedPage).has_more]).toEqual([
+        String(hasMore),
+        hasMore,
+      ])
+    }
   })
 })
 

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { type Principal, type Scope, scopes } from '../../src/access/principal.ts'
+import { type Principal, type Scope, may, scopes } from '../../src/access/principal.ts'
 import type { Admission } from '../../src/admission/admission.ts'
 import type { RegisteredContract } from '../../src/admission/contracts.ts'
 import { createFeed } from '../../src/answers/feed.ts'
@@ -9,17 +9,23 @@ import { contractDigest, parseContract } from '../../src/contract/contract.ts'
 import type { Status } from '../../src/api/operations.ts'
 import { destinationSettings } from '../../src/delivery/settings.ts'
 import { mountContracts } from '../../src/http/contracts.ts'
+import { mountDecisions } from '../../src/http/decisions.ts'
 import { mountArchive } from '../../src/http/archive.ts'
+import { mountConsumers } from '../../src/http/consumers.ts'
 import { mountDays } from '../../src/http/days.ts'
+import { mountDifference } from '../../src/http/difference.ts'
 import { mountEvidence } from '../../src/http/evidence.ts'
 import { mountFeed } from '../../src/http/feed.ts'
+import { mountGaps } from '../../src/http/gaps.ts'
 import { mountHistory } from '../../src/http/history.ts'
+import { mountLineage } from '../../src/http/lineage.ts'
 import { mountKeys } from '../../src/http/keys.ts'
 import { mountLog } from '../../src/http/log.ts'
 import type { Use } from '../../src/http/mount.ts'
 import { mountOperations } from '../../src/http/operations.ts'
 import { mountOrders } from '../../src/http/orders.ts'
 import { mountPage } from '../../src/http/page.ts'
+import { mountReports } from '../../src/http/reports.ts'
 import { mountRecords } from '../../src/http/records.ts'
 import { mountWatch } from '../../src/http/watch.ts'
 import { mountRuns } from '../../src/http/runs.ts'
@@ -169,7 +175,10 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const aDay = { day: '2028-02-29', first: 0, next: 3, lastTime: 0, root: Buffer.alloc(32), manifest: Buffer.alloc(32), bytes: 9, repositories: [], expired: false } // oxfmt-ignore
   mountDays(
     server.mount,
-    { list: async () => [aDay], open: async () => Readable.from([Buffer.from('{}')]) },
+    {
+      list: async () => [aDay],
+      find: async () => ({ tag: '"a"', open: async () => Readable.from([Buffer.from('{}')]) }),
+    },
     generations,
   )
   const aHold = { hold: 'hold-1', repository: 'acme', path: null, from: null, to: null, reason: 'x', ticket: 'T-1', byWhom: 'operate', at: 0, askedBy: null, askedReason: null, releasedBy: null, releasedAt: null, days: 0 } // oxfmt-ignore
@@ -188,6 +197,19 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const scope = { question: { from: '2026-11-01', to: '2026-12-01' }, org: 'main', as_of: 'unit:3' }
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown }, generations)
+  mountDifference(server.mount, nothingKnown, generations)
+  mountConsumers(server.mount, async () => [])
+  mountLineage(server.mount, nothingKnown, generations)
+  mountReports(server.mount, {
+    answers: { coverage: nothingKnown, period: nothingKnown },
+    issue: nothingKnown,
+    find: async (sha256) =>
+      sha256 === artifactDigest
+        ? { repository: 'github.com/acme/payments', type: 'application/json', bytes: Buffer.from('{}') }
+        : undefined,
+    generations,
+  })
+  mountGaps(server.mount, { gaps: nothingKnown, repositories: nothingKnown }, generations)
   mountLog(server.mount, treeOf, logPublic)
   mountOperations(server.mount, {
     readStatus:
@@ -246,6 +268,26 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     ledgers: ['main/unit'],
     guardId: async () => '0'.repeat(32),
     recordCommand: async (command) => void commands.push(command),
+  })
+  const aDecision = {
+    ledger: 'main/changes',
+    seq: 9,
+    recordedAt: 0,
+    id: 'main.changes-9-0123456789abcdef',
+    fields: {},
+  } as never
+  mountDecisions(server.mount, {
+    decide: async () => ({ created: true, gate: aDecision, override: undefined }),
+    override: async ({ repositories }) => {
+      if (repositories !== undefined) throw new Problem('not_found', 'there is no such gate')
+      return { created: true, override: aDecision }
+    },
+    deploy: async () => ({ created: true, recorded: aDecision }),
+    dispose: async (who, { repository }) => {
+      if (!may(who, 'audit', { repository }) && !may(who, 'operate', { repository })) throw new Problem('forbidden', '')
+      return { created: true, recorded: aDecision }
+    },
+    list: async () => ({ as_of: 'changes:1', rules: 'decisions@1', rows: [], has_more: false }),
   })
   mountPage(server.mount, {
     org: 'main',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { submissionOf } from '../../src/recover/submission-of.ts'
-import { changeKeys, deploymentDigest, gatePrefix, printTarget } from '../../src/record/change-keys.ts'
+import { changeKeys, commitPrefix, deploymentDigest, gatePrefix, printTarget } from '../../src/record/change-keys.ts'
 import {
   type DeploymentFields,
   type DispositionFields,
@@ -80,13 +80,15 @@ describe('keys of changes', () => {
     const subjects = [
       { repository: 'a/b', build: 'c', commit },
       { repository: 'a', build: 'b/c', commit },
-      { repository: 'a","build","b', build: 'c', commit },
+      { repository: `a","${commit}`, build: 'c', commit },
       { repository: 'a', commit, build: undefined },
       { repository: 'a', build: commit, commit },
     ]
     const prefixes = subjects.map(gatePrefix)
     for (const [i, one] of prefixes.entries())
       expect(prefixes.filter((other, j) => i !== j && other.startsWith(one))).toEqual([])
+    const ofCommit = commitPrefix({ repository: 'a', commit })
+    expect(prefixes.map((one) => one.startsWith(ofCommit))).toEqual([false, true, false, true, true])
     expect(changeKeys.deployment({ repository: 'a/b', deployment: 'c' })).not.toBe(
       changeKeys.deployment({ repository: 'a', deployment: 'b/c' }),
     )

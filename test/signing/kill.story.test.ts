@@ -35,7 +35,8 @@ it('case 24: a signer killed at any moment starts again and contradicts nothing 
   const client = connectSigner(join(folder, 's'))
   const notes = new Map<number, string>()
   let size = 0
-  for (let round = 0; round < 6; round++) {
+  // On a machine that is busy with something else the first may be killed before they signed anything.
+  for (let round = 0; round < 6 || size === 0; round++) {
     const signer = await start()
     expect((await stat(join(folder, 's'))).mode & 0o777).toBe(0o600)
     const last = await client.last(ledger)
@@ -67,7 +68,6 @@ it('case 24: a signer killed at any moment starts again and contradicts nothing 
     }
     if (signer.exitCode === null && signer.signalCode === null) await once(signer, 'exit')
   }
-  expect(size).toBeGreaterThan(0)
   client.close()
 })
 

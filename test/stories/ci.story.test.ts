@@ -269,6 +269,15 @@ describe('deploy/ci/action.yml', () => {
     })
     expect((await run({ command: 'destroy', 'test-type': 'unit' })).code).toBe(2)
   })
+
+  it('asks the gate and records what was deployed', async () => {
+    const gate = await run({ command: 'gate', wait: '1s' })
+    expect(gate).toMatchObject({ code: 3, stdout: expect.stringMatching(/^incomplete: github\.com\/acme\/payments github\.900 at .* \(no_contract\)/) as string }) // oxfmt-ignore
+    const deployed = await run({ command: 'deployed', environment: 'production', artifact: `sha256:${'a'.repeat(64)}` })
+    expect(deployed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^recorded: github\.900\.production: github\.900 \(.*\) to production, gate incomplete/) as string }) // oxfmt-ignore
+    const again = await run({ command: 'deployed', environment: 'production', artifact: 'a'.repeat(64) })
+    expect(again.stdout).toMatch(/^already recorded/)
+  })
 })
 
 describe('deploy/ci/gitlab.yml', () => {
@@ -286,7 +295,10 @@ describe('deploy/ci/gitlab.yml', () => {
     CI_PROJECT_ID: '12',
     CI_COMMIT_BRANCH: 'main',
   }
-  const run = (job: '.proofline-push' | '.proofline-seal', more: Record<string, string>): Promise<Finished> => {
+  const run = (
+    job: '.proofline-push' | '.proofline-seal' | '.proofline-gate' | '.proofline-deployed',
+    more: Record<string, string>,
+  ): Promise<Finished> => {
     const { variables, script = [], after_script = [] } = template[job]!
     return bash([...script, ...after_script].join('\n'), { ...gitlab, ...variables, ...more })
   }
@@ -314,5 +326,13 @@ describe('deploy/ci/gitlab.yml', () => {
       stage: 'test',
       ref: 'refs/heads/main',
     })
+  })
+
+  it('gates what is to be deployed, and records a deployment that went well', async () => {
+    expect((await run('.proofline-gate', { PROOFLINE_GATE_WAIT: '1s' })).code).toBe(3)
+    const deploy = (status: string) =>
+      run('.proofline-deployed', { CI_JOB_STATUS: status, CI_ENVIRONMENT_NAME: 'staging' })
+    expect((await deploy('failed')).stdout).toBe('')
+    expect((await deploy('success')).stdout).toMatch(/^recorded: gitlab\.501\.staging: .* to staging, gate incomplete/)
   })
 })

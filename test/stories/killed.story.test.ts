@@ -10,7 +10,7 @@ import {
   temporaryFolder,
 } from '../support/service.ts'
 
-const kills = Number(process.env['PROOFLINE_KILLS'] ?? 20)
+const kills = Number(process.env['PROOFLINE_KILLS'] ?? 10)
 const clients = 6
 
 let test: TestDatabase | undefined

@@ -61,7 +61,7 @@ async function shown({ url }: Running, origin: string): Promise<{ size: number; 
 
 it('a witness killed at any moment never cosigns two heads that contradict each other', async () => {
   const forkAt = 3
-  const rounds = 8
+  const rounds = Number(process.env['PROOFLINE_WITNESS_ROUNDS'] ?? 4)
   const origins = Array.from({ length: rounds }, (_, i) => `localhost/round-${i}/unit`)
   const keys = await Promise.all(origins.map(async (origin) => printVkey((await createLog(origin, 1)).key)))
   let cosigned = 0

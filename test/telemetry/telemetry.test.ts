@@ -77,7 +77,9 @@ describe('metrics', () => {
   })
 
   it('the lag of a puller grows with the ledger', async () => {
-    telemetry.metrics.setConsumers(() => [{ consumer: 'qradar', ledger: 'main/unit', next: 40 }])
+    telemetry.metrics.setConsumers(() => [
+      { consumer: 'qradar', ledger: 'main/unit', next: 40, lag: 0, seenAt: micros(0) },
+    ])
     expect(await read('proofline_consumer_lag_records')).toEqual({ 'consumer="qradar",ledger="main/unit"': 0 })
     telemetry.metrics.published('main/unit', 100, micros(0))
     expect(await read('proofline_consumer_lag_records')).toEqual({ 'consumer="qradar",ledger="main/unit"': 60 })

@@ -163,6 +163,19 @@ describe('the saved searches of the add-on', () => {
     expect(run('conflicting evidence', [rejection('report_unknown')])).toEqual([])
   })
 
+  it('tell of gates that failed or were overridden, and of deployments without a pass where the contract enforces', () => {
+    const made = (kind: 'gate' | 'deployment', extra: Record<string, unknown>) =>
+      indexed(makeRecord(70, { ledger: 'main/changes', kind, recordedAt: at(20), extra }))
+    for (const verdict of ['fail', 'overridden'])
+      expect(run('gates that did not pass', [made('gate', { verdict })]).map((row) => row.get('verdict'))).toEqual([verdict]) // oxfmt-ignore
+    expect(run('gates that did not pass', [made('gate', { verdict: 'pass' }), made('gate', { verdict: 'incomplete' })])).toEqual([]) // oxfmt-ignore
+    for (const decision of ['fail', 'incomplete', 'none'])
+      expect(run('deployments without pass', [made('deployment', { decision, enforced: true })])).toHaveLength(1)
+    expect(run('deployments without pass', [made('deployment', { decision: 'fail', enforced: false })])).toEqual([])
+    for (const decision of ['pass', 'overridden'])
+      expect(run('deployments without pass', [made('deployment', { decision, enforced: true })])).toEqual([])
+  })
+
   it('fill every panel of the dashboard that there is something for', () => {
     const made = (kind: 'alert' | 'reconciliation' | 'rejection' | 'seal', extra: Record<string, unknown>) =>
       indexed(makeRecord(80, { kind, recordedAt: at(2), extra }))

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import { setImmediate as breathe } from 'node:timers/promises'
+import { productionFilter, productionLine } from '../contract/effective.ts'
+import type { Contract } from '../contract/form.ts'
+import { type AsOfLedger } from '../history/file-facts.ts'
+import { fieldsAt, fieldsOf, readSpan } from '../history/read-records.ts'
+import type { Reader } from '../ledger/read.ts'
+import type { LedgerName } from '../record/record.ts'
+
+/** The files of a commit as its inventory has them, read off its records; they never change, so what was read is kept for a while. */
+export interface Inventories {
+  /** Blobs by path, in the order of paths; undefined where no inventory of the commit is recorded as of these sizes. */
+  of(views: readonly AsOfLedger[], commit: string): Promise<Inventory | undefined>
+}
+
+export interface Inventory {
+  files: ReadonlyMap<string, string>
+  /** The same digest as a seal's, by a contract that names production files; undefined for one that does not. */
+  productionDigest(contract: Contract): string | undefined
+}
+
+const maxKept = 8
+const recordsAtOnce = 32
+
+export function createInventories(reader: Pick<Reader, 'readBatch'>): Inventories {
+  const kept = new Map<string, Promise<Inventory>>()
+  return {
+    async of(views, commit) {
+      for (const { history, inventories } of views) {
+        const found = history.inventories.slice(0, inventories).findLast((one) => one.commit === commit)
+        if (found === undefined) continue
+        const key = `${history.ledger} ${found.seq}`
+        const inventory = kept.get(key) ?? readInventory(reader, history.ledger, found.seq)
+        kept.delete(key)
+        kept.set(key, inventory)
+        inventory.catch(() => kept.delete(key))
+        if (kept.size > maxKept) kept.delete(kept.keys().next().value ?? '')
+        return inventory
+      }
+      return undefined
+    },
+  }
+}
+
+/** `last` is the seq of its last window; the others stand before it, without a gap. */
+async function readInventory(reader: Pick<Reader, 'readBatch'>, ledger: LedgerName, last: number): Promise<Inventory> {
+  const { window } = (await fieldsAt(reader, ledger, last)) as { window?: { index: number } } // written by inventoryPayloads
+  const files = new Map<string, string>()
+  let records = 0
+  for await (const record of readSpan(reader, ledger, last - (window?.index ?? 0), last)) {
+    for (const [path, blob] of fieldsOf(record)['files'] as [string, string][]) files.set(path, blob)
+    if (++records % recordsAtOnce === 0) await breathe()
+  }
+  const digests = new Map<string, string>()
+  return {
+    files,
+    productionDigest(contract) {
+      const isProduction = productionFilter(contract)
+      if (isProduction === undefined) return undefined
+      const key = JSON.stringify(contract.production)
+      const digest = digests.get(key) ?? digestOf(files, isProduction)
+      digests.set(key, digest)
+      return digest
+    },
+  }
+}
+
+function digestOf(files: ReadonlyMap<string, string>, isProduction: (path: string) => boolean): string {
+  const digest = createHash('sha256')
+  let text = ''
+  for (const [path, blob] of files) {
+    if (isProduction(path)) text += productionLine(path, blob)
+    if (text.length < 65_536) continue
+    digest.update(text)
+    text = ''
+  }
+  return digest.update(text).digest('hex')
+}

@@ -1,0 +1,31 @@
+import { type ConsumerTold, consumerList } from '../api/consumers.ts'
+import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts'
+import { ask } from './watch.ts'
+
+/** `proofline consumers`: who pulls the feed, and how far each is. */
+export async function consumers(terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
+  const answer = await ask(consumerList, { method: 'GET', path: '/v1/consumers', signal })
+  terminal.print(answer, () => printConsumers(answer.consumers) || 'nobody pulls the feed under a name\n')
+  return 0
+}
+
+export function printConsumers(list: readonly ConsumerTold[]): string {
+  if (list.length === 0) return ''
+  const head = ['consumer', 'ledger', 'next', 'lag', 'waiting since', 'seen at', 'moved at', 'by']
+  const rows = list.map((one) => [
+    oneLine(one.consumer),
+    one.ledger,
+    String(one.next),
+    String(one.lag),
+    one.waiting_since ?? '',
+    one.seen_at,
+    one.moved_at,
+    one.by,
+  ])
+  const rewinds = list.flatMap(({ consumer, ledger, rewound }) =>
+    rewound === null
+      ? []
+      : [`${oneLine(consumer)} went back in ${ledger} from ${rewound.from} to ${rewound.to} at ${rewound.at}\n`],
+  )
+  return [printTable([head, ...rows]), ...rewinds].join('')
+}
