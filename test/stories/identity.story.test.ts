@@ -110,7 +110,7 @@ describe('a job that its CI system vouches for', () => {
     expect(JSON.stringify(declared)).not.toContain('octocat')
     expect(await recordOf('part', run)).toMatchObject({ by: { ...by, job: '55501' } })
     expect(await recordOf('seal', run)).toMatchObject({ by, admitted: true })
-    const { key } = declared?.['verified'] as { key: string }
+    const { key } = (declared ?? {})['verified'] as { key: string }
     const kept = await ask(service, `/v1/artifacts/${key}`)
     expect(kept.text).toContain(issuer.keys()[0]?.n)
 
@@ -172,7 +172,9 @@ describe('a job that its CI system vouches for', () => {
       BUILDKITE_BRANCH: 'main', BUILDKITE_REPO: 'git@github.com:acme/payments.git', BUILDKITE_PULL_REQUEST: 'false',
     }) // oxfmt-ignore
     expect(pushed).toMatchObject({ code: 0, stderr: expect.stringContaining('an OIDC token of Buildkite') })
-    expect(await recordOf('seal', `buildkite.${buildkite['build_id']}.api.unit`)).toMatchObject({ admitted: true })
+    expect(await recordOf('seal', `buildkite.${String(buildkite['build_id'])}.api.unit`)).toMatchObject({
+      admitted: true,
+    })
   })
 
   it('of CircleCI has its agent ask, and is marked: the token says nothing of the commit', async () => {
