@@ -10,8 +10,8 @@ const elsewhere = ['**/node_modules/**', 'test/programs/**', 'test/fixtures/**']
 
 /**
  * pure: no process, no database. database: PostgreSQL, a database per file cloned from a migrated template, fsync off.
- * One after the other, since each uses both cores: two workers, where vitest by itself would take one.
- * stories: whole processes over the embedded server with fsync on, two files at a time at most.
+ * One after the other. Three workers of these two on two cores: a quarter of the time a file waits for its database, a disk or a process.
+ * stories: whole processes over the embedded server with fsync on.
  */
 export default defineConfig({
   test: {
@@ -35,7 +35,7 @@ export default defineConfig({
           include: [`test/${database}`],
           exclude: elsewhere,
           pool: 'forks',
-          maxWorkers: 2,
+          maxWorkers: 3,
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -48,7 +48,7 @@ export default defineConfig({
           include: [`test/${stories}`],
           exclude: elsewhere,
           pool: 'forks',
-          maxWorkers: 2,
+          maxWorkers: 3,
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -108,7 +108,7 @@ async function measureLines(): Promise<void> {
   )
   const year = quick
     ? { runs: 240, files: 300, small: 10, questions: 100 }
-    : { runs: 18_000, files: 2_000, small: 50, questions: 400 }
+    : { runs: 18_000, files: 2_000, small: 50, questions: 200 }
   await measure('history', 'recording a year, and asking', async () => [
     ...(await measureHistory(service, year, kept, check)),
     ...(await measureLineage(service, year.questions, check)),

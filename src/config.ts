@@ -5,6 +5,7 @@ import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './config-env.ts'
 import { archiveSettings, retentionSettings } from './archive/settings.ts'
+import { identitySettings } from './access/identity-settings.ts'
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
 import { scrubSettings } from './watch/scrub-settings.ts'
@@ -82,7 +83,15 @@ const settings = z.strictObject({
   archive: archiveSettings.prefault({}),
   scrub: scrubSettings.prefault({}),
   retention: retentionSettings.prefault({}),
+  identity: identitySettings.prefault({}),
   destinations: z.record(destinationName, destinationSettings).default({}),
+})
+
+const checkedSettings = settings.superRefine(({ org, identity }, context) => {
+  for (const [i, { rules }] of identity.issuers.entries())
+    for (const [j, rule] of rules.entries())
+      if (rule.org !== undefined && rule.org !== org)
+        context.addIssue({ code: 'custom', path: ['identity', 'issuers', i, 'rules', j, 'org'], message: `is not ${org}, the only one here` }) // oxfmt-ignore
 })
 
 export interface Config extends z.output<typeof settings> {
@@ -98,6 +107,8 @@ const others = new Set([
   'PROOFLINE_URL',
   'PROOFLINE_TOKEN',
   'PROOFLINE_TOKEN_FILE',
+  'PROOFLINE_ID_TOKEN',
+  'PROOFLINE_AUDIENCE',
   'PROOFLINE_RESTARTED',
   'PROOFLINE_CONFIG',
   'PROOFLINE_DEBUG',
@@ -147,7 +158,7 @@ export function readConfig(
     if (value !== undefined)
       assign(values, leaf?.path ?? [name], leaf === undefined ? value : toSetting(value, leaf.schema))
   }
-  const parsed = settings.safeParse(values)
+  const parsed = checkedSettings.safeParse(values)
   if (!parsed.success) throw new ConfigError(parsed.error.issues.slice(0, 5).map(printIssue).join('; '))
   return { ...parsed.data, data_dir: resolve(parsed.data.data_dir), otlp: wantsOtlp(env) }
 }

@@ -34,7 +34,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
   database: ['record', 'telemetry'],
   signing: ['record', 'log'],
   ledger: ['record', 'log', 'verify', 'telemetry', 'database', 'objects', 'signing'],
-  access: ['record', 'telemetry', 'database'],
+  // A run statement is signed in the manner of everything that is signed and no checkpoint.
+  access: ['record', 'log', 'telemetry', 'database'],
   admission: [
     'record',
     'log',
@@ -89,6 +90,7 @@ const serverCommands = [
   'commands/signer',
   'commands/adopt',
   'commands/maintain',
+  'commands/producers',
   'commands/verify',
   'commands/witness',
   'commands/recover',

@@ -1,3 +1,6 @@
+import type { Weakness } from '../record/identity.ts'
+import type { Bound } from './bound.ts'
+
 /** Who is asking, and the one table of what they may. */
 
 export const scopes = ['push', 'feed', 'audit', 'operate'] as const
@@ -7,10 +10,26 @@ export interface Principal {
   org: string
   /** Names the credential in records and logs; never a secret. */
   id: string
-  method: 'token' | 'anonymous'
+  method: 'token' | 'oidc' | 'statement' | 'anonymous'
   scopes: ReadonlySet<Scope>
   /** Absent: every repository of the org. An entry that ends in `/*` stands for all below it. */
   repositories?: readonly string[]
+  /** What records say of it; without, method and id are all that is known. */
+  identity?: Identity
+  /** Of which run alone it may speak; absent: of any within its repositories. */
+  bound?: Bound
+}
+
+/** What was verified. No names, no e-mail addresses. */
+export interface Identity {
+  issuer?: string
+  subject: string
+  actorId?: string
+  weak: readonly Weakness[]
+  /** What else the verified claims say, for the record of the run: ids and digests, never the credential. */
+  verified?: Readonly<Record<string, string | readonly string[]>>
+  /** The issuer's public key, canonical (RFC 7638): kept as an artifact under the digest that `verified.key` is. */
+  key?: Uint8Array
 }
 
 /** Callers of the few routes that ask for no credential. */
@@ -35,8 +54,9 @@ export function may(who: Principal, scope: Scope, subject: Subject): boolean {
   return repository !== undefined && who.repositories.some((bound) => covers(bound, repository))
 }
 
-function covers(bound: string, repository: string): boolean {
-  return bound.endsWith('/*')
-    ? repository.startsWith(bound.slice(0, -1)) && repository.length >= bound.length
-    : bound === repository
+/** `pattern` is a name, or ends in `/*` and stands for all below. */
+export function covers(pattern: string, name: string): boolean {
+  return pattern.endsWith('/*')
+    ? name.startsWith(pattern.slice(0, -1)) && name.length >= pattern.length
+    : pattern === name
 }

@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Queryable } from '../database/database.ts'
 import type { Micros } from '../record/record.ts'
 import { type Principal, type Scope, scopes as allScopes } from './principal.ts'
+import { createRecent } from './recent.ts'
 import * as store from './token-store.ts'
 
 /**
@@ -45,30 +46,16 @@ export interface TokenOptions {
 
 const dayMicros = 86_400_000_000
 const maxDays = 400
-const maxCached = 10_000
 
 export function createTokens(db: Queryable, options: TokenOptions = {}): Tokens {
   const { now = () => new Date(), cacheMs = 5_000 } = options
-  // Promises, so that a burst of requests with one token asks once. Unknown ids are kept too: guessing costs us no query each.
-  const cache = new Map<string, { at: number; row: Promise<store.TokenRow | undefined> }>()
-
-  const lookUp = (id: string): Promise<store.TokenRow | undefined> => {
-    const at = now().getTime()
-    const cached = cache.get(id)
-    if (cached !== undefined && at - cached.at < cacheMs) return cached.row
-    const row = store.findToken(db, id)
-    row.catch(() => cache.delete(id)) // a failed query is nobody's answer
-    cache.delete(id)
-    cache.set(id, { at, row })
-    if (cache.size > maxCached) cache.delete(cache.keys().next().value ?? id)
-    return row
-  }
+  const recent = createRecent((id) => store.findToken(db, id), cacheMs, now)
 
   return {
     async authenticate(authorization) {
       const parsed = parseToken(/^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1])
       if (parsed === undefined) return undefined
-      const row = await lookUp(parsed.id)
+      const row = await recent.find(parsed.id)
       if (row === undefined || row.revokedAt !== null) return undefined
       if (!timingSafeEqual(row.hash, hashSecret(parsed.secret))) return undefined
       return row.expiresAt > now().getTime() * 1000 ? toPrincipal(row) : undefined
@@ -78,7 +65,7 @@ export function createTokens(db: Queryable, options: TokenOptions = {}): Tokens 
       const { id, secret, token } = makeToken()
       const row = toRow(wish, id, secret, now())
       await store.insertToken(db, row)
-      cache.delete(id)
+      recent.forget(id)
       return { token, issued: toIssued({ ...row, revokedAt: null }) }
     },
 
@@ -88,7 +75,7 @@ export function createTokens(db: Queryable, options: TokenOptions = {}): Tokens 
 
     async revoke(org, id) {
       const revoked = await store.insertRevocation(db, org, id, now().getTime() * 1000)
-      cache.delete(id)
+      recent.forget(id)
       return revoked
     },
   }
@@ -134,7 +121,8 @@ function hashSecret(secret: string): Buffer {
 function toPrincipal(row: store.TokenRow): Principal {
   const { org, id, repositories } = row
   const base = { org, id: `token:${id}`, method: 'token', scopes: new Set(row.scopes) } as const
-  return repositories === null ? base : { ...base, repositories }
+  if (repositories !== null) return { ...base, repositories }
+  return { ...base, identity: { subject: base.id, weak: ['any_repository'] } }
 }
 
 function toIssued(row: store.TokenRow): IssuedToken {

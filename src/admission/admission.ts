@@ -23,6 +23,7 @@ import { type LedgerName, printTime, testTypes } from '../record/record.ts'
 import { createClosing } from './closing.ts'
 import { createBuilds } from './builds.ts'
 import { createClosedRuns } from './closed-runs.ts'
+import { byOf, demandBound, jobOf } from './identity.ts'
 import type { Judge } from './judge.ts'
 import { type LineMaps, lineMapsAnswer } from './line-maps.ts'
 import type { PartRequest, Parts } from './parts.ts'
@@ -33,7 +34,7 @@ import { runPayload } from './run-record.ts'
 import { declarationDigest, keys, sealDigest } from './run.ts'
 import type { RunsStore } from './runs-store.ts'
 import { takeInventory } from './take-inventory.ts'
-import { type Offered, type RunFields, byOf } from './submissions.ts'
+import type { Offered, RunFields } from './submissions.ts'
 
 /**
  * Decides what enters. Every method is safe to repeat: the same content again gives the first answer, other content under the same name
@@ -96,6 +97,15 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       return work()
     })
 
+  const keptKeys = new Set<string>()
+  /** The public key that the record names, for whoever asks years later which key was believed. */
+  const keepKey = async (key: Uint8Array): Promise<void> => {
+    const name = Buffer.from(key).toString('latin1')
+    if (keptKeys.has(name)) return
+    await parts.keepList(key)
+    keptKeys.add(name)
+  }
+
   const firstRecord = async (ledger: LedgerName, recorded: Recorded): Promise<AnsweredRecord> => {
     const { firstSeq } = recorded
     const record =
@@ -120,6 +130,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     offered.repository = fields.repository
     offered.commit = fields.commit
     demand(who, fields.repository)
+    demandBound(who, fields)
     return fields
   }
 
@@ -130,14 +141,16 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     body: Declaration,
   ): Promise<{ fields: RunFields; submission: Submission }> => {
     demand(who, body.repository)
+    demandBound(who, { ...body, run })
     const { ledger } = offered
     if (!run.endsWith(`.${body.test_type}`))
       throw new Problem('test_type_mismatch', `${run} does not end in .${body.test_type}`)
     const { build, repository, commit, ref } = body
     const build_seq = build === undefined ? undefined : await builds.numberOf({ repository, build, commit, ref })
-    const { fields, payload, list } = runPayload(ledger, run, body, build_seq, byOf(who))
+    const { fields, payload, list } = runPayload(ledger, run, body, build_seq, byOf(who), who.identity?.verified)
     offered.declared = JSON.parse(Buffer.from(payload).toString()) as Record<string, unknown> // just printed
     if (list !== undefined) await parts.keepList(list)
+    if (who.identity?.key !== undefined) await keepKey(who.identity.key)
     const link = await bookOf(ledger).link(body.repository, body.suite, ':run', 0)
     return {
       fields,
@@ -230,7 +243,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const offered = { ledger, run, part: request.name, by: byOf(who) }
       return recordingRefusals(offered, async () => {
         const fields = await declared(who, run, offered)
-        const recorded = await parts.record(fields, request, offered)
+        const recorded = await parts.record(fields, { ...request, by: jobOf(who) }, offered)
         return {
           created: !recorded.repeated,
           answer: partReceipt(await firstRecord(ledger, recorded), recorded.checkpoint),
@@ -258,7 +271,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       }
       return recordingRefusals(offered, async () => {
         const { fields, submission } = await runSubmission(who, run, offered, declaration)
-        const ofPart = await parts.prepare(fields, part, offered)
+        const ofPart = await parts.prepare(fields, { ...part, by: jobOf(who) }, offered)
         const { appender } = bookOf(ledger)
         // One of several pushes: what it brings is recorded first, since only then whoever comes last sees all of it.
         const alone = seal.parts === undefined ? await closing.prepare(fields, seal) : undefined

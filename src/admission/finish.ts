@@ -51,7 +51,7 @@ async function finish({ part, close }: LeftPart, { artifacts, runs, parts, isClo
     if (body === undefined) throw new Error(`the artifact ${part.sha256} is gone`)
     const offered: Offered = { ledger: part.ledger, ...named, by: run.by }
     await parts
-      .record(run, { ...part.parameters, name: part.part, body, isKept: true }, offered)
+      .record(run, { ...part.parameters, name: part.part, by: part.by, body, isKept: true }, offered)
       .finally(() => body.destroy())
     await close()
     log.info('part.finished', named)

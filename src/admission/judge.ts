@@ -48,7 +48,7 @@ export function createJudge({ contracts, production }: JudgeDeps): Judge {
   return {
     async judge(run, how, parts, totals, at) {
       const { own, org, effective } = await contracts.contractAt(run.repository)
-      const facts = { ...run, method: run.by.method, configuration: run.configuration_digest }
+      const facts = { ...run, method: run.by.method, weak: run.by.weak, configuration: run.configuration_digest }
       const ending = { kind: 'seal', ...how, parts, atMs: at.time / 1000 } as const
       const found = effective === undefined ? undefined : await production.digestOf(run, effective)
       const production_digest = found ?? (effective?.production === undefined ? digestOfParts(parts) : undefined)

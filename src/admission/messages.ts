@@ -23,6 +23,8 @@ export interface ParseLimits {
 export interface ParseJob {
   encoding: Encoding
   digests: AnnouncedDigest[]
+  /** Of the decoded body, where it was signed. */
+  sha256?: string | undefined
   format?: string | undefined
   strip?: string | undefined
   root?: string | undefined

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { shard } from '../api/runs.ts'
 import { type LedgerName, isLedgerName } from '../record/record.ts'
+import type { By } from '../record/run.ts'
 
 /**
  * Notes on parts that are being recorded in more than one append, so that a crash between two slices can be finished from the artifact.
@@ -21,6 +22,7 @@ const openPart = z.object({
     section: z.string().optional(),
     shard: shard.optional(),
   }),
+  by: z.custom<By>((value) => typeof value === 'object' && value !== null).optional(),
 })
 export type OpenPart = z.infer<typeof openPart>
 

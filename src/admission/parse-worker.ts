@@ -121,6 +121,8 @@ async function* decode(
     if (sent !== base64)
       throw new Problem('digest_mismatch', `the body as sent has ${algorithm} ${sent}, announced was ${base64}`)
   }
+  if (job.sha256 !== undefined && job.sha256 !== seen.sha256)
+    throw new Problem('digest_mismatch', `the report is ${seen.sha256}, signed was ${job.sha256}`)
 }
 
 async function* decompress(

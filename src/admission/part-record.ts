@@ -2,7 +2,7 @@ import type { AtHead, Submission } from '../ledger/decide.ts'
 import { type ChainLink, packSegment } from '../ledger/segments.ts'
 import { Problem } from '../record/problem.ts'
 import { maxPayloadBytes } from '../record/record.ts'
-import { identityFields, printPayload } from '../record/run.ts'
+import { type By, identityFields, printPayload } from '../record/run.ts'
 import { fitList, jsonBytes } from './fit-list.ts'
 import type { ParseSummary } from './messages.ts'
 import { type PartParameters, decidePart, keys, sliceRanges } from './run.ts'
@@ -14,6 +14,8 @@ export interface PartName {
   digest: Buffer
   parameters: PartParameters
   summary: ParseSummary
+  /** Who brought it, where their credential is of one run. */
+  by?: By | undefined
 }
 
 type Range = [first: number, last: number]
@@ -30,7 +32,7 @@ const maxListBytes = 600
  * Throws Problem('record_too_large') when names and parameters alone do not fit.
  */
 export function partPayload(
-  { id, part, parameters, summary }: PartName,
+  { id, part, parameters, summary, by }: PartName,
   ranges: readonly Range[],
 ): { payload: Uint8Array; list: Uint8Array | undefined } {
   const { shard, ...reading } = parameters
@@ -48,6 +50,7 @@ export function partPayload(
     tool: summary.tool,
     parameters: reading,
     shard,
+    by,
     incomplete: summary.incomplete,
     files: summary.totals.recomputed.files,
     files_digest: summary.filesDigest,

@@ -6,6 +6,7 @@ import type { PackedSegment } from '../ledger/segments.ts'
 import type { ObjectsSettings } from '../objects/settings.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName } from '../record/record.ts'
+import type { By } from '../record/run.ts'
 import { toDigests, toEncoding, toFormat } from './body-headers.ts'
 import { RefusedBody, type Taken, takeIn } from './intake.ts'
 import type { ParseJob, ParseLimits } from './messages.ts'
@@ -29,6 +30,10 @@ export interface PartRequest extends PartParameters {
   contentEncoding?: string | undefined
   contentDigest?: string | undefined
   contentLength?: number | undefined
+  /** Who brought it, where their credential is of one run. */
+  by?: By | undefined
+  /** Of the decoded body, where whoever brought it signed that. */
+  sha256?: string | undefined
   /** The body comes from our own artifact. */
   isKept?: true
   body: AsyncIterable<Uint8Array>
@@ -69,6 +74,7 @@ export function createParts(deps: PartsDeps): Parts {
     const job: ParseJob = {
       encoding: toEncoding(request.contentEncoding),
       digests: toDigests(request.contentDigest),
+      sha256: request.sha256,
       ...parametersOf(request),
       limits: room === undefined ? limits : { ...limits, maxDecodedBytes: room.bytes },
       objects: deps.objects,
@@ -145,7 +151,7 @@ export function createParts(deps: PartsDeps): Parts {
       const digest = partDigest(summary.sha256, parameters)
       const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
       const part = partSubmission(
-        { id: run, part: request.name, digest, parameters, summary },
+        { id: run, part: request.name, digest, parameters, summary, by: request.by },
         await link(-1),
         deps.keep,
       )
@@ -168,6 +174,7 @@ export function createParts(deps: PartsDeps): Parts {
           part: request.name,
           sha256: summary.sha256,
           parameters,
+          by: request.by,
         })
         for (const waiting of together.splice(0)) inFlight.push(watched(book.appender.submit([waiting])))
         inFlight.push(watched(book.appender.submit([slice])))
@@ -198,7 +205,7 @@ export function createParts(deps: PartsDeps): Parts {
         const digest = partDigest(taken.summary.sha256, parameters)
         const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
         const part = partSubmission(
-          { id: run, part: request.name, digest, parameters, summary: taken.summary },
+          { id: run, part: request.name, digest, parameters, summary: taken.summary, by: request.by },
           await link(-1),
           deps.keep,
         )

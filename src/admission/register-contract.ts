@@ -13,7 +13,8 @@ import { contractKey } from './contract-versions.ts'
 import { type ContractFields, type Contracts, type RegisteredContract, orgDefault } from './contracts.ts'
 import { jsonBytes } from './fit-list.ts'
 import type { RecordingRefusals } from './refusals.ts'
-import { type Offered, byOf } from './submissions.ts'
+import { byOf, demandBound } from './identity.ts'
+import type { Offered } from './submissions.ts'
 
 /**
  * Puts a contract on record: version n+1 names version n, so of two that were made from the same one only the first gets in. Write-once:
@@ -66,6 +67,7 @@ async function register(
 ): ReturnType<RegisterContract> {
   const { repository, text, parent } = offer
   demand(who, org, repository)
+  demandBound(who, { commit: offer.commit, ref: offer.ref })
   const contract = parseContract(text)
   const digest = contractDigest(contract)
   offered.sha256 = digest

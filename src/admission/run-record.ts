@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { Identity } from '../access/principal.ts'
 import type { Declaration } from '../api/runs.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, maxPayloadBytes } from '../record/record.ts'
@@ -15,6 +16,7 @@ export function runPayload(
   body: Declaration,
   build_seq: number | undefined,
   by: By,
+  verified?: Identity['verified'],
 ): { fields: RunFields; payload: Uint8Array; list: Uint8Array | undefined } {
   const configuration_digest =
     body.configuration === undefined && body.flags === undefined
@@ -37,6 +39,7 @@ export function runPayload(
         stage: body.stage,
         environment: body.environment,
         by,
+        verified,
         url: body.url,
         parents: body.parents,
         committed_at: body.committed_at,

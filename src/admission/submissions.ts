@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto'
-import type { Principal } from '../access/principal.ts'
 import type { SealRequest } from '../api/runs.ts'
 import type { AtHead, Submission } from '../ledger/decide.ts'
 import { type ChainLink, packSegment } from '../ledger/segments.ts'
@@ -193,9 +192,4 @@ export function rejectionSubmission(offered: Offered, problem: Problem): Submiss
     conflict: 'internal',
     segments: [packSegment('rejection', [payload])],
   }
-}
-
-/** The verified identity as it stands in records. */
-export function byOf(who: Principal): By {
-  return { method: who.method, subject: who.id }
 }

@@ -97,6 +97,7 @@ export const putContract = route({
     'contract_invalid',
     'contract_conflict',
     'ref_not_tracked',
+    'identity_mismatch',
     'media_type_unsupported',
     'body_too_large',
     'recording_stopped',

@@ -46,7 +46,9 @@ const reportProblems = [
   'too_many_files',
   'record_too_large',
 ] as const
+/** Why nothing is recorded for now, or not for this identity. */
 const stopped = [
+  'identity_mismatch',
   'recording_stopped',
   'clock_step',
   'signer_not_current',

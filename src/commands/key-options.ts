@@ -1,6 +1,7 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import type { Run } from './destinations.ts'
 import { exits } from './order-options.ts'
+import { addProducerCommands } from './producer-options.ts'
 
 /** The options of `proofline key`; what they do is loaded when it is called. */
 
@@ -54,6 +55,8 @@ export function addKeyCommands(program: Command, run: Run): void {
     .addOption(json())
     .addHelpText('after', exits('0 adopted, or nothing to adopt; 1 what is published does not continue it'))
     .action((options) => run(options, async (terminal) => (await import('./adopt.ts')).adopt(options, terminal)))
+
+  addProducerCommands(key, run)
 
   key
     .command('vkey')

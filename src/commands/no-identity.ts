@@ -2,6 +2,7 @@ import type { Ci, Environment } from '../producer/ci-facts.ts'
 import { callOf, createClient } from '../producer/client.ts'
 import { findService } from '../producer/find-service.ts'
 import { Problem } from '../record/problem.ts'
+import { identityOf } from './connect.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
@@ -20,7 +21,7 @@ export async function withoutIdentity(
 ): Promise<ExitCode | undefined> {
   if (ci?.withoutSecrets === undefined) return undefined
   const service = await findService(env, process.cwd())
-  if (service.token !== undefined) return undefined
+  if (service.token !== undefined || identityOf(service, env) !== undefined) return undefined
   const counted = service.local ? false : await knock(service.url, run, env)
   const what = words[ci.withoutSecrets]
   terminal.print({ run, recorded: false, reason: ci.withoutSecrets, counted }, () => '')

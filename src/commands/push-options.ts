@@ -62,6 +62,7 @@ export function addPushCommands(program: Command, run: Run, number: (text: strin
       '--atomic',
       'one small report in one request, durable once it is answered: for machines that may die at any moment',
     )
+    .option('--statement <keyfile>', 'sign what is sent with this key (`proofline key producer create`)')
     .option('--receipt <file>', 'write the receipt with its proofs, for `proofline verify`')
     .option('--dry-run', 'tell what would be recorded, without a service')
     .addOption(

@@ -17,6 +17,8 @@ import { version } from './version.ts'
 export interface PushCommand extends Omit<PushOptions, 'testType'> {
   testType?: PushOptions['testType']
   receipt?: string
+  /** The key of a producer. */
+  statement?: string
   dryRun?: boolean
   /** Default spool where --spool is given, else fail. */
   onUnavailable?: 'fail' | 'spool' | 'warn'
@@ -36,7 +38,7 @@ export async function push(
     if (files.length > 0)
       throw new Problem('request_invalid', '--drain sends what was spooled: push other reports by themselves')
     const { drain } = await import('./drain.ts')
-    return drain(options.drain, terminal, uploading(options, terminal, signal))
+    return drain(options.drain, options.statement, terminal, uploading(options, terminal, signal))
   }
   if (files.length === 0)
     throw new Problem(
@@ -66,9 +68,14 @@ export async function push(
     { cwd, env, event, version: version(), now: () => new Date() },
   )
   for (const warning of warnings) terminal.say(`note: ${warning}`)
-  const refused = await withoutIdentity(readCi(env, event), plan.run, env, terminal)
+  const { statement } = options
+  const refused =
+    statement === undefined ? await withoutIdentity(readCi(env, event), plan.run, env, terminal) : undefined
   if (refused !== undefined) return refused
-  const client = await connect()
+  const client = await connect(undefined, {
+    say: terminal.say,
+    ...(statement === undefined ? {} : { signing: (await import('./sign-requests.ts')).signingOf(statement, plan) }),
+  })
   try {
     const send = options.atomic === true ? (await import('../producer/atomic.ts')).pushAtOnce : upload
     const uploaded = await send(plan, client, uploading(options, terminal, signal))

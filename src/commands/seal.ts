@@ -42,7 +42,7 @@ export async function seal(options: SealCommand, terminal: Terminal, signal: Abo
   const refused = await withoutIdentity(ci, run, env, terminal)
   if (refused !== undefined) return refused
   for (const warning of warnOfFailed(options.outcome, tests)) terminal.say(`note: ${warning}`)
-  const client = await connect()
+  const client = await connect(undefined, { say: terminal.say })
   try {
     const means = uploading(options, terminal, signal)
     const { status, answer } = await retried(

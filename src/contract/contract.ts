@@ -145,11 +145,12 @@ export function printContractError({ line, column, where, reason }: ContractErro
  * is what a contract is called by.
  */
 export function canonicalContract(contract: Contract): string {
-  const { suites, refs, production, ...rest } = contract
+  const { suites, refs, production, identity, ...rest } = contract
   return JSON.stringify(
     sortKeys({
       ...rest,
       refs: refs && sorted(refs),
+      identity: identity && sortIdentity(identity),
       production: production && {
         include: sorted(production.include),
         exclude: sortBy(production.exclude, ({ glob }) => glob),
@@ -166,14 +167,20 @@ export function contractDigest(contract: Contract): string {
 type Suites = NonNullable<Contract['suites']>
 
 function sortLists(suite: Suites[number]): Suites[number] {
-  const { stage, tool, definition } = suite
+  const { stage, tool, definition, identity } = suite
   return {
     ...suite,
     stage: stage && sorted(stage),
     tool: tool && sortBy(tool, ({ name, version = '' }) => `${name}@${version}`),
     definition: definition && sorted(definition),
+    identity: identity && sortIdentity(identity),
   }
 }
+
+const sortIdentity = ({ methods, refuse }: NonNullable<Contract['identity']>): Contract['identity'] => ({
+  ...(methods === undefined ? {} : { methods: [...new Set(methods)].toSorted() }),
+  ...(refuse === undefined ? {} : { refuse: [...new Set(refuse)].toSorted() }),
+})
 
 const sorted = (texts: readonly string[]): string[] => [...new Set(texts)].toSorted()
 

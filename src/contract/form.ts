@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { identityMethods, weaknessCodes } from '../record/identity.ts'
 import { testTypes } from '../record/record.ts'
 import { compileGlob } from './glob.ts'
 
@@ -44,6 +45,14 @@ const tool = name.transform((text) => {
   return at > 0 ? { name: text.slice(0, at), version: text.slice(at + 1) } : { name: text }
 })
 
+/** Whose word is taken: by which methods it must be verified, and what must not be weak about that. */
+const identity = z
+  .strictObject({
+    methods: z.array(z.enum(identityMethods)).min(1).optional(),
+    refuse: z.array(z.enum(weaknessCodes)).min(1).optional(),
+  })
+  .refine(({ methods, refuse }) => methods !== undefined || refuse !== undefined, 'methods or refuse is needed')
+
 const suite = z.strictObject({
   name,
   test_type: z.enum(testTypes),
@@ -58,6 +67,7 @@ const suite = z.strictObject({
   owner: name.optional(),
   required: z.boolean().default(true),
   thresholds: limits.optional(),
+  identity: identity.optional(),
 })
 
 export const contractForm = z.strictObject({
@@ -79,6 +89,7 @@ export const contractForm = z.strictObject({
   thresholds: z.strictObject({ unit: limits.optional(), integration: limits.optional() }).optional(),
   configuration: suite.shape.configuration,
   late: duration.optional(),
+  identity: identity.optional(),
 })
 
 export type Contract = z.output<typeof contractForm>

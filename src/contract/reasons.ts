@@ -22,6 +22,7 @@ export const contractReasons = {
   tool_differs: 'a report was written by another tool, or version, than the contract says',
   definition_differs: 'a report counts lines by another definition than the contract says',
   configuration_differs: 'the coverage configuration is not the pinned one',
+  identity_weak: 'who pushed it was verified in a way that the contract does not take',
   late: 'it was recorded later after it ran than the contract allows',
 } as const
 

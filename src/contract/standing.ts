@@ -1,3 +1,4 @@
+import { identityMethods, weaknessesOf } from '../record/identity.ts'
 import type { TestType } from '../record/record.ts'
 import { type Contract, type Suite, durationMs } from './form.ts'
 import type { BasicReason, ContractReason, Reason } from './reasons.ts'
@@ -8,8 +9,9 @@ export interface RunFacts {
   suite: string
   test_type: TestType
   stage?: string | undefined
-  /** How the caller was verified. */
+  /** How the caller was verified, and what was weak about it beside what the method lacks by itself. */
   method: string
+  weak?: readonly string[] | undefined
   /** Digest of coverage configuration and flags. */
   configuration?: string | undefined
   /** What the client claims; used to call a run late, which no client gains by. */
@@ -67,7 +69,7 @@ export function standing(run: RunFacts, ending: Ending, contract: Contract | und
   return { counts: reasons.length === 0, reasons, observed: isObserving ? found : [] }
 }
 
-const verified: ReadonlySet<string> = new Set(['token', 'oidc', 'statement'])
+const verified: ReadonlySet<string> = new Set(identityMethods)
 
 function basicReasonsAgainst(run: RunFacts, ending: Ending): BasicReason[] {
   const reasons: BasicReason[] = []
@@ -119,6 +121,7 @@ function contractReasonsAgainst(run: RunFacts, ending: Ending, contract: Contrac
     reasons.push('definition_differs')
   const pinned = suite?.configuration ?? contract.configuration
   if (pinned !== undefined && run.configuration !== pinned) reasons.push('configuration_differs')
+  if (isWeak(run, suite?.identity ?? contract.identity)) reasons.push('identity_weak')
   if (ending?.kind === 'seal' && isLate(run, ending.atMs, contract)) reasons.push('late')
   return reasons
 }
@@ -136,6 +139,12 @@ function isPinnedTool({ tool: pinned }: Suite, { tool }: PartFacts): boolean {
         (version === undefined || tool.version === version || tool.version?.startsWith(`${version}.`) === true),
     ) ?? true
   )
+}
+
+function isWeak(run: RunFacts, taken: Contract['identity']): boolean {
+  const { methods, refuse } = taken ?? {}
+  if (methods !== undefined && !methods.some((one) => one === run.method)) return true
+  return refuse !== undefined && weaknessesOf(run).some((one) => refuse.includes(one))
 }
 
 function isLate({ occurred_at }: RunFacts, atMs: number, { late }: Contract): boolean {

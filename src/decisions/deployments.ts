@@ -1,7 +1,8 @@
 import type { Principal } from '../access/principal.ts'
 import type { Builds } from '../admission/builds.ts'
 import type { RecordingRefusals } from '../admission/refusals.ts'
-import { type Offered, byOf } from '../admission/submissions.ts'
+import { byOf } from '../admission/identity.ts'
+import type { Offered } from '../admission/submissions.ts'
 import type { Contract } from '../contract/form.ts'
 import { isSameDigest } from '../ledger/decide.ts'
 import type { Book } from '../ledger/book.ts'
@@ -54,7 +55,7 @@ async function record(
 ): ReturnType<RecordDeployment> {
   const { org, builds, book } = deps
   demandDecider(who, org, named.repository)
-  const subject = await resolveNamed(builds, named)
+  const subject = await resolveNamed(builds, who, named)
   const { repository, commit, build, build_seq } = subject
   const told = { repository, deployment, environment, build, build_seq, commit, artifact, url, deployed_at }
   const key = changeKeys.deployment(told)

@@ -3,7 +3,7 @@ import type { Principal } from '../access/principal.ts'
 import type { Builds } from '../admission/builds.ts'
 import { fitList } from '../admission/fit-list.ts'
 import type { RecordingRefusals } from '../admission/refusals.ts'
-import { byOf } from '../admission/submissions.ts'
+import { byOf } from '../admission/identity.ts'
 import { printAsOf, toAsOf } from '../answers/position.ts'
 import { type SubjectDeps, askAsOf } from '../answers/subject.ts'
 import { gateRules } from '../contract/decide-gate.ts'
@@ -72,7 +72,7 @@ async function decide(
   signal: AbortSignal,
 ): Promise<Decided | Waiting> {
   demandDecider(who, deps.org, named.repository)
-  const subject = await resolveNamed(deps.builds, named)
+  const subject = await resolveNamed(deps.builds, who, named)
   const until = performance.now() + waitMs
   for (;;) {
     const asOf = await publishedNow(deps)

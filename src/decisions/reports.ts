@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Principal } from '../access/principal.ts'
-import { byOf } from '../admission/submissions.ts'
+import { byOf } from '../admission/identity.ts'
 import { reportRules } from '../answers/report.ts'
 import type { Book } from '../ledger/book.ts'
 import { packSegment } from '../ledger/segments.ts'

@@ -26,7 +26,20 @@ export function demandDecider(who: Principal, org: string, repository: string): 
 }
 
 /** A build that nothing named yet is put on record with the commit that is named; it has one commit, whoever names it. */
-export async function resolveNamed(builds: Builds, { repository, commit, build, ref }: Named): Promise<Resolved> {
+export async function resolveNamed(builds: Builds, who: Principal, named: Named): Promise<Resolved> {
+  demandCommit(who, named.commit) // before anything is put on record about it
+  const subject = await resolve(builds, named)
+  demandCommit(who, subject.commit)
+  return subject
+}
+
+/** A token of a CI job speaks of the commit that the job is of, whatever it is that it says. Throws Problem('identity_mismatch'). */
+function demandCommit({ bound }: Principal, commit: string | undefined): void {
+  if (bound?.commit === undefined || commit === undefined || commit === bound.commit) return
+  throw new Problem('identity_mismatch', `the credential is of commit ${bound.commit}, not ${commit}`)
+}
+
+async function resolve(builds: Builds, { repository, commit, build, ref }: Named): Promise<Resolved> {
   if (build === undefined) {
     if (commit === undefined) throw new Problem('request_invalid', 'say which commit or build is meant')
     return { repository, commit, ref, build, build_seq: undefined }

@@ -1,3 +1,4 @@
+import { createHash, hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Readable, pipeline } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
@@ -12,6 +13,8 @@ export interface BodyLimits {
   idleMs: number
   /** Longest time for all of it. */
   totalMs?: number
+  /** Of the whole, where it was signed. */
+  sha256?: string | undefined
 }
 
 /**
@@ -72,13 +75,30 @@ export async function readJson(request: IncomingMessage, limits: BodyLimits): Pr
   }
   const chunks: Uint8Array[] = []
   for await (const chunk of readBody(request, limits)) chunks.push(chunk)
+  const whole = Buffer.concat(chunks)
+  if (limits.sha256 !== undefined && hash('sha256', whole, 'hex') !== limits.sha256) throw notAsSigned()
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)))
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(whole))
   } catch (error) {
     throw new Problem('request_invalid', `the body is not JSON: ${error instanceof Error ? error.message : ''}`, {
       cause: error,
     })
   }
+}
+
+const notAsSigned = (): Problem => new Problem('digest_mismatch', 'the body is not the one that was signed')
+
+/** The chunks of a decoded body; throws Problem digest_mismatch at its end, where it is not the one that was signed. */
+export async function* asSigned(
+  chunks: AsyncIterable<Uint8Array>,
+  sha256: string | undefined,
+): AsyncGenerator<Uint8Array> {
+  const digest = createHash('sha256')
+  for await (const chunk of chunks) {
+    digest.update(chunk)
+    yield chunk
+  }
+  if (sha256 !== undefined && digest.digest('hex') !== sha256) throw notAsSigned()
 }
 
 /**

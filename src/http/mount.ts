@@ -96,20 +96,26 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     throw new Problem('rate_limited', `more than ${allowance.limit} requests a minute`)
   }
 
-  /** Throws Problem unauthenticated, forbidden or rate_limited. */
+  /** Throws Problem unauthenticated; forbidden and unavailable for identities of others. Each of them counts as a refusal. */
+  const identify = async (authorization: string | undefined): Promise<Principal> => {
+    const who = await authenticate(authorization)
+    if (who !== undefined) return who
+    const unknown = 'the token is unknown, expired or revoked'
+    throw new Problem('unauthenticated', authorization === undefined ? 'send Authorization: Bearer <token>' : unknown)
+  }
+
+  /** Throws what `identify` does, forbidden or rate_limited. */
   const admit = async (route: Route, request: FastifyRequest, reply: FastifyReply): Promise<Principal> => {
     const { authorization } = request.headers
     if (route.open === 'always' || (authorization === undefined && isOpen(route, request, deps.logPublic)))
       return anonymous
     refuseOver(refusals, request.ip, false, reply)
-    const who = await authenticate(authorization)
-    if (who === undefined) {
-      refusals.take(request.ip)
-      reply.header('www-authenticate', 'Bearer realm="proofline"')
-      const detail =
-        authorization === undefined ? 'send Authorization: Bearer <token>' : 'the token is unknown, expired or revoked'
-      throw new Problem('unauthenticated', detail)
-    }
+    const who = await identify(authorization).catch((error: unknown) => {
+      if (error instanceof Problem) refusals.take(request.ip)
+      if (error instanceof Problem && error.code === 'unauthenticated')
+        reply.header('www-authenticate', 'Bearer realm="proofline"')
+      throw error
+    })
     refuseOver(requests, who.id, true, reply)
     if (!route.scope.some((scope) => who.scopes.has(scope))) {
       throw new Problem('forbidden', `this needs the scope ${route.scope.join(' or ')}`)
@@ -117,12 +123,12 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     return who
   }
 
-  const bodyOf = async (route: Route, request: FastifyRequest): Promise<unknown> => {
+  const bodyOf = async (route: Route, request: FastifyRequest, sha256: string | undefined): Promise<unknown> => {
     const { kind } = route.body
     if (kind === 'none') return undefined
     if (kind === 'stream')
       return readBody(request.raw, { maxBytes: streamLimit(route, settings), idleMs: limits.body_idle_ms })
-    const read = { maxBytes: limits.json_bytes, idleMs: limits.body_idle_ms, totalMs: limits.json_timeout_ms }
+    const read = { maxBytes: limits.json_bytes, idleMs: limits.body_idle_ms, totalMs: limits.json_timeout_ms, sha256 }
     return parse(route.body.schema, await readJson(request.raw, read), 'body')
   }
 
@@ -130,12 +136,15 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
       if (stopping.aborted) throw new Problem('unavailable', 'the service is stopping')
       const who = await admit(route, request, reply)
+      const signed = who.bound?.request
+      if (signed !== undefined && signed.target !== `${request.method} ${request.raw.url}`)
+        throw new Problem('identity_mismatch', `what was signed is ${signed.target}`)
       const params = parse(route.params, pathParams(route, request.params), 'path') as Record<string, unknown>
       const query = parse(route.query, request.query, 'query') as Record<string, unknown>
       if (typeof params['run'] === 'string') noteInSpan(request, 'proofline.run', params['run'])
       const leave = route.body.kind === 'stream' ? uploads.enter() : undefined
       try {
-        const body = await bodyOf(route, request)
+        const body = await bodyOf(route, request, signed?.sha256)
         // What was asked for is a part of what is on record; a body of JSON says it, as path and query do.
         const asked =
           route.records === 'before' && route.body.kind === 'json' ? { ...params, ...(body as object) } : params

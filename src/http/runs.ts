@@ -1,8 +1,9 @@
+import type { Principal } from '../access/principal.ts'
 import type { Admission, Admitted } from '../admission/admission.ts'
 import { declareRun, pushRun, putInventory, putLineMaps, putPart, sealRun } from '../api/run-routes.ts'
 import type { PartQuery, PushQuery } from '../api/queries.ts'
 import type { Declaration, SealRequest, Shard, TestTotals } from '../api/runs.ts'
-import { decodeBody } from './body.ts'
+import { asSigned, decodeBody } from './body.ts'
 import type { Call, Mount, Reply } from './mount.ts'
 import type { HttpLimits } from './settings.ts'
 
@@ -16,12 +17,12 @@ export function mountRuns(mount: Mount, admission: Admission, limits: BodyLimits
 
   mount(putInventory, async ({ who, params, body, headers }) => {
     const decoded = decodeBody(body, headers['content-encoding'], limits.inventory_bytes)
-    return answer(await admission.addInventory(who, params.run, decoded))
+    return answer(await admission.addInventory(who, params.run, asSigned(decoded, signedBody(who))))
   })
 
   mount(putLineMaps, async ({ who, params, query, body, headers }) => {
     const decoded = decodeBody(body, headers['content-encoding'], limits.line_map_bytes)
-    return answer(await admission.addLineMaps(who, params.run, query, decoded))
+    return answer(await admission.addLineMaps(who, params.run, query, asSigned(decoded, signedBody(who))))
   })
 
   mount(putPart, async (call) => answer(await admission.addPart(call.who, call.params.run, toPart(call.query, call))))
@@ -42,6 +43,8 @@ export function mountRuns(mount: Mount, admission: Admission, limits: BodyLimits
   })
 }
 
+const signedBody = ({ bound }: Principal): string | undefined => bound?.request?.sha256
+
 function answer({ created, answer: body }: Admitted<unknown>): Reply {
   return { status: created ? 201 : 200, body }
 }
@@ -54,7 +57,10 @@ function withTrace(declaration: Declaration, traceparent: unknown): Declaration 
     : declaration
 }
 
-function toPart(query: PartQuery | PushQuery, { headers, body }: Pick<Call<typeof putPart>, 'headers' | 'body'>) {
+function toPart(
+  query: PartQuery | PushQuery,
+  { who, headers, body }: Pick<Call<typeof putPart>, 'who' | 'headers' | 'body'>,
+) {
   const { name, format, strip, root, section } = query
   const contentDigest = headers['content-digest']
   const contentLength = headers['content-length']
@@ -68,6 +74,7 @@ function toPart(query: PartQuery | PushQuery, { headers, body }: Pick<Call<typeo
     shard: toShard(query),
     contentEncoding: headers['content-encoding'],
     contentDigest: typeof contentDigest === 'string' ? contentDigest : undefined,
+    sha256: signedBody(who),
     contentLength: contentLength === undefined ? undefined : Number(contentLength), // checked by Node's parser
     body,
   }

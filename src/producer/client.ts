@@ -27,6 +27,8 @@ export interface Request {
   /** A stream is read once: whoever repeats the request opens another. */
   body?: Uint8Array | Readable | undefined
   signal?: AbortSignal | undefined
+  /** SHA-256 of the body, decompressed: for who signs what is sent. Only asked where it is needed. */
+  sha256?: (() => string | Promise<string>) | undefined
   /** Silence on the connection that ends the request; default 120 s. Recording a large part may take that long to be answered. */
   idleMs?: number
 }
@@ -44,6 +46,8 @@ export interface OpenAnswer extends Omit<Answer, 'bytes'> {
 export interface ClientSettings {
   url: string
   token: string | undefined
+  /** Instead of a token: the Authorization header of each request, made when it is sent. */
+  authorize?: ((request: Request) => Promise<string>) | undefined
   /** For HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
   env: Environment
   userAgent: string
@@ -76,7 +80,7 @@ export function withQuery(path: string, query: Query): string {
 const maxAnswerBytes = 64 * 1024 * 1024
 
 /** Throws `request_invalid` for what is no http or https address. */
-export function createClient({ url, token, env, userAgent }: ClientSettings): Client {
+export function createClient({ url, token, authorize, env, userAgent }: ClientSettings): Client {
   const base = URL.canParse(url) ? new URL(url) : undefined
   if (base === undefined || !/^https?:$/.test(base.protocol))
     throw new Problem('request_invalid', `${url} is not an http or https address`)
@@ -86,13 +90,14 @@ export function createClient({ url, token, env, userAgent }: ClientSettings): Cl
   const agent = new Agent({ keepAlive: true, proxyEnv: { ...env } })
 
   const open = async (input: Request): Promise<OpenAnswer> => {
+    const authorization = authorize === undefined ? token && `Bearer ${token}` : await authorize(input)
     const options: RequestOptions = {
       agent,
       method: input.method,
       headers: {
         'user-agent': userAgent,
         'accept-encoding': 'identity',
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(authorization === undefined ? {} : { authorization }),
         ...(input.body instanceof Uint8Array ? { 'content-length': input.body.length } : {}),
         ...input.headers,
       },

@@ -1,4 +1,3 @@
-import { zstdCompressSync } from 'node:zlib'
 import type { DeclarationAnswer, LineMapsAnswer, LineMapsQuery } from '../api/runs.ts'
 import { Problem, problems } from '../record/problem.ts'
 import { type Repository, compareCommits, definition, ensureCommits } from './compare.ts'
@@ -44,7 +43,7 @@ export async function sendLineMaps(
         throw error
       })
       const body = await compareCommits(from, to, place)
-      sent.push(await put({ from, to, definition }, zstdCompressSync(body)))
+      sent.push(await put({ from, to, definition }, body))
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof Problem && problems[error.code].exit === 4) throw error

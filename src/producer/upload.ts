@@ -1,5 +1,7 @@
+import { createHash, hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Readable } from 'node:stream'
+import { zstdCompressSync } from 'node:zlib'
 import type { PartQuery } from '../api/queries.ts'
 import type {
   Declaration,
@@ -108,7 +110,8 @@ export async function upload(plan: Plan, client: Client, options: UploadOptions)
       const { answer, status } = await put(shapes.lineMapsAnswer, () => ({
         ...callOf('putLineMaps', run, query),
         headers: bodyHeaders('application/x-ndjson', 'zstd'),
-        body,
+        body: zstdCompressSync(body),
+        sha256: () => hash('sha256', body, 'hex'),
         idleMs: 600_000, // as a part: answered when all maps are recorded and signed
       }))
       statuses.push(status)
@@ -226,32 +229,49 @@ export async function putOnce<T>(client: Client, shape: ShapeName<T>, request: R
   }
 }
 
-export function json(value: unknown): Pick<Request, 'headers' | 'body'> {
-  return { headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(value)) }
+export function json(value: unknown): Pick<Request, 'headers' | 'body' | 'sha256'> {
+  const body = Buffer.from(JSON.stringify(value))
+  return { headers: { 'content-type': 'application/json' }, body, sha256: () => hash('sha256', body, 'hex') }
 }
 
 export function openPart(
   { artifact, query }: PlannedPart,
   onProgress: UploadOptions['onProgress'],
-): Pick<Request, 'headers' | 'body'> {
+): Pick<Request, 'headers' | 'body' | 'sha256'> {
   const of = artifact.storedBytes
   const { stream, encoding, contentDigest } = openArtifact(artifact, (bytes) => {
     onProgress(bytes < of ? { kind: 'sending', part: query.name, bytes, of } : { kind: 'recording', part: query.name })
   })
-  return { headers: bodyHeaders('application/octet-stream', encoding, contentDigest), body: stream }
+  return {
+    headers: bodyHeaders('application/octet-stream', encoding, contentDigest),
+    body: stream,
+    sha256: () => artifact.sha256,
+  }
 }
 
-export function openInventory(source: NonNullable<Plan['inventory']>): Pick<Request, 'headers' | 'body'> {
+export function openInventory(source: NonNullable<Plan['inventory']>): Pick<Request, 'headers' | 'body' | 'sha256'> {
   const type = 'application/x-ndjson'
   if (source.kind === 'git')
-    return { headers: bodyHeaders(type, 'zstd'), body: inventoryBody(source.folder, source.commit) }
-  const { stream, encoding, contentDigest } = openArtifact(source.artifact, () => undefined)
-  return { headers: bodyHeaders(type, encoding, contentDigest), body: stream }
+    return {
+      headers: bodyHeaders(type, 'zstd'),
+      body: inventoryBody(source.folder, source.commit),
+      sha256: () => digestOfInventory(source.folder, source.commit),
+    }
+  const { artifact } = source
+  const { stream, encoding, contentDigest } = openArtifact(artifact, () => undefined)
+  return { headers: bodyHeaders(type, encoding, contentDigest), body: stream, sha256: () => artifact.sha256 }
 }
 
 /** The files of a commit as NDJSON, zstd. */
 export function inventoryBody(folder: string, commit: string): Readable {
   return compress(inventoryLines(folder, commit))
+}
+
+/** A commit never changes: listed a second time it is the same. */
+async function digestOfInventory(folder: string, commit: string): Promise<string> {
+  const digest = createHash('sha256')
+  for await (const chunk of inventoryLines(folder, commit)) digest.update(chunk)
+  return digest.digest('hex')
 }
 
 async function* inventoryLines(folder: string, commit: string): AsyncGenerator<Buffer> {

@@ -11,6 +11,7 @@ export const problems = {
   body_incomplete: { status: 400, exit: 4, title: 'The connection ended before the body did' },
   unauthenticated: { status: 401, exit: 2, title: 'A valid bearer token is needed' },
   forbidden: { status: 403, exit: 1, title: 'This credential may not do that' },
+  identity_mismatch: { status: 403, exit: 1, title: 'The identity is of another run, commit or stage' },
   ref_not_tracked: { status: 403, exit: 1, title: 'A contract is registered from a branch that it tracks' },
   not_found: { status: 404, exit: 1, title: 'There is nothing here under that name' },
   run_unknown: { status: 404, exit: 1, title: 'The run was never declared' },

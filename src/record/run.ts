@@ -43,6 +43,10 @@ export interface By {
   issuer?: string | undefined
   subject: string
   actor_id?: string | undefined
+  /** What is weak about that beside what the method lacks by itself (record/identity.ts). */
+  weak?: readonly string[] | undefined
+  /** The one job, as its issuer calls it; in `part` records, since one run may have several. */
+  job?: string | undefined
 }
 
 /** A list that may not fit: its digest (the whole list lies in the artifact store as JSON lines), how many, and the first of them. */

@@ -17,6 +17,7 @@ import type { Witnessed } from '../ledger/witnessed.ts'
 import type { Objects } from '../objects/objects.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { Shelf } from '../publish/shelf.ts'
+import type { OpenIdentity } from './identity.ts'
 import { publishing } from './publishing.ts'
 import { scrubbing } from './scrubbing.ts'
 import type { OpenSigner } from './signer.ts'
@@ -61,6 +62,7 @@ export interface KeepingDeps {
   shelf: Shelf | undefined
   witnesses: readonly AskedWitness[]
   heads: Heads
+  identity: OpenIdentity
   destinations: Deliveries['destinations']
   log: Logger
   metrics: Metrics
@@ -83,6 +85,9 @@ const keepers: readonly Keeper[] = [
   watchDeployments,
   scrubbing,
   keepTimestamps,
+  async ({ identity }) =>
+    async () =>
+      identity.findings(),
 ]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ensureOperatorToken } from '../access/first-token.ts'
-import { createTokens } from '../access/tokens.ts'
 import { runAbandonment } from '../admission/abandon.ts'
 import { createAdmission } from '../admission/admission.ts'
 import { createConflicts } from '../admission/conflicts.ts'
@@ -44,6 +43,7 @@ import { proveObjects } from '../objects/open-objects.ts'
 import { createTrees } from '../ledger/trees.ts'
 import { createWitnessed, witnessedTree } from '../ledger/witnessed.ts'
 import { type LedgerName, ledgerKindOf } from '../record/record.ts'
+import { openIdentity } from './identity.ts'
 import { type KeepingDeps, startKeeping } from './keeping.ts'
 import { writeLocalState } from './local-state.ts'
 import { openOutside } from './outside.ts'
@@ -163,12 +163,12 @@ export async function startService(config: Config, version: string): Promise<Ser
     const abandoned = runWorker('abandonment', abandoning, { db, log, metrics, signal: ending.signal })
     started.push({ name: 'abandonment', stop: () => abandoned })
 
-    const tokens = createTokens(db)
+    const identity = keep('identity', await openIdentity(config, db, log), (opened) => opened.close())
     const tokenFile = join(config.data_dir, 'operator-token')
     await ensureOperatorToken(db, tokenFile, config.org)
     const uses = createUses(operations, log)
     const server = await createServer(config.http, {
-      authenticate: tokens.authenticate,
+      authenticate: identity.authenticate,
       recordUse: uses.record,
       logPublic: config.log.public,
       log,
@@ -190,28 +190,8 @@ export async function startService(config: Config, version: string): Promise<Ser
       db, reader, ofRuns, changes: changes.ledger, runs, contracts, everyMs: config.watch.evidence_every_ms, unsealedMs: config.watch.unsealed_ms, now: () => new Date(),
     }) // oxfmt-ignore
     const keepingDeps: KeepingDeps = {
-      config,
-      db,
-      reader,
-      ledgers,
-      generations,
-      treeOf: everyTree,
-      books: books.all,
-      operations,
-      signer,
-      keys: books.keys,
-      objects,
-      recordCommand,
-      originOf,
-      witnessed,
-      shelf: outside.shelf,
-      witnesses: outside.witnesses,
-      heads,
-      destinations: deliveries.destinations,
-      log,
-      metrics,
-      signal,
-    }
+      config, db, reader, ledgers, generations, treeOf: everyTree, books: books.all, operations, signer, keys: books.keys, objects, recordCommand, originOf, witnessed, shelf: outside.shelf, witnesses: outside.witnesses, heads, identity, destinations: deliveries.destinations, log, metrics, signal,
+    } // oxfmt-ignore
     const keeping = await startKeeping(keepingDeps)
     const watching = await startWatching({ config, db, reader, ledgers, generationBefore, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, keeping, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
 

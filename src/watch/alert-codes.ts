@@ -21,6 +21,7 @@ export const alertCodes = {
   unexplained_change: { severity: 'medium', owner: 'engineering', transient: false, event: true },
   contract_conflict: { severity: 'medium', owner: 'engineering', transient: false, event: true },
   configuration_differs: { severity: 'high', owner: 'operator', transient: true },
+  issuer_unreachable: { severity: 'high', owner: 'operator', transient: true },
   recording_stopped: { severity: 'critical', owner: 'operator', transient: false },
   checkpoint_stale: { severity: 'high', owner: 'operator', transient: true },
   rollback_detected: { severity: 'critical', owner: 'security', transient: false },

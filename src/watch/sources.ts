@@ -38,4 +38,4 @@ export const withCode =
     codes.includes(code)
 
 /** What the parts of keeping find. */
-export const toldByKeepers = ['archive_overdue', 'deployment_without_pass', 'key_expiring', 'log_mismatch', 'publication_late', 'rollback_detected', 'witness_silent'] as const // oxfmt-ignore
+export const toldByKeepers = ['archive_overdue', 'deployment_without_pass', 'issuer_unreachable', 'key_expiring', 'log_mismatch', 'publication_late', 'rollback_detected', 'witness_silent'] as const // oxfmt-ignore

@@ -57,7 +57,7 @@ describe('the roles beside the service', () => {
     })
     expect(rows.length).toBeGreaterThan(20)
     for (const { name } of rows) await db.query({ text: `select from ${name} limit 1` })
-    for (const table of ['tokens', 'token_revocations', 'service_secrets'])
+    for (const table of ['tokens', 'token_revocations', 'service_secrets', 'producers', 'producer_revocations'])
       await expect(db.query({ text: `select from ${table}` })).rejects.toThrow(`permission denied for table ${table}`)
     await expect(db.query({ text: `insert into barriers values ('main/unit', 'x', 1)` })).rejects.toThrow(
       'permission denied',

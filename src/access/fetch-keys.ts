@@ -1,0 +1,25 @@
+import { type IssuerSettings, isSafeUrl } from './identity-settings.ts'
+
+/** One GET; the JSON of an answer of 200. Rejects with an Error that says who failed how. Follows no redirect. */
+export type GetJson = (url: string) => Promise<unknown>
+
+/**
+ * The key set of an issuer: from the address that the settings name, else from the one in its discovery document (OpenID Connect Discovery
+ * 1.0), which has to be of that very issuer: else one that somebody else runs could name keys of its own.
+ */
+export function keySetOf(
+  { issuer, jwks_uri }: Pick<IssuerSettings, 'issuer' | 'jwks_uri'>,
+  get: GetJson,
+): () => Promise<unknown> {
+  return async () => get(jwks_uri ?? (await discover(issuer, get)))
+}
+
+async function discover(issuer: string, get: GetJson): Promise<string> {
+  const document = await get(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
+  const { issuer: named, jwks_uri } =
+    typeof document === 'object' && document !== null ? ({ ...document } as Record<string, unknown>) : {} // an object
+  if (named !== issuer) throw new Error(`its discovery document is of ${JSON.stringify(named ?? null).slice(0, 200)}`)
+  if (typeof jwks_uri !== 'string' || !isSafeUrl(jwks_uri))
+    throw new Error('its discovery document names no https address of keys')
+  return jwks_uri
+}

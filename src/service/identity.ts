@@ -1,0 +1,112 @@
+import { readFile } from 'node:fs/promises'
+import { createAuthenticator } from '../access/authenticate.ts'
+import { type GetJson, keySetOf } from '../access/fetch-keys.ts'
+import type { IdentitySettings, IssuerSettings } from '../access/identity-settings.ts'
+import { type IssuerKeys, createIssuerKeys } from '../access/issuer-keys.ts'
+import { createOidcVerifier } from '../access/oidc.ts'
+import type { Principal } from '../access/principal.ts'
+import { createProducers } from '../access/producers.ts'
+import { createTokens } from '../access/tokens.ts'
+import { type Config, ConfigError } from '../config.ts'
+import type { Queryable } from '../database/database.ts'
+import { printTime } from '../record/record.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { type Asker, openAsker } from '../vouching/ask.ts'
+import type { Finding } from '../watch/alerts.ts'
+
+/** Every way to say who one is, and the issuers whose keys are looked after in the background: a push waits for none that is slow. */
+export interface OpenIdentity {
+  authenticate: (authorization: string | undefined) => Promise<Principal | undefined>
+  /** Issuers that do not give their keys. */
+  findings(): Finding[]
+  close(): Promise<void>
+}
+
+export async function openIdentity(config: Config, db: Queryable, log: Logger): Promise<OpenIdentity> {
+  const { issuers, audience, cooldown_ms: cooldownMs, refresh_ms: refreshMs, keep_ms: keepMs } = config.identity
+  const getters: { close(): Promise<void> }[] = []
+  const open: { settings: IssuerSettings; audience: string; keys: IssuerKeys }[] = []
+  for (const settings of issuers) {
+    let fetch: () => Promise<unknown>
+    if (settings.keys_file === undefined) {
+      const getter = await openGetter(settings, config.identity)
+      getters.push(getter)
+      fetch = keySetOf(settings, getter.get)
+    } else fetch = await fileOf(settings.keys_file)
+    const keys = createIssuerKeys({ fetch, cooldownMs, refreshMs, keepMs, nowMs: () => performance.now() })
+    open.push({ settings, audience: settings.audience ?? audience ?? '', keys }) // one of the two, or the start was refused
+  }
+  const refresh = async (): Promise<void> => {
+    for (const { settings, keys } of open) {
+      await keys.refresh()
+      const trouble = keys.trouble()
+      if (trouble !== undefined) log.warn('issuer.unreachable', { issuer: settings.issuer, detail: trouble.detail })
+    }
+  }
+  void refresh()
+  const timer = setInterval(() => void refresh(), cooldownMs)
+  return {
+    authenticate: createAuthenticator({
+      tokens: createTokens(db),
+      producers: createProducers(db),
+      oidc: createOidcVerifier({ org: config.org, issuers: open }),
+    }),
+    findings: () =>
+      open.flatMap(({ settings, keys }) => {
+        const trouble = keys.trouble()
+        if (trouble === undefined) return []
+        const since = printTime(Math.round((Date.now() - (performance.now() - trouble.sinceMs)) * 1000))
+        return [
+          { code: 'issuer_unreachable', subject: settings.issuer, detail: `no keys since ${since}: ${trouble.detail}` },
+        ]
+      }),
+    async close() {
+      clearInterval(timer)
+      await Promise.all(getters.map((getter) => getter.close()))
+    },
+  }
+}
+
+/** By the door that deliveries leave by: no redirect, no metadata address, bounded in time and size. */
+export async function openGetter(
+  { issuer, jwks_uri, ca_file }: Pick<IssuerSettings, 'issuer' | 'jwks_uri' | 'ca_file'>,
+  { timeout_ms, allow_metadata_addresses }: Pick<IdentitySettings, 'timeout_ms' | 'allow_metadata_addresses'>,
+): Promise<{ get: GetJson; close(): Promise<void> }> {
+  const byOrigin = new Map<string, Promise<Asker>>()
+  const askerOf = (origin: string): Promise<Asker> => {
+    const asker = byOrigin.get(origin) ?? openAsker(origin, { timeout_ms, allow_metadata_addresses, ca_file })
+    byOrigin.set(origin, asker)
+    return asker
+  }
+  await askerOf(new URL(jwks_uri ?? issuer).origin) // a file that cannot be read stops the start
+  return {
+    async get(url) {
+      const { origin, pathname, search } = new URL(url)
+      const asker = await askerOf(origin)
+      const request = { method: 'GET' as const, path: `${pathname}${search}`, headers: { accept: 'application/json' } }
+      const seen = await asker.ask(request, AbortSignal.timeout(timeout_ms * 2)) // it keeps the time itself
+      if (seen.kind === 'failure') throw new Error(`${url}: ${seen.detail}`)
+      if (seen.status !== 200) throw new Error(`${url} answers with status ${seen.status}`)
+      return parse(seen.body.toString('utf8'), url)
+    },
+    async close() {
+      for (const asker of byOrigin.values()) await (await asker).close()
+    },
+  }
+}
+
+async function fileOf(file: string): Promise<() => Promise<unknown>> {
+  const read = async (): Promise<unknown> => parse(await readFile(file, 'utf8'), file)
+  await read().catch((error: unknown) => {
+    throw new ConfigError(`identity.issuers: keys_file: ${error instanceof Error ? error.message : String(error)}`)
+  })
+  return read
+}
+
+function parse(text: string, from: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Error(`${from} does not hold JSON`)
+  }
+}

@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { keySetOf } from '../../src/access/fetch-keys.ts'
+import { type IssuerKeys, createIssuerKeys } from '../../src/access/issuer-keys.ts'
+import { openGetter } from '../../src/service/identity.ts'
+import { type FakeIssuer, type Misbehaviour, startIssuer } from '../support/issuer.ts'
+
+const minute = 60_000
+let issuer: FakeIssuer
+let getter: Awaited<ReturnType<typeof openGetter>>
+let keys: IssuerKeys
+let clock = 0
+const header = (kid: string) => ({ kid, alg: 'RS256' })
+
+beforeEach(async () => {
+  issuer = await startIssuer()
+  getter = await openGetter({ issuer: issuer.url }, { timeout_ms: 300, allow_metadata_addresses: false })
+  clock = 0
+  keys = createIssuerKeys({
+    fetch: keySetOf({ issuer: issuer.url }, getter.get),
+    cooldownMs: minute,
+    refreshMs: 10 * minute,
+    keepMs: 60 * minute,
+    nowMs: () => clock,
+  })
+})
+afterEach(async () => {
+  await getter.close()
+  await issuer.close()
+})
+
+describe('the keys of an issuer', () => {
+  it('are asked for once by many at once', async () => {
+    const found = await Promise.all(Array.from({ length: 20 }, () => keys.find(header('key-1'))))
+    expect(new Set(found.map(({ kind }) => kind))).toEqual(new Set(['found']))
+    expect(issuer.asked()).toBe(1)
+  })
+
+  it('are not asked for again within the cooldown, however many made-up ids are named', async () => {
+    for (let i = 0; i < 50; i++) expect((await keys.find(header(`made-up-${i}`))).kind).toBe('unknown')
+    expect(issuer.asked()).toBe(1)
+    clock = minute
+    for (let i = 0; i < 50; i++) await keys.find(header(`made-up-${i}`))
+    expect(issuer.asked()).toBe(2)
+  })
+
+  it('are not asked for again within the cooldown where the issuer is down either', async () => {
+    issuer.behave('down')
+    for (let i = 0; i < 20; i++) expect((await keys.find(header('key-1'))).kind).toBe('unavailable')
+    expect(keys.trouble()).toMatchObject({ sinceMs: 0, detail: expect.stringContaining('status 503') })
+    issuer.behave()
+    expect((await keys.find(header('key-1'))).kind).toBe('unavailable')
+    clock = minute
+    expect((await keys.find(header('key-1'))).kind).toBe('found')
+    expect(keys.trouble()).toBeUndefined()
+  })
+
+  it('follow a rotation, and the old key is believed no more', async () => {
+    expect((await keys.find(header('key-1'))).kind).toBe('found')
+    await issuer.rotate()
+    clock = minute
+    expect((await keys.find(header('key-2'))).kind).toBe('found')
+    expect((await keys.find(header('key-1'))).kind).toBe('unknown')
+  })
+
+  it.each<[Misbehaviour, string]>([
+    ['down', 'status 503'],
+    ['garbage', 'does not hold JSON'],
+    ['empty', 'no key that could verify'],
+    ['redirect', 'status 302'],
+    ['hang', ''],
+    ['foreign', 'discovery document is of "https://other.example"'],
+    ['symmetric', 'no key that could verify'],
+  ])('are kept while it is %s, for a while', async (how, detail) => {
+    expect((await keys.find(header('key-1'))).kind).toBe('found')
+    issuer.behave(how)
+    clock = 11 * minute
+    await keys.refresh()
+    expect(keys.trouble()?.detail).toContain(detail)
+    expect((await keys.find(header('key-1'))).kind).toBe('found')
+    expect((await keys.find(header('key-2'))).kind).toBe('unavailable')
+    clock = 61 * minute
+    expect((await keys.find(header('key-1'))).kind).toBe('unavailable')
+  })
+
+  it('do not make a push wait for an issuer that is slow, once they are known', async () => {
+    expect((await keys.find(header('key-1'))).kind).toBe('found')
+    issuer.behave('hang')
+    clock = 11 * minute
+    const first = await Promise.race([
+      keys.find(header('key-1')).then(({ kind }) => kind),
+      new Promise((resolve) => setTimeout(resolve, 250, 'waited')),
+    ])
+    expect(first).toBe('found')
+  })
+})
