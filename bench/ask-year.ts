@@ -1,11 +1,9 @@
 import { createHistoryAnswers } from '../src/answers/history.ts'
 import { createInventories } from '../src/answers/inventories.ts'
-import { answerLineage } from '../src/answers/lineage.ts'
 import { answerReport } from '../src/answers/report.ts'
 import { createRunEvidences } from '../src/answers/run-evidence.ts'
 import type { Database } from '../src/database/database.ts'
 import { createHistories } from '../src/history/ledger-history.ts'
-import { createGenerations } from '../src/ledger/generations.ts'
 import { createReader } from '../src/ledger/read.ts'
 import { createWatch } from '../src/ledger/watch.ts'
 import type { LedgerName } from '../src/record/record.ts'
@@ -25,14 +23,13 @@ export interface Asked {
   curve: number[]
 }
 
-type Kind = 'lines' | 'files' | 'report' | 'lineage'
+type Kind = 'lines' | 'files' | 'report'
 
 /** In every right answer. */
 const marks: Record<Kind, string> = {
   lines: '"run":"bench.year-',
   files: '"run":"bench.year-',
   report: '"run":"bench.year-',
-  lineage: '"chain":[{',
 }
 
 export async function askYear(
@@ -54,20 +51,12 @@ export async function askYear(
     inventories: createInventories(reader),
     contractAt: async () => ({ own: undefined, org: undefined, effective: undefined }),
   }
-  const ofLineage = { db, reader, generations: createGenerations('year', []), now: () => new Date() }
   const random = createRandom(7)
   const pick = (n: number): number => Math.min(n - 1, Math.floor((random(1_000_000) / 1_000_000) * n))
 
   /** A question as of the end of month `month`, made before it is timed. */
   const make = async (kind: Kind, month: number): Promise<() => Promise<unknown>> => {
     const asOf = months[month] ?? ''
-    if (kind === 'lineage') {
-      const ledger = ledgers[random(ledgers.length)] as LedgerName // below the length
-      const size = Number(new RegExp(`${ledger.split('/')[1] ?? ''}:(\\d+)`).exec(asOf)?.[1])
-      const { records } = await reader.readBatch(ledger, pick(size), { maxRecords: 1 })
-      const asked = { kind: 'record', id: records[0]?.id ?? '', repository: undefined, isVisible: () => true, asOf } as const
-      return () => answerLineage(ofLineage, ledgers, asked)
-    }
     if (kind === 'report') {
       const commit = commitOf(largeRepository, pick(Math.floor(((month + 1) * runs) / 24)))
       return () => answerReport(ofReports, ledgers, { repository: largeRepository, commit, asOf })
@@ -98,7 +87,7 @@ export async function askYear(
     return { p50: median(took), p99: p99(took), cpu: (user + system) / 1000 / questions, cold, curve }
   }
   const asked = {} as Record<Kind, Asked> // filled below
-  for (const kind of ['lines', 'files', 'report', 'lineage'] as const) asked[kind] = await askMany(kind)
+  for (const kind of ['lines', 'files', 'report'] as const) asked[kind] = await askMany(kind)
   return asked
 }
 

@@ -27,7 +27,6 @@ const goals = [
   { kind: 'lines', what: 'line history, 12 months, p99', target: 25, limit: 'round trips to the database, and the pass over the runs' },
   { kind: 'files', what: 'file history, 12 months, p99', target: 60, limit: 'lines times change points' },
   { kind: 'report', what: 'report of a commit, p99', target: 150, limit: 'records of four runs, decompressed, checked and read' },
-  { kind: 'lineage', what: 'lineage of a record, p99', target: 15, limit: 'round trips to the database' },
 ] as const // oxfmt-ignore
 const maxSize = 15
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { ModelRecord } from '../history/model.ts'
 
 /**
@@ -62,7 +63,7 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
   const productionOf = (of: string): string | undefined => {
     const files = filesOf(of)
     if (contract?.production !== undefined && files !== undefined)
-      return JSON.stringify([...files].filter(([path]) => isProduction(path)).sort(([a], [b]) => (a < b ? -1 : 1)))
+      return digestOf([...files].filter(([path]) => isProduction(path)))
     const told = new Set(seals.filter((seal) => text(seal, 'commit') === of && typeof seal.fields['production_digest'] === 'string').map((seal) => text(seal, 'production_digest')))
     return told.size === 1 ? [...told][0] : undefined
   }
@@ -75,7 +76,7 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
       // A seal has to have said so too, then: what has no digest of its own is not looked at.
       const digests = seals.filter((seal) => counts(seal) && typeof seal.fields['production_digest'] === 'string')
       const own = (of: string): string[] => digests.filter((seal) => text(seal, 'commit') === of).map((seal) => text(seal, 'production_digest'))
-      if (own(other).length === 0) continue
+      if (!own(other).includes(same)) continue
       const last = Math.max(...seals.filter((seal) => text(seal, 'commit') === other && counts(seal)).map((seal) => seal.recordedAt))
       if (last > newest) {
         newest = last
@@ -183,6 +184,12 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
     blob_differs: production.filter((path) => (blobs.get(path)?.size ?? 0) > 1),
   }
 } // oxfmt-ignore
+
+/** As a seal has it: seen by its inventory or by its runs, the same files are the same. */
+function digestOf(files: [path: string, blob: string][]): string {
+  const text = files.sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, blob]) => `${path}\0${blob}\n`)
+  return createHash('sha256').update(text.join('')).digest('hex')
+}
 
 function linesOf(ranges: string): number[] {
   if (ranges === '') return []

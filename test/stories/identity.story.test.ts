@@ -110,6 +110,11 @@ describe('a job that its CI system vouches for', () => {
     expect(JSON.stringify(declared)).not.toContain('octocat')
     expect(await recordOf('part', run)).toMatchObject({ by: { ...by, job: '55501' } })
     expect(await recordOf('seal', run)).toMatchObject({ by, admitted: true })
+    // Of its commit it may also have a gate decide, and of no other.
+    const token = await issuer.sign({ ...github, iss: issuer.url, sha: head })
+    const gate = (commit: string) => ask(service, '/v1/gates', { method: 'POST', body: { repository, commit }, token })
+    expect(await gate(head)).toMatchObject({ status: 201, body: { by, verdict: 'incomplete' } })
+    expect(await gate('b'.repeat(40))).toMatchObject({ status: 403, body: { code: 'identity_mismatch' } })
     const { key } = (declared ?? {})['verified'] as { key: string }
     const kept = await ask(service, `/v1/artifacts/${key}`)
     expect(kept.text).toContain(issuer.keys()[0]?.n)
