@@ -42,7 +42,7 @@ export function findMismatch(bound: Bound, said: Asserted): string | undefined {
     return `the credential is of repository id ${bound.repositoryId}, not ${repository_id}`
   if (bound.commit !== undefined && commit !== bound.commit)
     return `the credential is of commit ${bound.commit}, not ${commit ?? 'of none'}`
-  if (bound.ref !== undefined && !isOfRef(ref, bound.ref))
+  if (bound.ref !== undefined && !speaksOfRef(ref, bound.ref))
     return `the credential is of ${printRef(bound.ref)}, not of ${ref ?? 'no ref'}`
   if (run !== undefined && bound.stages !== undefined && (stage === undefined || !bound.stages.includes(stage)))
     return `this identity may speak of stage ${bound.stages.join(' or ')}, not of ${stage ?? 'none'}`
@@ -61,10 +61,10 @@ export function isOfRun(run: string, name: string): boolean {
   return piece !== undefined && rest.startsWith(`${after}.`, piece.length)
 }
 
-function isOfRef(ref: string | undefined, { exact, below }: BoundRef): boolean {
+export function speaksOfRef(ref: string | undefined, { exact, below }: BoundRef): boolean {
   if (ref === undefined) return false
   return ref === exact || below.some((prefix) => ref.startsWith(prefix) && ref.length > prefix.length)
 }
 
-const printRef = ({ exact, below }: BoundRef): string =>
+export const printRef = ({ exact, below }: BoundRef): string =>
   [...(exact === undefined ? [] : [exact]), ...below.map((prefix) => `${prefix}*`)].join(' or ')

@@ -83,7 +83,8 @@ export function createIssuerKeys({ fetch, cooldownMs, refreshMs, keepMs, nowMs }
       return keys === undefined ? { kind: 'unavailable', detail: 'it was not asked yet' } : { kind: 'unknown' }
     },
     async refresh() {
-      if (nowMs() - fetchedMs >= refreshMs) await mayAsk()
+      // Also where it failed when it was asked about an unknown key: else that would be told for as long as the keys are fresh.
+      if (failing !== undefined || nowMs() - fetchedMs >= refreshMs) await mayAsk()
     },
     trouble: () => failing,
   }

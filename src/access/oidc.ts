@@ -54,7 +54,8 @@ export function createOidcVerifier({ org, issuers, now = () => new Date() }: Oid
         throw unauthenticated(`its algorithm ${alg} is not taken from ${iss}`)
       const found = await keys.find({ kid, alg })
       if (found.kind === 'unavailable')
-        throw new Problem('unavailable', `the keys of ${iss} cannot be had: ${found.detail}`, {
+        // Nobody has shown who they are yet: addresses and certificates are told by the log and the alert.
+        throw new Problem('unavailable', `the keys of ${iss} cannot be had just now`, {
           extra: { retry_after: 30 },
         })
       if (found.kind === 'unknown') throw unauthenticated(`${iss} has no key of that name`)

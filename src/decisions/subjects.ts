@@ -1,3 +1,4 @@
+import { printRef, speaksOfRef } from '../access/bound.ts'
 import { type Principal, may } from '../access/principal.ts'
 import type { Builds } from '../admission/builds.ts'
 import { Problem } from '../record/problem.ts'
@@ -28,6 +29,7 @@ export function demandDecider(who: Principal, org: string, repository: string): 
 /** A build that nothing named yet is put on record with the commit that is named; it has one commit, whoever names it. */
 export async function resolveNamed(builds: Builds, who: Principal, named: Named): Promise<Resolved> {
   demandCommit(who, named.commit) // before anything is put on record about it
+  demandRef(who, named.ref)
   const subject = await resolve(builds, named)
   demandCommit(who, subject.commit)
   return subject
@@ -37,6 +39,12 @@ export async function resolveNamed(builds: Builds, who: Principal, named: Named)
 function demandCommit({ bound }: Principal, commit: string | undefined): void {
   if (bound?.commit === undefined || commit === undefined || commit === bound.commit) return
   throw new Problem('identity_mismatch', `the credential is of commit ${bound.commit}, not ${commit}`)
+}
+
+/** Nor does a job of a pull request speak for a branch: the record of a build that it makes would say so for ever. */
+function demandRef({ bound }: Principal, ref: string | undefined): void {
+  if (bound?.ref === undefined || ref === undefined || speaksOfRef(ref, bound.ref)) return
+  throw new Problem('identity_mismatch', `the credential is of ${printRef(bound.ref)}, not of ${ref}`)
 }
 
 async function resolve(builds: Builds, { repository, commit, build, ref }: Named): Promise<Resolved> {

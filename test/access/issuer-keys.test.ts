@@ -82,6 +82,31 @@ describe('the keys of an issuer', () => {
     expect((await keys.find(header('key-1'))).kind).toBe('unavailable')
   })
 
+  it('are told of no longer than they are missing, also where an unknown key was the reason to ask', async () => {
+    expect((await keys.find(header('key-1'))).kind).toBe('found')
+    issuer.behave('down')
+    clock = minute
+    expect((await keys.find(header('made-up'))).kind).toBe('unavailable')
+    expect(keys.trouble()).toBeDefined()
+    issuer.behave()
+    clock = 2 * minute
+    await keys.refresh()
+    expect(keys.trouble()).toBeUndefined()
+  })
+
+  it.each(['http://127.0.0.1:9200/keys', 'HTTP://localhost/keys', 'http://[::1]/keys'])(
+    'are not asked for at %s because an issuer elsewhere says so',
+    async (jwks_uri) => {
+      const asked: string[] = []
+      const get = async (url: string): Promise<unknown> => {
+        asked.push(url)
+        return { issuer: 'https://ci.example', jwks_uri, keys: [] }
+      }
+      await expect(keySetOf({ issuer: 'https://ci.example' }, get)()).rejects.toThrow('no https address of keys')
+      expect(asked).toEqual(['https://ci.example/.well-known/openid-configuration'])
+    },
+  )
+
   it('do not make a push wait for an issuer that is slow, once they are known', async () => {
     expect((await keys.find(header('key-1'))).kind).toBe('found')
     issuer.behave('hang')
