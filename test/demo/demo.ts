@@ -8,11 +8,12 @@ import { openRecord, parseRecordId } from '../../src/record/record.ts'
 import { startFakeBulk } from '../support/bulk.ts'
 import { startFakeHec } from '../support/hec.ts'
 import { cleanEnvironment, runCli, startServe } from '../support/service.ts'
+import { type PushedSuite, askQuestions } from './questions.ts'
 
 /**
  * `npm run demo`: the main job end to end on real reports. Pushes what real tools measured of three small programs and of this project's own
  * tests, one of them twice and one that is broken; delivers to a local Splunk and a local Elastic, of which each drops the connection once
- * after storing; pulls the feed, verifies the log, and compares counts and digests on all four sides. Exit 0 only if everything agrees.
+ * after storing; asks for the report, a gate, a difference and where a record comes from; pulls the feed, verifies the log, and compares counts and digests on all four sides. Exit 0 only if everything agrees.
  */
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -93,6 +94,7 @@ try {
   const fixture = (name: string): string => `test/fixtures/${name}`
 
   let lines = 0
+  const pushed: PushedSuite[] = []
   for (const [program, file] of [
     ['refund', 'coverage-final.json'],
     ['ring', 'lcov.info'],
@@ -101,7 +103,7 @@ try {
     for (const type of ['unit', 'integration']) {
       const report = fixture(`${program}/${type}/${file}`)
       const root = program === 'refund' ? ['--root', '/builds/acme/app'] : []
-      const pushed = await push(
+      const answer = await push(
         report,
         '--test-type',
         type,
@@ -113,14 +115,15 @@ try {
         'demo-1',
         ...root,
       )
-      const receipt = pushed.code === 0 ? JSON.parse(pushed.stdout) : undefined
+      const receipt = answer.code === 0 ? JSON.parse(answer.stdout) : undefined
       const counts = receipt?.seal.totals[0]?.lines
       lines += counts?.found ?? 0
+      if (counts !== undefined) pushed.push(suiteOf(type, program, counts))
       check(
         `${program} ${type}`,
         receipt?.seal.admitted === true,
         receipt === undefined
-          ? pushed.stdout + pushed.stderr
+          ? answer.stdout + answer.stderr
           : `${counts.covered + counts.partial} of ${counts.found} lines executed, ${receipt.seal.tests.total} tests`,
       )
     }
@@ -148,6 +151,8 @@ try {
       : `${ownReceipt.seal.totals[0].lines.found} lines in ${ownReceipt.parts[0].files} files`,
   )
 
+  if (ownReceipt !== undefined) pushed.push(suiteOf('unit', 'proofline', ownReceipt.seal.totals[0].lines))
+
   const again = [
     'push',
     '--json',
@@ -172,6 +177,8 @@ try {
     env,
   })
   check('the receipt verifies offline', receiptVerified.code === 0)
+
+  await askQuestions({ cli: (...args) => runCli(args, { cwd: checkout, env }), check, checkout, pushed })
 
   // The feed is the first side; the others must have exactly these records.
   const feed = new Map<string, string>()
@@ -262,6 +269,13 @@ try {
   await Promise.all([hec.close(), bulk.close()])
   if (failures.length > 0) console.error(`\n${failures.join('\n')}\n\nThe service said:\n${service.log()}`)
   await rm(folder, { recursive: true, force: true })
+}
+function suiteOf(
+  testType: string,
+  suite: string,
+  { found, covered, partial }: { found: number; covered: number; partial: number },
+): PushedSuite {
+  return { testType, suite, found, executed: covered + partial }
 }
 function isPulled(id: string, ends: ReadonlyMap<string, number>): boolean {
   const parsed = parseRecordId(id)
