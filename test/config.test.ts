@@ -180,11 +180,25 @@ describe('readConfig', () => {
     ).not.toContain('hunter2')
   })
 
+  it('refuses a trust policy that speaks for another org, and takes one for its own', () => {
+    const policy = (org: string): string =>
+      `org: acme\nidentity: { audience: 'https://x.example', issuers: [{ provider: github, rules: [{ owner_id: '65', org: ${org} }] }] }`
+    expect(refusal(policy('other'))).toBe('identity.issuers.0.rules.0.org: is not acme, the only one here')
+    expect(readConfig(policy('acme'), {}).identity.issuers[0]).toMatchObject({
+      name: 'github',
+      issuer: 'https://token.actions.githubusercontent.com',
+      host: 'github.com',
+      algorithms: ['RS256'],
+    })
+  })
+
   it('leaves other variables alone', () => {
     const env = {
       PROOFLINE_URL: 'x',
       PROOFLINE_TOKEN: 'y',
       PROOFLINE_TOKEN_FILE: 'z',
+      PROOFLINE_ID_TOKEN: 'i',
+      PROOFLINE_AUDIENCE: 'a',
       PROOFLINE_DEBUG: '1',
       PROOFLINE_RESTARTED: '1',
       PROOFLINE_ORG: '',

@@ -254,4 +254,16 @@ describe('docs/contract.md', () => {
     expect(contract.suites?.length).toBeGreaterThan(1)
     for (const key of Object.keys(parseContract(whole))) expect(text).toContain(`| \`${key}\``)
   })
+
+  it('takes identity in any order, and names what differs in it', () => {
+    const of = (identity: string): ReturnType<typeof parseContract> =>
+      parseContract(`version: 1\nidentity: ${identity}\n`)
+    const one = of('{ methods: [statement, oidc], refuse: [self_hosted, any_repository] }')
+    const other = of('{ refuse: [any_repository, self_hosted, any_repository], methods: [oidc, statement] }')
+    expect(contractDigest(one)).toBe(contractDigest(other))
+    expect(printChanges(compareContracts(one, of('{ methods: [oidc], refuse: [any_repository, self_hosted] }')))).toBe('- identity.methods[statement]: true\n') // oxfmt-ignore
+    expect(errorsOf('version: 1\nidentity: {}\n')).toEqual(['2:11 identity'])
+    expect(errorsOf('version: 1\nidentity: { refuse: [weak] }\n')).toEqual(['2:22 identity.refuse[0]'])
+    expect(errorsOf('version: 1\nidentity: { methods: [] }\n')).toHaveLength(1)
+  })
 })

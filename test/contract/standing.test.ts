@@ -161,4 +161,31 @@ describe('standing', () => {
       { numRuns: 2_000 },
     )
   })
+
+  const token = { method: 'token' }
+  const oidc = { method: 'oidc' }
+  it.each<[string, Partial<RunFacts>, string, boolean]>([
+    ['a method that it names', oidc, 'identity: { methods: [oidc, statement] }', true],
+    ['a method that it does not name', token, 'identity: { methods: [oidc, statement] }', false],
+    ['what a token lacks by itself', token, 'identity: { refuse: [static_secret] }', false],
+    ['what a signature lacks by itself', { method: 'statement' }, 'identity: { refuse: [commit_unverified] }', false],
+    ['what a signature does not lack', { method: 'statement' }, 'identity: { refuse: [static_secret] }', true],
+    ['a token that is bound', token, 'identity: { refuse: [any_repository] }', true],
+    ['a token that is bound to nothing', { ...token, weak: ['any_repository'] }, 'identity: { refuse: [any_repository] }', false],
+    ['a job whose commit is verified', oidc, 'identity: { refuse: [commit_unverified] }', true],
+    ['a job whose commit is not', { ...oidc, weak: ['commit_unverified'] }, 'identity: { refuse: [commit_unverified] }', false],
+    ['a runner of its own', { ...oidc, weak: ['self_hosted'] }, 'identity: { methods: [oidc], refuse: [self_hosted] }', false],
+  ])('judges %s by how it was verified', (_, facts, identity, counts) => {
+    const judged = standing({ ...run, ...facts }, seal, contract(identity))
+    expect(judged).toEqual({ counts, reasons: counts ? [] : ['identity_weak'], observed: [] })
+    expect(standing({ ...run, ...facts }, seal, contract(`${identity}\nmode: observe`)).counts).toBe(true)
+  }) // oxfmt-ignore
+
+  it('lets a suite say by itself whose word it takes', () => {
+    const own = parseContract(`version: 1\nidentity: { methods: [oidc] }\nsuites:
+  - { name: api, test_type: unit, identity: { methods: [oidc, token] } }
+  - { name: e2e, test_type: unit }`)
+    expect(standing(run, seal, own).counts).toBe(true)
+    expect(standing({ ...run, suite: 'e2e' }, seal, own).reasons).toEqual(['identity_weak'])
+  })
 })
