@@ -13,6 +13,7 @@ import { printRawProblem, sendProblem, toProblem } from './answer.ts'
 import { type Mount, type Use, createMount } from './mount.ts'
 import { contentPolicy } from './page-html.ts'
 import type { HttpSettings } from './settings.ts'
+import { cutSlowReader } from './slow-reader.ts'
 import { traceRequests } from './trace.ts'
 
 /** The public face: one listening socket, every limit of settings.ts, problem documents for whatever goes wrong. */
@@ -44,6 +45,9 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     if (stopping.signal.aborted) reply.header('connection', 'close')
+  })
+  app.addHook('onSend', async (request, reply) => {
+    cutSlowReader(reply.raw, limits, (why) => log.warn('answer.cut', { request: request.id, url: request.url, why }))
   })
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: contentPolicy },

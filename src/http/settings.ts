@@ -18,6 +18,8 @@ const limits = z.strictObject({
   connections: z.int().min(1).default(2_000),
   /** Bodies that are taken in at the same time; more are told to come back, before they send. */
   uploads: z.int().min(1).default(32),
+  /** Of these, by one identity. */
+  uploads_per_identity: z.int().min(1).default(16),
   /** Requests a minute of one credential. */
   requests_per_minute: z.int().min(1).default(30_000),
   /** Requests a minute without a valid credential from one address; a guesser is not even looked up any more. */
@@ -28,6 +30,10 @@ const limits = z.strictObject({
   json_timeout_ms: ms(30_000),
   /** Longest silence within a body. */
   body_idle_ms: ms(30_000),
+  /** Longest time in which a reader takes nothing of an answer that waits for it. */
+  answer_idle_ms: ms(60_000),
+  /** From the begin of an answer to its last byte, so also the longest a download may take. */
+  answer_timeout_ms: ms(3_600_000),
   keep_alive_ms: ms(65_000),
   /** How long what is under way may go on when the service stops. */
   shutdown_ms: ms(10_000),
