@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 
 /** Every limit of the public face, in one place. Times in milliseconds, sizes in bytes. */
@@ -43,6 +44,14 @@ const limits = z.strictObject({
   check_ms: ms(5_000),
 })
 
+/** `10.0.0.7`, `10.0.0.0/8`, `fd00::/8`; not everybody. */
+function isAddressRange(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/')
+  const version = isIP(address)
+  if (version === 0 || more.length > 0) return false
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+}
+
 export const httpSettings = z
   .strictObject({
     host: z.string().min(1).default('127.0.0.1'),
@@ -52,9 +61,36 @@ export const httpSettings = z
       .url({ protocol: /^https?$/ })
       .regex(/[^/]$/, 'ends in a slash')
       .optional(),
-    /** Addresses of proxies whose X-Forwarded-For is believed. */
-    trusted_proxies: z.array(z.string().min(1)).default([]),
-    tls: z.strictObject({ certificate_file: z.string().min(1), key_file: z.string().min(1) }).optional(),
+    /** Addresses, or ranges of them, of the proxies whose X-Forwarded- headers are believed. */
+    trusted_proxies: z
+      .array(
+        z
+          .string()
+          .refine(
+            isAddressRange,
+            'is no address and no range like 10.0.0.0/8; 0.0.0.0/0 would let everybody choose their address',
+          ),
+      )
+      .default([]),
+    tls: z
+      .strictObject({
+        certificate_file: z.string().min(1),
+        key_file: z.string().min(1),
+        /** Who signs the certificates of clients. */
+        client_ca_file: z.string().min(1).optional(),
+        /** Whether there is a connection without one. */
+        client_certificates: z.enum(['required', 'optional']).default('required'),
+        /** How often the files are looked at. */
+        reload_ms: ms(10_000),
+      })
+      .refine(
+        ({ client_ca_file, client_certificates }) => client_ca_file !== undefined || client_certificates === 'required',
+        {
+          path: ['client_ca_file'],
+          message: 'is missing: client certificates are looked at by the authority that signs them',
+        },
+      )
+      .optional(),
     limits: limits.prefault({}),
   })
   .prefault({})
