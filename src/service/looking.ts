@@ -9,7 +9,7 @@ import type { EvidenceWatch } from './evidence-watch.ts'
 import type { Keeping } from './keeping.ts'
 import type { ShownCertificate } from '../http/tls.ts'
 import type { LedgerReader } from '../ledger/read.ts'
-import type { LedgerName } from '../record/record.ts'
+import { type LedgerName, orgOf } from '../record/record.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { alertCodes } from '../watch/alert-codes.ts'
@@ -68,7 +68,7 @@ export async function lookAround(deps: LookDeps): Promise<Finding[]> {
   const disks = await sources.read('disk', withCode('disk_low'), () => readDisk(config.data_dir).catch((error: unknown) => tell('disk_low', config.data_dir, error)), []) // oxfmt-ignore
   const compared = await sources.read('comparisons', ({ code }) => code.startsWith('reconciliation_'), deps.comparisons, []) // oxfmt-ignore
   const nodes = await sources.read('nodes', withCode('configuration_differs'), () => liveNodes(db, operations, watch.alerts_every_ms * 2_500), []) // oxfmt-ignore
-  const drilled = await sources.read('drills', withCode('drill_due'), async () => (await drillsByDestination(db)).filter(({ destination }) => destinations.has(destination)), []) // oxfmt-ignore
+  const drilled = await sources.read('drills', withCode('drill_due'), async () => (await drillsByDestination(db, orgOf(operations))).filter(({ destination }) => destinations.has(destination)), []) // oxfmt-ignore
   const due = drilled.flatMap(({ destination, begunAt, lastHeld }) => {
     const every = destinations.get(destination)?.settings.drill.every
     return every === undefined ? [] : [{ destination, everyMs: durationMs(every), since: lastHeld ?? begunAt }]
@@ -99,9 +99,9 @@ export async function lookAround(deps: LookDeps): Promise<Finding[]> {
   return [...(await sources.standing()), ...unread, ...found, ...evidence, ...kept]
 }
 
-async function readLanes({ db, reader, destinations, isWanted, now }: LookDeps, status: Pick<LedgersStatus, 'ledgers'>): Promise<LaneKnown[]> {
+async function readLanes({ db, operations, reader, destinations, isWanted, now }: LookDeps, status: Pick<LedgersStatus, 'ledgers'>): Promise<LaneKnown[]> {
   const lanes: LaneKnown[] = []
-  for (const lane of await deliveryStatus(db, now())) {
+  for (const lane of await deliveryStatus(db, orgOf(operations), now())) {
     const settings = destinations.get(lane.destination)?.settings
     if (settings === undefined || !isWanted(lane)) continue
     const open = status.ledgers.find(({ ledger }) => ledger === lane.ledger)

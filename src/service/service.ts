@@ -99,7 +99,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const policy = await readPolicy(config)
     const storage = keep('storage', await openStorage(config, log, 'service'), (opened) => opened.close())
     const { db, reader, ledgers, generations, objects } = storage
-    const artifactsWarning = await proveObjects(objects)
+    const artifactsWarning = await proveObjects(objects, config.org)
     const originOf = (ledger: LedgerName): string => `${config.public_host}/${ledger}`
     const signer = keep('signer', await openSigner(config, originOf), (opened) => opened.close())
 
@@ -162,7 +162,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const ofRuns = ledgers.filter((ledger) => ['unit', 'integration'].includes(ledgerKindOf(ledger)))
     const abandoning = (signal: AbortSignal) => runAbandonment({ db, ledgers: ofRuns, bookOf, runs, log }, signal)
-    const abandoned = runWorker('abandonment', abandoning, { db, log, metrics, signal: ending.signal })
+    const abandoned = runWorker('abandonment', abandoning, { org: config.org, db, log, metrics, signal: ending.signal })
     started.push({ name: 'abandonment', stop: () => abandoned })
 
     const identity = keep('identity', await openIdentity(config, db, log), (opened) => opened.close())
@@ -198,7 +198,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const watching = await startWatching({ config, db, reader, ledgers, generationBefore, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, keeping, ownCertificate: server.certificate, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
 
     const { destinations } = deliveries
-    const ordering = createOrdering({ db, reader, ledgers, destinations, publicHost: config.public_host, recordCommand, metrics: { duplicates: metrics.duplicatesConfirmed }, now: () => new Date() }) // oxfmt-ignore
+    const ordering = createOrdering({ org: config.org, db, reader, ledgers, destinations, publicHost: config.public_host, recordCommand, metrics: { duplicates: metrics.duplicatesConfirmed }, now: () => new Date() }) // oxfmt-ignore
 
     mountRuns(server.mount, admission, config.http.limits)
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
