@@ -1,10 +1,11 @@
 import type { Reached } from '../contract/decide-gate.ts'
 import type { Queryable } from '../database/database.ts'
 import { type AsOfLedger, readMaps } from '../history/file-facts.ts'
-import { type VersionMap, createVersions, versionOf } from '../history/follow-line.ts'
+import { type VersionMap, versionOf } from '../history/follow-line.ts'
+import { type JoinedVersions, createJoinedVersions } from '../history/joined-versions.ts'
 import type { LineStates } from '../history/states.ts'
 import type { Hunks } from '../record/hunks.ts'
-import { type LineRanges, appendRange, countLines, fromSorted, intersect } from '../record/lines.ts'
+import { type LineRanges, appendRange, countLines, intersect, noLines, subtract, unite } from '../record/lines.ts'
 import { type TestType, testTypes } from '../record/record.ts'
 import type { Inventory } from './inventories.ts'
 import { type MeasuredFile, executedOf, foundOf } from './union.ts'
@@ -51,11 +52,10 @@ export function compareFiles(
   base: ReadonlyMap<string, string>,
   maps: readonly VersionMap[],
 ): ChangedLines {
-  const versions = createVersions(maps)
-  const keyOf = ({ from, to, hunks }: VersionMap): string => `${from}\n${to}\n${hunks.join()}`
-  const ordered = maps.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+  const joined = createJoinedVersions(maps)
   const before = new Set([...base].map(([path, blob]) => versionOf(path, blob)))
-  const joinable = [...before].filter((name) => versions.numberOf(name) !== undefined).sort()
+  const directly = findDirect(maps, before)
+  const earlier = firstOfGroups(joined, before)
   const lines = new Map<string, LineRanges>()
   const unknown: string[] = []
   for (const file of changed) {
@@ -69,7 +69,7 @@ export function compareFiles(
     const version = versionOf(path, blob)
     const was = base.get(path)
     const own = was === undefined ? undefined : versionOf(path, was)
-    const direct = ordered.find(({ from, to }) => joins(from, to, version, own, before))
+    const direct = directly(version, own)
     const changed = direct && changedBy(direct.hunks, direct.to === version)
     if (file.measures.length === 0) {
       if (changed === undefined || changed.length > 0) unknown.push(path)
@@ -80,25 +80,43 @@ export function compareFiles(
       continue
     }
     const found = foundIn(file)
-    const at = versions.numberOf(version)
-    const places = (own === undefined ? joinable : [own]).flatMap((name) => versions.numberOf(name) ?? [])
-    const follow = (line: number): number | undefined => {
-      const there = at === undefined ? undefined : versions.follow(at, line)
-      return places.map((place) => there?.[place] ?? -1).find((number) => number >= 0)
-    }
-    const numbers = linesOf(found).map((line) => [line, follow(line)] as const)
-    if (own !== undefined && numbers.some(([, number]) => number === undefined)) unknown.push(path)
+    const group = joined.groupOf(version)
+    const place = own ?? (group === undefined ? undefined : earlier.get(group))
+    const isJoined = group !== undefined && place !== undefined && joined.groupOf(place) === group
+    if (isJoined) lines.set(path, subtract(found, joined.linesAt(version, place, found)))
+    else if (own !== undefined && found.length > 0) unknown.push(path)
     // A file that the other commit does not have is new: all of it.
-    else lines.set(path, fromSorted(numbers.filter(([, number]) => number === undefined || number === 0).map(([line]) => line))) // oxfmt-ignore
+    else lines.set(path, found)
   }
   return { lines, unknown }
 }
 
-/** A map between this version and the one of the same path before, else of one before that went by another name. */
-function joins(from: string, to: string, version: string, own: string | undefined, before: ReadonlySet<string>): boolean {
-  if (from !== version && to !== version) return false
-  const other = to === version ? from : to
-  return own === undefined ? before.has(other) : other === own
+/** Of the versions that the other commit has, by group of joined ones the first by name. */
+function firstOfGroups(joined: JoinedVersions, before: ReadonlySet<string>): Map<number, string> {
+  const first = new Map<number, string>()
+  for (const version of before) {
+    const group = joined.groupOf(version)
+    if (group !== undefined && !(version > (first.get(group) ?? version))) first.set(group, version)
+  }
+  return first
+}
+
+/** Finds a map between a version and the one of the same path before, else of one before that went by another name; of several the first by its text. */
+function findDirect(maps: readonly VersionMap[], before: ReadonlySet<string>): (version: string, own: string | undefined) => VersionMap | undefined {
+  const touching = new Map<string, VersionMap[]>()
+  for (const map of maps) for (const version of new Set([map.from, map.to])) {
+    const list = touching.get(version)
+    if (list === undefined) touching.set(version, [map])
+    else list.push(map)
+  }
+  const keyOf = ({ from, to, hunks }: VersionMap): string => `${from}\n${to}\n${hunks.join()}`
+  return (version, own) => {
+    const joining = (touching.get(version) ?? []).filter(({ from, to }) => {
+      const other = to === version ? from : to
+      return own === undefined ? before.has(other) : other === own
+    })
+    return joining.length < 2 ? joining[0] : joining.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))[0]
+  }
 } // oxfmt-ignore
 
 /** `isTo`: the lines of the version that the map leads to. */
@@ -113,15 +131,9 @@ function changedBy(hunks: Hunks, isTo: boolean): LineRanges {
 }
 
 function foundIn({ measures }: MeasuredFile): LineRanges {
-  const all = measures.flatMap(({ suites }) => suites.flatMap(({ states }) => linesOf(foundOf(states))))
-  return fromSorted([...new Set(all)].sort((a, b) => a - b))
-}
-
-function linesOf(ranges: LineRanges): number[] {
-  const lines: number[] = []
-  for (let i = 0; i < ranges.length; i += 2)
-    for (let line = ranges[i] ?? 0; line <= (ranges[i + 1] ?? 0); line++) lines.push(line)
-  return lines
+  return measures
+    .flatMap(({ suites }) => suites.map(({ states }) => foundOf(states)))
+    .reduce((all, found) => unite(all, found), noLines)
 }
 
 /**

@@ -41,6 +41,7 @@ export interface Gap {
   open: boolean
   /** How often each was the reason; `no_run` where nothing was tried. */
   reasons: ReadonlyMap<string, number>
+  /** Newest first, ended or not. */
   runs: readonly LeftOut[]
 }
 
@@ -119,7 +120,7 @@ function gapsOf(wanted: WantedSuite, own: RunsOfSuite, input: GapsInput, product
   if (wanted.cadence === 'commit') return { ...told, ...commitGaps(wanted, own, input, production) }
   const times = counting.map(({ recordedAt }) => recordedAt).toSorted((a, b) => a - b)
   const find = wanted.cadence === undefined ? dayGaps : timeGaps
-  const gaps = find(wanted, times, input).map((gap) => explain(gap, leftOut, own.rejections))
+  const gaps = find(wanted, times, input).map((gap) => explain(gap, leftOut, own.rejections, window))
   return { ...told, expected: undefined, gaps, same: [] }
 } // oxfmt-ignore
 
@@ -151,6 +152,7 @@ function commitGaps(
 function timeGaps({ since, cadence }: WantedSuite, times: readonly Micros[], { window, moment }: GapsInput): Unexplained[] {
   const end = Math.min(window.to, moment)
   const gaps: Unexplained[] = []
+  if (end <= window.from) return gaps
   let last = Math.max(window.from, since)
   const close = (at: Micros, open: boolean): void => {
     if (at - last > Number(cadence)) gaps.push({ from: last, to: at, open })
@@ -183,11 +185,13 @@ function dayGaps({ named, since }: WantedSuite, times: readonly Micros[], { wind
 
 const dayOf = (micros: Micros): number => Math.floor(micros / dayMicros)
 
-function explain(gap: Unexplained, leftOut: readonly LeftOut[], rejections: readonly Rejection[]): Gap {
-  const isWithin = ({ recordedAt }: { recordedAt: Micros }): boolean =>
-    recordedAt >= gap.from && recordedAt < (gap.to ?? Infinity)
+function explain(gap: Unexplained, leftOut: readonly LeftOut[], rejections: readonly Rejection[], window: GapsInput['window']): Gap {
+  const end = gap.to ?? Infinity
+  // What is asked as of the last record has that record in it: it is of the open gap, and of no day that is over.
+  const isLast = (at: Micros): boolean => at === end && gap.open && gap.days === undefined && at < window.to
+  const isWithin = ({ recordedAt: at }: { recordedAt: Micros }): boolean => at >= gap.from && (at < end || isLast(at))
   return { ...gap, ...reasonsOf(leftOut.filter(isWithin), rejections.filter(isWithin)) }
-}
+} // oxfmt-ignore
 
 function reasonsOf(runs: readonly LeftOut[], rejections: readonly Rejection[]): Pick<Gap, 'reasons' | 'runs'> {
   const reasons = new Map<string, number>()
@@ -195,5 +199,6 @@ function reasonsOf(runs: readonly LeftOut[], rejections: readonly Rejection[]): 
   for (const run of runs) run.reasons.forEach(add)
   for (const { reason } of rejections) add(reason)
   if (reasons.size === 0) add('no_run')
-  return { reasons: new Map([...reasons].toSorted(([a], [b]) => (a < b ? -1 : 1))), runs }
+  const newestFirst = runs.toSorted((a, b) => b.recordedAt - a.recordedAt || (a.run < b.run ? -1 : 1))
+  return { reasons: new Map([...reasons].toSorted(([a], [b]) => (a < b ? -1 : 1))), runs: newestFirst }
 }

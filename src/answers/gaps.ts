@@ -196,7 +196,7 @@ function printGap({ from, to, commit, days, open, reasons, runs }: Gap) {
     ...(days === undefined ? {} : { days }),
     ...(open ? { open: true as const } : {}),
     reasons: Object.fromEntries(reasons),
-    runs: runs.slice(-maxRuns).map((one) => ({
+    runs: runs.slice(0, maxRuns).map((one) => ({
       run: one.run,
       commit: one.commit,
       recorded_at: printTime(one.recordedAt),

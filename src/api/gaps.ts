@@ -39,7 +39,7 @@ const gap = z
     days: count.optional().describe('of a suite without a cadence: whole days'),
     open: z.literal(true).optional().describe('it lasts until what is asked as of'),
     reasons,
-    runs: z.array(leftOutRun).describe('that did not count, the newest five'),
+    runs: z.array(leftOutRun).describe('that did not count, the newest five, newest first'),
   })
   .meta({ id: 'Gap' })
 

@@ -53,7 +53,7 @@ function printMissing(missing: number, cadence: string | null | undefined, expec
 }
 
 function row({ commit, from, to, days, open, reasons, runs }: Suite['gaps'][number]): string[] {
-  const last = runs.at(-1)
+  const [last] = runs
   return [
     commit === undefined ? minute(from, days) : commit.slice(0, 12),
     commit === undefined ? `to ${to === null ? '' : minute(to, days)}` : minute(from),

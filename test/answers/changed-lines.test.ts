@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compareFiles, reachedOf } from '../../src/answers/changed-lines.ts'
 import type { MeasuredFile } from '../../src/answers/union.ts'
-import { versionOf } from '../../src/history/follow-line.ts'
-import { fromSorted, noLines, parseLines, printLines } from '../../src/record/lines.ts'
+import { type VersionMap, createVersions, versionOf } from '../../src/history/follow-line.ts'
+import { type LineRanges, fromSorted, noLines, parseLines, printLines } from '../../src/record/lines.ts'
+import { createRandom, hunksBetween } from '../history/random-history.ts'
 
 /** Blobs are named by their text here: a line is the same line where it has the same number in the list of unchanged ones. */
 const measured = (path: string, covered: string, missed: string, blob?: string): MeasuredFile => {
@@ -68,6 +69,70 @@ describe('compareFiles', () => {
     )
   }) // oxfmt-ignore
 })
+
+describe('compareFiles over random maps', () => {
+  /** Line by line, over all versions: what it is to be, however it is found. */
+  function byLoop(changed: readonly MeasuredFile[], now: ReadonlyMap<string, string>, base: ReadonlyMap<string, string>, maps: readonly VersionMap[]) {
+    const versions = createVersions(maps)
+    const before = [...base].map(([path, blob]) => versionOf(path, blob)).sort()
+    const ordered = maps.toSorted((x, y) => (`${x.from}\n${x.to}\n${x.hunks.join()}` < `${y.from}\n${y.to}\n${y.hunks.join()}` ? -1 : 1))
+    const [lines, unknown] = [new Map<string, LineRanges>(), [] as string[]]
+    for (const { path, measures } of changed) {
+      const [version, was] = [versionOf(path, now.get(path)!), base.get(path)]
+      const others = was === undefined ? before : [versionOf(path, was)]
+      const direct = ordered.find(({ from, to }) => (to === version && others.includes(from)) || (from === version && others.includes(to)))
+      const found = measures.flatMap(({ suites }) => suites.flatMap(({ states }) => [states.covered, states.partial, states.missed].flatMap(toList)))
+      const all = [...new Set(found)].sort((x, y) => x - y)
+      if (direct !== undefined) {
+        const isTo = direct.to === version
+        const numbers = []
+        for (let i = 0; i < direct.hunks.length; i += 4) for (let n = 0; n < direct.hunks[i + (isTo ? 3 : 1)]!; n++) numbers.push(direct.hunks[i + (isTo ? 2 : 0)]! + n)
+        lines.set(path, fromSorted(numbers))
+        continue
+      }
+      const at = versions.numberOf(version)
+      const numbers = all.map((line) => {
+        const there = at === undefined ? undefined : versions.follow(at, line)
+        return others.map((one) => there?.[versions.numberOf(one) ?? -1] ?? -1).find((number) => number >= 0)
+      })
+      if (was !== undefined && numbers.includes(undefined)) unknown.push(path)
+      else lines.set(path, fromSorted(all.filter((_, i) => numbers[i] === undefined || numbers[i] === 0)))
+    }
+    return { lines, unknown }
+  }
+
+  it('says what following each line says: through versions between, by other names, by several ways', () => {
+    const seen = { unchanged: 0, some: 0, unknown: 0 }
+    for (let seed = 1; seed <= 3_000; seed++) {
+      const random = createRandom(seed)
+      const names = ['a', 'b', 'c', 'd']
+      const blob = () => `b${random(5)}`
+      const someTree = () => new Map(names.filter(() => random(3) > 0).map((path) => [path, blob()]))
+      const [now, base] = [someTree(), someTree()]
+      const maps = Array.from({ length: random(12) }, () => {
+        const was = Array.from({ length: 1 + random(9) }, (_, i) => i)
+        const is = was.flatMap((line) => (random(5) === 0 ? [] : random(5) === 0 ? [100 + line, line] : [line]))
+        const name = names[random(4)]!
+        return { from: versionOf(name, blob()), to: versionOf(random(4) === 0 ? names[random(4)]! : name, blob()), hunks: hunksBetween(was, is) }
+      })
+      const changed = [...now].filter(([path, own]) => base.get(path) !== own).map(([path, own]) => measured(path, '1-4', random(2) === 0 ? '7-9' : '', own))
+      const [found, expected] = [told(compareFiles(changed, now, base, maps)), told(byLoop(changed, now, base, maps))]
+      expect({ seed, ...found }).toEqual({ seed, ...expected })
+      seen.unknown += expected.unknown.length
+      const values = Object.values(expected.lines)
+      seen.unchanged += values.filter((of) => of === '').length
+      seen.some += values.filter((of) => of !== '' && of !== '1-4' && of !== '1-4,7-9').length
+    }
+    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(100)
+  })
+}) // oxfmt-ignore
+
+const toList = (ranges: LineRanges): number[] => {
+  const lines: number[] = []
+  for (let i = 0; i < ranges.length; i += 2)
+    for (let line = ranges[i]!; line <= ranges[i + 1]!; line++) lines.push(line)
+  return lines
+}
 
 describe('reachedOf', () => {
   it('counts changed lines of a file that only the other test type measured as not executed', () => {

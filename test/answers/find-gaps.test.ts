@@ -81,7 +81,7 @@ describe('the gaps of a suite that is to report in time', () => {
       run_conflict: 1,
       unsealed: 1,
     })
-    expect(gap!.runs.map(({ run }) => run)).toEqual([failed.run, open.run])
+    expect(gap!.runs.map(({ run }) => run)).toEqual([open.run, failed.run])
   })
 
   it('are found as a look at every hour finds them', () => {

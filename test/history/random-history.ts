@@ -197,7 +197,7 @@ function mapsBetween(before: Tree, after: Tree, renamed: ReadonlyMap<string, str
   return maps
 }
 
-function hunksBetween(a: readonly number[], b: readonly number[]): number[] {
+export function hunksBetween(a: readonly number[], b: readonly number[]): number[] {
   const length = Array.from({ length: a.length + 1 }, () => Array.from({ length: b.length + 1 }, () => 0))
   for (let i = a.length - 1; i >= 0; i--)
     for (let j = b.length - 1; j >= 0; j--)
