@@ -42,7 +42,8 @@ export function createMeter(): Meter {
         } else if (!allowed.includes(status)) wrong(`${kind}: ${status}`, answer.text)
         return status === 200 || status === 201 ? answer : undefined
       } catch (error) {
-        wrong(`${kind}: no answer`, error instanceof Error ? `${error.message} ${String(error.cause ?? '')}` : '')
+        const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : ''
+        wrong(`${kind}: no answer`, error instanceof Error ? `${error.message}${cause}` : '')
         return undefined
       }
     },
