@@ -64,6 +64,7 @@ describe('terminal.fail', () => {
 
 describe('what a terminal is given', () => {
   const hostile = 'suite \u001b[2J\u009b31m\u202egnp.exe\r\b'
+  // oxlint-disable-next-line no-control-regex -- those that must not be there
   const harmful = /[\u001b\u009b\u202e\r\b]/
 
   it('holds nothing that moves its cursor or turns its writing around, whoever sent it; JSON is left as it is', () => {
