@@ -59,7 +59,7 @@ async function run(lookDelaysMs: number[], wrap: (of: Destination) => Destinatio
   await destination.close()
 }
 
-const status = async () => (await deliveryStatus(db)).find(({ destination }) => destination === name)
+const status = async () => (await deliveryStatus(db, 'main')).find(({ destination }) => destination === name)
 /** As when an answer names a bad event that nobody finds: that says nothing against the next send, so the gate stays open. */
 const lossy = (of: Destination): Destination => ({
   ...of,

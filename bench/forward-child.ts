@@ -103,7 +103,7 @@ async function pass(number: number, size: number): Promise<Pass> {
   ending.abort()
   await running
   await destination.close()
-  const status = (await deliveryStatus(db)).find((lane) => lane.destination === name)
+  const status = (await deliveryStatus(db, 'main')).find((lane) => lane.destination === name)
   return {
     cpu: (user + system) / 1e6,
     wall,

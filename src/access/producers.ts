@@ -9,8 +9,11 @@ import type { Principal } from './principal.ts'
 
 /** Keys of CI systems without OIDC. The private one is made here, shown once and stored nowhere, or never seen at all. */
 export interface Producers {
-  /** Who made the statement of an Authorization header; throws a Problem as `openRunStatement` does. */
-  authenticate(statement: string): Promise<Principal>
+  /**
+   * Who made the statement of an Authorization header; throws a Problem as `openRunStatement` does. A key of another org is not found: what
+   * is wrong with a statement would tell that it is there.
+   */
+  authenticate(org: string, statement: string): Promise<Principal>
   /** `privateKey` is undefined where the public key was given. */
   create(wish: ProducerWish): Promise<{ privateKey: string | undefined; producer: store.ProducerRow }>
   list(org: string): Promise<store.ProducerRow[]>
@@ -35,7 +38,13 @@ export function createProducers(db: Queryable, options: { now?: () => Date; cach
   const { now = () => new Date(), cacheMs = 5_000 } = options
   const recent = createRecent((id) => store.findProducer(db, id), cacheMs, now)
   return {
-    authenticate: (statement) => openRunStatement(statement, recent.find, now()),
+    authenticate(org, statement) {
+      const findOwn = async (id: string) => {
+        const row = await recent.find(id)
+        return row?.org === org ? row : undefined
+      }
+      return openRunStatement(statement, findOwn, now())
+    },
 
     async create({ org, label, repositories, days = 365, publicKey: given }) {
       if (!(days > 0 && days <= maxDays))

@@ -92,7 +92,8 @@ async function findNewest(deps: ListDeps, changes: Sizes['changes'], kind: 'gate
     isBefore ||= start?.ledger === ledger
     if (!isBefore || found.length > limit) continue
     // Times of a ledger ascend, so a time is a seq.
-    const [first, end] = await Promise.all([from, to].map((time) => (time === undefined ? undefined : reader.seqAt(ledger, time))))
+    const seqOf = async (time: Micros | undefined) => (time === undefined ? undefined : reader.seqAt(ledger, time))
+    const [first, end] = await Promise.all([seqOf(from), seqOf(to)])
     found.push(...await newestDecisions(db, ledger, {
       kind, build, environment, verdict,
       repositories: await repositoriesOf(db, { ledger, size }, question),

@@ -5,7 +5,7 @@ import { fieldsOf } from '../history/read-records.ts'
 import type { StoredRecord } from '../ledger/read.ts'
 import { findSubmissions } from '../ledger/store.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, firstGeneration, generationOf, ledgerKindOf, parseRecordId } from '../record/record.ts'
+import { type LedgerName, generationOf, ledgerKindOf, orgOf, parseRecordId } from '../record/record.ts'
 import { type Fields, textOf } from './lineage-node.ts'
 import type { LineageDeps } from './lineage-runs.ts'
 
@@ -219,7 +219,6 @@ export function sizeOf(sizes: readonly Sized[], ledger: LedgerName): number {
   return ledgerKindOf(ledger) === 'operations' && first !== undefined && orgOf(first.ledger) === orgOf(ledger) ? Infinity : 0 // oxfmt-ignore
 }
 
-const orgOf = (ledger: LedgerName): string => firstGeneration(ledger).split('/')[0] ?? ''
 const isRuns = (ledger: LedgerName): boolean => ['unit', 'integration'].includes(ledgerKindOf(ledger))
 export const ofRuns = (sizes: readonly Sized[]): Sized[] => sizes.filter(({ ledger }) => isRuns(ledger))
 /** Oldest generation first. */

@@ -4,6 +4,8 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import type { Database } from './database.ts'
 
 export interface WorkerDeps {
+  /** Whose worker it is. Services of other orgs on the same database have workers of the same names, which run beside it. */
+  org: string
   db: Database
   log: Logger
   /** Ends the worker for good. */
@@ -20,7 +22,7 @@ const maxBackOffMs = 30_000
 const healthyMs = 60_000
 
 /**
- * Runs `run` in at most one process at a time, and again after an error. Which process is chosen by an advisory lock on a session of its
+ * Runs `run` in at most one process of the org at a time, and again after an error. Which process is chosen by an advisory lock on a session of its
  * own that a frozen holder loses after 15 s; a holder that thaws may still act for a moment before it hears of that, so correctness must
  * never rest on it (primary keys decide). `run` must end soon after its signal aborts: on the worker's end, or when the lock was lost.
  * Resolves when the signal aborted and `run` ended, or when `run` ended of itself. Never rejects: errors are logged and counted.
@@ -58,8 +60,8 @@ export async function runWorker(
 type Outcome = 'finished' | 'taken' | 'lost'
 
 async function runOnce(name: string, run: (signal: AbortSignal) => Promise<void>, deps: WorkerDeps): Promise<Outcome> {
-  const { db, log, signal, metrics } = deps
-  const key = `proofline.worker.${name}`
+  const { org, db, log, signal, metrics } = deps
+  const key = `proofline.worker.${org}/${name}`
   // Asked through the pool first, for one statement: waiting processes need no connection each. A positive answer is only a hint.
   const peek = await db.query<{ free: boolean }>({
     name: 'peek_worker_lock',

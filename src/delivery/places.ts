@@ -1,3 +1,4 @@
+import { ofOrg } from '../ledger/of-org.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Micros } from '../record/record.ts'
 import type { Lane } from './lane.ts'
@@ -57,10 +58,11 @@ export async function latestStanding(db: Queryable, lane: Lane): Promise<Standin
   return rows[0]
 }
 
-/** The lanes that have begun. */
-export async function lanes(db: Queryable): Promise<Lane[]> {
+/** The lanes of an org that have begun. */
+export async function lanes(db: Queryable, org: string): Promise<Lane[]> {
   const { rows } = await db.query<Lane>({
-    text: 'select ledger, destination from cuts where base = -1 order by destination, ledger',
+    text: `select ledger, destination from cuts where base = -1 and ${ofOrg('ledger', 1)} order by destination, ledger`,
+    values: [org],
   })
   return rows
 }

@@ -1,3 +1,4 @@
+import { ofOrg } from '../ledger/of-org.ts'
 import type { Queryable } from '../database/database.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
 import { foundAttempt, progressOf } from './open-attempt.ts'
@@ -34,10 +35,10 @@ export interface LaneStatus {
 
 const dayMicros = 86_400_000_000
 
-/** Where every destination stands, from the database alone: any node can answer. */
-export async function deliveryStatus(db: Queryable, now: Date = new Date()): Promise<LaneStatus[]> {
+/** Where every destination of an org stands, from the database alone: any node can answer. */
+export async function deliveryStatus(db: Queryable, org: string, now: Date = new Date()): Promise<LaneStatus[]> {
   const all: LaneStatus[] = []
-  for (const lane of await lanes(db)) {
+  for (const lane of await lanes(db, org)) {
     const found = await readLane(db, lane)
     if (found === undefined) continue
     const { ends } = found
@@ -98,6 +99,7 @@ export interface DeadLetter {
 export type DeadLetterPlace = Pick<DeadLetter, 'at' | 'letter'>
 
 export interface DeadLetterFilter {
+  org: string
   destination?: string | undefined
   ledger?: LedgerName | undefined
   kind?: DeadLetter['kind'] | undefined
@@ -107,21 +109,21 @@ export interface DeadLetterFilter {
 /** What waits for a decision, oldest first. */
 export async function listDeadLetters(
   db: Queryable,
-  filter: DeadLetterFilter & { limit?: number; after?: DeadLetterPlace } = {},
+  filter: DeadLetterFilter & { limit?: number; after?: DeadLetterPlace },
 ): Promise<DeadLetter[]> {
-  const { destination, ledger, kind, letters, after, limit = 1_000 } = filter
+  const { org, destination, ledger, kind, letters, after, limit = 1_000 } = filter
   const { rows } = await db.query<DeadLetter>({
     name: 'list_dead_letters',
     text: `with page as (
              select * from (
                select 'parked:' || p.destination || ':' || p.ledger || ':' || p.seq || ':' || p.try as letter, p.ledger, p.destination, p.seq, p.try,
                  p.id, p.kind, p.reason, p.at, p.month, p.first_seq
-               from parked p where ($1::text is null or p.destination = $1) and not exists (
+               from parked p where ${ofOrg('p.ledger', 8)} and ($1::text is null or p.destination = $1) and not exists (
                  select from parked_ends e where e.ledger = p.ledger and e.destination = p.destination and e.seq = p.seq and e.try = p.try)
                union all
                select d.kind || ':' || d.destination || ':' || d.ledger || ':' || d.id, d.ledger, d.destination, d.seq, null, d.id, d.kind, d.detail,
                  d.at, null, null
-               from (select distinct on (ledger, destination, kind, id) * from differences where $1::text is null or destination = $1
+               from (select distinct on (ledger, destination, kind, id) * from differences where ${ofOrg('ledger', 8)} and ($1::text is null or destination = $1)
                  order by ledger, destination, kind, id, n desc) as d where d.state = 'found') as l
              where ($2::text is null or ledger = $2) and ($3::text is null or kind = $3) and ($4::text[] is null or letter = any($4))
                and ($5::bigint is null or (at, letter collate "C") > ($5::bigint, $6::text))
@@ -130,7 +132,7 @@ export async function listDeadLetters(
              (select o.answer - 'cookie' from outcomes o where o.ledger = page.ledger and o.destination = page.destination and o.month = page.month
                 and o.first_seq = page.first_seq and o.try = page.try and o.answer is not null order by o.step desc limit 1) as answer
            from page order by at, letter collate "C"`,
-    values: [destination ?? null, ledger ?? null, kind ?? null, letters ?? null, after?.at ?? null, after?.letter ?? null, limit], // oxfmt-ignore
+    values: [destination ?? null, ledger ?? null, kind ?? null, letters ?? null, after?.at ?? null, after?.letter ?? null, limit, org], // oxfmt-ignore
   })
   return rows
 }

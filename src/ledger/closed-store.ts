@@ -1,3 +1,4 @@
+import { ofOrg } from './of-org.ts'
 import type { Queryable } from '../database/database.ts'
 import type { LedgerName, Micros } from '../record/record.ts'
 
@@ -34,7 +35,7 @@ export async function readClosed(db: Queryable, org: string): Promise<ClosedLedg
   const { rows } = await db.query<ClosedLedger>({
     name: 'read_closed',
     text: `select ledger, next, size, root, unsigned, signed_size as "signedSize", signed_root as "signedRoot", notes, reason, by_whom as "byWhom", at
-           from closed_ledgers where ledger > $1 || '/' and ledger < $1 || '0' order by at, ledger`,
+           from closed_ledgers where ${ofOrg('ledger', 1)} order by at, ledger`,
     values: [org],
   })
   return rows

@@ -2,7 +2,7 @@ import type { Database } from '../database/database.ts'
 import { type TrustedKey, parseTrustedKey } from '../log/trusted-key.ts'
 import { printVkey } from '../log/vkey.ts'
 import { Problem } from '../record/problem.ts'
-import type { LedgerName, Micros } from '../record/record.ts'
+import { type LedgerName, type Micros, orgOf } from '../record/record.ts'
 import type { KeyOwner } from '../signing/key-plan.ts'
 import type { RotationAnswer, Signer } from '../signing/signer.ts'
 import type { Book } from './book.ts'
@@ -68,8 +68,7 @@ export function createKeyCare({
 }: KeyCareDeps): KeyCare {
   let kept: Book | undefined
   const owners: readonly KeyOwner[] = [...ledgers, 'statement']
-  const subjectOf = (of: KeyOwner): KeySubject =>
-    of === 'statement' ? `${operations.split('/')[0] ?? ''}/statement` : of
+  const subjectOf = (of: KeyOwner): KeySubject => (of === 'statement' ? `${orgOf(operations)}/statement` : of)
 
   const factsOf = async (of: KeyOwner): Promise<KeyFacts> => ({
     of: subjectOf(of),

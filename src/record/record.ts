@@ -87,6 +87,10 @@ export function ledgerKindOf(ledger: LedgerName): LedgerKind {
   return ledger.split('/')[1] as LedgerKind // the type is the proof: LedgerName has a LedgerKind behind its first slash
 }
 
+export function orgOf(ledger: LedgerName): string {
+  return ledger.slice(0, ledger.indexOf('/'))
+}
+
 /** 1 unless a loss was accepted. */
 export function generationOf(ledger: LedgerName): number {
   return Number(ledger.split('/')[2] ?? 1)

@@ -85,13 +85,19 @@ export async function startDeliveries({
         now,
       }
       workers.push(
-        runWorker(`delivery ${name} ${ledger}`, (ending) => runDelivery(deps, ending), { db, log, metrics, signal }),
+        runWorker(`delivery ${name} ${ledger}`, (ending) => runDelivery(deps, ending), {
+          org: config.org,
+          db,
+          log,
+          metrics,
+          signal,
+        }),
       )
     }
   }
 
   const list = async (): Promise<DestinationStatus[]> => {
-    const lanes = await deliveryStatus(db, now())
+    const lanes = await deliveryStatus(db, config.org, now())
     const sizes = new Map(
       await Promise.all(ledgers.map(async (ledger) => [ledger, (await reader.published(ledger))?.size ?? 0] as const)),
     )
@@ -145,6 +151,7 @@ export async function startDeliveries({
       if (destination !== undefined && !destinations.has(destination))
         throw new Problem('not_found', `there is no destination ${destination}`)
       const letters = await listDeadLetters(db, {
+        org: config.org,
         destination,
         ledger: generations.current.find((one) => ledgerKindOf(one) === ledger),
         kind,

@@ -3,7 +3,7 @@ import type { Deliveries } from './deliveries.ts'
 import { durationMs } from '../delivery/duration.ts'
 import { selectOf } from '../delivery/select.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, ledgerKindOf, printTime } from '../record/record.ts'
+import { type LedgerName, ledgerKindOf, orgOf, printTime } from '../record/record.ts'
 import { type DrillRow, lanesByDrill, listDrills } from '../watch/drill-store.ts'
 import { type DrillMeasure, type PausedMeasure, printMeasure } from '../watch/drill.ts'
 import { beginDrill, type DrillDeps, runDrills } from '../watch/run-drills.ts'
@@ -26,18 +26,19 @@ export function createDrills(
   const isOpen = (ledger: LedgerName): boolean => given.ledgers.includes(ledger)
   const deps: DrillDeps = { ...given, selects: (settings, ledger) => (isOpen(ledger) ? selectOf(settings, ledger) : undefined) } // oxfmt-ignore
   const { db, destinations } = deps
+  const org = orgOf(deps.operations.ledger)
   return {
     async begin(destination, { ledger: kind, forS, reason }, by, record) {
       const settings = destinations.get(destination)?.settings
       if (settings === undefined) throw new Problem('not_found', `there is no destination ${destination}`)
-      const lanes = await lanesByDrill(db, destination)
+      const lanes = await lanesByDrill(db, org, destination)
       const ledger = lanes.find((one) => isOpen(one) && (kind === undefined || ledgerKindOf(one) === kind))
       if (ledger === undefined) throw new Problem('not_found', `nothing of ${kind ?? 'any ledger'} was delivered to ${destination} yet`) // oxfmt-ignore
       await record()
       const forMs = forS === undefined ? durationMs(settings.drill.for) : forS * 1000
       return told(await beginDrill(deps, { destination, ledger }, { forMs, reason, byWhom: by }))
     },
-    list: async (destination, limit) => (await listDrills(db, destination, limit)).map(told),
+    list: async (destination, limit) => (await listDrills(db, org, destination, limit)).map(told),
     run: (everyMs, signal) => runDrills(deps, everyMs, signal),
   }
 }

@@ -47,6 +47,7 @@ export async function openIdentity(config: Config, db: Queryable, log: Logger): 
   const timer = setInterval(() => void refresh(), cooldownMs)
   return {
     authenticate: createAuthenticator({
+      org: config.org,
       tokens: createTokens(db),
       producers: createProducers(db),
       oidc: createOidcVerifier({ org: config.org, issuers: open }),

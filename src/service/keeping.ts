@@ -94,7 +94,7 @@ export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {
   const { db, log, metrics, signal } = deps
   const workers: Promise<void>[] = []
   const work = (name: string, run: (ending: AbortSignal) => Promise<void>): void =>
-    void workers.push(runWorker(name, run, { db, log, metrics, signal }))
+    void workers.push(runWorker(name, run, { org: deps.config.org, db, log, metrics, signal }))
   const finders: (() => Promise<Finding[]>)[] = []
   const archiving = createArchiving(deps)
   const open = async (): Promise<Finding[]> =>

@@ -67,6 +67,8 @@ export interface Service {
   tokenFile: string
   /** Why something is not recorded though the service runs, one sentence each: to be shown to whoever started it. */
   warnings: string[]
+  /** Reads the certificate of http.tls again. */
+  reload(): void
   /** Aborts when it cannot go on: its embedded database is gone. */
   lost: AbortSignal | undefined
   /** Stops taking requests, finishes what is under way, releases everything. Safe to call twice. */
@@ -97,7 +99,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     const policy = await readPolicy(config)
     const storage = keep('storage', await openStorage(config, log, 'service'), (opened) => opened.close())
     const { db, reader, ledgers, generations, objects } = storage
-    const artifactsWarning = await proveObjects(objects)
+    const artifactsWarning = await proveObjects(objects, config.org)
     const originOf = (ledger: LedgerName): string => `${config.public_host}/${ledger}`
     const signer = keep('signer', await openSigner(config, originOf), (opened) => opened.close())
 
@@ -160,7 +162,7 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     const ofRuns = ledgers.filter((ledger) => ['unit', 'integration'].includes(ledgerKindOf(ledger)))
     const abandoning = (signal: AbortSignal) => runAbandonment({ db, ledgers: ofRuns, bookOf, runs, log }, signal)
-    const abandoned = runWorker('abandonment', abandoning, { db, log, metrics, signal: ending.signal })
+    const abandoned = runWorker('abandonment', abandoning, { org: config.org, db, log, metrics, signal: ending.signal })
     started.push({ name: 'abandonment', stop: () => abandoned })
 
     const identity = keep('identity', await openIdentity(config, db, log), (opened) => opened.close())
@@ -193,10 +195,10 @@ export async function startService(config: Config, version: string): Promise<Ser
       config, db, reader, ledgers, generations, treeOf: everyTree, books: books.all, operations, signer, keys: books.keys, objects, recordCommand, originOf, witnessed, shelf: outside.shelf, witnesses: outside.witnesses, heads, identity, destinations: deliveries.destinations, log, metrics, signal,
     } // oxfmt-ignore
     const keeping = await startKeeping(keepingDeps)
-    const watching = await startWatching({ config, db, reader, ledgers, generationBefore, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, keeping, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
+    const watching = await startWatching({ config, db, reader, ledgers, generationBefore, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, keeping, ownCertificate: server.certificate, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
 
     const { destinations } = deliveries
-    const ordering = createOrdering({ db, reader, ledgers, destinations, publicHost: config.public_host, recordCommand, metrics: { duplicates: metrics.duplicatesConfirmed }, now: () => new Date() }) // oxfmt-ignore
+    const ordering = createOrdering({ org: config.org, db, reader, ledgers, destinations, publicHost: config.public_host, recordCommand, metrics: { duplicates: metrics.duplicatesConfirmed }, now: () => new Date() }) // oxfmt-ignore
 
     mountRuns(server.mount, admission, config.http.limits)
     const register = createRegistrar({ org: config.org, contracts, book: changes, keep: keepText, recordingRefusals })
@@ -267,7 +269,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       return stopped === undefined ? [] : [`${ledger} is not recorded to (${stopped.code}): ${stopped.message}`]
     })
     if (artifactsWarning !== undefined) warnings.push(artifactsWarning)
-    return { url, database: storage.database, tokenFile, warnings, lost: storage.lost, stop }
+    return { url, database: storage.database, tokenFile, warnings, reload: server.reload, lost: storage.lost, stop }
   } catch (error) {
     await stop()
     throw error

@@ -9,6 +9,7 @@ import { selectOf } from '../delivery/select.ts'
 import type { EvidenceWatch } from './evidence-watch.ts'
 import type { Keeping } from './keeping.ts'
 import type { Book } from '../ledger/book.ts'
+import type { ShownCertificate } from '../http/tls.ts'
 import type { LedgerReader } from '../ledger/read.ts'
 import { lookAround } from './looking.ts'
 import { Problem } from '../record/problem.ts'
@@ -53,6 +54,7 @@ export interface WatchingDeps {
   recordCommand: RecordCommand
   evidence: EvidenceWatch
   keeping: Keeping
+  ownCertificate: () => ShownCertificate | undefined
   node: { node: string; host: string; version: string }
   log: Logger
   metrics: Metrics
@@ -65,7 +67,7 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
   const now = (): Date => new Date()
   const workers: Promise<void>[] = []
   const work = (name: string, run: (ending: AbortSignal) => Promise<void>): void =>
-    void workers.push(runWorker(name, run, { db, log, metrics, signal }))
+    void workers.push(runWorker(name, run, { org: config.org, db, log, metrics, signal }))
 
   work('heartbeat', (ending) =>
     runHeartbeat({ db, reader, ledgers, generationBefore, operations, now }, watch.heartbeat_every_ms, ending),
@@ -103,7 +105,7 @@ export async function startWatching(deps: WatchingDeps): Promise<Watching> {
     return settings !== undefined && selectOf(settings, ledger) !== undefined
   }
   const comparisons = async (): Promise<Reconciled[]> => {
-    const wanted = (await listComparisons(db)).filter(isWanted)
+    const wanted = (await listComparisons(db, config.org)).filter(isWanted)
     return wanted.map(({ result }) => result as Reconciled) // keepComparison wrote it
   }
 

@@ -1,3 +1,4 @@
+import { ofOrg } from '../ledger/of-org.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Sum } from '../delivery/destination.ts'
 import type { Lane } from '../delivery/lane.ts'
@@ -182,10 +183,12 @@ export interface KeptComparison extends Lane {
   result: unknown
 }
 
-export async function listComparisons(db: Queryable): Promise<KeptComparison[]> {
+/** Of one org. */
+export async function listComparisons(db: Queryable, org: string): Promise<KeptComparison[]> {
   const { rows } = await db.query<KeptComparison>({
     name: 'list_comparisons',
-    text: 'select ledger, destination, at, result from comparisons order by destination, ledger',
+    text: `select ledger, destination, at, result from comparisons where ${ofOrg('ledger', 1)} order by destination, ledger`,
+    values: [org],
   })
   return rows
 }

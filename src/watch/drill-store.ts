@@ -1,6 +1,7 @@
+import { ofOrg } from '../ledger/of-org.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Lane } from '../delivery/lane.ts'
-import type { LedgerName, Micros } from '../record/record.ts'
+import { type LedgerName, type Micros, orgOf } from '../record/record.ts'
 import type { DrillVerdict } from './drill.ts'
 
 /** Every statement on drills and drill_steps but the one that holds a lane (delivery/pauses.ts). Rows are only inserted. */
@@ -60,20 +61,27 @@ async function findDrill(db: Queryable, lane: Lane, n: number): Promise<DrillRow
   return rows[0]
 }
 
-export async function openDrills(db: Queryable): Promise<DrillRow[]> {
+/** Of one org, as every list of drills. */
+export async function openDrills(db: Queryable, org: string): Promise<DrillRow[]> {
   const { rows } = await db.query<DrillRow>({
     name: 'open_drills',
-    text: `${selectDrills} where e.n is null order by d.started_at, d.ledger, d.destination`,
+    text: `${selectDrills} where ${ofOrg('d.ledger', 1)} and e.n is null order by d.started_at, d.ledger, d.destination`,
+    values: [org],
   })
   return rows
 }
 
 /** Newest first. */
-export async function listDrills(db: Queryable, destination: string | undefined, limit: number): Promise<DrillRow[]> {
+export async function listDrills(
+  db: Queryable,
+  org: string,
+  destination: string | undefined,
+  limit: number,
+): Promise<DrillRow[]> {
   const { rows } = await db.query<DrillRow>({
     name: 'list_drills',
-    text: `${selectDrills} where $1::text is null or d.destination = $1 order by d.started_at desc, d.ledger, d.destination limit $2`,
-    values: [destination ?? null, limit],
+    text: `${selectDrills} where ${ofOrg('d.ledger', 3)} and ($1::text is null or d.destination = $1) order by d.started_at desc, d.ledger, d.destination limit $2`,
+    values: [destination ?? null, limit, org],
   })
   return rows
 }
@@ -109,10 +117,10 @@ export async function unrecordedDrillSteps(db: Queryable, operations: LedgerName
     name: 'unrecorded_drill_steps',
     text: `select d.ledger, d.destination, d.n, d.started_at as "startedAt", d.reason, d.by_whom as "byWhom", s.step, s.at, s.verdict, s.result
            from drill_steps s join drills d on d.ledger = s.ledger and d.destination = s.destination and d.n = s.n
-           where not exists (select from submissions r where r.ledger = $1
+           where ${ofOrg('s.ledger', 2)} and not exists (select from submissions r where r.ledger = $1
              and r.key = 'reconciliation:' || s.destination || '/' || s.ledger || '/drill/' || s.n || '/' || s.step)
            order by s.at, s.ledger, s.destination, s.step desc`,
-    values: [operations],
+    values: [operations, orgOf(operations)],
   })
   return rows
 }
@@ -145,18 +153,19 @@ export interface DrillsOf {
 }
 
 /** How every destination that was delivered to stands with its drills. */
-export async function drillsByDestination(db: Queryable): Promise<DrillsOf[]> {
+export async function drillsByDestination(db: Queryable, org: string): Promise<DrillsOf[]> {
   const { rows } = await db.query<{ [K in keyof DrillsOf]: DrillsOf[K] | null }>({
     name: 'drills_by_destination',
     text: `select p.destination, p.begun as "begunAt", d.held as "lastHeld", d.ended as "lastEnded", coalesce(d.open, false) as "isOpen"
            from (select c.destination, min(f.at) as begun from cuts c cross join lateral (
              select at from positions q where q.ledger = c.ledger and q.destination = c.destination order by at limit 1) as f
-             where c.base = -1 group by c.destination) as p
+             where c.base = -1 and ${ofOrg('c.ledger', 1)} group by c.destination) as p
            left join (
              select d.destination, max(s.at) filter (where s.verdict = 'held') as held, max(s.at) as ended, bool_or(s.n is null) as open
              from drills d left join drill_steps s on s.ledger = d.ledger and s.destination = d.destination and s.n = d.n and s.step = 'ended'
-             group by d.destination) as d on d.destination = p.destination
+             where ${ofOrg('d.ledger', 1)} group by d.destination) as d on d.destination = p.destination
            order by p.destination`,
+    values: [org],
   })
   return rows.map(({ destination, begunAt, lastHeld, lastEnded, isOpen }) => ({
     destination: destination ?? '',
@@ -168,13 +177,13 @@ export async function drillsByDestination(db: Queryable): Promise<DrillsOf[]> {
 }
 
 /** The lanes of a destination, the one whose last drill is the longest ago first, those that had none before all. */
-export async function lanesByDrill(db: Queryable, destination: string): Promise<LedgerName[]> {
+export async function lanesByDrill(db: Queryable, org: string, destination: string): Promise<LedgerName[]> {
   const { rows } = await db.query<{ ledger: LedgerName }>({
     name: 'lanes_by_drill',
     text: `select c.ledger from cuts c left join lateral (
              select max(started_at) as at from drills d where d.ledger = c.ledger and d.destination = c.destination) as d on true
-           where c.destination = $1 and c.base = -1 order by d.at nulls first, c.ledger desc`,
-    values: [destination],
+           where c.destination = $1 and c.base = -1 and ${ofOrg('c.ledger', 2)} order by d.at nulls first, c.ledger desc`,
+    values: [destination, org],
   })
   return rows.map(({ ledger }) => ledger)
 }

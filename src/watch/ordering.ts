@@ -52,7 +52,7 @@ export interface Ordering {
   ): Promise<{ address: string; cluster: string | null; changed: boolean }>
 }
 
-export type LetterChoice = Omit<DeadLetterFilter, 'ledger'> & { ledger?: LedgerKind | undefined }
+export type LetterChoice = Omit<DeadLetterFilter, 'org' | 'ledger'> & { ledger?: LedgerKind | undefined }
 
 export interface LookupSearch {
   ledger: LedgerName
@@ -65,6 +65,7 @@ export interface LookupSearch {
 }
 
 export interface OrderingDeps {
+  org: string
   db: Database
   reader: Reader
   ledgers: readonly LedgerName[]
@@ -104,7 +105,7 @@ export function createOrdering(deps: OrderingDeps): Ordering {
   const said = (who: Command['who'], reason: string) => ({ reason, byWhom: who.id, at: now().getTime() * 1000 })
   const filterOf = ({ ledger, ...rest }: LetterChoice): DeadLetterFilter => {
     if (rest.destination !== undefined) find(rest.destination)
-    return { ...rest, ledger: ledger === undefined ? undefined : ledgerOf(ledger) }
+    return { ...rest, org: deps.org, ledger: ledger === undefined ? undefined : ledgerOf(ledger) }
   }
   const visible = (name: string): number => {
     const settings = destinations.get(name)?.settings

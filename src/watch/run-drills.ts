@@ -10,7 +10,7 @@ import type { Book } from '../ledger/book.ts'
 import type { Reader } from '../ledger/read.ts'
 import { packSegment } from '../ledger/segments.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, printTime } from '../record/record.ts'
+import { type LedgerName, orgOf, printTime } from '../record/record.ts'
 import { printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { RecordCommand } from './commands.ts'
@@ -45,7 +45,7 @@ const lookBack = 16_384
 export async function runDrills(deps: DrillDeps, everyMs: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await beginDue(deps)
-    for (const drill of await openDrills(deps.db)) {
+    for (const drill of await openDrills(deps.db, orgOf(deps.operations.ledger))) {
       await advance(deps, drill, signal).catch((error: unknown) => {
         if (!signal.aborted) throw error
       })
@@ -64,7 +64,7 @@ export async function beginDrill(
   { destination, ledger }: Lane,
   { forMs, reason, byWhom }: { forMs: number; reason: string; byWhom: string },
 ): Promise<DrillRow> {
-  const status = (await deliveryStatus(db, now())).find((lane) => lane.destination === destination && lane.ledger === ledger) // oxfmt-ignore
+  const status = (await deliveryStatus(db, orgOf(ledger), now())).find((lane) => lane.destination === destination && lane.ledger === ledger) // oxfmt-ignore
   if (status === undefined || !destinations.has(destination))
     throw new Problem('not_found', `${destination} does not get ${ledger}`)
   const refuse = (why: string) => new Problem('destination_not_running', `${destination} ${ledger}: ${why}`)
@@ -78,14 +78,15 @@ export async function beginDrill(
 /** One drill a destination, where its settings ask for it and the time has come. */
 async function beginDue(deps: DrillDeps): Promise<void> {
   const { db, destinations, now, recordCommand, log } = deps
-  for (const drills of await drillsByDestination(db)) {
+  const org = orgOf(deps.operations.ledger)
+  for (const drills of await drillsByDestination(db, org)) {
     const { destination } = drills
     const settings = destinations.get(destination)?.settings
     if (settings?.drill.every === undefined || drills.isOpen) continue
     if (now().getTime() * 1000 < scheduledAt(durationMs(settings.drill.every) * 1000, drills)) continue
-    const states = await deliveryStatus(db, now())
+    const states = await deliveryStatus(db, org, now())
     const running = new Set(states.filter((lane) => lane.destination === destination && lane.state === 'running').map(({ ledger }) => ledger)) // oxfmt-ignore
-    const ledger = (await lanesByDrill(db, destination)).find((one) => running.has(one) && deps.selects(settings, one) !== undefined) // oxfmt-ignore
+    const ledger = (await lanesByDrill(db, org, destination)).find((one) => running.has(one) && deps.selects(settings, one) !== undefined) // oxfmt-ignore
     if (ledger === undefined) continue // paused or blocked: `drill_due` tells it if that goes on
     const reason = `every ${settings.drill.every}`
     try {
@@ -102,7 +103,7 @@ async function advance(deps: DrillDeps, drill: DrillRow, signal: AbortSignal): P
   const { db, destinations, now, log } = deps
   const { ledger, destination } = drill
   const found = destinations.get(destination)
-  const lane = (await deliveryStatus(db, now())).find((one) => one.destination === destination && one.ledger === ledger)
+  const lane = (await deliveryStatus(db, orgOf(ledger), now())).find((one) => one.destination === destination && one.ledger === ledger) // oxfmt-ignore
   const end = async (verdict: 'held' | 'not_held' | 'inconclusive', reason: string, result: object): Promise<void> => {
     if (!(await insertDrillStep(db, drill, { step: 'ended', verdict, result: { ...result, reason } }))) return
     log[verdict === 'held' ? 'info' : 'error']('drill.ended', { destination, ledger, drill: drill.n, verdict, reason })

@@ -6,7 +6,7 @@ import type { DestinationSettings } from '../delivery/settings.ts'
 import { deliveryStatus, type LaneStatus } from '../delivery/status.ts'
 import type { Book } from '../ledger/book.ts'
 import { packSegment } from '../ledger/segments.ts'
-import { type LedgerName, printTime } from '../record/record.ts'
+import { type LedgerName, orgOf, printTime } from '../record/record.ts'
 import { digestList, printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type DifferenceKind, type DifferenceStep, findDifferences, insertDifferences, keepComparison, provedToAt, type StandingDifference } from './comparison-store.ts' // oxfmt-ignore
@@ -57,7 +57,7 @@ export async function reconcileDestination(
   round: number,
   signal: AbortSignal,
 ): Promise<Reconciled[]> {
-  const lanes = (await deliveryStatus(deps.db, deps.now())).filter(({ destination }) => destination === deps.name)
+  const lanes = (await deliveryStatus(deps.db, orgOf(deps.operations.ledger), deps.now())).filter(({ destination }) => destination === deps.name) // oxfmt-ignore
   const all: Reconciled[] = []
   for (const lane of lanes) {
     const select = deps.selects(lane.ledger)

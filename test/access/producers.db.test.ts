@@ -35,7 +35,7 @@ async function make() {
   }
   const refusal = async (change: object, by: SigningKey = key): Promise<string> => {
     const offered = await signRunStatement({ ...statement, ...change }, by)
-    const refused = await producers.authenticate(offered).then(() => undefined, (error: unknown) => error) // oxfmt-ignore
+    const refused = await producers.authenticate('main', offered).then(() => undefined, (error: unknown) => error) // oxfmt-ignore
     if (!(refused instanceof Problem)) throw new Error('it was taken')
     return `${refused.code}: ${refused.message}`
   }
@@ -46,7 +46,7 @@ describe('a run statement', () => {
   it('speaks of one request with one body, for one run at one commit', async () => {
     const { producers, producer, key, statement } = await make()
     const header = await signRunStatement(statement, key)
-    expect(await producers.authenticate(header)).toEqual({
+    expect(await producers.authenticate('main', header)).toEqual({
       org: 'main',
       id: `producer:${producer.id}`,
       method: 'statement',
@@ -84,7 +84,7 @@ describe('a run statement', () => {
     const header = await signRunStatement(statement, key)
     const changed = `${header.slice(0, 40)}${header[40] === 'A' ? 'B' : 'A'}${header.slice(41)}`
     for (const bad of ['', 'x', `${header}A`, `${header}=`, changed, header.slice(0, -4)])
-      await expect(producers.authenticate(bad)).rejects.toMatchObject({ code: 'unauthenticated' })
+      await expect(producers.authenticate('main', bad)).rejects.toMatchObject({ code: 'unauthenticated' })
     expect(producer.repositories).toEqual(wish.repositories)
   }) // oxfmt-ignore
 
@@ -97,6 +97,20 @@ describe('a run statement', () => {
     const { refusal: later } = await make()
     clock += 366 * 86_400_000
     expect(await later({ issued_at: iso(0), expires_at: iso(1_000) })).toContain('its key has expired')
+  })
+
+  it('of another org is as unknown as one that nobody made, whatever else is wrong with it', async () => {
+    const { producers, statement, key } = await make()
+    const unknown = await createSigningKey('producer/0000000000000000', 1, new Uint8Array(32).fill(9))
+    const forged = await createSigningKey(key.name, 1, new Uint8Array(32).fill(9))
+    const said: unknown[] = []
+    for (const by of [unknown, key, forged]) {
+      const header = await signRunStatement(statement, by)
+      said.push(
+        await producers.authenticate('rival', header).catch((error: Problem) => `${error.code} ${error.message}`),
+      )
+    }
+    expect(new Set(said)).toEqual(new Set(['unauthenticated the statement is not taken: nobody here knows its key, or it was revoked'])) // oxfmt-ignore
   })
 
   it('leaves no private key in the database, and takes a public one that was made elsewhere', async () => {

@@ -21,6 +21,7 @@ afterAll(() => test.drop())
 const aborted = (signal: AbortSignal) =>
   new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 const deps = (end: AbortController, more: Partial<WorkerDeps> = {}): WorkerDeps => ({
+  org: 'main',
   db: test.db,
   log: silentLogger,
   signal: end.signal,
@@ -53,6 +54,24 @@ describe('runWorker', () => {
     second.abort()
     await two
     expect(most).toBe(1)
+  })
+
+  it('runs for each org that shares the database', async () => {
+    const ends = [new AbortController(), new AbortController()]
+    const running: string[] = []
+    const workers = ['main', 'rival'].map((org, at) =>
+      runWorker(
+        'same',
+        async (signal) => {
+          running.push(org)
+          await aborted(signal)
+        },
+        deps(ends[at] ?? ends[0]!, { org }),
+      ),
+    )
+    await expect.poll(() => running.toSorted()).toEqual(['main', 'rival'])
+    for (const end of ends) end.abort()
+    await Promise.all(workers)
   })
 
   it('starts again after errors, more slowly each time, and tells', async () => {

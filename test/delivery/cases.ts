@@ -42,7 +42,7 @@ export function setUpCases(): Cases {
       const reader = options.reader ?? createMemoryReader([...sixty])
       const lane = await startLane({ db: database.db, settings, ...options, name, reader })
       const status = async (): Promise<LaneStatus | undefined> =>
-        (await deliveryStatus(database.db)).find(({ destination }) => destination === name)
+        (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
       return {
         name,
         lane,
@@ -54,7 +54,7 @@ export function setUpCases(): Cases {
             return now !== undefined && is(now)
           }, status),
         parked: async () =>
-          (await listDeadLetters(database.db, { destination: name })).map(({ seq, kind, reason }) => ({
+          (await listDeadLetters(database.db, { org: 'main', destination: name })).map(({ seq, kind, reason }) => ({
             seq,
             kind,
             reason,

@@ -34,7 +34,8 @@ async function elastic() {
 
 async function finished(name: string): Promise<boolean> {
   return (
-    (await deliveryStatus(database.db)).find(({ destination }) => destination === name)?.provedTo === records.length
+    (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)?.provedTo ===
+    records.length
   )
 }
 
@@ -127,10 +128,10 @@ describe('a lane that begins in a later month than its records', () => {
     await insertPauses(database.db, name, ['main/unit'], { ...pause, at: 2, paused: false })
     await eventually(() => db.dead)
     await destination.close()
-    const [status] = (await deliveryStatus(database.db)).filter((lane) => lane.destination === name)
+    const [status] = (await deliveryStatus(database.db, 'main')).filter((lane) => lane.destination === name)
     expect(status).toMatchObject({ next: 10, sentTo: 0, provedTo: 0 })
     const heir = await startLane({ name, db: database.db, reader, settings })
-    await eventually(async () => (await deliveryStatus(database.db)).find((lane) => lane.destination === name)?.provedTo === 10) // oxfmt-ignore
+    await eventually(async () => (await deliveryStatus(database.db, 'main')).find((lane) => lane.destination === name)?.provedTo === 10) // oxfmt-ignore
     await heir.stop()
     await fake.close()
     expect(fake.ids().length).toBe(10)
@@ -190,14 +191,14 @@ describe('two workers on one lane', () => {
     )
     await eventually(
       () => finished(name),
-      async () => (await deliveryStatus(database.db)).filter(({ destination }) => destination === name),
+      async () => (await deliveryStatus(database.db, 'main')).filter(({ destination }) => destination === name),
       25_000,
     )
     await Promise.all(twins.map((twin) => twin.stop()))
     await fake.close()
     expect(fake.ids().length).toBe(records.length)
     expect(fake.counters.duplicates).toBe(0)
-    expect(await listDeadLetters(database.db, { destination: name })).toEqual([])
+    expect(await listDeadLetters(database.db, { org: 'main', destination: name })).toEqual([])
   })
 })
 
@@ -263,7 +264,7 @@ describe('a shutdown', () => {
     const lane = await startLane({ name, db: database.db, reader: createMemoryReader(records), settings })
     await eventually(() => fake.counters.requests > 0)
     await lane.stop()
-    const [status] = (await deliveryStatus(database.db)).filter(({ destination }) => destination === name)
+    const [status] = (await deliveryStatus(database.db, 'main')).filter(({ destination }) => destination === name)
     expect(status).toMatchObject({ provedTo: 30, inDoubt: 0, inFlight: 0 })
     await fake.close()
   })

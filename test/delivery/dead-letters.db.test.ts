@@ -59,7 +59,7 @@ async function poisoned(start: typeof splunk | typeof elastic, seqs: readonly nu
   const lane = await startLane({ name, db: database.db, reader, settings })
   await eventually(() => isDone(database, name, 20))
   const orders = await openOrdering(database, name, settings, reader)
-  const letters = () => listDeadLetters(database.db, { destination: name })
+  const letters = () => listDeadLetters(database.db, { org: 'main', destination: name })
   const close = async () => {
     await Promise.all([lane.stop(), orders.close()])
     await fake.close()
@@ -258,7 +258,12 @@ describe('what a comparison found', () => {
     )
     const pages: string[] = []
     for (let after: { at: number; letter: string } | undefined; ;) {
-      const [one] = await listDeadLetters(database.db, { destination: name, limit: 1, ...(after && { after }) })
+      const [one] = await listDeadLetters(database.db, {
+        org: 'main',
+        destination: name,
+        limit: 1,
+        ...(after && { after }),
+      })
       if (one === undefined) break
       pages.push(one.letter)
       after = one

@@ -20,7 +20,7 @@ afterAll(async () => {
 const nextName = (): string => `siem-${++lanes}`
 
 async function status(name: string) {
-  const lane = (await deliveryStatus(database.db)).find(({ destination }) => destination === name)
+  const lane = (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
   if (lane === undefined) throw new Error(`${name} has not begun`)
   return lane
 }
@@ -105,7 +105,7 @@ describe.each(Object.entries(connectors))('delivery to %s', (_, connector) => {
     expect(fake.ids().length).toBe(60)
     expect(fake.counters.duplicates).toBe(0)
     expect(sixty.filter(({ id }) => stored(id) === undefined)).toEqual([])
-    expect(await listDeadLetters(database.db, { destination: name })).toEqual([])
+    expect(await listDeadLetters(database.db, { org: 'main', destination: name })).toEqual([])
   })
 })
 
@@ -131,7 +131,7 @@ describe('a batch that HEC takes apart', () => {
       await fake.close()
       expect(fake.ids().length).toBe(59)
       expect(fake.counters.duplicates).toBe(0)
-      expect(await listDeadLetters(database.db, { destination: name })).toMatchObject([
+      expect(await listDeadLetters(database.db, { org: 'main', destination: name })).toMatchObject([
         { id: bad, kind: 'refused', reason: 'HEC 400/6', seq: 30 },
       ])
       expect((await status(name)).parked).toBe(1)
@@ -157,7 +157,9 @@ describe('a batch that HEC takes apart', () => {
     await fake.close()
     expect(fake.ids().length).toBe(11)
     expect(fake.counters.duplicates).toBe(0)
-    expect(await listDeadLetters(database.db, { destination: name })).toMatchObject([{ seq: 5, kind: 'refused' }])
+    expect(await listDeadLetters(database.db, { org: 'main', destination: name })).toMatchObject([
+      { seq: 5, kind: 'refused' },
+    ])
   })
 })
 
@@ -180,7 +182,9 @@ describe('Elastic with a foreign document under our id', () => {
     await lane.stop()
     await fake.close()
     expect(fake.digest(victim.id)).toBe('00')
-    expect(await listDeadLetters(database.db, { destination: name })).toMatchObject([{ seq: 3, kind: 'refused' }])
+    expect(await listDeadLetters(database.db, { org: 'main', destination: name })).toMatchObject([
+      { seq: 3, kind: 'refused' },
+    ])
   })
 
   it('case 30: settles the members of a mixed answer each for itself', async () => {
@@ -209,7 +213,7 @@ describe('Elastic with a foreign document under our id', () => {
     await fake.close()
     expect(fake.ids().length).toBe(9)
     expect(seen.get(sixty[0]!.id)).toBe(1)
-    expect(await listDeadLetters(database.db, { destination: name })).toMatchObject([
+    expect(await listDeadLetters(database.db, { org: 'main', destination: name })).toMatchObject([
       { seq: 1, reason: '400 mapper_parsing_exception strict' },
     ])
   })

@@ -18,7 +18,7 @@ const records = Array.from({ length: 20 }, (_, seq) => makeRecord(seq))
 const ids = records.map(({ id }) => id)
 
 async function status(name: string) {
-  const lane = (await deliveryStatus(database.db)).find(({ destination }) => destination === name)
+  const lane = (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
   if (lane === undefined) throw new Error(`${name} has not begun`)
   return lane
 }
@@ -50,7 +50,7 @@ describe('delivery to Elastic', () => {
       f.answerNext(200, { errors: false, items })
     })
     await has({ provedTo: 20, parked: 1 })
-    expect(await listDeadLetters(database.db, { destination: name, limit: 10 })).toMatchObject([
+    expect(await listDeadLetters(database.db, { org: 'main', destination: name, limit: 10 })).toMatchObject([
       { id: ids[7], kind: 'refused', reason: expect.stringContaining('failure store') as string },
     ])
     expect(fake.counters.requests).toBe(1)

@@ -86,7 +86,7 @@ async function torment(name: string, settings: unknown, fake: Tormenting): Promi
     await kill(child)
     child = heir
   }
-  const lane = async () => (await deliveryStatus(database.db)).find(({ destination }) => destination === name)
+  const lane = async () => (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
   await eventually(async () => (await lane())?.provedTo === total, lane, patienceMs)
   await kill(child)
 }
@@ -100,7 +100,7 @@ describe.concurrent('a forwarding process that is killed and frozen at random mo
     await fake.close()
     expect(fake.ids().toSorted()).toEqual(ids)
     expect(fake.documents().length).toBe(total)
-    expect(await listDeadLetters(database.db, { destination: 'elastic' })).toEqual([])
+    expect(await listDeadLetters(database.db, { org: 'main', destination: 'elastic' })).toEqual([])
   })
 
   it('case 41, 42, 44: stores every record in Splunk exactly once where it can search', async () => {
@@ -111,7 +111,7 @@ describe.concurrent('a forwarding process that is killed and frozen at random mo
     await fake.close()
     expect(fake.ids().toSorted()).toEqual(ids)
     expect(fake.counters.duplicates).toBe(0)
-    expect(await listDeadLetters(database.db, { destination: 'search' })).toEqual([])
+    expect(await listDeadLetters(database.db, { org: 'main', destination: 'search' })).toEqual([])
   })
 
   it('case 41, 42, 44: stores no record in Splunk twice where it cannot, and parks each that it does not know to be there', async () => {
@@ -119,7 +119,7 @@ describe.concurrent('a forwarding process that is killed and frozen at random mo
     const settings = { type: 'splunk', url: fake.url, token: fake.token, proof: 'answer', ...busy }
     await torment('blind', settings, fake)
     await fake.close()
-    const parked = await listDeadLetters(database.db, { destination: 'blind' })
+    const parked = await listDeadLetters(database.db, { org: 'main', destination: 'blind' })
     expect([...new Set([...fake.ids(), ...parked.map(({ id }) => id)])].toSorted()).toEqual(ids)
     expect(fake.counters.duplicates).toBe(0)
     expect(parked.length).toBeGreaterThan(0)
@@ -136,7 +136,7 @@ describe.concurrent('a forwarding process that is killed and frozen while it wai
     await fake.close()
     expect(fake.ids().toSorted()).toEqual(ids)
     expect(fake.counters.duplicates).toBe(0)
-    expect(await listDeadLetters(database.db, { destination: 'ack' })).toEqual([])
+    expect(await listDeadLetters(database.db, { org: 'main', destination: 'ack' })).toEqual([])
   })
 
   it('case 41, 42, 44: stores every record in Splunk, and marks each copy, where the operator has in doubt sent again', async () => {
@@ -149,7 +149,7 @@ describe.concurrent('a forwarding process that is killed and frozen while it wai
     expect(fake.counters.duplicates).toBeGreaterThan(0)
     expect(ids.filter((id) => fake.copies(id) - (fake.event(id)?.marked ?? 0) > 1)).toEqual([])
     // Taken, and the acknowledgement was lost: not sent again.
-    const parked = await listDeadLetters(database.db, { destination: 'resend' })
+    const parked = await listDeadLetters(database.db, { org: 'main', destination: 'resend' })
     expect(parked.filter(({ kind }) => kind !== 'unproved')).toEqual([])
   })
 })

@@ -17,7 +17,7 @@ it('says why a destination that is not blocked gets nothing, with phase and addr
   const port = Number(new URL(gone.url).port)
   const reader = createMemoryReader([makeRecord(0), makeRecord(1)])
   const lane = await startLane({ db: test.db, reader, settings: elasticSettings(gone) })
-  const status = async () => (await deliveryStatus(test.db))[0]
+  const status = async () => (await deliveryStatus(test.db, 'main'))[0]
   await eventually(async () => (await status())?.failure !== undefined)
   expect(await status()).toMatchObject({
     state: 'running',

@@ -30,6 +30,7 @@ export async function openOrdering(
   const commands: Command[] = []
   let duplicates = 0
   const ordering = createOrdering({
+    org: 'main',
     db,
     reader,
     ledgers: ['main/unit'],
@@ -43,7 +44,7 @@ export async function openOrdering(
 }
 
 export async function laneOf(database: TestDatabase, name: string): Promise<LaneStatus> {
-  const lane = (await deliveryStatus(database.db)).find(({ destination }) => destination === name)
+  const lane = (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
   if (lane === undefined) throw new Error(`${name} has not begun`)
   return lane
 }

@@ -61,7 +61,7 @@ describe('a database that takes no rows', () => {
     const destination = await openDestination(settings, { publicHost, now: () => new Date() })
     const deps = { name, destination, settings, ledger: 'main/unit', reader, db: store.db, log: silentLogger, metrics: silentMetrics, now: () => new Date() } as const // oxfmt-ignore
     // As the service runs it: again after an error.
-    const worker = runWorker(`outage ${name}`, (signal) => runDelivery(deps, signal), { db: database.db, log: silentLogger, signal: abort.signal, backOffMs: 20 }) // oxfmt-ignore
+    const worker = runWorker(`outage ${name}`, (signal) => runDelivery(deps, signal), { org: 'main', db: database.db, log: silentLogger, signal: abort.signal, backOffMs: 20 }) // oxfmt-ignore
     await eventually(() => isDone(database, name, 10))
     // Between the send and its answer: the outcome cannot be written.
     fake.failNext('slow')

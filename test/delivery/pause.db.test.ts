@@ -30,7 +30,7 @@ describe('pausing a destination', () => {
 
     expect(await operator.hold('siem', true, 'Splunk is being moved', 'token:ann')).toBe(true)
     expect(await operator.hold('siem', true, 'again', 'token:bob')).toBe(false)
-    expect(await deliveryStatus(test.db)).toMatchObject([
+    expect(await deliveryStatus(test.db, 'main')).toMatchObject([
       { state: 'paused', reason: 'by token:ann', detail: 'Splunk is being moved' },
     ])
     // Heeded with the next beat; from then on nothing is sent, however much comes.
@@ -50,8 +50,8 @@ describe('pausing a destination', () => {
     await eventually(() => fake.counters.stored === 51)
     expect(told.at(-1)).toBe('running')
     expect(fake.counters).toMatchObject({ conflicts: 0 })
-    await eventually(async () => (await deliveryStatus(test.db))[0]?.provedTo === 51)
-    expect(await deliveryStatus(test.db)).toMatchObject([{ state: 'running', parked: 0 }])
+    await eventually(async () => (await deliveryStatus(test.db, 'main'))[0]?.provedTo === 51)
+    expect(await deliveryStatus(test.db, 'main')).toMatchObject([{ state: 'running', parked: 0 }])
     await again.stop()
     await fake.close()
   })

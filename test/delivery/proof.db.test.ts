@@ -19,7 +19,7 @@ afterAll(async () => {
 const nextName = (): string => `siem-${++lanes}`
 
 async function status(name: string) {
-  const lane = (await deliveryStatus(database.db)).find(({ destination }) => destination === name)
+  const lane = (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
   if (lane === undefined) throw new Error(`${name} has not begun`)
   return lane
 }
@@ -45,7 +45,7 @@ describe('a Splunk that cannot be asked', () => {
     await lane.stop()
     await fake.close()
     expect(fake.counters).toMatchObject({ stored: 60, duplicates: 0 })
-    const letters = await listDeadLetters(database.db, { destination: name })
+    const letters = await listDeadLetters(database.db, { org: 'main', destination: name })
     expect(letters.map(({ seq, kind }) => `${seq} ${kind}`)).toEqual(
       sixty.slice(0, 10).map(({ seq }) => `${seq} unresolved`),
     )
@@ -126,6 +126,8 @@ describe('proof', () => {
     await lane.stop()
     await fake.close()
     expect(fake.counters.stored).toBe(5)
-    expect((await listDeadLetters(database.db, { destination: name }))[0]).toMatchObject({ kind: 'unproved' })
+    expect((await listDeadLetters(database.db, { org: 'main', destination: name }))[0]).toMatchObject({
+      kind: 'unproved',
+    })
   })
 })

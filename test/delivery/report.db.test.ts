@@ -26,7 +26,7 @@ async function deliver(settings: DestinationSettings): Promise<{ resolved: Recor
   }
   const reader = createMemoryReader(Array.from({ length: 10 }, (_, seq) => makeRecord(seq)))
   const lane = await startLane({ name, db: test.db, reader, settings, metrics })
-  const status = async () => (await deliveryStatus(test.db)).find(({ destination }) => destination === name)
+  const status = async () => (await deliveryStatus(test.db, 'main')).find(({ destination }) => destination === name)
   await eventually(async () => (await status())?.provedTo === 10, status)
   await lane.stop()
   return { resolved, proved }

@@ -29,7 +29,8 @@ async function hec(options: Parameters<typeof startFakeHec>[0] = {}): Promise<Fa
   closers.push(fake.close)
   return fake
 }
-const find = async (name: string) => (await deliveryStatus(database.db)).find(({ destination }) => destination === name)
+const find = async (name: string) =>
+  (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
 const proves = async (name: string, provedTo: number): Promise<void> =>
   eventually(
     async () => (await find(name))?.provedTo === provedTo,
@@ -97,7 +98,7 @@ describe('two tokens', () => {
     await proves(name, 60)
     await lane.stop()
     expect(fake.counters).toMatchObject({ stored: 60, duplicates: 0 })
-    expect(await listDeadLetters(database.db, { destination: name })).toEqual([])
+    expect(await listDeadLetters(database.db, { org: 'main', destination: name })).toEqual([])
   })
 })
 

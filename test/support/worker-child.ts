@@ -15,5 +15,5 @@ const run = async (signal: AbortSignal): Promise<void> => {
   clearInterval(alive)
   process.stdout.write('stopped\n')
 }
-await runWorker(name, run, { db, log: silentLogger, signal: end.signal, standbyMs: 100 })
+await runWorker(name, run, { org: 'main', db, log: silentLogger, signal: end.signal, standbyMs: 100 })
 await db.end()

@@ -57,7 +57,7 @@ async function start(settings: DestinationSettings): Promise<Drilled> {
     metrics: { state: (_to, _of, now) => void (state = now) },
   })
   closing.push(() => running.stop())
-  await eventually(async () => (await deliveryStatus(test.db))[0]?.provedTo === 60)
+  await eventually(async () => (await deliveryStatus(test.db, 'main'))[0]?.provedTo === 60)
   await eventually(async () => (await positions()) === 60)
   const destination = await openDestination(settings, { publicHost: 'proofline.acme.example', now: () => new Date() })
   closing.push(() => destination.close())
@@ -83,7 +83,7 @@ async function start(settings: DestinationSettings): Promise<Drilled> {
     },
     begin: (forMs = 500, own = deps) => beginDrill(own, lane, { forMs, reason: 'practice', byWhom: 'ada' }),
     record: (count) => reader.add(...Array.from({ length: count }, (_, i) => makeRecord(reader.records.length + i))),
-    newest: async () => (await listDrills(test.db, 'siem', 1))[0],
+    newest: async () => (await listDrills(test.db, 'main', 'siem', 1))[0],
   }
 }
 
@@ -122,7 +122,9 @@ describe('a drill', () => {
     const { fake, settings } = await open()
     const { begin, heeded, work, record, newest } = await start(settings)
     expect(await begin()).toMatchObject({ n: 1, reason: 'practice', byWhom: 'ada', endedAt: null })
-    expect(await deliveryStatus(test.db)).toMatchObject([{ state: 'paused', reason: 'by drill 1', detail: 'practice' }])
+    expect(await deliveryStatus(test.db, 'main')).toMatchObject([
+      { state: 'paused', reason: 'by drill 1', detail: 'practice' },
+    ])
     await heeded()
     record(40)
     const worker = work()
@@ -151,7 +153,7 @@ describe('a drill', () => {
     expect(second).toMatchObject({ drill: { n: 1, step: 'ended', verdict: 'held', measure: { meanwhile: { there: { count: 40, check_sum: expect.any(Number) as number } } } } }) // oxfmt-ignore
     expect('verdict' in (first ?? {})).toBe(false) // what is missing while it is held is no difference
     expect(fake.counters.stored).toBe(100)
-    expect(await deliveryStatus(test.db)).toMatchObject([{ state: 'running' }])
+    expect(await deliveryStatus(test.db, 'main')).toMatchObject([{ state: 'running' }])
   })
 
   it('does not hold where a record of it never comes', async () => {
@@ -204,7 +206,7 @@ describe('a drill', () => {
     await begin()
     await expect(begin()).rejects.toMatchObject({ code: 'destination_not_running' })
     await expect(beginDrill(deps, { ...lane, destination: 'none' }, { forMs: 1, reason: '', byWhom: '' })).rejects.toMatchObject({ code: 'not_found' }) // oxfmt-ignore
-    expect((await listDrills(test.db, undefined, 10)).length).toBe(1)
+    expect((await listDrills(test.db, 'main', undefined, 10)).length).toBe(1)
   })
 
   it("lifts no person's pause, and no person lifts it", async () => {
@@ -213,15 +215,15 @@ describe('a drill', () => {
     const operator = createOperator({ db: test.db, destinations: { siem: settings }, ledgers: ['main/unit'], publicHost: 'p', now: () => new Date() }) // oxfmt-ignore
     await begin()
     await operator.hold('siem', true, 'moving', 'token:ann')
-    expect(await deliveryStatus(test.db)).toMatchObject([{ state: 'paused', reason: 'by token:ann' }])
+    expect(await deliveryStatus(test.db, 'main')).toMatchObject([{ state: 'paused', reason: 'by token:ann' }])
     await operator.hold('siem', false, 'moved', 'token:ann')
-    expect(await deliveryStatus(test.db)).toMatchObject([{ state: 'paused', reason: 'by drill 1' }])
+    expect(await deliveryStatus(test.db, 'main')).toMatchObject([{ state: 'paused', reason: 'by drill 1' }])
     await operator.hold('siem', true, 'moving again', 'token:ann')
     await heeded()
     record(5)
     const worker = work()
     await eventually(async () => ((await newest())?.measuredAt ?? null) !== null)
-    expect(await deliveryStatus(test.db)).toMatchObject([{ state: 'paused', reason: 'by token:ann' }])
+    expect(await deliveryStatus(test.db, 'main')).toMatchObject([{ state: 'paused', reason: 'by token:ann' }])
     expect(fake.counters.stored).toBe(60)
     await operator.hold('siem', false, 'moved', 'token:ann')
     await eventually(async () => (await newest())?.verdict === 'held')
@@ -239,7 +241,7 @@ describe('a drill', () => {
     await heeded()
     record(10)
     await eventually(() => fake.counters.stored === 70)
-    expect(await deliveryStatus(test.db)).toMatchObject([{ state: 'running' }])
+    expect(await deliveryStatus(test.db, 'main')).toMatchObject([{ state: 'running' }])
     const worker = work()
     await eventually(async () => (await newest())?.endedAt !== null)
     await worker.stop()

@@ -201,7 +201,7 @@ describe('reconciliation', () => {
     await compare()
     fake.searchDown = true
     expect(await compare()).toMatchObject({ verdict: 'unknown', missing: 1, reason: expect.stringContaining('503') as string }) // oxfmt-ignore
-    const kept = (await listComparisons(database.db)).find(({ destination }) => destination === name)
+    const kept = (await listComparisons(database.db, 'main')).find(({ destination }) => destination === name)
     expect(kept?.result).toMatchObject({ verdict: 'unknown', missing: 1 })
   })
 
@@ -234,7 +234,7 @@ describe('reconciliation', () => {
     fake.refuse = (id) => (id === idOf(20) ? 6 : undefined)
     fake.failNext('drop-after-storing')
     const blind = await deliver({ ...fake.settings, batch: { records: 10, bytes: 524_288 } })
-    const parked = () => listDeadLetters(database.db, { destination: blind.name })
+    const parked = () => listDeadLetters(database.db, { org: 'main', destination: blind.name })
     expect((await parked()).map(({ kind }) => kind)).toContain('unresolved')
     const seeing = await compareAs(blind.name, splunkSettings(fake))
     expect(seeing).toMatchObject({ verdict: 'same', missing: 0 })
