@@ -75,7 +75,18 @@ const table: Readonly<Record<string, readonly string[]>> = {
   decisions: ['record', 'log', 'contract', 'database/database', 'ledger', 'access', 'admission', 'history', 'answers'],
   // What a pack derives from records is derived by the same code that checks it.
   evidence: ['record', 'log', 'verify', 'objects', 'signing', 'ledger', 'answers'],
-  watch: ['record', 'telemetry', 'database', 'ledger', 'delivery', 'history', 'archive', 'answers'],
+  // Uses wait in a folder that one process has.
+  watch: [
+    'record',
+    'telemetry',
+    'database',
+    'signing/folder-lock',
+    'ledger',
+    'delivery',
+    'history',
+    'archive',
+    'answers',
+  ],
   http: ['record', 'log', 'verify', 'contract', 'api', 'database/worker', 'database/database', ...server],
   producer: ['record', 'formats', 'contract', 'api'],
   web: ['record', 'log', 'verify', 'api'],
@@ -88,7 +99,9 @@ const spine = [...Object.keys(table).filter((room) => !['producer', 'web', 'serv
 const serverCommands = [
   'commands/serve',
   'commands/signer',
+  'commands/tokens',
   'commands/adopt',
+  'commands/local-command',
   'commands/maintain',
   'commands/producers',
   'commands/verify',

@@ -45,12 +45,15 @@ export async function serve(options: ServeCommand, terminal: Terminal, signal: A
       ].join('\n'),
   )
   for (const warning of service.warnings) terminal.say(`WARNING ${warning}`)
+  // Without TLS there is nothing to reload, and a terminal that is closed ends what runs in it, as ever.
+  if (config.http.tls !== undefined) process.on('SIGHUP', service.reload)
   const ending = service.lost === undefined ? signal : AbortSignal.any([signal, service.lost])
   await new Promise<void>((resolve) => {
     if (ending.aborted) resolve()
     else ending.addEventListener('abort', () => resolve(), { once: true })
   })
   terminal.say(signal.aborted ? 'stopping' : 'the embedded database is gone: stopping; start again')
+  process.off('SIGHUP', service.reload)
   await service.stop()
   return signal.aborted ? 0 : 4
 }

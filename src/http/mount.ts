@@ -73,7 +73,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
   const { authenticate, now, stopping } = deps
   const refusals = createRateLimiter(limits.refusals_per_minute, now)
   const requests = createRateLimiter(limits.requests_per_minute, now)
-  const uploads = createGate(limits.uploads)
+  const uploads = createGate(limits.uploads, limits.uploads_per_identity)
 
   // One listener for all: thousands of requests come and go on the same signal.
   const live = new Set<AbortController>()
@@ -145,7 +145,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
       const params = parse(route.params, pathParams(route, request.params), 'path') as Record<string, unknown>
       const query = parse(route.query, request.query, 'query') as Record<string, unknown>
       if (typeof params['run'] === 'string') noteInSpan(request, 'proofline.run', params['run'])
-      const leave = route.body.kind === 'stream' ? uploads.enter() : undefined
+      const leave = route.body.kind === 'stream' ? uploads.enter(who.id) : undefined
       try {
         const body = await bodyOf(route, request, signed?.sha256)
         // What was asked for is a part of what is on record; a body of JSON says it, as path and query do.

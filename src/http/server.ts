@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
-import { createServer as createHttpsServer } from 'node:https'
+import { type Server as HttpsServer, createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import helmet from '@fastify/helmet'
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Principal } from '../access/principal.ts'
@@ -13,6 +13,8 @@ import { printRawProblem, sendProblem, toProblem } from './answer.ts'
 import { type Mount, type Use, createMount } from './mount.ts'
 import { contentPolicy } from './page-html.ts'
 import type { HttpSettings } from './settings.ts'
+import { cutSlowReader } from './slow-reader.ts'
+import { type ShownCertificate, type Tls, openTls } from './tls.ts'
 import { traceRequests } from './trace.ts'
 
 /** The public face: one listening socket, every limit of settings.ts, problem documents for whatever goes wrong. */
@@ -20,6 +22,10 @@ export interface HttpServer {
   mount: Mount
   /** After all routes are mounted. Answers the URL that it listens at. */
   listen(): Promise<string>
+  /** What it shows to who connects; undefined without TLS. */
+  certificate(): ShownCertificate | undefined
+  /** Reads certificate and key again now. */
+  reload(): void
   /** Takes no more requests, ends long polls, gives what is under way `shutdown_ms`, then closes what is left. Safe to call twice. */
   close(): Promise<void>
 }
@@ -38,16 +44,22 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   const { limits } = settings
   const { log, now = () => new Date() } = deps
   const stopping = new AbortController()
-  const app = createApp(settings)
+  const tls = settings.tls === undefined ? undefined : openTls(settings.tls, log)
+  const app = createApp(settings, tls)
   const mounted: { route: Route; pattern: RegExp }[] = []
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     if (stopping.signal.aborted) reply.header('connection', 'close')
   })
+  app.addHook('onSend', async (request, reply) => {
+    cutSlowReader(reply.raw, limits, (why) => log.warn('answer.cut', { request: request.id, url: request.url, why }))
+  })
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: contentPolicy },
-    strictTransportSecurity: settings.tls !== undefined,
+    // Two years, where callers come by https. Of other names below this one we know nothing.
+    strictTransportSecurity: isByHttps(settings) ? { maxAge: 63_072_000, includeSubDomains: false } : false,
+    frameguard: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
   })
   traceRequests(app)
@@ -93,6 +105,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
 
   const close = async (): Promise<void> => {
     stopping.abort()
+    tls?.close()
     const force = setTimeout(() => app.server.closeAllConnections(), limits.shutdown_ms)
     // A connection that falls idle only now would otherwise be kept alive until the end.
     const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
@@ -117,13 +130,21 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
       const host = family === 'IPv6' ? `[${address}]` : address
       return `${settings.tls === undefined ? 'http' : 'https'}://${host}:${port}`
     },
+    certificate: () => tls?.certificate(),
+    reload: () => tls?.reload(),
     close: () => (closing ??= close()),
   }
 }
 
-function createApp(settings: HttpSettings): FastifyInstance {
-  const { limits, tls } = settings
+/** Here, or in the proxy in front. */
+const isByHttps = ({ tls, public_url: url }: HttpSettings): boolean =>
+  tls !== undefined || url?.startsWith('https:') === true
+
+function createApp(settings: HttpSettings, tls: Tls | undefined): FastifyInstance {
+  const { limits } = settings
   const node = {
+    insecureHTTPParser: false,
+    requireHostHeader: true,
     maxHeaderSize: limits.header_bytes,
     headersTimeout: limits.headers_timeout_ms,
     requestTimeout: limits.request_timeout_ms,
@@ -137,15 +158,7 @@ function createApp(settings: HttpSettings): FastifyInstance {
     serverFactory: (handler) =>
       tls === undefined
         ? createHttpServer(node, handler)
-        : createHttpsServer(
-            {
-              ...node,
-              cert: readNamed('http.tls.certificate_file', tls.certificate_file),
-              key: readNamed('http.tls.key_file', tls.key_file),
-              minVersion: 'TLSv1.2',
-            },
-            handler,
-          ),
+        : createHttpsServer({ ...node, ...tls.options, handshakeTimeout: limits.headers_timeout_ms }, handler),
     forceCloseConnections: 'idle',
     return503OnClosing: false, // mount.ts says so itself, as a problem document
     genReqId: (request) => {
@@ -157,21 +170,16 @@ function createApp(settings: HttpSettings): FastifyInstance {
       void sendProblem(reply, toProblem(error) ?? new Problem('request_invalid', error.message))
     },
     clientErrorHandler: (error, socket) => {
-      if (socket.writable) socket.end(printRawProblem(error))
+      // Before both sides agreed on TLS nothing can be said; what is written then keeps the connection for ever.
+      const isAgreed = !(socket instanceof TLSSocket) || socket.getPeerFinished() !== undefined
+      if (socket.writable && isAgreed) socket.end(printRawProblem(error))
       else socket.destroy()
     },
   }
   const app: FastifyInstance = fastify(options)
   app.server.maxConnections = limits.connections
+  tls?.follow(app.server as HttpsServer) // what createHttpsServer made above
   return app
-}
-
-function readNamed(key: string, file: string): Buffer {
-  try {
-    return readFileSync(file)
-  } catch (cause) {
-    throw new Problem('request_invalid', `${key}: ${file} cannot be read`, { cause })
-  }
 }
 
 function toListenProblem(cause: unknown, { host, port }: HttpSettings): unknown {

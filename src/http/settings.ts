@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 
 /** Every limit of the public face, in one place. Times in milliseconds, sizes in bytes. */
@@ -18,6 +19,8 @@ const limits = z.strictObject({
   connections: z.int().min(1).default(2_000),
   /** Bodies that are taken in at the same time; more are told to come back, before they send. */
   uploads: z.int().min(1).default(32),
+  /** Of these, by one identity. */
+  uploads_per_identity: z.int().min(1).default(16),
   /** Requests a minute of one credential. */
   requests_per_minute: z.int().min(1).default(30_000),
   /** Requests a minute without a valid credential from one address; a guesser is not even looked up any more. */
@@ -28,6 +31,10 @@ const limits = z.strictObject({
   json_timeout_ms: ms(30_000),
   /** Longest silence within a body. */
   body_idle_ms: ms(30_000),
+  /** Longest time in which a reader takes nothing of an answer that waits for it. */
+  answer_idle_ms: ms(60_000),
+  /** From the begin of an answer to its last byte, so also the longest a download may take. */
+  answer_timeout_ms: ms(3_600_000),
   keep_alive_ms: ms(65_000),
   /** How long what is under way may go on when the service stops. */
   shutdown_ms: ms(10_000),
@@ -36,6 +43,14 @@ const limits = z.strictObject({
   /** How often the timeouts of connections are looked at. */
   check_ms: ms(5_000),
 })
+
+/** `10.0.0.7`, `10.0.0.0/8`, `fd00::/8`; not everybody. */
+function isAddressRange(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/')
+  const version = isIP(address)
+  if (version === 0 || more.length > 0) return false
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+}
 
 export const httpSettings = z
   .strictObject({
@@ -46,9 +61,36 @@ export const httpSettings = z
       .url({ protocol: /^https?$/ })
       .regex(/[^/]$/, 'ends in a slash')
       .optional(),
-    /** Addresses of proxies whose X-Forwarded-For is believed. */
-    trusted_proxies: z.array(z.string().min(1)).default([]),
-    tls: z.strictObject({ certificate_file: z.string().min(1), key_file: z.string().min(1) }).optional(),
+    /** Addresses, or ranges of them, of the proxies whose X-Forwarded- headers are believed. */
+    trusted_proxies: z
+      .array(
+        z
+          .string()
+          .refine(
+            isAddressRange,
+            'is no address and no range like 10.0.0.0/8; 0.0.0.0/0 would let everybody choose their address',
+          ),
+      )
+      .default([]),
+    tls: z
+      .strictObject({
+        certificate_file: z.string().min(1),
+        key_file: z.string().min(1),
+        /** Who signs the certificates of clients. */
+        client_ca_file: z.string().min(1).optional(),
+        /** Whether there is a connection without one. */
+        client_certificates: z.enum(['required', 'optional']).default('required'),
+        /** How often the files are looked at. */
+        reload_ms: ms(10_000),
+      })
+      .refine(
+        ({ client_ca_file, client_certificates }) => client_ca_file !== undefined || client_certificates === 'required',
+        {
+          path: ['client_ca_file'],
+          message: 'is missing: client certificates are looked at by the authority that signs them',
+        },
+      )
+      .optional(),
     limits: limits.prefault({}),
   })
   .prefault({})

@@ -1,5 +1,4 @@
-import { X509Certificate } from 'node:crypto'
-import { readFile, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import type { Config } from '../config.ts'
 import type { Database } from '../database/database.ts'
 import type { Deliveries } from './deliveries.ts'
@@ -8,6 +7,7 @@ import type { Lane } from '../delivery/lane.ts'
 import { deliveryStatus } from '../delivery/status.ts'
 import type { EvidenceWatch } from './evidence-watch.ts'
 import type { Keeping } from './keeping.ts'
+import type { ShownCertificate } from '../http/tls.ts'
 import type { LedgerReader } from '../ledger/read.ts'
 import { type LedgerName, orgOf } from '../record/record.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -23,7 +23,7 @@ import { createSources, toldByKeepers, withCode } from '../watch/sources.ts'
 import type { LedgersStatus } from '../watch/status.ts'
 
 export interface LookDeps {
-  config: Pick<Config, 'data_dir' | 'http' | 'watch'>
+  config: Pick<Config, 'data_dir' | 'watch'>
   db: Database
   reader: Pick<LedgerReader, 'readBatch' | 'published'>
   operations: LedgerName
@@ -34,6 +34,8 @@ export interface LookDeps {
   isWanted: (lane: Lane) => boolean
   evidence: EvidenceWatch
   keeping: Pick<Keeping, 'findings'>
+  /** Of our own server, where it has one. */
+  ownCertificate: () => ShownCertificate | undefined
   log: Pick<Logger, 'error'>
   metrics: Pick<Metrics, 'watched'>
   now: () => Date
@@ -49,15 +51,20 @@ export async function lookAround(deps: LookDeps): Promise<Finding[]> {
   // What is late is told from both.
   const status = await sources.read('ledgers', withCode('rollback_detected', 'clock_step', 'recording_stopped', 'checkpoint_stale', 'partition_missing', 'destination_late'), deps.readLedgers, noStatus) // oxfmt-ignore
   const lanes = await sources.read('deliveries', withCode('destination_blocked', 'proof_weakened', 'destination_late', 'in_doubt_old', 'dead_letters'), () => readLanes(deps, status), []) // oxfmt-ignore
-  const isOwn = ({ code, subject }: Finding): boolean => code === 'certificate_expiring' && subject.startsWith('http ')
   const unread: Finding[] = []
   /** Not to be able to look is itself what is wrong. */
   const tell = (code: Finding['code'], subject: string, error: unknown): never => {
     unread.push({ code, subject, detail: `cannot be read: ${error instanceof Error ? error.message : String(error)}` })
     throw error
   }
-  const own = await sources.read('own certificate', isOwn, () => ownCertificate(config).catch((error: unknown) => tell('certificate_expiring', 'http', error)), []) // oxfmt-ignore
-  const shown = await sources.read('certificates', (open) => open.code === 'certificate_expiring' && !isOwn(open), () => shownCertificates(destinations), []) // oxfmt-ignore
+  const own = deps.ownCertificate()
+  if (own?.unread !== undefined)
+    unread.push({
+      code: 'certificate_expiring',
+      subject: 'http',
+      detail: `what replaces it cannot be used: ${own.unread}`,
+    })
+  const shown = await sources.read('certificates', withCode('certificate_expiring'), () => shownCertificates(destinations), []) // oxfmt-ignore
   const disks = await sources.read('disk', withCode('disk_low'), () => readDisk(config.data_dir).catch((error: unknown) => tell('disk_low', config.data_dir, error)), []) // oxfmt-ignore
   const compared = await sources.read('comparisons', ({ code }) => code.startsWith('reconciliation_'), deps.comparisons, []) // oxfmt-ignore
   const nodes = await sources.read('nodes', withCode('configuration_differs'), () => liveNodes(db, operations, watch.alerts_every_ms * 2_500), []) // oxfmt-ignore
@@ -66,7 +73,10 @@ export async function lookAround(deps: LookDeps): Promise<Finding[]> {
     const every = destinations.get(destination)?.settings.drill.every
     return every === undefined ? [] : [{ destination, everyMs: durationMs(every), since: lastHeld ?? begunAt }]
   })
-  const certificates = [...shown, ...own]
+  const certificates = [
+    ...shown,
+    ...(own === undefined ? [] : [{ subject: `http ${own.subject}`, expiresAt: own.expiresAt }]),
+  ]
   metrics.watched({
     lanes,
     comparisons: compared.map((one) => ({ ...one, atMs: Date.parse(one.at) })),
@@ -114,11 +124,4 @@ function shownCertificates(destinations: Deliveries['destinations']): Known['cer
 async function readDisk(path: string): Promise<Known['disks'][number][]> {
   const { bavail, blocks, bsize } = await statfs(path)
   return [{ path, freeBytes: bavail * bsize, totalBytes: blocks * bsize }]
-}
-
-/** Of our own server, where it has one. */
-async function ownCertificate({ http }: Pick<Config, 'http'>): Promise<Known['certificates'][number][]> {
-  if (http.tls === undefined) return []
-  const { subject, validTo } = new X509Certificate(await readFile(http.tls.certificate_file))
-  return [{ subject: `http ${subject.replaceAll('\n', ' ')}`, expiresAt: Date.parse(validTo) * 1000 }]
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { ensureOperatorToken } from '../access/first-token.ts'
 import { runAbandonment } from '../admission/abandon.ts'
 import { createAdmission } from '../admission/admission.ts'
 import { createConflicts } from '../admission/conflicts.ts'
@@ -43,9 +42,11 @@ import { proveObjects } from '../objects/open-objects.ts'
 import { createTrees } from '../ledger/trees.ts'
 import { createWitnessed, witnessedTree } from '../ledger/witnessed.ts'
 import { type LedgerName, ledgerKindOf } from '../record/record.ts'
+import { ensureFirstToken } from './first-token.ts'
 import { openIdentity } from './identity.ts'
 import { type KeepingDeps, startKeeping } from './keeping.ts'
 import { writeLocalState } from './local-state.ts'
+import { openOnRecord } from './on-record.ts'
 import { openOutside } from './outside.ts'
 import { openPacks } from './packs.ts'
 import { mountQuestions } from './questions.ts'
@@ -58,7 +59,6 @@ import { startTelemetry } from '../telemetry/telemetry.ts'
 import { createCommandRecorder } from '../watch/commands.ts'
 import { createOrdering } from '../watch/ordering.ts'
 import { closedStatus, readLedgers } from '../watch/status.ts'
-import { createUses } from '../watch/uses.ts'
 
 export interface Service {
   url: string
@@ -67,6 +67,8 @@ export interface Service {
   tokenFile: string
   /** Why something is not recorded though the service runs, one sentence each: to be shown to whoever started it. */
   warnings: string[]
+  /** Reads the certificate of http.tls again. */
+  reload(): void
   /** Aborts when it cannot go on: its embedded database is gone. */
   lost: AbortSignal | undefined
   /** Stops taking requests, finishes what is under way, releases everything. Safe to call twice. */
@@ -164,12 +166,11 @@ export async function startService(config: Config, version: string): Promise<Ser
     started.push({ name: 'abandonment', stop: () => abandoned })
 
     const identity = keep('identity', await openIdentity(config, db, log), (opened) => opened.close())
-    const tokenFile = join(config.data_dir, 'operator-token')
-    await ensureOperatorToken(db, tokenFile, config.org)
-    const uses = createUses(operations, log)
+    const tokenFile = await ensureFirstToken(db, config, operations.ledger)
+    const onRecord = keep('uses', await openOnRecord({ db, operations, generations: generations.chain(operations.ledger), dataDir: config.data_dir, log }), (opened) => opened.close()) // oxfmt-ignore
     const server = await createServer(config.http, {
       authenticate: identity.authenticate,
-      recordUse: uses.record,
+      recordUse: onRecord.recordUse,
       logPublic: config.log.public,
       log,
       onAnswer: (method, route, status, seconds) => metrics.request(method, route ?? 'none', status, seconds),
@@ -193,7 +194,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       config, db, reader, ledgers, generations, treeOf: everyTree, books: books.all, operations, signer, keys: books.keys, objects, recordCommand, originOf, witnessed, shelf: outside.shelf, witnesses: outside.witnesses, heads, identity, destinations: deliveries.destinations, log, metrics, signal,
     } // oxfmt-ignore
     const keeping = await startKeeping(keepingDeps)
-    const watching = await startWatching({ config, db, reader, ledgers, generationBefore, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, keeping, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
+    const watching = await startWatching({ config, db, reader, ledgers, generationBefore, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, keeping, ownCertificate: server.certificate, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
 
     const { destinations } = deliveries
     const ordering = createOrdering({ org: config.org, db, reader, ledgers, destinations, publicHost: config.public_host, recordCommand, metrics: { duplicates: metrics.duplicatesConfirmed }, now: () => new Date() }) // oxfmt-ignore
@@ -243,17 +244,12 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     metrics.setClock(async () => (await readBooks()).emitted_at / 1e6)
 
-    const minute = setInterval(() => void uses.flush(), 60_000)
     const day = setInterval(
       () =>
         void ensurePartitions(db).catch((error: unknown) => log.error('partitions.failed', { error: String(error) })),
       6 * 3_600_000,
     )
-    keep('uses', uses, async () => {
-      clearInterval(minute)
-      clearInterval(day)
-      await uses.flush()
-    })
+    keep('partitions', day, async () => clearInterval(day))
     keep('deliveries', deliveries, (running) => running.ended())
     keep('keeping', keeping, (running) => running.ended())
     keep('watching', watching, (running) => running.ended())
@@ -267,7 +263,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       return stopped === undefined ? [] : [`${ledger} is not recorded to (${stopped.code}): ${stopped.message}`]
     })
     if (artifactsWarning !== undefined) warnings.push(artifactsWarning)
-    return { url, database: storage.database, tokenFile, warnings, lost: storage.lost, stop }
+    return { url, database: storage.database, tokenFile, warnings, reload: server.reload, lost: storage.lost, stop }
   } catch (error) {
     await stop()
     throw error

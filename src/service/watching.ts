@@ -9,6 +9,7 @@ import { selectOf } from '../delivery/select.ts'
 import type { EvidenceWatch } from './evidence-watch.ts'
 import type { Keeping } from './keeping.ts'
 import type { Book } from '../ledger/book.ts'
+import type { ShownCertificate } from '../http/tls.ts'
 import type { LedgerReader } from '../ledger/read.ts'
 import { lookAround } from './looking.ts'
 import { Problem } from '../record/problem.ts'
@@ -53,6 +54,7 @@ export interface WatchingDeps {
   recordCommand: RecordCommand
   evidence: EvidenceWatch
   keeping: Keeping
+  ownCertificate: () => ShownCertificate | undefined
   node: { node: string; host: string; version: string }
   log: Logger
   metrics: Metrics

@@ -143,6 +143,28 @@ describe('a body', () => {
     finish()
     expect((await third).status).toBe(422)
   })
+
+  it('finds a place beside those of an identity that has all it may have', async () => {
+    const finish: (() => void)[] = []
+    const admission = {
+      addPart: () => new Promise<never>((_, reject) => finish.push(() => reject(new Problem('report_empty', 'x')))),
+    }
+    const served = await start({ admission, limits: { uploads: 3, uploads_per_identity: 1 } })
+    const put = (token: string) => served.fetch(parts, { method: 'PUT', body: 'x', token })
+    const begun = [put('push')]
+    await expect.poll(() => finish.length).toBe(1)
+    const refused = await put('push')
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(await refused.json()).toMatchObject({ code: 'overloaded', detail: expect.stringContaining('this identity') })
+    begun.push(put('all'))
+    await expect.poll(() => finish.length).toBe(2)
+    for (const end of finish.splice(0)) end()
+    for (const answer of begun) expect((await answer).status).toBe(422)
+    begun.push(put('push'))
+    await expect.poll(() => finish.length).toBe(1)
+    finish[0]?.()
+    expect((await begun[2])?.status).toBe(422)
+  })
 })
 
 describe('runs', () => {

@@ -1,8 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { execFileSync } from 'node:child_process'
-import { get as getHttps } from 'node:https'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { routes } from '../../src/api/routes.ts'
@@ -163,7 +158,7 @@ describe('headers', () => {
       const { headers } = await served.fetch(path)
       expect(headers.get('content-security-policy')).toContain("default-src 'none'")
       expect(headers.get('x-content-type-options')).toBe('nosniff')
-      expect(headers.get('x-frame-options')).toBe('SAMEORIGIN')
+      expect(headers.get('x-frame-options')).toBe('DENY')
       expect(headers.get('strict-transport-security')).toBeNull()
     }
     const page = await (await served.fetch('/')).text()
@@ -288,42 +283,6 @@ describe('stopping', () => {
     expect(await cut).toBeInstanceOf(Error)
     finish[1]?.()
   })
-})
-
-it('speaks TLS with a certificate and key', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'proofline-tls-'))
-  const [key_file, certificate_file] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      '/CN=localhost',
-      '-keyout',
-      key_file,
-      '-out',
-      certificate_file,
-    ],
-    { stdio: 'ignore' },
-  )
-  const served = await start({ settings: { tls: { key_file, certificate_file } } })
-  expect(served.url).toMatch(/^https:/)
-  const headers = await new Promise<Record<string, unknown>>((resolve, reject) => {
-    getHttps(`${served.url}/healthz`, { rejectUnauthorized: false }, (answer) => resolve(answer.resume().headers)).on(
-      'error',
-      reject,
-    )
-  })
-  expect(headers['strict-transport-security']).toContain('max-age')
-  rmSync(folder, { recursive: true })
 })
 
 it('serves every route of the api and nothing else', async () => {

@@ -26,9 +26,9 @@ const gone = async (): Promise<never> => {
 }
 
 /** Nothing is wrong, but for what is changed. */
-const look = async (over: Partial<LookDeps>, http: object = {}, dataDir = folder): Promise<Finding[]> =>
+const look = async (over: Partial<LookDeps>, dataDir = folder): Promise<Finding[]> =>
   lookAround({
-    config: { data_dir: dataDir, http, watch: watchSettings.parse({ disk_free: 0 }) } as LookDeps['config'],
+    config: { data_dir: dataDir, watch: watchSettings.parse({ disk_free: 0 }) } as LookDeps['config'],
     db: database.db,
     reader: { readBatch: gone, published: gone },
     operations: 'main/operations',
@@ -38,6 +38,7 @@ const look = async (over: Partial<LookDeps>, http: object = {}, dataDir = folder
     isWanted: () => true,
     evidence: { findings: async () => [] },
     keeping: { findings: async () => [{ code: 'archive_overdue', subject: 'main/unit', detail: 'late' }] },
+    ownCertificate: () => undefined,
     log: silentLogger,
     metrics: { watched: () => undefined },
     now: () => new Date(),
@@ -45,13 +46,21 @@ const look = async (over: Partial<LookDeps>, http: object = {}, dataDir = folder
   })
 const names = (found: Finding[]): string[] => found.map(({ code, subject }) => `${code} ${subject}`).toSorted()
 
-it('tells that a certificate or a disk cannot be read as what is wrong with it, and the rest as ever', async () => {
+it('tells that a disk cannot be read as what is wrong with it, and the rest as ever', async () => {
   expect(names(await look({}))).toEqual(['archive_overdue main/unit'])
-  const tls = { tls: { certificate_file: join(folder, 'none.pem'), key_file: '' } }
-  const found = await look({}, tls, join(folder, 'none'))
-  expect(names(found)).toEqual(['archive_overdue main/unit', 'certificate_expiring http', `disk_low ${join(folder, 'none')}`]) // oxfmt-ignore
-  for (const { code, detail } of found.filter((one) => one.code !== 'archive_overdue'))
-    expect(detail, code).toMatch(/^cannot be read: ENOENT/)
+  const found = await look({}, join(folder, 'none'))
+  expect(names(found)).toEqual(['archive_overdue main/unit', `disk_low ${join(folder, 'none')}`])
+  expect(found.find(({ code }) => code === 'disk_low')?.detail).toMatch(/^cannot be read: ENOENT/)
+})
+
+it('tells of the own certificate that it ends, and that what should replace it cannot be used', async () => {
+  const at = (days: number, unread?: string) =>
+    look({ ownCertificate: () => ({ subject: 'CN=us', expiresAt: (Date.now() + days * 86_400_000) * 1_000, unread }) })
+  expect(names(await at(100))).toEqual(['archive_overdue main/unit'])
+  expect(names(await at(10))).toEqual(['archive_overdue main/unit', 'certificate_expiring http CN=us'])
+  const found = await at(100, 'no pair')
+  expect(names(found)).toEqual(['archive_overdue main/unit', 'certificate_expiring http'])
+  expect(found.find(({ subject }) => subject === 'http')?.detail).toBe('what replaces it cannot be used: no pair')
 })
 
 it('a source that cannot be read silences no other, and the alerts that it told stay open, no others', async () => {
@@ -61,7 +70,6 @@ it('a source that cannot be read silences no other, and the alerts that it told 
   await open('reconciliation_missing', 'splunk main/unit')
   await open('evidence_missing', 'main/unit a/b')
   await open('witness_silent', 'w')
-  await open('certificate_expiring', 'http CN=old')
   await open('certificate_expiring', 'splunk CN=other')
   const all = ['archive_overdue main/unit']
   expect(names(await look({}))).toEqual(all)
@@ -69,6 +77,4 @@ it('a source that cannot be read silences no other, and the alerts that it told 
   expect(names(await look({ comparisons: gone }))).toEqual([...all, 'reconciliation_missing splunk main/unit'])
   expect(names(await look({ evidence: { findings: gone } }))).toEqual([...all, 'evidence_missing main/unit a/b'])
   expect(names(await look({ keeping: { findings: gone } }))).toEqual(['witness_silent w'])
-  const tls = { tls: { certificate_file: join(folder, 'none.pem'), key_file: '' } }
-  expect(names(await look({}, tls))).toEqual([...all, 'certificate_expiring http', 'certificate_expiring http CN=old'])
 })
