@@ -47,6 +47,7 @@ import { openIdentity } from './identity.ts'
 import { type KeepingDeps, startKeeping } from './keeping.ts'
 import { writeLocalState } from './local-state.ts'
 import { openOnRecord } from './on-record.ts'
+import { checkOtlpEndpoints } from './otlp-endpoints.ts'
 import { openOutside } from './outside.ts'
 import { openPacks } from './packs.ts'
 import { mountQuestions } from './questions.ts'
@@ -78,7 +79,8 @@ export interface Service {
 /** Builds and starts everything, in this order; whatever was started is stopped again when a later step fails. */
 export async function startService(config: Config, version: string): Promise<Service> {
   const started: { name: string; stop: () => Promise<unknown> }[] = []
-  const telemetry = await startTelemetry({ ...config.telemetry, otlp: config.otlp })
+  await checkOtlpEndpoints(config)
+  const telemetry = await startTelemetry({ ...config.telemetry, otlp: config.otlp.length > 0 })
   const { log, metrics } = telemetry
   started.push({ name: 'telemetry', stop: () => telemetry.shutdown() })
   const ending = new AbortController()
