@@ -28,7 +28,7 @@ export function printPeriod(answer: PeriodAnswer): string {
     printTable(suites.map(({ test_type, suite, runs: own, no_evidence: none, before_first_record: before = 0 }) => [`  ${test_type}`, oneLine(suite), count(own, 'run'), printDays(none, before)])).trimEnd(),
     '',
     `${title}: ${count(deployments.length, 'deployment')}`,
-    ...(deployments.length === 0 ? [] : [printTable(rows(deployments).map((row) => [`  ${row[0] ?? ''}`, ...row.slice(1)].map((cell) => cell.replace(/\s+$/, '')))).trimEnd()]),
+    ...(deployments.length === 0 ? [] : [printTable(rows(deployments).map((row) => [`  ${row[0] ?? ''}`, ...row.slice(1)].map((cell) => cell.trimEnd()))).trimEnd()]),
   ].join('\n')
 } // oxfmt-ignore
 
