@@ -13,7 +13,7 @@ import { artifactSettings } from './objects/settings.ts'
 import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
 import { signerSettings } from './signing/settings.ts'
-import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
+import { type OtlpEndpoint, otlpEndpoints, telemetrySettings } from './telemetry/telemetry.ts'
 import { timestampSettings, witnessSettings } from './vouching/settings.ts'
 import { watchSettings } from './watch/settings.ts'
 
@@ -95,8 +95,8 @@ const checkedSettings = settings.superRefine(({ org, identity }, context) => {
 })
 
 export interface Config extends z.output<typeof settings> {
-  /** The usual OTEL_EXPORTER_OTLP_ variables are set. */
-  otlp: boolean
+  /** What the usual OTEL_EXPORTER_OTLP_ variables name; empty where nothing is sent. */
+  otlp: OtlpEndpoint[]
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -111,6 +111,7 @@ const others = new Set([
   'PROOFLINE_AUDIENCE',
   'PROOFLINE_CLIENT_CERTIFICATE_FILE',
   'PROOFLINE_CLIENT_KEY_FILE',
+  'PROOFLINE_ALLOW_METADATA_ADDRESSES',
   'PROOFLINE_RESTARTED',
   'PROOFLINE_CONFIG',
   'PROOFLINE_DEBUG',
@@ -162,7 +163,7 @@ export function readConfig(
   }
   const parsed = checkedSettings.safeParse(values)
   if (!parsed.success) throw new ConfigError(parsed.error.issues.slice(0, 5).map(printIssue).join('; '))
-  return { ...parsed.data, data_dir: resolve(parsed.data.data_dir), otlp: wantsOtlp(env) }
+  return { ...parsed.data, data_dir: resolve(parsed.data.data_dir), otlp: otlpEndpoints(env) }
 }
 
 /** The name of the setting, and what is wrong with it; never its value, which may be a secret. */

@@ -25,12 +25,13 @@ const pure = ['record', 'formats', 'log', 'verify', 'contract', 'api']
 const table: Readonly<Record<string, readonly string[]>> = {
   record: [],
   telemetry: [],
+  network: [],
   log: ['record'],
   formats: ['record'],
   contract: ['record'],
   api: ['record'],
   verify: ['record', 'log'],
-  objects: ['record'],
+  objects: ['record', 'network'],
   database: ['record', 'telemetry'],
   signing: ['record', 'log'],
   ledger: ['record', 'log', 'verify', 'telemetry', 'database', 'objects', 'signing'],
@@ -48,7 +49,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'ledger',
     'access',
   ],
-  delivery: ['record', 'telemetry', 'database', 'ledger'],
+  delivery: ['record', 'telemetry', 'network', 'database', 'ledger'],
   // What asks others leaves by the door that deliveries leave by: addresses, certificates, deadlines, no redirect.
   vouching: ['record', 'log', 'verify', 'telemetry', 'database', 'ledger', 'delivery/outgoing', 'delivery/wire', 'delivery/duration'], // oxfmt-ignore
   history: ['record', 'telemetry', 'contract', 'database', 'ledger'],
@@ -75,9 +76,20 @@ const table: Readonly<Record<string, readonly string[]>> = {
   decisions: ['record', 'log', 'contract', 'database/database', 'ledger', 'access', 'admission', 'history', 'answers'],
   // What a pack derives from records is derived by the same code that checks it.
   evidence: ['record', 'log', 'verify', 'objects', 'signing', 'ledger', 'answers'],
-  watch: ['record', 'telemetry', 'database', 'ledger', 'delivery', 'history', 'archive', 'answers'],
+  // Uses wait in a folder that one process has.
+  watch: [
+    'record',
+    'telemetry',
+    'database',
+    'signing/folder-lock',
+    'ledger',
+    'delivery',
+    'history',
+    'archive',
+    'answers',
+  ],
   http: ['record', 'log', 'verify', 'contract', 'api', 'database/worker', 'database/database', ...server],
-  producer: ['record', 'formats', 'contract', 'api'],
+  producer: ['record', 'network', 'formats', 'contract', 'api'],
   web: ['record', 'log', 'verify', 'api'],
   // Builds and starts everything: sees all, and is seen by the commands that start it only.
   service: [],
@@ -88,7 +100,9 @@ const spine = [...Object.keys(table).filter((room) => !['producer', 'web', 'serv
 const serverCommands = [
   'commands/serve',
   'commands/signer',
+  'commands/tokens',
   'commands/adopt',
+  'commands/local-command',
   'commands/maintain',
   'commands/producers',
   'commands/verify',

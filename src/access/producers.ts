@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createSigningKey, createVerifierKey, printPrivateKey } from '../log/vkey.ts'
 import { producerKeyName } from '../log/run-statement.ts'
 import type { Queryable } from '../database/database.ts'
+import { Problem } from '../record/problem.ts'
 import * as store from './producer-store.ts'
 import { createRecent } from './recent.ts'
 import { openRunStatement } from './run-statement.ts'
@@ -48,9 +49,9 @@ export function createProducers(db: Queryable, options: { now?: () => Date; cach
 
     async create({ org, label, repositories, days = 365, publicKey: given }) {
       if (!(days > 0 && days <= maxDays))
-        throw new Error(`a producer key lives more than 0 and at most ${maxDays} days`)
+        throw new Problem('request_invalid', `a producer key lives more than 0 and at most ${maxDays} days`)
       if (repositories.length === 0 || repositories.some((name) => name === '' || name === '/*'))
-        throw new Error('a producer key is bound to repositories: name one')
+        throw new Problem('request_invalid', 'a producer key is bound to repositories: name one')
       const id = randomBytes(8).toString('hex')
       const name = producerKeyName(id)
       const seed = randomBytes(32)

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Queryable } from '../database/database.ts'
-import type { Micros } from '../record/record.ts'
+import { Problem } from '../record/problem.ts'
+import { type Micros, printTime } from '../record/record.ts'
 import { type Principal, type Scope, scopes as allScopes } from './principal.ts'
 import { createRecent } from './recent.ts'
 import * as store from './token-store.ts'
@@ -93,14 +94,17 @@ export function parseToken(text: string | undefined): { id: string; secret: stri
   return match?.[1] === undefined || match[2] === undefined ? undefined : { id: match[1], secret: match[2] }
 }
 
-/** The row to store for a wish; throws an Error that names what is wrong with it. */
+/** The row to store for a wish; throws Problem request_invalid that names what is wrong with it. */
 export function toRow(wish: TokenWish, id: string, secret: string, now: Date): Omit<store.TokenRow, 'revokedAt'> {
   const days = wish.days ?? 90
-  if (!(days > 0 && days <= maxDays)) throw new Error(`a token lives more than 0 and at most ${maxDays} days`)
-  if (wish.scopes.length === 0 || wish.scopes.some((scope) => !allScopes.includes(scope))) {
-    throw new Error(`scopes are one or more of ${allScopes.join(', ')}`)
+  const refuse = (why: string): never => {
+    throw new Problem('request_invalid', why)
   }
-  if (wish.repositories?.some((name) => name === '' || name === '/*')) throw new Error('a repository needs a name')
+  if (!(days > 0 && days <= maxDays)) refuse(`a token lives more than 0 and at most ${maxDays} days`)
+  if (wish.scopes.length === 0 || wish.scopes.some((scope) => !allScopes.includes(scope)))
+    refuse(`scopes are one or more of ${allScopes.join(', ')}`)
+  if (wish.repositories?.length === 0 || wish.repositories?.some((name) => name === '' || name === '/*'))
+    refuse('a repository needs a name')
   const createdAt = now.getTime() * 1000
   return {
     id,
@@ -125,7 +129,7 @@ function toPrincipal(row: store.TokenRow): Principal {
   return { ...base, identity: { subject: base.id, weak: ['any_repository'] } }
 }
 
-function toIssued(row: store.TokenRow): IssuedToken {
+export function toIssued(row: store.TokenRow): IssuedToken {
   const { id, org, label, scopes, repositories, createdAt, expiresAt, revokedAt } = row
   return {
     id,
@@ -137,4 +141,9 @@ function toIssued(row: store.TokenRow): IssuedToken {
     ...(repositories === null ? {} : { repositories }),
     ...(revokedAt === null ? {} : { revokedAt }),
   }
+}
+
+/** What a record says of a token: which one, and what it may do. A label is somebody's words, and may be a name. */
+export function describeToken({ id, scopes, repositories, expiresAt }: IssuedToken) {
+  return { token: id, scopes, repositories, expires_at: printTime(expiresAt) }
 }

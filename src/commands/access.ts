@@ -31,6 +31,6 @@ export async function token(options: TokenCommand, terminal: Terminal): Promise<
     throw new Problem('request_invalid', `say what the token may do: --scope ${scopes.join('|')}`)
   if (days !== undefined && (!Number.isInteger(days) || days < 1))
     throw new Problem('request_invalid', '--days takes a whole number of days')
-  const { tokens } = await import('./maintain.ts')
+  const { tokens } = await import('./tokens.ts')
   return tokens(options, terminal)
 }

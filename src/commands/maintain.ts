@@ -1,8 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { createTokens, type IssuedToken } from '../access/tokens.ts'
-import { scopes, type Scope } from '../access/principal.ts'
 import { printOpenapi } from '../api/openapi.ts'
 import { routes } from '../api/routes.ts'
 import { type Config, loadConfig, withoutSecrets } from '../config.ts'
@@ -14,13 +12,15 @@ import { openObjects } from '../objects/open-objects.ts'
 import { readEnvironment } from '../producer/ci.ts'
 import { findDataFolder } from '../producer/find-service.ts'
 import { Problem } from '../record/problem.ts'
-import { firstGeneration, ledgerKindOf, ledgerLabel, printTime } from '../record/record.ts'
+import { firstGeneration, ledgerKindOf, ledgerLabel } from '../record/record.ts'
 import { openStorage, type Storage } from '../service/storage.ts'
 import type { AuditResult } from '../verify/audit.ts'
 import { printHash } from '../verify/differences.ts'
 import { silentLogger } from '../telemetry/logger.ts'
 import { type CheckedClosing, checkClosing } from '../recover/check-closing.ts'
-import { printTable, type ExitCode, type Terminal } from './terminal.ts'
+import { type ExitCode, type Terminal } from './terminal.ts'
+import { insertLocalCommand } from '../watch/local-commands.ts'
+import { localCommand } from './local-command.ts'
 import { readTrustedKeys } from './trusted-keys.ts'
 import { version } from './version.ts'
 
@@ -87,9 +87,10 @@ export async function migrate(options: MaintainCommand, terminal: Terminal): Pro
 export async function rebuild(options: MaintainCommand, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
   const rebuilt = await withStorage(
     options,
-    async ({ db, reader, ledgers }, config) => {
+    async ({ db, reader, ledgers, generations }, config) => {
       const objects = await openObjects({ folder: join(config.data_dir, 'artifacts'), s3: config.artifacts.s3 })
       try {
+        await insertLocalCommand(db, generations.now('operations'), localCommand('history.rebuild', {}))
         const deps = historyDeps(db, reader, objects)
         const done: { ledger: string; size: number }[] = []
         for (const ledger of ledgersOfRuns(ledgers)) {
@@ -130,73 +131,6 @@ export async function openapi(options: { write?: string; check?: string }, termi
     return 1
   } else await terminal.write(text)
   return 0
-}
-
-export interface TokensCommand extends MaintainCommand {
-  action: 'create' | 'list' | 'revoke'
-  label?: string
-  id?: string
-  scope?: string[]
-  repository?: string[]
-  days?: number
-}
-
-/** `proofline token create|list|revoke`: on the database itself, so that somebody locked out gets in again. */
-export async function tokens(options: TokensCommand, terminal: Terminal): Promise<ExitCode> {
-  return withStorage(options, async ({ db }, { org }) => {
-    const issued = createTokens(db)
-    switch (options.action) {
-      case 'create': {
-        const wish = {
-          org,
-          label: options.label ?? 'token',
-          scopes: (options.scope ?? ['push']).map(toScope),
-          ...(options.repository === undefined ? {} : { repositories: options.repository }),
-          ...(options.days === undefined ? {} : { days: options.days }),
-        }
-        const made = await issued.create(wish)
-        terminal.print({ token: made.token, ...printToken(made.issued) }, () => made.token)
-        return 0
-      }
-      case 'list': {
-        const list = (await issued.list(org)).map(printToken)
-        terminal.print({ tokens: list }, () =>
-          printTable([
-            ['id', 'label', 'scopes', 'expires', 'revoked'],
-            ...list.map((t) => [t.id, t.label, t.scopes.join(','), t.expires_at, t.revoked_at ?? '']),
-          ]),
-        )
-        return 0
-      }
-      case 'revoke': {
-        const revoked = await issued.revoke(org, options.id ?? '')
-        terminal.print({ revoked }, () =>
-          revoked ? `${options.id} is revoked` : `there is no valid token ${options.id}`,
-        )
-        return revoked ? 0 : 1
-      }
-    }
-  })
-}
-
-function toScope(text: string): Scope {
-  const scope = scopes.find((known) => known === text)
-  if (scope === undefined)
-    throw new Problem('request_invalid', `there is no scope ${text}; they are ${scopes.join(', ')}`)
-  return scope
-}
-
-function printToken({ id, label, scopes: held, repositories, createdAt, expiresAt, revokedAt }: IssuedToken) {
-  const revoked_at = revokedAt === undefined ? undefined : printTime(revokedAt)
-  return {
-    id,
-    label,
-    scopes: held,
-    repositories,
-    created_at: printTime(createdAt),
-    expires_at: printTime(expiresAt),
-    revoked_at,
-  }
 }
 
 export interface VerifyDatabaseCommand extends MaintainCommand {

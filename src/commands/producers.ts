@@ -6,6 +6,8 @@ import { LogError } from '../log/log-error.ts'
 import { Problem } from '../record/problem.ts'
 import { printTime } from '../record/record.ts'
 import { putOnce } from '../signing/key-files.ts'
+import { insertLocalCommand } from '../watch/local-commands.ts'
+import { localCommand } from './local-command.ts'
 import { type MaintainCommand, withStorage } from './maintain.ts'
 import { printTable, type ExitCode, type Terminal } from './terminal.ts'
 
@@ -24,7 +26,7 @@ export async function createProducer(options: CreateProducer, terminal: Terminal
   if (file !== undefined && out !== undefined)
     throw new Problem('request_invalid', '--out is for the private key, which stays where --public-key comes from')
   const publicKey = file === undefined ? undefined : await readPublicKey(file)
-  return withStorage<ExitCode>(options, async ({ db }, { org }) => {
+  return withStorage<ExitCode>(options, async ({ db, generations }, { org }) => {
     const wish = {
       org,
       label,
@@ -32,8 +34,14 @@ export async function createProducer(options: CreateProducer, terminal: Terminal
       ...(days === undefined ? {} : { days }),
       ...(publicKey === undefined ? {} : { publicKey }),
     }
-    const { privateKey, producer } = await createProducers(db)
-      .create(wish)
+    const { privateKey, producer } = await db
+      .transaction(async (tx) => {
+        const made = await createProducers(tx).create(wish)
+        const { id, public_key, repositories: held, expires_at } = describe(made.producer)
+        const fields = { producer: id, public_key, repositories: held, expires_at }
+        await insertLocalCommand(tx, generations.now('operations'), localCommand('producer.create', fields))
+        return made
+      })
       .catch((cause: unknown) => {
         if (cause instanceof LogError) throw new Problem('request_invalid', cause.message, { cause })
         throw cause
@@ -66,8 +74,13 @@ export async function listProducers(options: MaintainCommand, terminal: Terminal
 }
 
 export async function revokeProducer(options: MaintainCommand & { id: string }, terminal: Terminal): Promise<ExitCode> {
-  return withStorage<ExitCode>(options, async ({ db }, { org }) => {
-    const revoked = await createProducers(db).revoke(org, options.id)
+  return withStorage<ExitCode>(options, async ({ db, generations }, { org }) => {
+    const revoked = await db.transaction(async (tx) => {
+      const done = await createProducers(tx).revoke(org, options.id)
+      const command = localCommand('producer.revoke', { producer: options.id })
+      if (done) await insertLocalCommand(tx, generations.now('operations'), command)
+      return done
+    })
     terminal.print({ revoked }, () =>
       revoked ? `${options.id} is revoked` : `there is no valid producer ${options.id}`,
     )

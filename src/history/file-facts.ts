@@ -82,7 +82,7 @@ export async function readMaps(
 
 async function mapsOf(db: Queryable, { history, size }: AsOfLedger, paths: readonly string[]): Promise<MapRow[]> {
   const { rows } = await db.query<MapRow>({
-    name: 'history_maps_of',
+    name: 'history_maps_around',
     text: `with asked as (select path_id from proofline_derived.history_paths where ledger = $1 and repository_id = $2 and path = any($3))
            select m.seq, f.path as from, encode(from_blob, 'hex') as "fromBlob", t.path as to, encode(blob, 'hex') as blob, hunks from (
              select * from proofline_derived.history_maps where ledger = $1 and repository_id = $2 and path_id in (select path_id from asked) and seq < $4

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Principal, anonymous } from '../access/principal.ts'
@@ -186,6 +186,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
         try {
           const answer = await handler(call as Call<typeof route>) // parsed above by the very shapes that Call is made of
           about ??= answer.about
+          if (answer.body instanceof Readable) tellWhenBroken(answer.body, request.id, route.name, deps.log)
           return send(reply, answer)
         } finally {
           // What was asked for and not given is a use as well. Behind the answer, since only that may know the repository.
@@ -255,6 +256,13 @@ function send(reply: FastifyReply, answer: Reply): FastifyReply {
   if (answer.type === undefined)
     return reply.header('content-type', 'application/json').send(Buffer.from(JSON.stringify(answer.body)))
   return reply.header('content-type', answer.type).send(answer.body as string | Buffer | Readable)
+}
+
+/** A stream that fails behind its head is cut off: the client sees an end too early, and only the log can say why. */
+function tellWhenBroken(body: Readable, request: string, route: string, log: Logger): void {
+  body.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') log.error('answer.broken', { request, route, error })
+  })
 }
 
 /**

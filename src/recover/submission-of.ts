@@ -99,9 +99,12 @@ export function submissionOf({ id, recordedAt, kind, fields }: RecoveredRecord):
     case 'retention':
       return unknown(fields['act'] === 'settings' ? `${settingsKey}recovered/${id}` : `recovered:${id}`)
     case 'command':
+      // What was commanded without the service is offered by its row until it is found under its key; any other is offered once.
+      return typeof fields['command_id'] === 'string'
+        ? { key: `command:${fields['command_id']}`, digest: Buffer.alloc(32) }
+        : unknown(`recovered:${id}`)
     case 'reconciliation':
-      // A command's key is drawn at random and never offered again; a comparison's or a step's is offered once. What repeats is told again.
-      return unknown(`recovered:${id}`)
+      return unknown(`recovered:${id}`) // a comparison's or a step's key is offered once; what repeats is told again
   }
 }
 

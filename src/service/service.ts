@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { ensureOperatorToken } from '../access/first-token.ts'
 import { runAbandonment } from '../admission/abandon.ts'
 import { createAdmission } from '../admission/admission.ts'
 import { createConflicts } from '../admission/conflicts.ts'
@@ -44,9 +43,12 @@ import { proveObjects } from '../objects/open-objects.ts'
 import { createTrees } from '../ledger/trees.ts'
 import { createWitnessed, witnessedTree } from '../ledger/witnessed.ts'
 import { type LedgerName, ledgerKindOf } from '../record/record.ts'
+import { ensureFirstToken } from './first-token.ts'
 import { openIdentity } from './identity.ts'
 import { type KeepingDeps, startKeeping } from './keeping.ts'
 import { writeLocalState } from './local-state.ts'
+import { openOnRecord } from './on-record.ts'
+import { checkOtlpEndpoints } from './otlp-endpoints.ts'
 import { openOutside } from './outside.ts'
 import { openPacks } from './packs.ts'
 import { mountQuestions } from './questions.ts'
@@ -59,7 +61,6 @@ import { startTelemetry } from '../telemetry/telemetry.ts'
 import { createCommandRecorder } from '../watch/commands.ts'
 import { createOrdering } from '../watch/ordering.ts'
 import { closedStatus, readLedgers } from '../watch/status.ts'
-import { createUses } from '../watch/uses.ts'
 
 export interface Service {
   url: string
@@ -79,7 +80,8 @@ export interface Service {
 /** Builds and starts everything, in this order; whatever was started is stopped again when a later step fails. */
 export async function startService(config: Config, version: string): Promise<Service> {
   const started: { name: string; stop: () => Promise<unknown> }[] = []
-  const telemetry = await startTelemetry({ ...config.telemetry, otlp: config.otlp })
+  await checkOtlpEndpoints(config)
+  const telemetry = await startTelemetry({ ...config.telemetry, otlp: config.otlp.length > 0 })
   const { log, metrics } = telemetry
   started.push({ name: 'telemetry', stop: () => telemetry.shutdown() })
   const ending = new AbortController()
@@ -167,12 +169,11 @@ export async function startService(config: Config, version: string): Promise<Ser
     started.push({ name: 'abandonment', stop: () => abandoned })
 
     const identity = keep('identity', await openIdentity(config, db, log), (opened) => opened.close())
-    const tokenFile = join(config.data_dir, 'operator-token')
-    await ensureOperatorToken(db, tokenFile, config.org)
-    const uses = createUses(operations, log)
+    const tokenFile = await ensureFirstToken(db, config, operations.ledger)
+    const onRecord = keep('uses', await openOnRecord({ db, operations, generations: generations.chain(operations.ledger), dataDir: config.data_dir, log }), (opened) => opened.close()) // oxfmt-ignore
     const server = await createServer(config.http, {
       authenticate: identity.authenticate,
-      recordUse: uses.record,
+      recordUse: onRecord.recordUse,
       logPublic: config.log.public,
       log,
       onAnswer: (method, route, status, seconds) => metrics.request(method, route ?? 'none', status, seconds),
@@ -246,17 +247,12 @@ export async function startService(config: Config, version: string): Promise<Ser
     })
     metrics.setClock(async () => (await readBooks()).emitted_at / 1e6)
 
-    const minute = setInterval(() => void uses.flush(), 60_000)
     const day = setInterval(
       () =>
         void ensurePartitions(db).catch((error: unknown) => log.error('partitions.failed', { error: String(error) })),
       6 * 3_600_000,
     )
-    keep('uses', uses, async () => {
-      clearInterval(minute)
-      clearInterval(day)
-      await uses.flush()
-    })
+    keep('partitions', day, async () => clearInterval(day))
     keep('deliveries', deliveries, (running) => running.ended())
     keep('keeping', keeping, (running) => running.ended())
     keep('watching', watching, (running) => running.ended())

@@ -1,10 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { Book } from '../ledger/book.ts'
 import { packSegment } from '../ledger/segments.ts'
+import { printTime } from '../record/record.ts'
 import { printPayload } from '../record/run.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import type { Sum, UseFiles } from './use-files.ts'
 
-/** A use of a route that goes on record in the ledger `operations` (DESIGN.md section 12). */
+/**
+ * Uses of routes that go on record in the ledger `operations` (DESIGN.md section 12). What is summed lies on disk within a second, before any
+ * of it is recorded, and leaves the disk when it is: neither a ledger that is stopped nor the end of this process loses what was written.
+ */
 export interface Use {
   who: { id: string; method: string }
   route: string
@@ -15,58 +20,121 @@ export interface Use {
 }
 
 export interface Uses {
-  /** Rejects when a use that must be on record cannot be recorded: then it does not happen. */
+  /** Rejects when a use that must be on record cannot be recorded: then it does not happen. Nothing else makes it reject. */
   record(use: Use): Promise<void>
-  /** Records what is summed up so far; called every minute and at the end. */
+  /** Writes what was counted since the last time; called every second. False when the disk does not take it: it is counted on in memory. */
+  keep(): Promise<boolean>
+  /** Records what lies on disk; called every minute, and at the start for what an earlier process left. */
   flush(): Promise<void>
+  /** The last flush; what a full disk does not take is recorded from memory. */
+  end(): Promise<void>
 }
 
-interface Sum {
-  by: string
-  method: string
-  route: string
-  /** Absent where the use is about none, or about several. */
-  repository?: string
-  count: number
+export interface UsesDeps {
+  operations: Pick<Book, 'ledger' | 'appender'>
+  files: UseFiles
+  now: () => Date
+  log: Logger
+  /** How many sums are counted at once; what comes beyond is counted without saying whose it is. */
+  maxSums?: number
 }
 
-const keyOf = ({ by, route, repository }: Sum): string => JSON.stringify([by, route, repository])
+const keyOf = ({ by, route, repository }: Pick<Sum, 'by' | 'route' | 'repository'>): string =>
+  JSON.stringify([by, route, repository])
+/** Whose uses they were is not told any more, only how many. */
+const several = { by: 'several', method: 'several', route: 'several' }
 
-export function createUses(operations: Book, log: Logger): Uses {
+export function createUses({ operations, files, now, log, maxSums = 10_000 }: UsesDeps): Uses {
   let sums = new Map<string, Sum>()
+  let grown = new Set<Sum>()
+  let isFailing = false
 
-  const submit = async (fields: object): Promise<void> => {
-    const id = randomUUID()
-    const payload = printPayload('access', operations.ledger, { access: id, ...fields })
+  const submit = async (access: string, fields: object): Promise<void> => {
+    const payload = printPayload('access', operations.ledger, { access, ...fields })
+    const segments = [packSegment('access', [payload])]
     await operations.appender.submit([
-      {
-        key: `access:${id}`,
-        digest: Buffer.alloc(32),
-        conflict: 'internal',
-        segments: [packSegment('access', [payload])],
-      },
+      { key: `access:${access}`, digest: Buffer.alloc(32), conflict: 'internal', segments },
     ])
   }
+  const submitSum = ({ access, ...fields }: Sum): Promise<void> => submit(access, fields)
+
+  const count = (use: Pick<Sum, 'by' | 'method' | 'route' | 'repository'>): void => {
+    const at = printTime(now().getTime() * 1000)
+    const isRoom = sums.has(keyOf(use)) || sums.size < maxSums
+    const counted = isRoom ? use : several
+    const key = keyOf(counted)
+    const sum = sums.get(key) ?? { access: randomUUID(), ...counted, count: 0, from: at, until: at }
+    sum.count++
+    sum.until = at
+    sums.set(key, sum)
+    grown.add(sum)
+  }
+
+  /** Those that the disk did not take are written again, with what they grew by until then. */
+  const write = async (writing: ReadonlySet<Sum>): Promise<boolean> => {
+    if (writing.size === 0) return true
+    try {
+      await files.write([...writing])
+      isFailing = false
+    } catch (error) {
+      grown = new Set([...writing, ...grown])
+      if (!isFailing) log.error('access.unkept', { sums: grown.size, error: String(error) })
+      isFailing = true
+    }
+    return !isFailing
+  }
+  const keep = (): Promise<boolean> => {
+    const writing = grown
+    grown = new Set()
+    return write(writing)
+  }
+
+  /** A file is closed when all that was counted in it lies there and grows no more. While the disk takes nothing, counting goes on in the same sums. */
+  const close = async (): Promise<void> => {
+    if (isFailing && !(await keep())) return
+    sums = new Map()
+    if (await keep()) await files.turn()
+  }
+
+  const recordClosed = async (): Promise<void> => {
+    for (const file of await files.closed()) {
+      await Promise.all((await files.read(file)).map(submitSum))
+      await files.remove(file)
+    }
+  }
+
+  // Recording takes turns of its own, since it may wait long for the database.
+  const onDisk = oneAfterAnother()
+  const onRecord = oneAfterAnother()
+  const flush = (): Promise<void> =>
+    onDisk(close)
+      .then(() => onRecord(recordClosed))
+      .catch((error: unknown) => log.warn('access.delayed', { error: String(error) })) // the next flush tries again
 
   return {
     async record({ who, route, params, repository, records }) {
-      if (records === 'before') return submit({ by: who.id, method: who.method, route, params, count: 1 })
-      const about = repository === undefined ? {} : { repository }
-      const sum: Sum = { by: who.id, method: who.method, route, ...about, count: 0 }
-      const key = keyOf(sum)
-      sums.set(key, { ...sum, count: (sums.get(key)?.count ?? 0) + 1 })
+      const use = { by: who.id, method: who.method, route }
+      if (records === 'before') return submit(randomUUID(), { ...use, params, count: 1 })
+      count(repository === undefined ? use : { ...use, repository })
     },
-    async flush() {
-      const due = sums
-      sums = new Map()
-      for (const sum of due.values()) {
-        await submit(sum).catch((error: unknown) => {
-          log.warn('access.delayed', { route: sum.route, error: String(error) })
-          const key = keyOf(sum)
-          const newer = sums.get(key)
-          sums.set(key, { ...sum, count: sum.count + (newer?.count ?? 0) })
-        })
-      }
+    keep: () => onDisk(keep),
+    flush,
+    async end() {
+      await flush()
+      const left = [...grown]
+      await Promise.all(left.map(submitSum)).catch((error: unknown) =>
+        log.error('access.lost', { sums: left.length, error: String(error) }),
+      )
     },
+  }
+}
+
+/** One after the other, whatever became of the one before. */
+function oneAfterAnother(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const mine = last.then(work)
+    last = mine.catch(() => undefined)
+    return mine
   }
 }

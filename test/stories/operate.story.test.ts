@@ -147,6 +147,7 @@ it('pauses and resumes: nothing is sent meanwhile, all of it afterwards, and eac
   expect(splunk.counters).toMatchObject({ duplicates: 0 })
   const commands = await readLedger(service, 'operations', 'command')
   expect(commands.map(({ command, destination, reason }) => [command, destination, reason])).toEqual([
+    ['token.create', undefined, undefined], // the first start makes one
     ['destination.setup', 'elk', undefined],
     ['destination.check', 'siem', undefined],
     ['destination.check', 'elk', undefined],

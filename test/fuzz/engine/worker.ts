@@ -1,0 +1,39 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { minimise } from './minimise.ts'
+import { play } from './play.ts'
+import type { FuzzTarget } from './target.ts'
+
+/** Runs targets for `fuzz.ts`, which watches: an input that never comes back, or takes all memory, ends this thread and nothing else. */
+
+export interface Order {
+  name: string
+  seed: number
+  rounds: number
+  seconds: number
+}
+
+/** Rounds begun; length of the input. */
+export const sharedHead = 2
+
+const { module, shared } = workerData as { module: string; shared: SharedArrayBuffer }
+const [head, memory] = [new Int32Array(shared, 0, sharedHead), new Uint8Array(shared, 4 * sharedHead)]
+const { targets } = (await import(module)) as { targets: readonly FuzzTarget[] }
+
+parentPort?.on('message', ({ name, ...order }: Order) => {
+  void run(name, order)
+})
+
+async function run(name: string, order: Omit<Order, 'name'>): Promise<void> {
+  const target = targets.find((one) => one.name === name)
+  if (target === undefined) throw new Error(`there is no target ${name}`)
+  const onInput = (input: Uint8Array): void => {
+    memory.set(input.subarray(0, memory.length))
+    Atomics.store(head, 1, Math.min(input.length, memory.length))
+    Atomics.add(head, 0, 1)
+  }
+  const played = await play(target, { ...order, onInput })
+  if ('what' in played && !played.what.startsWith('good input')) {
+    const input = await minimise(target, played.input, played.what)
+    parentPort?.postMessage({ ...played, input })
+  } else parentPort?.postMessage(played)
+}
