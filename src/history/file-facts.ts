@@ -38,6 +38,11 @@ export function viewOf(history: LedgerHistory, size: number): AsOfLedger {
   return { history, size, runs: runs ?? 0, inventories: inventories ?? 0, commits: commits ?? 0 }
 } // oxfmt-ignore
 
+/** Whether anything of the repository is recorded below the size: the ledger may have come to know it later. */
+export function knowsRepository({ history: { runs, declared, rejections, inventories }, size }: AsOfLedger): boolean {
+  return [runs, declared, rejections, inventories].some(([first]) => first !== undefined && first.seq < size)
+}
+
 /** Names that are joined to a file beyond these are not followed: copies of copies in a large repository. */
 const maxPaths = 64
 
