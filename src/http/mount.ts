@@ -103,7 +103,10 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
   }
 
   /** Throws Problem unauthenticated; forbidden and unavailable for identities of others. Each of them counts as a refusal. */
-  const identify = async (authorization: string | undefined): Promise<Principal> => {
+  const identify = async ({ headers: { authorization }, raw }: FastifyRequest): Promise<Principal> => {
+    // Of two, node takes the first one, and a proxy in front perhaps the second.
+    if ((raw.headersDistinct['authorization']?.length ?? 0) > 1)
+      throw new Problem('unauthenticated', 'there is more than one Authorization header')
     const who = await authenticate(authorization)
     if (who !== undefined) return who
     const unknown = 'the token is unknown, expired or revoked'
@@ -122,7 +125,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
       return anonymous
     }
     refuseOver(refusals, address, false, reply)
-    const who = await identify(authorization).catch((error: unknown) => {
+    const who = await identify(request).catch((error: unknown) => {
       if (error instanceof Problem) refusals.take(address)
       if (error instanceof Problem && error.code === 'unauthenticated')
         reply.header('www-authenticate', 'Bearer realm="proofline"')

@@ -1,3 +1,4 @@
+import { Problem } from '../record/problem.ts'
 import { getHealth, getMetrics, getPage, getReadiness } from '../api/operations.ts'
 import type { Mount } from './mount.ts'
 import { printPage } from './page-html.ts'
@@ -21,7 +22,10 @@ export function mountPage(mount: Mount, { org, version, isReady, printMetrics }:
     const ready = await isReady().catch(() => false)
     return { status: ready ? 200 : 503, type: text, body: ready ? 'ready' : 'unready' }
   })
-  mount(getMetrics, async () => ({ type: 'text/plain; version=0.0.4; charset=utf-8', body: await printMetrics() }))
+  mount(getMetrics, async ({ who }) => {
+    if (who.repositories !== undefined) throw new Problem('forbidden', 'this credential is bound to repositories')
+    return { type: 'text/plain; version=0.0.4; charset=utf-8', body: await printMetrics() }
+  })
   mount(getPage, async () => ({
     type: 'text/html; charset=utf-8',
     headers: { 'cache-control': 'no-cache' },
