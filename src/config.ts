@@ -190,7 +190,7 @@ export function withoutSecrets({ otlp: _otlp, ...config }: Config): Omit<Config,
 }
 
 const withoutPassword = (url: string): string =>
-  url.replace(/(\/\/[^:/@]*:)[^@]*@/, '$1[secret]@').replace(/([?&](?:ssl)?password=)[^&]*/g, '$1[secret]')
+  url.replace(/^([^/]*\/\/[^:/@]*:)[^@]*@/, '$1[secret]@').replace(/([?&](?:ssl)?password=)[^&]*/g, '$1[secret]')
 
 /** Reads the file that --config or PROOFLINE_CONFIG names, else proofline.yaml where there is one. */
 export function loadConfig(flags: Record<string, string | undefined>): Config {

@@ -14,6 +14,7 @@ import { printRawProblem, sendProblem, toProblem } from './answer.ts'
 import { boundConnections, createPipelineBound } from './connections.ts'
 import { type Mount, type Use, createMount } from './mount.ts'
 import { contentPolicy } from './page-html.ts'
+import { isPathOf } from './route-path.ts'
 import type { HttpSettings } from './settings.ts'
 import { cutSlowReader } from './slow-reader.ts'
 import { type ShownCertificate, type Tls, openTls } from './tls.ts'
@@ -50,7 +51,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   const app = createApp(settings, tls)
   boundConnections(app.server, limits.connections_per_address, createMatcher(settings.trusted_proxies), log)
   const mayGoOn = createPipelineBound(limits.pipelined)
-  const mounted: { route: Route; pattern: RegExp }[] = []
+  const mounted: Route[] = []
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
@@ -89,7 +90,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   })
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''
-    const methods = mounted.filter(({ pattern }) => pattern.test(path)).map(({ route }) => route.method)
+    const methods = mounted.filter((route) => isPathOf(route.path, path)).map(({ method }) => method)
     if (methods.length === 0) return sendProblem(reply, new Problem('not_found', `there is no ${path}`))
     const allowed = [...new Set(methods.flatMap((method) => (method === 'GET' ? [method, 'HEAD'] : [method])))].join(
       ', ',
@@ -131,7 +132,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
 
   return {
     mount: (route, handler) => {
-      mounted.push({ route, pattern: toPattern(route.path) })
+      mounted.push(route)
       mount(route, handler)
     },
     async listen() {
@@ -207,13 +208,4 @@ function toListenProblem(cause: unknown, { host, port }: HttpSettings): unknown 
   if (code === 'EACCES')
     return new Problem('request_invalid', `Port ${port} may not be used by this user: ${choose}`, { cause })
   return cause
-}
-
-/** The path of a route as a pattern for concrete paths, to tell a wrong method from a wrong path. */
-function toPattern(path: string): RegExp {
-  const source = path
-    .replace(/[.]/g, '\\.')
-    .replace(/\{\w+\*\}/g, '.+')
-    .replace(/\{\w+\}/g, '[^/]+')
-  return new RegExp(`^${source}$`)
 }
