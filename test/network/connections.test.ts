@@ -37,7 +37,6 @@ const reaching: Readonly<Record<string, string>> = {
   'signing/serve-witness.ts': 'a server',
   'http/server.ts': 'the server',
   'http/tls.ts': 'its certificates',
-  'http/settings.ts': 'isIP',
   'http/address.ts': 'ranges of addresses that callers have',
   // Programs.
   'signing/command.ts': 'signer.command, as the operator wrote it',
