@@ -10,6 +10,7 @@ import type { Route } from '../api/route.ts'
 import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { printRawProblem, sendProblem, toProblem } from './answer.ts'
+import type { SessionDoor } from './credential.ts'
 import { type Mount, type Use, createMount } from './mount.ts'
 import { contentPolicy } from './page-html.ts'
 import type { HttpSettings } from './settings.ts'
@@ -34,6 +35,7 @@ export interface ServerDeps {
   authenticate: (authorization: string | undefined) => Promise<Principal | undefined>
   recordUse: (use: Use) => Promise<void>
   logPublic: boolean
+  sessions?: SessionDoor | undefined
   log: Logger
   /** Each answer, by the pattern of its route, never its path; undefined where no route was met. */
   onAnswer?: (method: string, route: string | undefined, status: number, seconds: number) => void
@@ -53,10 +55,12 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     if (stopping.signal.aborted) reply.header('connection', 'close')
   })
   app.addHook('onSend', async (request, reply) => {
-    cutSlowReader(reply.raw, limits, (why) => log.warn('answer.cut', { request: request.id, url: request.url, why }))
+    cutSlowReader(reply.raw, limits, (why) =>
+      log.warn('answer.cut', { request: request.id, url: shownUrl(request.url), why }),
+    )
   })
   await app.register(helmet, {
-    contentSecurityPolicy: { useDefaults: false, directives: contentPolicy },
+    contentSecurityPolicy: { useDefaults: false, directives: contentPolicy(deps.sessions !== undefined) },
     // Two years, where callers come by https. Of other names below this one we know nothing.
     strictTransportSecurity: isByHttps(settings) ? { maxAge: 63_072_000, includeSubDomains: false } : false,
     frameguard: { action: 'deny' },
@@ -72,7 +76,12 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     const problem = toProblem(error)
     if (problem !== undefined) return sendProblem(reply, problem)
     const stack = error instanceof Error ? error.stack : String(error)
-    log.error('request.failed', { request: request.id, method: request.method, url: request.url, error: stack })
+    log.error('request.failed', {
+      request: request.id,
+      method: request.method,
+      url: shownUrl(request.url),
+      error: stack,
+    })
     return sendProblem(reply, new Problem('internal', `the request ${request.id} failed here`))
   })
   app.setNotFoundHandler((request, reply) => {
@@ -91,7 +100,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     const fields = {
       request: request.id,
       method: request.method,
-      url: request.url,
+      url: shownUrl(request.url),
       run: (request.params as { run?: string } | undefined)?.run, // fastify's params are the names in the pattern
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime),
@@ -135,6 +144,9 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     close: () => (closing ??= close()),
   }
 }
+
+/** What the issuer sends back with a browser is nobody's to read. */
+const shownUrl = (url: string): string => (url.startsWith('/login') ? url.replace(/\?.*/, '') : url)
 
 /** Here, or in the proxy in front. */
 const isByHttps = ({ tls, public_url: url }: HttpSettings): boolean =>

@@ -129,6 +129,11 @@ const examples: Record<string, { path: string; body?: string; status: number }> 
   listKeys: { path: '/v1/keys', status: 200 },
   rotateKey: { path: '/v1/keys/unit/rotate', body: `{"replaces":"${aVkey}","reason":"old"}`, status: 200 },
   retireKey: { path: '/v1/keys/unit/retire', body: `{"vkey":"${aVkey}","reason":"known to all"}`, status: 200 },
+  // Where nobody signs in; test/http/login.test.ts has the rest.
+  login: { path: '/login', status: 404 },
+  finishLogin: { path: '/login/callback', status: 404 },
+  logout: { path: '/logout', status: 404 },
+  getMe: { path: '/v1/me', status: 200 },
   getHealth: { path: '/healthz', status: 200 },
   getReadiness: { path: '/readyz', status: 200 },
   getMetrics: { path: '/metrics', status: 200 },
