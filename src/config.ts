@@ -14,7 +14,7 @@ import { artifactSettings } from './objects/settings.ts'
 import { publishSettings } from './publish/settings.ts'
 import { Problem } from './record/problem.ts'
 import { signerSettings } from './signing/settings.ts'
-import { telemetrySettings, wantsOtlp } from './telemetry/telemetry.ts'
+import { type OtlpEndpoint, otlpEndpoints, telemetrySettings } from './telemetry/telemetry.ts'
 import { timestampSettings, witnessSettings } from './vouching/settings.ts'
 import { watchSettings } from './watch/settings.ts'
 
@@ -100,8 +100,8 @@ const checkedSettings = settings.superRefine(({ org, identity, login, http }, co
 })
 
 export interface Config extends z.output<typeof settings> {
-  /** The usual OTEL_EXPORTER_OTLP_ variables are set. */
-  otlp: boolean
+  /** What the usual OTEL_EXPORTER_OTLP_ variables name; empty where nothing is sent. */
+  otlp: OtlpEndpoint[]
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -114,6 +114,7 @@ const others = new Set([
   'PROOFLINE_TOKEN_FILE',
   'PROOFLINE_ID_TOKEN',
   'PROOFLINE_AUDIENCE',
+  'PROOFLINE_ALLOW_METADATA_ADDRESSES',
   'PROOFLINE_RESTARTED',
   'PROOFLINE_CONFIG',
   'PROOFLINE_DEBUG',
@@ -165,7 +166,7 @@ export function readConfig(
   }
   const parsed = checkedSettings.safeParse(values)
   if (!parsed.success) throw new ConfigError(parsed.error.issues.slice(0, 5).map(printIssue).join('; '))
-  return { ...parsed.data, data_dir: resolve(parsed.data.data_dir), otlp: wantsOtlp(env) }
+  return { ...parsed.data, data_dir: resolve(parsed.data.data_dir), otlp: otlpEndpoints(env) }
 }
 
 /** The name of the setting, and what is wrong with it; never its value, which may be a secret. */
@@ -192,7 +193,7 @@ export function withoutSecrets({ otlp: _otlp, ...config }: Config): Omit<Config,
 }
 
 const withoutPassword = (url: string): string =>
-  url.replace(/(\/\/[^:/@]*:)[^@]*@/, '$1[secret]@').replace(/([?&](?:ssl)?password=)[^&]*/g, '$1[secret]')
+  url.replace(/^([^/]*\/\/[^:/@]*:)[^@]*@/, '$1[secret]@').replace(/([?&](?:ssl)?password=)[^&]*/g, '$1[secret]')
 
 /** Reads the file that --config or PROOFLINE_CONFIG names, else proofline.yaml where there is one. */
 export function loadConfig(flags: Record<string, string | undefined>): Config {

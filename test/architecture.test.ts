@@ -25,12 +25,13 @@ const pure = ['record', 'formats', 'log', 'verify', 'contract', 'api']
 const table: Readonly<Record<string, readonly string[]>> = {
   record: [],
   telemetry: [],
+  network: [],
   log: ['record'],
   formats: ['record'],
   contract: ['record'],
   api: ['record'],
   verify: ['record', 'log'],
-  objects: ['record'],
+  objects: ['record', 'network'],
   database: ['record', 'telemetry'],
   signing: ['record', 'log'],
   ledger: ['record', 'log', 'verify', 'telemetry', 'database', 'objects', 'signing'],
@@ -48,7 +49,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'ledger',
     'access',
   ],
-  delivery: ['record', 'telemetry', 'database', 'ledger'],
+  delivery: ['record', 'telemetry', 'network', 'database', 'ledger'],
   // What asks others leaves by the door that deliveries leave by: addresses, certificates, deadlines, no redirect.
   vouching: ['record', 'log', 'verify', 'telemetry', 'database', 'ledger', 'delivery/outgoing', 'delivery/wire', 'delivery/duration'], // oxfmt-ignore
   history: ['record', 'telemetry', 'contract', 'database', 'ledger'],
@@ -88,7 +89,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'answers',
   ],
   http: ['record', 'log', 'verify', 'contract', 'api', 'database/worker', 'database/database', ...server],
-  producer: ['record', 'formats', 'contract', 'api'],
+  producer: ['record', 'network', 'formats', 'contract', 'api'],
   web: ['record', 'log', 'verify', 'api'],
   // Builds and starts everything: sees all, and is seen by the commands that start it only.
   service: [],

@@ -28,7 +28,7 @@ describe('readConfig', () => {
       database: { connections: 16 },
     })
     expect(config.data_dir).toBe(resolve('.proofline'))
-    expect(config.otlp).toBe(false)
+    expect(config.otlp).toEqual([])
     expect(readConfig('', {})).toEqual(config)
   })
 
@@ -247,7 +247,9 @@ describe('readConfig', () => {
       HOME: '/',
     }
     expect(readConfig(undefined, env)).toEqual(readConfig(undefined, {}))
-    expect(readConfig(undefined, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x' }).otlp).toBe(true)
+    expect(readConfig(undefined, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x' }).otlp).toEqual([
+      { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', url: 'http://x' },
+    ])
   })
 })
 

@@ -119,9 +119,9 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     return recorded
   }
 
-  const demand = (who: Principal, repository: string): void => {
+  const demand = (who: Principal, repository: string, said = repository): void => {
     if (!may(who, 'push', { org: deps.org, repository }))
-      throw new Problem('forbidden', `this credential may not push for ${repository}`)
+      throw new Problem('forbidden', `this credential may not push for ${said}`)
   }
 
   /** The run as it was declared, for whoever may push for its repository. */
@@ -129,7 +129,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     const fields = await runs.getRun(offered.ledger, run)
     offered.repository = fields.repository
     offered.commit = fields.commit
-    demand(who, fields.repository)
+    demand(who, fields.repository, `the repository of ${run}`) // whose it is, it is not told
     demandBound(who, fields)
     return fields
   }

@@ -1,6 +1,7 @@
 import type { Queryable } from '../database/database.ts'
-import { type Decision, decisionsByName } from '../history/decision-store.ts'
-import type { DispositionFields, DispositionTarget } from '../record/changes.ts'
+import { dispositionsAbout } from '../history/decision-pages.ts'
+import type { Decision } from '../history/decision-store.ts'
+import type { DispositionFields } from '../record/changes.ts'
 import { type LedgerName, type Micros, printTime } from '../record/record.ts'
 
 /** What people said about something, beside it: as of the sizes of a question, and with what has lapsed marked as that. */
@@ -46,15 +47,15 @@ export function lapsedOf(
 
 const dayMs = 86_400_000
 
-/** About things of one kind of a repository, by the text of the target; the oldest first. */
+/** About these things of a repository, by the text of the target; the oldest first. */
 export async function dispositionsBySubject(
   db: Queryable,
   changes: readonly { ledger: LedgerName; size: number }[],
-  { repository, kind, moment }: { repository: string; kind: DispositionTarget['kind']; moment: Micros },
+  { repository, subjects, moment }: { repository: string; subjects: readonly string[]; moment: Micros },
 ): Promise<ReadonlyMap<string, ShownDisposition[]>> {
   const found = new Map<string, ShownDisposition[]>()
   for (const { ledger, size } of changes)
-    for (const decision of await decisionsByName(db, ledger, size, { repository, kind: 'disposition', name: kind })) {
+    for (const decision of await dispositionsAbout(db, ledger, size, repository, subjects)) {
       const { subject, shown } = toDisposed(decision, moment)
       found.set(subject, [...(found.get(subject) ?? []), shown])
     }

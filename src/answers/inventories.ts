@@ -19,23 +19,43 @@ export interface Inventory {
   productionDigest(contract: Contract): string | undefined
 }
 
-const maxKept = 8
+/** About: some 300,000 files, of one commit or of a hundred. The newest is kept whatever it takes. */
+const usualBytes = 64 * 1_048_576
+/** Of a file beside its path and its blob: two strings and an entry of a map. */
+const fileBytes = 120
 const recordsAtOnce = 32
 
-export function createInventories(reader: Pick<Reader, 'readBatch'>): Inventories {
-  const kept = new Map<string, Promise<Inventory>>()
+export function createInventories(reader: Pick<Reader, 'readBatch'>, maxBytes = usualBytes): Inventories {
+  const kept = new Map<string, { inventory: Promise<Inventory>; bytes: number }>()
+  let bytes = 0
+  const keep = (key: string, ledger: LedgerName, seq: number): Promise<Inventory> => {
+    const entry = { inventory: readInventory(reader, ledger, seq), bytes: 0 }
+    kept.set(key, entry)
+    entry.inventory.then(
+      ({ files }) => {
+        for (const [path, blob] of files) entry.bytes += path.length + blob.length + fileBytes
+        bytes += entry.bytes
+        for (const [oldest, { bytes: own }] of kept) {
+          if (bytes <= maxBytes || oldest === key) break
+          kept.delete(oldest)
+          bytes -= own
+        }
+      },
+      () => kept.delete(key),
+    )
+    return entry.inventory
+  }
   return {
     async of(views, commit) {
       for (const { history, inventories } of views) {
         const found = history.inventories.slice(0, inventories).findLast((one) => one.commit === commit)
         if (found === undefined) continue
         const key = `${history.ledger} ${found.seq}`
-        const inventory = kept.get(key) ?? readInventory(reader, history.ledger, found.seq)
+        const known = kept.get(key)
+        if (known === undefined) return keep(key, history.ledger, found.seq)
         kept.delete(key)
-        kept.set(key, inventory)
-        inventory.catch(() => kept.delete(key))
-        if (kept.size > maxKept) kept.delete(kept.keys().next().value ?? '')
-        return inventory
+        kept.set(key, known)
+        return known.inventory
       }
       return undefined
     },

@@ -4,7 +4,7 @@ import { fieldsOf } from '../history/read-records.ts'
 import { checkpointsCovering } from '../ledger/checkpoint-store.ts'
 import type { Generations } from '../ledger/generations.ts'
 import type { StoredRecord } from '../ledger/read.ts'
-import { ledgerKindOf, testTypes } from '../record/record.ts'
+import { type Micros, ledgerKindOf, testTypes } from '../record/record.ts'
 import { type Fields, type LineageNode, textOf, withChildren } from './lineage-node.ts'
 import {
   type LineageDeps,
@@ -16,6 +16,7 @@ import {
 } from './lineage-runs.ts'
 import { type Sized, type Start, ofChanges, ofRuns } from './lineage-start.ts'
 import { type Decided, growCommit, placeAsked, withNotes } from './lineage-tree.ts'
+import { momentOf } from './window.ts'
 
 /** Reads what a chain is grown from, as of sizes. */
 
@@ -41,17 +42,19 @@ export async function traceChain(
     findDecisions(deps, sizes, commit, start.build),
     findNotes(deps, sizes, commit.repository),
   ])
+  const moment = notes.length === 0 ? 0 : await momentOf(deps, sizes)
   const build = start.build ?? (start.run === undefined ? undefined : textOf(runs[0]?.fields ?? {}, 'build'))
   const decided = [...decisions, ...notes].map((one) => toDecided(deps.generations, sizes, one))
-  const grown = growCommit({ ...commit, runs, runsLeftOut: leftOut, decisions: decided, build })
+  const grown = growCommit({ ...commit, runs, runsLeftOut: leftOut, decisions: decided, build, moment })
   const told = record === undefined ? runs.map(({ end, declared }) => end ?? declared) : [record]
-  return { chain: [asked === undefined ? grown : placeAsked(grown, noteFile(asked, decided))], told }
+  return { chain: [asked === undefined ? grown : placeAsked(grown, noteFile(asked, decided, moment))], told }
 }
 
-/** Notes on the file that a record is about, and on lines of it. */
-function noteFile(asked: LineageNode, decided: readonly Decided[]): LineageNode {
-  const path = asked['path']
-  const notes = decided.filter(({ kind }) => kind === 'disposition')
+/** Notes on the file that a record is about, and on lines of it; those that were made of another content of it have lapsed. */
+function noteFile(asked: LineageNode, decided: readonly Decided[], moment: Micros): LineageNode {
+  const { path, blob } = asked
+  const dispositions = decided.filter(({ kind }) => kind === 'disposition')
+  const notes = { dispositions, moment, ...(typeof blob === 'string' ? { blobOf: () => blob } : {}) }
   return typeof path === 'string' ? withNotes(asked, notes, [`file:${path}`]) : asked
 }
 

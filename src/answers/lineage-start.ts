@@ -1,6 +1,6 @@
 import type { Decision, DecisionKind } from '../history/decision-store.ts'
 import { decisionsByName, decisionsOfCommit } from '../history/decision-store.ts'
-import { commitsWith, repositoriesNaming } from '../history/commit-index.ts'
+import { type FoundCommit, commitsWith, repositoriesNaming } from '../history/commit-index.ts'
 import { fieldsOf } from '../history/read-records.ts'
 import type { StoredRecord } from '../ledger/read.ts'
 import { findSubmissions } from '../ledger/store.ts'
@@ -38,6 +38,7 @@ export interface Start {
 
 /** More of one name are not told apart one by one. */
 const most = 20
+const atOnce = 200
 
 /** Throws Problem('not_found') for what is not there as of these sizes, and what is not visible. */
 export async function findStart(deps: LineageDeps, sizes: readonly Sized[], ask: LineageAsk): Promise<Start> {
@@ -112,13 +113,11 @@ async function startFromRun(deps: LineageDeps, sizes: readonly Sized[], ask: Lin
 /** By its first digits too, where one commit begins with them. One that no run names is found where the repository is told. */
 async function startFromCommit(deps: LineageDeps, sizes: readonly Sized[], ask: LineageAsk): Promise<Start> {
   const { repository, id, isVisible } = ask
-  const found = await Promise.all(ofRuns(sizes).map(({ ledger, size }) => commitsWith(deps.db, ledger, size, id, most)))
-  const candidates = new Map(
-    found
-      .flat()
-      .filter((one) => isVisible(one.repository) && (repository === undefined || one.repository === repository))
-      .map((one) => [`${one.repository}@${one.commit}`, one]),
-  )
+  const found = await Promise.all(
+    ofRuns(sizes).map(({ ledger, size }) =>
+      collect((after: FoundCommit | undefined) => commitsWith(deps.db, ledger, size, id, { repository, after, limit: atOnce }), (one) => isVisible(one.repository))),
+  ) // oxfmt-ignore
+  const candidates = new Map(found.flat().map((one) => [`${one.repository}@${one.commit}`, one]))
   const [first, second] = candidates.values()
   if (second !== undefined) throw ambiguous(ask, [...candidates.keys()])
   if (first !== undefined) return { ...blank, repository: first.repository, commit: first }
@@ -140,21 +139,39 @@ async function startFromName(
   kind: DecisionKind,
 ): Promise<Start> {
   const changes = ofChanges(sizes)
-  const named = await Promise.all(
-    changes.map(({ ledger, size }) => repositoriesNaming(deps.db, ledger, size, { kind, name: ask.id }, most)),
-  )
-  const repositories = [...new Set(named.flat())]
-    .filter((one) => ask.isVisible(one) && (ask.repository === undefined || one === ask.repository))
-    .toSorted()
+  const of = { kind, name: ask.id }
+  const named =
+    ask.repository === undefined
+      ? await Promise.all(
+          changes.map(({ ledger, size }) =>
+            collect(
+              (after: string | undefined) => repositoriesNaming(deps.db, ledger, size, of, { after, limit: atOnce }),
+              ask.isVisible,
+            ),
+          ),
+        )
+      : [[ask.repository].filter(ask.isVisible)]
+  const repositories = [...new Set(named.flat())].toSorted() // oxfmt-ignore
   const [repository, another] = repositories
   if (another !== undefined) throw ambiguous(ask, repositories)
   if (repository === undefined) throw missing(ask)
   const found = await Promise.all(
-    changes.map(({ ledger, size }) => decisionsByName(deps.db, ledger, size, { repository, kind, name: ask.id })),
+    changes.map(({ ledger, size }) => decisionsByName(deps.db, ledger, size, { repository, ...of })),
   )
   const decision: Decision | undefined = found.flat()[0]
   if (decision?.commit === undefined || decision.commit === null) throw missing(ask)
   return { ...blank, repository, commit: { repository, commit: decision.commit }, build: decision.build ?? undefined }
+}
+
+/** In order, page by page: a name may be in any number of repositories, and those that the caller sees may be the last of them. */
+async function collect<T>(page: (after: T | undefined) => Promise<T[]>, isVisible: (one: T) => boolean): Promise<T[]> {
+  const found: T[] = []
+  for (let after: T | undefined; ;) {
+    const rows = await page(after)
+    found.push(...rows.filter(isVisible))
+    after = rows.at(-1)
+    if (rows.length < atOnce || found.length >= most) return found.slice(0, most)
+  }
 }
 
 function ambiguous({ kind, id }: LineageAsk, candidates: readonly string[]): Problem {

@@ -1,5 +1,7 @@
 import type { Decision } from '../history/decision-store.ts'
-import { printTime } from '../record/record.ts'
+import type { DispositionFields } from '../record/changes.ts'
+import { type Micros, printTime } from '../record/record.ts'
+import { lapsedOf } from './dispositions.ts'
 import { type Fields, type LineageNode, cut, pick, textOf, withChildren } from './lineage-node.ts'
 import type { TracedRun } from './lineage-runs.ts'
 
@@ -16,6 +18,8 @@ export interface CommitFacts {
   decisions: readonly Decided[]
   /** Only this build; undefined for all of the commit. */
   build: string | undefined
+  /** The time of the sizes: notes lapse by it. */
+  moment: Micros
 }
 
 export type Decided = Pick<Decision, 'kind' | 'id' | 'name' | 'build' | 'recordedAt'> & {
@@ -30,6 +34,7 @@ const maxDecisions = 20
 export function growCommit(facts: CommitFacts): LineageNode {
   const { repository, commit, runs, decisions, build: only } = facts
   const of = (kind: Decision['kind']): Decided[] => decisions.filter((one) => one.kind === kind)
+  const notes: Notes = { dispositions: of('disposition'), moment: facts.moment }
   const named = [
     ...of('build').map(({ name }) => name),
     ...runs.flatMap(({ fields }) => textOf(fields, 'build') ?? []),
@@ -39,8 +44,8 @@ export function growCommit(facts: CommitFacts): LineageNode {
   const builds = every.filter((name) => only === undefined || name === only)
   const below = (build: string | undefined): { children: LineageNode[]; leftOut: Record<string, number> } => {
     const own = runs.filter(({ fields }) => textOf(fields, 'build') === build)
-    const decided = growDecisions(decisions.filter((one) => one.kind !== 'build' && (one.build ?? undefined) === build), of('disposition')) // oxfmt-ignore
-    return { children: [...growStages(own, of('disposition')), ...decided.nodes], leftOut: decided.leftOut }
+    const decided = growDecisions(decisions.filter((one) => one.kind !== 'build' && (one.build ?? undefined) === build), notes) // oxfmt-ignore
+    return { children: [...growStages(own, notes), ...decided.nodes], leftOut: decided.leftOut }
   }
   const loose = below(undefined)
   const isOfBuild = ({ fields }: { fields: Fields }): boolean => only === undefined || [undefined, only].includes(textOf(fields, 'build')) // oxfmt-ignore
@@ -105,12 +110,12 @@ function buildNode(name: string, builds: readonly Decided[], runs: readonly Trac
 }
 
 /** Runs under their stage, in the order of their first run; those that name none stand by themselves, behind them. */
-function growStages(runs: readonly TracedRun[], dispositions: readonly Decided[]): LineageNode[] {
+function growStages(runs: readonly TracedRun[], notes: Notes): LineageNode[] {
   const nodes: LineageNode[] = []
   const byStage = Map.groupBy(runs, ({ fields }) => textOf(fields, 'stage'))
   const loose: LineageNode[] = []
   for (const [stage, some] of byStage) {
-    const grown = some.map(({ run, node }) => withNotes(node, dispositions, [`run:${run}`]))
+    const grown = some.map(({ run, node }) => withNotes(node, notes, [`run:${run}`]))
     if (stage === undefined) loose.push(...grown)
     else nodes.push({ kind: 'stage', id: stage, children: grown })
   }
@@ -134,7 +139,7 @@ const deploymentFacts = [
 /** A deployment stands below the gate that it rests on, where that is here. */
 function growDecisions(
   decided: readonly Decided[],
-  dispositions: readonly Decided[],
+  notes: Notes,
 ): { nodes: LineageNode[]; leftOut: Record<string, number> } {
   const gates = decided.filter(({ kind, fields }) => kind === 'gate' && fields['overrides'] === undefined)
   const shown = cut(gates.toReversed(), maxDecisions)
@@ -145,7 +150,7 @@ function growDecisions(
   const deployments = cut(decided.filter(({ kind }) => kind === 'deployment').toReversed(), maxDecisions)
   const deployed = deployments.shown.toReversed().map((one) => ({
     gate: textOf(one.fields, 'gate') ?? '',
-    node: withNotes(grow('deployment', one.name, one, deploymentFacts), dispositions, [`deployment:${one.name}`]),
+    node: withNotes(grow('deployment', one.name, one, deploymentFacts), notes, [`deployment:${one.name}`]),
   }))
   const nodes = shown.shown.toReversed().map((gate) => {
     const overrides = decided.filter(({ kind, fields }) => kind === 'gate' && fields['overrides'] === gate.id)
@@ -153,18 +158,30 @@ function growDecisions(
       ...overrides.map((one) => grow('override', one.id, one, overrideFacts)),
       ...deployed.filter((one) => one.gate === gate.id).map(({ node }) => node),
     ]
-    return withNotes(withChildren(grow('gate', gate.id, gate, gateFacts), children), dispositions, [`gate:${gate.id}`])
+    return withNotes(withChildren(grow('gate', gate.id, gate, gateFacts), children), notes, [`gate:${gate.id}`])
   })
   const loose = deployed.filter(({ gate }) => !ids.has(gate)).map(({ node }) => node)
   return { nodes: [...nodes, ...loose], leftOut: { gates: shown.more, deployments: deployments.more } }
 }
 
+export interface Notes {
+  dispositions: readonly Decided[]
+  moment: Micros
+  /** Of a file as the record has it that the notes are shown beside. */
+  blobOf?: (path: string) => string | undefined
+}
+
 /** Notes that people left on it, behind its other children. `subjects` as dispositions name them. */
-export function withNotes(node: LineageNode, dispositions: readonly Decided[], subjects: readonly string[]): LineageNode {
+export function withNotes(node: LineageNode, { dispositions, moment, blobOf }: Notes, subjects: readonly string[]): LineageNode {
   const notes = dispositions.filter(({ fields }) => subjects.some((subject) => isAbout(fields, subject)))
-  const grown = notes.map(({ id, recordedAt, fields }): LineageNode => ({
-    kind: 'disposition', id, recorded_at: printTime(recordedAt), ...pick(fields, ['subject', 'note', 'verdict', 'until', 'blob', 'by']), records: [id],
-  }))
+  const grown = notes.map(({ id, recordedAt, fields }): LineageNode => {
+    const lapsed = lapsedOf(fields as unknown as DispositionFields, moment, blobOf) // by dispositionPayload
+    return {
+      kind: 'disposition', id, recorded_at: printTime(recordedAt), ...pick(fields, ['subject', 'note', 'verdict', 'until', 'blob', 'by']),
+      ...(lapsed === undefined ? {} : { lapsed }),
+      records: [id],
+    }
+  })
   return withChildren(node, [...(node.children ?? []), ...grown], node.left_out)
 } // oxfmt-ignore
 

@@ -1,5 +1,6 @@
 import { type Decision, decisionsBetween } from '../history/decision-store.ts'
 import { createRefRuns } from '../history/ref-runs.ts'
+import { Problem } from '../record/problem.ts'
 import { type LedgerName, printTime } from '../record/record.ts'
 import { type Measured, measure } from './measured.ts'
 import { evidenceOf } from './period-evidence.ts'
@@ -90,6 +91,11 @@ async function listDeployments(
 ) {
   const all = await deploymentsWithin(deps, question, window)
   const begin = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1
+  if (after !== undefined && begin === 0)
+    throw new Problem(
+      'request_invalid',
+      `${after} is no deployment of this period as of this: after is the next of the page before`,
+    )
   const page = all.slice(begin, begin + most)
   const deployments = []
   for (const deployment of page) deployments.push(await printRow(deps, question, deployment))

@@ -1,4 +1,5 @@
-import { type Decision, decisionsBetween } from '../history/decision-store.ts'
+import { newestDecisions } from '../history/decision-pages.ts'
+import type { Decision } from '../history/decision-store.ts'
 import type { LedgerHistory, RunFacts } from '../history/ledger-history.ts'
 import { counts, knownCommits } from '../history/ref-runs.ts'
 import { type FirstParents, ancestorsOf } from '../history/repository-memory.ts'
@@ -51,12 +52,10 @@ function firstParentsOf(views: Question['views']): FirstParents {
   return firstParents
 }
 
-const pageSize = 200
-
 async function previousDeployment(
   { db }: SubjectDeps,
   { changes, repository }: Question,
-  { seq, environment, recordedAt, id }: Decision,
+  { seq, environment, id }: Decision,
 ): Promise<Previous | undefined> {
   let isBefore = false
   for (const { ledger, size } of changes.toReversed()) {
@@ -64,15 +63,11 @@ async function previousDeployment(
     const own = parseRecordId(id)?.ledger === ledger
     isBefore ||= own
     if (!isBefore) continue
-    for (let before = own ? seq : size; ;) {
-      const window = { kind: 'deployment', from: 0, to: recordedAt + 1, before, limit: pageSize } as const
-      const page = await decisionsBetween(db, ledger, [repository], window)
-      const found = page.find((one) => one.environment === environment)
-      if (found !== undefined) return found.commit === null ? undefined : { why: 'previous_deployment', commit: found.commit, deployment: found.name } // oxfmt-ignore
-      const last = page.at(-1)
-      if (last === undefined || page.length < pageSize) break
-      before = last.seq
-    }
+    const [found] = await newestDecisions(db, ledger, {
+      kind: 'deployment', repositories: [repository], environment: environment ?? undefined, from: 0, before: own ? seq : size, limit: 1,
+    }) // oxfmt-ignore
+    if (found !== undefined)
+      return found.commit === null ? undefined : { why: 'previous_deployment', commit: found.commit, deployment: found.name } // oxfmt-ignore
   }
   return undefined
 }

@@ -1,4 +1,5 @@
 import type { Decision } from '../history/decision-store.ts'
+import { knowsRepository } from '../history/file-facts.ts'
 import { compareRuns } from '../history/order-commits.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, printTime, testTypes } from '../record/record.ts'
@@ -33,9 +34,9 @@ export async function answerReport(deps: SubjectDeps, ledgers: readonly LedgerNa
   })
 }
 
-/** Of a repository that nothing is known of there is no report, rather than one of nothing. */
+/** Of a repository that nothing is known of as of these sizes there is no report, rather than one of nothing. */
 export function assertKnown({ views, contract, repository }: Question): void {
-  if (views.length === 0 && contract.own === undefined)
+  if (!views.some(knowsRepository) && contract.own === undefined)
     throw new Problem('not_found', `nothing of ${repository} is recorded as of this`)
 }
 

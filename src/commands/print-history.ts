@@ -102,7 +102,7 @@ function printEvidence({ evidence }: Head): string {
 } // oxfmt-ignore
 
 function unfold(states: string): string {
-  return states.replace(/(\d+)(\D)/g, (_, count: string, letter: string) => letter.repeat(Number(count)))
+  return states.replace(/(\d{1,15})(\D)/g, (_, count: string, letter: string) => letter.repeat(Number(count)))
 }
 
 function indent(text: string): string {

@@ -62,7 +62,7 @@ const facts: Partial<Record<LineageNode['kind'], (node: LineageNode) => Said>> =
     prefixed('artifact', node, 'artifact'),
     by(node),
   ],
-  disposition: (node) => [text(node, 'subject'), text(node, 'verdict'), text(node, 'note'), prefixed('until', node, 'until'), by(node)],
+  disposition: (node) => [text(node, 'subject'), text(node, 'verdict'), text(node, 'note'), prefixed('until', node, 'until'), prefixed('lapsed:', node, 'lapsed'), by(node)],
 } // oxfmt-ignore
 
 const text = (node: LineageNode, name: string): string | undefined =>

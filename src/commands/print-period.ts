@@ -27,7 +27,7 @@ export function printPeriod(answer: PeriodAnswer): string {
     printTable(suites.map(({ test_type, suite, runs: own, no_evidence: none }) => [`  ${test_type}`, oneLine(suite), own === 1 ? '1 run' : `${own} runs`, printDays(none)])).trimEnd(),
     '',
     `${title}: ${deployments.length === 1 ? '1 deployment' : `${deployments.length} deployments`}`,
-    ...(deployments.length === 0 ? [] : [printTable(rows(deployments).map((row) => [`  ${row[0] ?? ''}`, ...row.slice(1)].map((cell) => cell.replace(/\s+$/, '')))).trimEnd()]),
+    ...(deployments.length === 0 ? [] : [printTable(rows(deployments).map((row) => [`  ${row[0] ?? ''}`, ...row.slice(1)].map((cell) => cell.trimEnd()))).trimEnd()]),
   ].join('\n')
 } // oxfmt-ignore
 

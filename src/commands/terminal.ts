@@ -53,7 +53,7 @@ export function createTerminal({ stdout, stderr, json, debug }: TerminalSettings
     json,
     print(answer, text) {
       clear()
-      const shownText = json ? JSON.stringify(answer) : text()
+      const shownText = json ? JSON.stringify(answer) : harmless(text())
       if (shownText !== '') stdout.write(shownText.endsWith('\n') ? shownText : `${shownText}\n`)
     },
     async write(bytes) {
@@ -61,7 +61,7 @@ export function createTerminal({ stdout, stderr, json, debug }: TerminalSettings
     },
     say(line) {
       clear()
-      stderr.write(`${line}\n`)
+      stderr.write(`${harmless(line)}\n`)
     },
     progress(line) {
       if (stderr.isTTY !== true || (line !== undefined && performance.now() - shownAt < progressMs)) return
@@ -69,7 +69,7 @@ export function createTerminal({ stdout, stderr, json, debug }: TerminalSettings
       if (line === undefined) return
       shownAt = performance.now()
       shown = true
-      stderr.write(line.slice(0, (stderr.columns ?? 80) - 1))
+      stderr.write(harmless(line).slice(0, (stderr.columns ?? 80) - 1))
     },
     fail(error) {
       clear()
@@ -80,8 +80,8 @@ export function createTerminal({ stdout, stderr, json, debug }: TerminalSettings
         stdout.write(
           `${JSON.stringify({ error: { code: problem.code, status, exit, detail: problem.message, ...(advice === undefined ? {} : { advice }), ...partOf(problem) } })}\n`,
         )
-      stderr.write(`proofline: ${oneLine(problem.message)} [${problem.code}]\n`)
-      if (advice !== undefined) stderr.write(`  ${advice}\n`)
+      stderr.write(`proofline: ${harmless(oneLine(problem.message))} [${problem.code}]\n`)
+      if (advice !== undefined) stderr.write(`  ${harmless(advice)}\n`)
       if (debug) stderr.write(`${explain(error)}\n`)
       return exit
     },
@@ -125,6 +125,12 @@ export function printBytes(bytes: number): string {
 export function oneLine(text: string): string {
   // oxlint-disable-next-line no-control-regex -- that is what is replaced
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim()
+}
+
+/** Lines without what moves a cursor, sets a colour or turns the direction of writing around. */
+function harmless(lines: string): string {
+  // oxlint-disable-next-line no-control-regex -- that is what is replaced
+  return lines.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
 }
 
 function toProblem(error: unknown): Problem {

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { isMetadataAddress } from './addresses.ts'
+import { isMetadataAddress } from '../network/addresses.ts'
 import { codeOf, ConnectError, messageOf } from './connect-error.ts'
 
 export interface Resolver {

@@ -22,6 +22,10 @@ export interface Decision {
   commit: string | null
   build: string | null
   environment: string | null
+  /** Of a gate, not of what overrides one; of a deployment the decision that it rests on. */
+  verdict: string | null
+  /** What a disposition is about. */
+  subject: string | null
   recordedAt: Micros
   /** Of the record. */
   id: string
@@ -29,7 +33,8 @@ export interface Decision {
   fields: string
 }
 
-const columns = 'seq, kind, repository, name, commit, build, environment, recorded_at as "recordedAt", id, fields'
+export const decisionColumns =
+  'seq, kind, repository, name, commit, build, environment, verdict, subject, recorded_at as "recordedAt", id, fields'
 
 /** Of one repository, kind and name. */
 export async function decisionsByName(
@@ -40,7 +45,7 @@ export async function decisionsByName(
 ): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_by_name',
-    text: `select ${columns} from proofline_derived.decisions
+    text: `select ${decisionColumns} from proofline_derived.decisions
            where ledger = $1 and repository = $2 and kind = $3 and name = $4 and seq < $5 order by seq`,
     values: [ledger, repository, kind, name, size],
   })
@@ -50,7 +55,7 @@ export async function decisionsByName(
 export async function decisionsOfCommit(db: Queryable, ledger: LedgerName, size: number, repository: string, commit: string): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_of_commit',
-    text: `select ${columns} from proofline_derived.decisions where ledger = $1 and repository = $2 and commit = $3 and seq < $4 order by seq`,
+    text: `select ${decisionColumns} from proofline_derived.decisions where ledger = $1 and repository = $2 and commit = $3 and seq < $4 order by seq`,
     values: [ledger, repository, commit, size],
   })
   return rows
@@ -59,7 +64,7 @@ export async function decisionsOfCommit(db: Queryable, ledger: LedgerName, size:
 export async function decisionsOfBuild(db: Queryable, ledger: LedgerName, size: number, repository: string, build: string): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_of_build',
-    text: `select ${columns} from proofline_derived.decisions where ledger = $1 and repository = $2 and build = $3 and seq < $4 order by seq`,
+    text: `select ${decisionColumns} from proofline_derived.decisions where ledger = $1 and repository = $2 and build = $3 and seq < $4 order by seq`,
     values: [ledger, repository, build, size],
   })
   return rows
@@ -75,7 +80,7 @@ export async function notesAbout(
 ): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'notes_about',
-    text: `select ${columns} from proofline_derived.decisions
+    text: `select ${decisionColumns} from proofline_derived.decisions
            where ledger = $1 and repository = $2 and kind = 'disposition' and name = any($3) and seq < $4 order by seq`,
     values: [ledger, repository, targets, size],
   })
@@ -101,7 +106,7 @@ export async function decisionsBetween(
 ): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_between',
-    text: `select ${columns} from proofline_derived.decisions where ledger = $1 and kind = $2 and repository = any($3)
+    text: `select ${decisionColumns} from proofline_derived.decisions where ledger = $1 and kind = $2 and repository = any($3)
              and recorded_at >= $4 and recorded_at < $5 and seq < $6 order by seq desc limit $7`,
     values: [ledger, kind, repositories, from, to, before, limit],
   })
@@ -117,7 +122,7 @@ export async function decisionsFrom(
 ): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
     name: 'decisions_from',
-    text: `select ${columns} from proofline_derived.decisions
+    text: `select ${decisionColumns} from proofline_derived.decisions
            where ledger = $1 and seq >= $2 and seq < $3 and kind = any($4) order by seq limit $5`,
     values: [ledger, from, size, kinds, limit],
   })
@@ -128,7 +133,15 @@ export async function decisionsFrom(
 export async function decidedRepositories(db: Queryable, ledger: LedgerName, size: number): Promise<string[]> {
   const { rows } = await db.query<{ repository: string }>({
     name: 'decided_repositories',
-    text: 'select distinct repository from proofline_derived.decisions where ledger = $1 and seq < $2 order by repository',
+    // From one name to the next: a repository with a hundred thousand decisions costs what another one does.
+    text: `with recursive names as (
+             (select repository from proofline_derived.decisions where ledger = $1 order by repository limit 1)
+             union all
+             select (select d.repository from proofline_derived.decisions d where d.ledger = $1 and d.repository > names.repository order by 1 limit 1)
+             from names where names.repository is not null)
+           select repository from names where repository is not null
+             and exists (select 1 from proofline_derived.decisions d where d.ledger = $1 and d.repository = names.repository and d.seq < $2)
+           order by repository`,
     values: [ledger, size],
   })
   return rows.map(({ repository }) => repository)
@@ -140,9 +153,9 @@ export async function insertDecisions(db: Queryable, ledger: LedgerName, decisio
   const of = <K extends keyof Decision>(key: K): Decision[K][] => decisions.map((one) => one[key])
   await db.query({
     name: 'insert_decisions',
-    text: `insert into proofline_derived.decisions (ledger, seq, kind, repository, name, commit, build, environment, recorded_at, id, fields)
-           select $1, * from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[])`,
-    values: [ledger, of('seq'), of('kind'), of('repository'), of('name'), of('commit'), of('build'), of('environment'), of('recordedAt'), of('id'), of('fields')],
+    text: `insert into proofline_derived.decisions (ledger, seq, kind, repository, name, commit, build, environment, verdict, subject, recorded_at, id, fields)
+           select $1, * from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[])`,
+    values: [ledger, of('seq'), of('kind'), of('repository'), of('name'), of('commit'), of('build'), of('environment'), of('verdict'), of('subject'), of('recordedAt'), of('id'), of('fields')],
   })
 } // oxfmt-ignore
 

@@ -77,6 +77,13 @@ function toDecision({ kind, seq, id, recordedAt, bytes }: StoredRecord): Decisio
     commit: text('commit'),
     build: text('build'),
     environment: text('environment'),
+    verdict:
+      decided === 'deployment'
+        ? text('decision')
+        : decided === 'gate' && text('overrides') === null
+          ? text('verdict')
+          : null,
+    subject: decided === 'disposition' ? text('subject') : null,
     recordedAt,
     id,
     fields,

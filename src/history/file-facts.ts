@@ -38,6 +38,11 @@ export function viewOf(history: LedgerHistory, size: number): AsOfLedger {
   return { history, size, runs: runs ?? 0, inventories: inventories ?? 0, commits: commits ?? 0 }
 } // oxfmt-ignore
 
+/** Whether anything of the repository is recorded below the size: the ledger may have come to know it later. */
+export function knowsRepository({ history: { runs, declared, rejections, inventories }, size }: AsOfLedger): boolean {
+  return [runs, declared, rejections, inventories].some(([first]) => first !== undefined && first.seq < size)
+}
+
 /** Names that are joined to a file beyond these are not followed: copies of copies in a large repository. */
 const maxPaths = 64
 
@@ -82,7 +87,7 @@ export async function readMaps(
 
 async function mapsOf(db: Queryable, { history, size }: AsOfLedger, paths: readonly string[]): Promise<MapRow[]> {
   const { rows } = await db.query<MapRow>({
-    name: 'history_maps_of',
+    name: 'history_maps_around',
     text: `with asked as (select path_id from proofline_derived.history_paths where ledger = $1 and repository_id = $2 and path = any($3))
            select m.seq, f.path as from, encode(from_blob, 'hex') as "fromBlob", t.path as to, encode(blob, 'hex') as blob, hunks from (
              select * from proofline_derived.history_maps where ledger = $1 and repository_id = $2 and path_id in (select path_id from asked) and seq < $4

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Principal } from '../access/principal.ts'
 import { Problem } from '../record/problem.ts'
 import { type Cookies, isOwnRequest } from './session-cookie.ts'
@@ -13,11 +13,14 @@ export interface SessionDoor {
 
 /** Throws Problem unauthenticated, and forbidden for a cookie that another site had the browser send. An Authorization header goes first. */
 export async function identify(
-  { method, headers }: { method: string; headers: IncomingHttpHeaders },
+  { method = 'GET', headers, headersDistinct }: Pick<IncomingMessage, 'method' | 'headers' | 'headersDistinct'>,
   authenticate: (authorization: string | undefined) => Promise<Principal | undefined>,
   sessions: SessionDoor | undefined,
 ): Promise<Principal> {
   const { authorization } = headers
+  // Of two, node takes the first one, and a proxy in front perhaps the second.
+  if ((headersDistinct['authorization']?.length ?? 0) > 1)
+    throw new Problem('unauthenticated', 'there is more than one Authorization header')
   const cookie = authorization === undefined ? sessions?.cookies.read(headers, 'proofline') : undefined
   if (sessions !== undefined && cookie !== undefined) {
     const who = await sessions.find(cookie)

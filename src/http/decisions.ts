@@ -54,7 +54,8 @@ export function mountDecisions(mount: Mount, deps: DecisionDeps): void {
     const { repository } = question
     if (repository !== undefined && !may(who, 'audit', { repository }))
       throw new Problem('forbidden', `this credential may not see what is decided about ${repository}`)
-    return deps.list(kind, { ...question, isVisible: (name) => may(who, 'audit', { repository: name }) })
+    const isVisible = (name: string): boolean => may(who, 'audit', { repository: name })
+    return deps.list(kind, { ...question, isVisible: who.repositories === undefined ? undefined : isVisible })
   } // oxfmt-ignore
 
   mount(listGates, async ({ who, query: { as_of: asOf, ...query } }) => {

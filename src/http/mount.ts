@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Principal, anonymous } from '../access/principal.ts'
@@ -107,7 +107,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     if (route.open === 'always' || (authorization === undefined && isOpen(route, request, deps.logPublic)))
       return anonymous
     refuseOver(refusals, request.ip, false, reply)
-    const who = await identify(request, authenticate, deps.sessions).catch((error: unknown) => {
+    const who = await identify(request.raw, authenticate, deps.sessions).catch((error: unknown) => {
       if (error instanceof Problem) refusals.take(request.ip) // also forbidden and unavailable, of identities of others
       if (error instanceof Problem && error.code === 'unauthenticated')
         reply.header('www-authenticate', 'Bearer realm="proofline"')
@@ -161,6 +161,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
         try {
           const answer = await handler(call as Call<typeof route>) // parsed above by the very shapes that Call is made of
           about ??= answer.about
+          if (answer.body instanceof Readable) tellWhenBroken(answer.body, request.id, route.name, deps.log)
           return send(reply, answer)
         } finally {
           // What was asked for and not given is a use as well. Behind the answer, since only that may know the repository.
@@ -248,6 +249,13 @@ function send(reply: FastifyReply, answer: Reply): FastifyReply {
   if (answer.type === undefined)
     return reply.header('content-type', 'application/json').send(Buffer.from(JSON.stringify(answer.body)))
   return reply.header('content-type', answer.type).send(answer.body as string | Buffer | Readable)
+}
+
+/** A stream that fails behind its head is cut off: the client sees an end too early, and only the log can say why. */
+function tellWhenBroken(body: Readable, request: string, route: string, log: Logger): void {
+  body.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') log.error('answer.broken', { request, route, error })
+  })
 }
 
 /**

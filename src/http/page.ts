@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { Problem } from '../record/problem.ts'
 import { getHealth, getMetrics, getPage, getReadiness } from '../api/operations.ts'
 import type { SessionDoor } from './credential.ts'
 import type { Mount } from './mount.ts'
@@ -23,7 +24,10 @@ export function mountPage(mount: Mount, { org, version, isReady, printMetrics, s
     const ready = await isReady().catch(() => false)
     return { status: ready ? 200 : 503, type: text, body: ready ? 'ready' : 'unready' }
   })
-  mount(getMetrics, async () => ({ type: 'text/plain; version=0.0.4; charset=utf-8', body: await printMetrics() }))
+  mount(getMetrics, async ({ who }) => {
+    if (who.repositories !== undefined) throw new Problem('forbidden', 'this credential is bound to repositories')
+    return { type: 'text/plain; version=0.0.4; charset=utf-8', body: await printMetrics() }
+  })
   mount(getPage, async ({ headers }) => ({
     type: 'text/html; charset=utf-8',
     headers: { 'cache-control': sessions === undefined ? 'no-cache' : 'no-store' },

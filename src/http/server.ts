@@ -13,6 +13,7 @@ import { printRawProblem, sendProblem, toProblem } from './answer.ts'
 import type { SessionDoor } from './credential.ts'
 import { type Mount, type Use, createMount } from './mount.ts'
 import { contentPolicy } from './page-html.ts'
+import { isPathOf } from './route-path.ts'
 import type { HttpSettings } from './settings.ts'
 import { cutSlowReader } from './slow-reader.ts'
 import { type ShownCertificate, type Tls, openTls } from './tls.ts'
@@ -48,7 +49,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   const stopping = new AbortController()
   const tls = settings.tls === undefined ? undefined : openTls(settings.tls, log)
   const app = createApp(settings, tls)
-  const mounted: { route: Route; pattern: RegExp }[] = []
+  const mounted: Route[] = []
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
@@ -86,7 +87,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   })
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''
-    const methods = mounted.filter(({ pattern }) => pattern.test(path)).map(({ route }) => route.method)
+    const methods = mounted.filter((route) => isPathOf(route.path, path)).map(({ method }) => method)
     if (methods.length === 0) return sendProblem(reply, new Problem('not_found', `there is no ${path}`))
     const allowed = [...new Set(methods.flatMap((method) => (method === 'GET' ? [method, 'HEAD'] : [method])))].join(
       ', ',
@@ -128,7 +129,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
 
   return {
     mount: (route, handler) => {
-      mounted.push({ route, pattern: toPattern(route.path) })
+      mounted.push(route)
       mount(route, handler)
     },
     async listen() {
@@ -206,13 +207,4 @@ function toListenProblem(cause: unknown, { host, port }: HttpSettings): unknown 
   if (code === 'EACCES')
     return new Problem('request_invalid', `Port ${port} may not be used by this user: ${choose}`, { cause })
   return cause
-}
-
-/** The path of a route as a pattern for concrete paths, to tell a wrong method from a wrong path. */
-function toPattern(path: string): RegExp {
-  const source = path
-    .replace(/[.]/g, '\\.')
-    .replace(/\{\w+\*\}/g, '.+')
-    .replace(/\{\w+\}/g, '[^/]+')
-  return new RegExp(`^${source}$`)
 }

@@ -70,9 +70,9 @@ export async function auditRows(db: Queryable, ledger: LedgerName, audit: Pick<A
   }
   const last = await lastSubmitted(db, ledger, size)
   if (last !== size - 1) audit.differ('row-mismatch', Math.min(last + 1, size), `submissions of ${size} records`, `they end at ${last}`) // oxfmt-ignore
-  for (const { firstSeq, count, month, before } of await findStraySegments(db, ledger, size, rowsTold)) {
+  for (const { firstSeq, count, month, before, newest } of await findStraySegments(db, ledger, rowsTold)) {
     const end = firstSeq + count
-    if (end > size) audit.differ('row-mismatch', firstSeq, `${size} records, as the newest head says`, `a segment of ${firstSeq} to ${end - 1}`) // oxfmt-ignore
+    if (end > newest) audit.differ('row-mismatch', firstSeq, `${newest} records, as the newest head says`, `a segment of ${firstSeq} to ${end - 1}`) // oxfmt-ignore
     else if (firstSeq < before) audit.differ('row-mismatch', firstSeq, `a segment that begins at ${before}`, `one more of ${firstSeq} to ${end - 1}`) // oxfmt-ignore
     else audit.differ('row-mismatch', firstSeq, 'a segment in the month of its time', `in ${month}`, end - 1)
   }

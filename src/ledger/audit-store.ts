@@ -85,19 +85,25 @@ export interface StraySegment {
   month: string
   /** Where those before it end. */
   before: number
+  /** Size of the newest head, as of the same moment. */
+  newest: number
 }
 
-/** Segments that lie behind the newest head, in another month than their time, or over others, in order. */
-export async function findStraySegments(db: Queryable, ledger: LedgerName, size: number, limit: number): Promise<StraySegment[]> {
+/**
+ * Segments that lie behind the newest head, in another month than their time, or over others, in order. The head is read in the same
+ * statement: what is recorded meanwhile is seen with its head or not at all.
+ */
+export async function findStraySegments(db: Queryable, ledger: LedgerName, limit: number): Promise<StraySegment[]> {
   const { rows } = await db.query<StraySegment>({
-    text: `select first_seq as "firstSeq", count, month::text, before from (
+    text: `select first_seq as "firstSeq", count, month::text, before, newest from (
              select first_seq, count, month, first_time,
                     coalesce(max(first_seq + count) over (order by first_seq rows between unbounded preceding and 1 preceding), 0) as before
-             from segments where ledger = $1 and test_type = $2) as s
-           where first_seq + count > $3 or first_seq < before
+             from segments where ledger = $1 and test_type = $2) as s,
+             (select coalesce(max(size), 0) as newest from heads where ledger = $1) as h
+           where first_seq + count > newest or first_seq < before
               or month <> date_trunc('month', to_timestamp(first_time / 1000000) at time zone 'UTC')::date
-           order by first_seq limit $4`,
-    values: [ledger, testTypeOf(ledger), size, limit],
+           order by first_seq limit $3`,
+    values: [ledger, testTypeOf(ledger), limit],
     timeoutMs: patienceMs,
   })
   return rows

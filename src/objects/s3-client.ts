@@ -1,5 +1,8 @@
 import { readFile } from 'node:fs/promises'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import type * as Sdk from '@aws-sdk/client-s3'
+import { guard } from '../network/guard.ts'
 import { Problem } from '../record/problem.ts'
 import type { S3Settings } from './settings.ts'
 
@@ -25,6 +28,9 @@ export async function openS3Client(
 
 async function clientSettings(settings: S3Settings, name: string): Promise<Sdk.S3ClientConfig> {
   const { endpoint, access_key_id, secret_access_key_file, profile, ca_file, timeout_ms } = settings
+  const kept = { keepAlive: true, maxSockets: 50 }
+  // Of requests to S3 only: for the credentials of the machine's role the SDK asks its metadata service by connections of its own.
+  const guarded = <A extends HttpAgent>(agent: A): A => (settings.allow_metadata_addresses ? agent : guard(agent))
   const secret = (await readNamed(`${name}.secret_access_key_file`, secret_access_key_file))?.toString().trim()
   const ca = await readNamed(`${name}.ca_file`, ca_file)
   // Elsewhere than at Amazon a region is part of the signature and of nothing else.
@@ -38,7 +44,8 @@ async function clientSettings(settings: S3Settings, name: string): Promise<Sdk.S
     requestHandler: {
       connectionTimeout: 5_000,
       socketTimeout: timeout_ms,
-      httpsAgent: { keepAlive: true, maxSockets: 50, ...(ca === undefined ? {} : { ca }) },
+      httpAgent: guarded(new HttpAgent(kept)),
+      httpsAgent: guarded(new HttpsAgent({ ...kept, ...(ca === undefined ? {} : { ca }) })),
     },
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),

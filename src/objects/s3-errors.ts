@@ -42,6 +42,7 @@ export function toStorageProblem(error: unknown, bucket: string, storage = 'arti
   const problem = (kind: 'unavailable' | 'storage_refused' | 'storage_full', what: string): Problem =>
     new Problem(kind, `${storage} s3://${bucket} ${what}`, { cause: error })
   if (fullNames.has(code) || status === 507 || isFull(error)) return problem('storage_full', `is full (${code})`)
+  if (code === 'ADDRESS_REFUSED') return problem('storage_refused', `is not asked${said}`)
   if (code === 'CredentialsProviderError') return problem('storage_refused', `cannot be asked: no credentials${said}`)
   if (status === undefined || status < 100)
     return isNetwork(error) ? problem('unavailable', `does not answer (${code})`) : error

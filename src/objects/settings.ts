@@ -27,6 +27,8 @@ export const s3Settings = z
     secret_access_key_file: z.string().min(1).optional(),
     profile: z.string().min(1).optional(),
     ca_file: z.string().min(1).optional(),
+    /** Link-local and cloud metadata addresses are refused: requests carry a signature, and objects what was measured. */
+    allow_metadata_addresses: z.boolean().default(false),
     /** Every object is stored with this retention; the bucket must have Object Lock. */
     object_lock: z
       .strictObject({ mode: z.enum(['governance', 'compliance']), days: z.int().min(1).max(36_500) })

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { Readable } from 'node:stream'
+import { guard } from '../network/guard.ts'
 import { problems, Problem, type ProblemCode } from '../record/problem.ts'
 import type { runRoutes } from '../api/run-routes.ts'
 import type { Environment } from './ci-facts.ts'
@@ -87,7 +88,8 @@ export function createClient({ url, token, authorize, env, userAgent }: ClientSe
   const where = `${base.protocol}//${base.host}${base.pathname.replace(/\/$/, '')}`
   // Imported as a module, node:http costs 40 ms more: reading its exports makes it load a WebSocket client.
   const { Agent, request } = process.getBuiltinModule(base.protocol === 'https:' ? 'node:https' : 'node:http')
-  const agent = new Agent({ keepAlive: true, proxyEnv: { ...env } })
+  const plain = new Agent({ keepAlive: true, proxyEnv: { ...env } })
+  const agent = env['PROOFLINE_ALLOW_METADATA_ADDRESSES'] === 'true' ? plain : guard(plain)
 
   const open = async (input: Request): Promise<OpenAnswer> => {
     const authorization = authorize === undefined ? token && `Bearer ${token}` : await authorize(input)
@@ -213,6 +215,10 @@ const meanings: Readonly<Record<string, string>> = {
 function unreachable(where: string, cause: unknown): Problem {
   const error = cause instanceof Error ? cause : new Error(String(cause))
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name
+  if (code === 'ADDRESS_REFUSED') {
+    const how = 'if that is meant, set PROOFLINE_ALLOW_METADATA_ADDRESSES=true'
+    return new Problem('request_invalid', `${where} is not asked: ${error.message}; ${how}`, { cause })
+  }
   const said = meanings[code] ?? error.message
   return new Problem('unavailable', `cannot reach ${where}: ${said}${code in meanings ? ` (${code})` : ''}`, {
     cause,

@@ -39,7 +39,7 @@ export async function openIssuerDoor(
     async post(url, headers, form) {
       const sent = { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded', ...headers }
       const { status, text } = await ask(url, { method: 'POST', headers: sent, body: Buffer.from(form.toString()) })
-      if (status >= 500) throw new Error(`${url} answers with status ${status}`)
+      if (status >= 500 || (status >= 300 && status < 400)) throw new Error(`${url} answers with status ${status}`)
       return { status, answer: parseJson(text, url) }
     },
     async close() {

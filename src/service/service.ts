@@ -49,6 +49,7 @@ import { type KeepingDeps, startKeeping } from './keeping.ts'
 import { writeLocalState } from './local-state.ts'
 import { openLogin } from './login.ts'
 import { openOnRecord } from './on-record.ts'
+import { checkOtlpEndpoints } from './otlp-endpoints.ts'
 import { openOutside } from './outside.ts'
 import { openPacks } from './packs.ts'
 import { mountQuestions } from './questions.ts'
@@ -80,7 +81,8 @@ export interface Service {
 /** Builds and starts everything, in this order; whatever was started is stopped again when a later step fails. */
 export async function startService(config: Config, version: string): Promise<Service> {
   const started: { name: string; stop: () => Promise<unknown> }[] = []
-  const telemetry = await startTelemetry({ ...config.telemetry, otlp: config.otlp })
+  await checkOtlpEndpoints(config)
+  const telemetry = await startTelemetry({ ...config.telemetry, otlp: config.otlp.length > 0 })
   const { log, metrics } = telemetry
   started.push({ name: 'telemetry', stop: () => telemetry.shutdown() })
   const ending = new AbortController()

@@ -11,6 +11,7 @@ import type { Metrics } from './metrics.ts'
 export const telemetrySettings = z.strictObject({
   log: z.enum(['json', 'text']).default('json'),
   level: z.enum(logLevels).default('info'),
+  allow_metadata_addresses: z.boolean().default(false),
 })
 export type TelemetrySettings = z.infer<typeof telemetrySettings>
 
@@ -23,12 +24,21 @@ export interface Telemetry {
   shutdown(): Promise<void>
 }
 
-/** Are the usual variables set that ask for OTLP? Without them nothing here touches the network. */
-export function wantsOtlp(env: Readonly<Record<string, string | undefined>>): boolean {
-  if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true') return false
-  return Object.entries(env).some(
-    ([name, value]) => /^OTEL_EXPORTER_OTLP_([A-Z]+_)?ENDPOINT$/.test(name) && value !== undefined && value !== '',
+/**
+ * Where OpenTelemetry is told to send to, by the name of the variable: `http://collector:4318`, or `collector:4317` for gRPC. Empty unless
+ * one of the usual variables asks for OTLP: then nothing here touches the network.
+ */
+export function otlpEndpoints(env: Readonly<Record<string, string | undefined>>): OtlpEndpoint[] {
+  if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true') return []
+  const set = Object.entries(env).flatMap(([name, url]): OtlpEndpoint[] =>
+    /^OTEL_EXPORTER_[A-Z_]*ENDPOINT$/.test(name) && url !== undefined && url !== '' ? [{ name, url }] : [],
   )
+  return set.some(({ name }) => name.startsWith('OTEL_EXPORTER_OTLP_')) ? set : []
+}
+
+export interface OtlpEndpoint {
+  name: string
+  url: string
 }
 
 /**
@@ -37,7 +47,7 @@ export function wantsOtlp(env: Readonly<Record<string, string | undefined>>): bo
  * variables itself and registers the global tracer, so traces begin here: start this before anything else.
  */
 export async function startTelemetry(
-  settings: TelemetrySettings & { otlp: boolean; now?: () => Date },
+  settings: Pick<TelemetrySettings, 'log' | 'level'> & { otlp: boolean; now?: () => Date },
 ): Promise<Telemetry> {
   const { now = () => new Date() } = settings
   const log = createLogger({ format: settings.log, level: settings.level, now })

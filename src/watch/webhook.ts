@@ -43,7 +43,7 @@ export async function openWebhook(
         const answer = await outgoing.request({ method: 'POST', path, headers, body, timeoutMs }, signal)
         if (answer.kind === 'answer' && answer.status >= 200 && answer.status < 300) return
         const pause = pausesMs[n]
-        const seen = answer.kind === 'answer' ? `HTTP ${answer.status}` : answer.kind === 'failure' ? `${answer.phase} ${answer.address}: ${answer.code}` : 'expired' // oxfmt-ignore
+        const seen = answer.kind === 'answer' ? `HTTP ${answer.status}` : answer.kind === 'failure' ? `${answer.phase} ${answer.address}: ${answer.code} ${answer.message}` : 'expired' // oxfmt-ignore
         if (pause === undefined) throw new Error(`the webhook was not taken: ${seen}`)
         await sleep(pause, undefined, { signal })
       }

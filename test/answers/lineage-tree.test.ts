@@ -14,7 +14,7 @@ const decided = (seq: number, kind: Decided['kind'], name: string, fields: Recor
 const traced = (run: string, fields: Record<string, unknown> = {}): TracedRun =>
   ({ run, fields, node: { kind: 'run', id: run, records: [`main.unit-1-${'b'.repeat(16)}`], children: [{ kind: 'part', id: 'p' }] } }) as unknown as TracedRun // oxfmt-ignore
 const grow = (more: Partial<Parameters<typeof growCommit>[0]>): LineageNode =>
-  growCommit({ repository: 'r', commit, runs: [], runsLeftOut: 0, decisions: [], build: undefined, ...more })
+  growCommit({ repository: 'r', commit, runs: [], runsLeftOut: 0, decisions: [], build: undefined, moment: 0, ...more })
 
 /** `commit(build(stage(run)) gate)`, by id. */
 const sketch = ({ kind, id, children = [], left_out: left }: LineageNode): string =>
@@ -88,10 +88,23 @@ describe('withNotes', () => {
       decided(2, 'disposition', 'file', { subject: 'file:src/a.ts.old' }),
       decided(3, 'disposition', 'file', { subject: 'file:src/a.ts' }),
     ]
-    expect(withNotes({ kind: 'record', id: 'x' }, notes, ['file:src/a.ts']).children?.map(({ id }) => id)).toEqual([
-      idOf(1),
-      idOf(3),
-    ])
+    const shown = withNotes({ kind: 'record', id: 'x' }, { dispositions: notes, moment: 0 }, ['file:src/a.ts'])
+    expect(shown.children?.map(({ id }) => id)).toEqual([idOf(1), idOf(3)])
+  })
+
+  it('marks what has lapsed: by its date, or because the file is another one in the record', () => {
+    const target = { kind: 'file', path: 'src/a.ts' }
+    const dispositions = [
+      decided(1, 'disposition', 'file', { target, subject: 'file:src/a.ts', until: '2026-11-01' }),
+      decided(2, 'disposition', 'file', { target, subject: 'file:src/a.ts', until: '2026-11-02', blob: 'b1' }),
+      decided(3, 'disposition', 'file', { target, subject: 'file:src/a.ts', blob: 'b2' }),
+    ]
+    const moment = Date.parse('2026-11-02T12:00:00Z') * 1000
+    const lapsed = (blobOf?: (path: string) => string) =>
+      withNotes({ kind: 'record', id: 'x' }, { dispositions, moment, ...(blobOf && { blobOf }) }, ['file:src/a.ts']).children?.map((node) => node['lapsed']) // oxfmt-ignore
+    expect(lapsed(() => 'b1')).toEqual(['until', undefined, 'blob'])
+    // What content the file has there is not known.
+    expect(lapsed()).toEqual(['until', undefined, undefined])
   })
 })
 

@@ -7,6 +7,7 @@ import { createRunEvidences } from '../../src/answers/run-evidence.ts'
 import type { HeldContract, SubjectDeps } from '../../src/answers/subject.ts'
 import { parseContract } from '../../src/contract/contract.ts'
 import { catchUpDecisions } from '../../src/history/decisions.ts'
+import { viewOf } from '../../src/history/file-facts.ts'
 import { createHistories } from '../../src/history/ledger-history.ts'
 import { createProjection } from '../../src/history/projection.ts'
 import { packSegment } from '../../src/ledger/segments.ts'
@@ -231,6 +232,18 @@ describe('the report of a commit', () => {
     expect(JSON.stringify(await report({ commit: id('one'), asOf: before.as_of }))).toBe(JSON.stringify(before))
     expect((await report({ commit: id('one') })).runs).toHaveLength(3)
   })
+
+  it('is none as of sizes at which nothing of the repository was recorded, also when something is by now', async () => {
+    await push('unit', 'one', [file('a.ts', 'c')])
+    const asOf = (await report({ commit: id('one') })).as_of
+    repository = `github.com/acme/later${count}`
+    await push('unit', 'one', [file('a.ts', 'c')])
+    expect((await report({ commit: id('one') })).runs).toHaveLength(1)
+    await expect(report({ commit: id('one'), asOf })).rejects.toMatchObject({ code: 'not_found' })
+    // A contract is something that is known of it.
+    contract = twoSuites
+    expect((await report({ commit: id('one'), asOf })).missing).toHaveLength(2)
+  })
 })
 
 describe('the report of a build and of a deployment', () => {
@@ -305,5 +318,30 @@ describe('the report of a period', () => {
     expect({ shown: first.deployments.length, next: first.next }).toEqual({ shown: 100, next: first.deployments.at(-1)?.id }) // oxfmt-ignore
     const { deployments, next } = await period({ after: first.next ?? '' })
     expect({ next, names: deployments.map(({ deployment }) => deployment) }).toEqual({ next: null, names: ['d100', 'd101', 'd102'] }) // oxfmt-ignore
+    // What follows a deployment that is not there cannot be said.
+    await expect(period({ after: 'main.changes-0-0000000000000000' })).rejects.toMatchObject({
+      code: 'request_invalid',
+    })
+  })
+})
+
+describe('createInventories', () => {
+  it('keeps what was read as long as it takes no more bytes than it may, and the newest whatever it takes', async () => {
+    const small = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`f${i}.ts`, id(`f${i}`)]))
+    const large = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`f${i}.ts`, id(`f${i}`)]))
+    for (const [commit, files] of [['s1', small], ['s2', small], ['big', large]] as const) await recordInventory(nodes.unit.book, repository, id(commit), files) // oxfmt-ignore
+    await catchUp()
+    const size = (await deps.reader.published('main/unit'))?.size ?? 0
+    const history = await deps.histories.open('main/unit', repository, 0, size)
+    let reads = 0
+    const reader = { readBatch: (...args: Parameters<typeof deps.reader.readBatch>) => ((reads += 1), deps.reader.readBatch(...args)) } // oxfmt-ignore
+    const inventories = createInventories(reader, 6_000)
+    const isRead = async (commit: string): Promise<boolean> => {
+      const before = reads
+      expect((await inventories.of([viewOf(history!, size)], id(commit)))?.files.size).toBe(commit === 'big' ? 40 : 10)
+      return reads > before
+    }
+    const asked: [string, boolean][] = [['s1', true], ['s2', true], ['s1', false], ['s2', false], ['big', true], ['big', false], ['s1', true], ['s1', false], ['big', true]] // oxfmt-ignore
+    for (const [i, [commit, expected]] of asked.entries()) expect([i, await isRead(commit)]).toEqual([i, expected])
   })
 })

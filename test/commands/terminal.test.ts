@@ -1,12 +1,12 @@
 import { Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { createTerminal } from '../../src/commands/terminal.ts'
+import { type Terminal, createTerminal } from '../../src/commands/terminal.ts'
 import { createSections } from '../../src/formats/sections.ts'
 import { namePart } from '../../src/producer/part-error.ts'
 import type { Plan } from '../../src/producer/upload.ts'
 import { Problem } from '../../src/record/problem.ts'
 
-function fail(error: unknown): { exit: number; stdout: string; stderr: string } {
+function run<T>(json: boolean, work: (terminal: Terminal) => T): { exit: T; stdout: string; stderr: string } {
   const texts = ['', '']
   const into = (at: number): Writable =>
     new Writable({
@@ -15,9 +15,10 @@ function fail(error: unknown): { exit: number; stdout: string; stderr: string } 
         done()
       },
     })
-  const exit = createTerminal({ stdout: into(0), stderr: into(1), json: true, debug: false }).fail(error)
+  const exit = work(createTerminal({ stdout: into(0), stderr: into(1), json, debug: false }))
   return { exit, stdout: texts[0] ?? '', stderr: texts[1] ?? '' }
 }
+const fail = (error: unknown) => run(true, (terminal) => terminal.fail(error))
 const thrownBy = (work: () => unknown): unknown => {
   try {
     return work()
@@ -58,5 +59,23 @@ describe('terminal.fail', () => {
       path: 'nofile',
     })
     expect(fail(error)).toMatchObject({ exit: 2, stderr: 'proofline: there is no file nofile [request_invalid]\n' })
+  })
+})
+
+describe('what a terminal is given', () => {
+  const hostile = 'suite \u001b[2J\u009b31m\u202egnp.exe\r\b'
+  // oxlint-disable-next-line no-control-regex -- those that must not be there
+  const harmful = /[\u001b\u009b\u202e\r\b]/
+
+  it('holds nothing that moves its cursor or turns its writing around, whoever sent it; JSON is left as it is', () => {
+    const text = run(false, (terminal) => {
+      terminal.print({ hostile }, () => `one\t${hostile}\ntwo`)
+      terminal.say(hostile)
+      return terminal.fail(new Problem('not_found', hostile))
+    })
+    expect(text.stdout).toMatch(/^one\tsuite .*\ntwo\n$/)
+    expect(text.stdout).not.toMatch(harmful)
+    expect(text.stderr).not.toMatch(harmful)
+    expect(JSON.parse(run(true, (terminal) => terminal.print({ hostile }, () => '')).stdout)).toEqual({ hostile })
   })
 })

@@ -14,7 +14,7 @@ import { checkS3 } from './s3.ts'
 
 /**
  * `npm run conformance`: our log against other people's software, where this machine has it or can install it by name, and the long forms
- * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only fsck,schemathesis,s3,opensearch,hec,go-witness,pullers,long` for some of it.
+ * of the stories. Says what it skipped and why; exits 1 when anything that ran disagrees. `-- --only fsck,schemathesis,s3,opensearch,hec,go-witness,pullers,soak,long` for some of it.
  */
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -176,6 +176,13 @@ if (wanted('go-witness')) {
 }
 
 if (wanted('pullers')) checkPullers(findMito(goInstall), report)
+
+if (wanted('soak')) {
+  const what = 'ten minutes of pushes, pulls, questions and garbage (npm run soak is an hour)'
+  const soak = join(project, 'test/soak/soak.ts')
+  const ran = spawnSync(process.execPath, [soak, '--minutes', '10'], { stdio: 'inherit', timeout: 1_800_000 })
+  report(what, ran.status === 0 ? 'ok' : 'FAILED')
+}
 
 if (wanted('long')) {
   const long = {

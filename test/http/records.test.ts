@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { StoredRecord } from '../../src/ledger/read.ts'
@@ -63,6 +64,20 @@ describe('an artifact', () => {
     expect(await answer.text()).toBe('TN:\n')
     expect(answer.headers.get('repr-digest')).toBe(`sha-256=:${Buffer.from(artifactDigest, 'hex').toString('base64')}:`)
     expect(answer.headers.get('content-disposition')).toBe(`attachment; filename="${artifactDigest}"`)
+  })
+
+  it('that cannot be read to its end is cut off, and the log says why', async () => {
+    async function* breaking(): AsyncGenerator<Buffer> {
+      yield Buffer.from('TN:\n')
+      throw new Error('the disk is gone')
+    }
+    const broken = await serve({ openArtifact: async () => Readable.from(breaking()) })
+    const answer = await broken.fetch(`/v1/artifacts/${artifactDigest}`, { token: 'audit' })
+    await expect(answer.text()).rejects.toThrow()
+    expect(broken.logged.filter(({ level }) => level === 'error')).toMatchObject([
+      { event: 'answer.broken', fields: { route: 'getArtifact', error: { message: 'the disk is gone' } } },
+    ])
+    await broken.close()
   })
 
   it('that is not there is not found, and a path is no digest', async () => {

@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Objects, createArtifacts } from '../../src/objects/objects.ts'
 import { createS3Objects } from '../../src/objects/s3.ts'
-import { type S3Settings, artifactSettings } from '../../src/objects/settings.ts'
+import { type S3Settings, artifactSettings, s3Settings } from '../../src/objects/settings.ts'
 import { type FakeS3, type FakeS3Options, startFakeS3 } from '../support/s3.ts'
 import { objectsContract } from './objects-contract.ts'
 
@@ -225,7 +225,7 @@ describe('createS3Objects', () => {
   })
 
   it('says which package is missing', async () => {
-    const settings = { bucket: fake.bucket, prefix: '', path_style: true, part_bytes: 5 * mebibyte, timeout_ms: 1_000 }
+    const settings = s3Settings.parse({ bucket: fake.bucket, path_style: true })
     const loadSdk = (): Promise<never> => Promise.reject(new Error('Cannot find package'))
     await expect(createS3Objects(settings, { spoolFolder: folder, loadSdk })).rejects.toThrow(
       'npm install @aws-sdk/client-s3',

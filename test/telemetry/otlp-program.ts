@@ -3,11 +3,15 @@ import { createServer } from 'node:http'
 import { trace } from '@opentelemetry/api'
 import { startTelemetry } from '../../src/telemetry/telemetry.ts'
 
-/** A process of its own, since OpenTelemetry's registrations are global: prints which paths a collector was asked for. */
+/**
+ * A process of its own, since OpenTelemetry's registrations are global: prints which paths a collector was asked for. With an argument the
+ * collector answers with that status, and sends them to another path.
+ */
 const seen = new Set<string>()
+const status = Number(process.argv[2] ?? 200)
 const collector = createServer((request, response) => {
   if (request.url !== undefined) seen.add(request.url)
-  request.resume().on('end', () => response.end())
+  request.resume().on('end', () => response.writeHead(status, status < 300 ? {} : { location: '/elsewhere' }).end())
 }).listen(0, '127.0.0.1')
 await once(collector, 'listening')
 const address = collector.address()

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { startTelemetry, wantsOtlp } from '../../src/telemetry/telemetry.ts'
+import { startTelemetry, otlpEndpoints } from '../../src/telemetry/telemetry.ts'
 import type { Telemetry } from '../../src/telemetry/telemetry.ts'
 
 let telemetry: Telemetry
@@ -167,11 +167,17 @@ describe('metrics', () => {
 
 describe('startTelemetry', () => {
   it('asks for OTLP only when one of the usual variables does', () => {
-    expect(wantsOtlp({ PATH: '/bin', OTEL_SERVICE_NAME: 'x' })).toBe(false)
-    expect(wantsOtlp({ OTEL_EXPORTER_OTLP_ENDPOINT: '' })).toBe(false)
-    expect(wantsOtlp({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' })).toBe(true)
-    expect(wantsOtlp({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318' })).toBe(true)
-    expect(wantsOtlp({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318', OTEL_SDK_DISABLED: 'true' })).toBe(false)
+    const names = (env: Record<string, string>) => otlpEndpoints(env).map(({ name }) => name)
+    const [all, traces] = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']
+    expect(names({ PATH: '/bin', OTEL_SERVICE_NAME: 'x' })).toEqual([])
+    expect(names({ [all]: '' })).toEqual([])
+    expect(names({ [all]: 'http://c:4318' })).toEqual([all])
+    expect(names({ [traces]: 'http://c:4318' })).toEqual([traces])
+    expect(names({ [all]: 'http://c:4318', OTEL_SDK_DISABLED: 'true' })).toEqual([])
+    // The exporters of others are only loaded beside those of OTLP.
+    const zipkin = 'OTEL_EXPORTER_ZIPKIN_ENDPOINT'
+    expect(names({ [zipkin]: 'http://z:9411' })).toEqual([])
+    expect(names({ [all]: 'http://c:4318', [zipkin]: 'http://z:9411' })).toEqual([all, zipkin])
   })
 
   it('sends metrics and spans to the collector when asked, and the same metrics to /metrics', () => {
@@ -181,5 +187,11 @@ describe('startTelemetry', () => {
       stdout: ['/v1/metrics', '/v1/traces', 'prometheus'],
       stderr: '',
     })
+  })
+
+  it.each([302, 307, 308])('follows no %i of a collector: the headers of OTLP may hold a credential', (status) => {
+    const program = join(import.meta.dirname, 'otlp-program.ts')
+    const { stdout } = spawnSync(process.execPath, [program, String(status)], { encoding: 'utf8', timeout: 15_000 })
+    expect(stdout.trim().split('\n').toSorted()).toEqual(['/v1/metrics', '/v1/traces', 'prometheus'])
   })
 })
