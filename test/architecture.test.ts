@@ -214,7 +214,7 @@ describe('src', () => {
     }
     load('commands/signer')
     expect(loaded).toContain('signing/guard')
-    expect([...loaded].filter((name) => /^(database|ledger|http|service)\//.test(name) && !['http/settings', 'service/signer'].includes(name))).toEqual([]) // oxfmt-ignore
+    expect([...loaded].filter((name) => /^(database|ledger|http|service)\//.test(name) && !['http/settings', 'http/address', 'service/signer'].includes(name))).toEqual([]) // oxfmt-ignore
   })
 
   it('imports pg in database/ only, and no package that package.json does not name', () => {

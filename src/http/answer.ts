@@ -34,7 +34,7 @@ const codeOfStatus = new Map<number, ProblemCode>([
   [405, 'method_not_allowed'],
   [408, 'request_timeout'],
   [413, 'body_too_large'],
-  [414, 'request_invalid'],
+  [414, 'url_too_long'],
   [415, 'media_type_unsupported'],
   [503, 'unavailable'],
 ])

@@ -7,8 +7,10 @@ import { localPath } from '../api/login.ts'
 import type { Body, Route } from '../api/route.ts'
 import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { countedAs, createMatcher, isFromHere } from './address.ts'
 import { sendProblem, toProblem } from './answer.ts'
 import { readBody, readJson } from './body.ts'
+import { whenOver } from './connections.ts'
 import { type SessionDoor, identify } from './credential.ts'
 import { createGate } from './gate.ts'
 import { type RateLimiter, createRateLimiter, rateHeaders, secondsUntil } from './rate.ts'
@@ -77,15 +79,19 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
   const { authenticate, now, stopping } = deps
   const refusals = createRateLimiter(limits.refusals_per_minute, now)
   const requests = createRateLimiter(limits.requests_per_minute, now)
+  const openRequests = createRateLimiter(limits.open_requests_per_minute, now)
+  const isProxy = createMatcher(settings.trusted_proxies)
   const uploads = createGate(limits.uploads, limits.uploads_per_identity)
+
+  let underWay = 0
 
   // One listener for all: thousands of requests come and go on the same signal.
   const live = new Set<AbortController>()
   stopping.addEventListener('abort', () => live.forEach((gone) => gone.abort()))
-  const signalOf = (reply: FastifyReply): AbortSignal => {
+  const signalOf = (request: FastifyRequest, reply: FastifyReply): AbortSignal => {
     const gone = new AbortController()
     live.add(gone)
-    reply.raw.once('close', () => {
+    whenOver(request.raw, reply.raw, () => {
       live.delete(gone)
       gone.abort()
     })
@@ -100,15 +106,21 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     throw new Problem('rate_limited', `more than ${allowance.limit} requests a minute`)
   }
 
+  const isOpen = ({ open }: Route, request: FastifyRequest): boolean =>
+    open === 'published_log' ? deps.logPublic : open === 'loopback' && isFromHere(request.raw, isProxy)
+
   /** Throws what `identify` does, forbidden or rate_limited. */
   const admit = async (route: Route, request: FastifyRequest, reply: FastifyReply): Promise<Principal> => {
     const { authorization } = request.headers
-    if (isSignIn(route)) refuseOver(refusals, request.ip, false, reply)
-    if (route.open === 'always' || (authorization === undefined && isOpen(route, request, deps.logPublic)))
+    const address = countedAs(request.ip)
+    if (isSignIn(route)) refuseOver(refusals, address, false, reply)
+    if (route.open === 'always' || (authorization === undefined && isOpen(route, request))) {
+      refuseOver(openRequests, address, true, reply)
       return anonymous
-    refuseOver(refusals, request.ip, false, reply)
+    }
+    refuseOver(refusals, address, false, reply)
     const who = await identify(request.raw, authenticate, deps.sessions).catch((error: unknown) => {
-      if (error instanceof Problem) refusals.take(request.ip) // also forbidden and unavailable, of identities of others
+      if (error instanceof Problem) refusals.take(address) // also forbidden and unavailable, of identities of others
       if (error instanceof Problem && error.code === 'unauthenticated')
         reply.header('www-authenticate', 'Bearer realm="proofline"')
       throw error
@@ -125,12 +137,22 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     if (kind === 'none') return undefined
     if (kind === 'stream')
       return readBody(request.raw, { maxBytes: streamLimit(route, settings), idleMs: limits.body_idle_ms })
-    const read = { maxBytes: limits.json_bytes, idleMs: limits.body_idle_ms, totalMs: limits.json_timeout_ms, sha256 }
+    const read = {
+      maxBytes: limits.json_bytes,
+      maxDepth: limits.json_depth,
+      idleMs: limits.body_idle_ms,
+      totalMs: limits.json_timeout_ms,
+      sha256,
+    }
     return parse(route.body.schema, await readJson(request.raw, read), 'body')
   }
 
   return (route, handler) => {
     const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+      if (underWay >= limits.requests && route.open !== 'always')
+        throw new Problem('overloaded', `${limits.requests} requests are under way already`)
+      underWay += 1
+      whenOver(request.raw, reply.raw, () => (underWay -= 1))
       if (stopping.aborted) throw new Problem('unavailable', 'the service is stopping')
       const who = await admit(route, request, reply)
       const signed = who.bound?.request
@@ -156,7 +178,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
           headers: request.headers,
           isHead: request.method === 'HEAD',
           baseUrl: baseUrlOf(settings, request),
-          signal: signalOf(reply),
+          signal: signalOf(request, reply),
         }
         try {
           const answer = await handler(call as Call<typeof route>) // parsed above by the very shapes that Call is made of
@@ -186,7 +208,8 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
             if (problem === undefined) throw error
             if (problem.code === 'integrity')
               deps.log.error('record.failed', { route: route.name, detail: problem.message })
-            if (isSignIn(route) && ['unauthenticated', 'forbidden'].includes(problem.code)) refusals.take(request.ip)
+            if (isSignIn(route) && ['unauthenticated', 'forbidden'].includes(problem.code))
+              refusals.take(countedAs(request.ip))
             return sendProblem(reply, problem, deps.sessions === undefined ? undefined : backTo(request))
           }
         }),
@@ -196,15 +219,6 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
 
 /** Asks for no credential and yet refuses people: each refusal counts against their address, as one of a credential does. */
 const isSignIn = ({ open, problems }: Route): boolean => open === 'always' && problems.includes('unauthenticated')
-
-function isOpen(route: Route, request: FastifyRequest, logPublic: boolean): boolean {
-  if (route.open === 'published_log') return logPublic
-  if (route.open !== 'loopback') return false
-  // A proxy on this machine makes everybody look local; it says so in its headers.
-  const { headers, socket } = request.raw
-  const proxied = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
-  return !proxied && /^(?:127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '')
-}
 
 /** Where a browser comes back to after a sign-in; what was a step of one begins again at the page. */
 function backTo({ method, url }: FastifyRequest): string {

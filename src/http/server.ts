@@ -9,7 +9,9 @@ import type { Principal } from '../access/principal.ts'
 import type { Route } from '../api/route.ts'
 import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { createMatcher } from './address.ts'
 import { printRawProblem, sendProblem, toProblem } from './answer.ts'
+import { boundConnections, createPipelineBound } from './connections.ts'
 import type { SessionDoor } from './credential.ts'
 import { type Mount, type Use, createMount } from './mount.ts'
 import { contentPolicy } from './page-html.ts'
@@ -49,14 +51,22 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   const stopping = new AbortController()
   const tls = settings.tls === undefined ? undefined : openTls(settings.tls, log)
   const app = createApp(settings, tls)
+  boundConnections(app.server, limits.connections_per_address, createMatcher(settings.trusted_proxies), log)
+  const mayGoOn = createPipelineBound(limits.pipelined)
   const mounted: Route[] = []
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     if (stopping.signal.aborted) reply.header('connection', 'close')
+    if (!mayGoOn(request.raw, reply.raw)) return reply.hijack()
+    if (request.raw.rawHeaders.length > limits.headers * 2)
+      throw new Problem('headers_too_large', `the request has more than ${limits.headers} headers`)
+    if (request.url.length > limits.url_bytes)
+      throw new Problem('url_too_long', `path and query have more than ${limits.url_bytes} bytes`)
+    return undefined
   })
   app.addHook('onSend', async (request, reply) => {
-    cutSlowReader(reply.raw, limits, (why) =>
+    cutSlowReader(request.raw, reply.raw, limits, (why) =>
       log.warn('answer.cut', { request: request.id, url: shownUrl(request.url), why }),
     )
   })
@@ -191,6 +201,7 @@ function createApp(settings: HttpSettings, tls: Tls | undefined): FastifyInstanc
   }
   const app: FastifyInstance = fastify(options)
   app.server.maxConnections = limits.connections
+  app.server.maxHeadersCount = 0 // node would leave those out that are too many, without a word
   tls?.follow(app.server as HttpsServer) // what createHttpsServer made above
   return app
 }

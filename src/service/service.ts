@@ -35,6 +35,7 @@ import { mountOrders } from '../http/orders.ts'
 import { mountPage } from '../http/page.ts'
 import { mountRecords } from '../http/records.ts'
 import { mountRuns } from '../http/runs.ts'
+import { exposures } from '../http/exposure.ts'
 import { createServer } from '../http/server.ts'
 import { mountWatch } from '../http/watch.ts'
 import { keepBytes } from '../objects/keep-bytes.ts'
@@ -270,6 +271,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       const stopped = publisher.stopped()
       return stopped === undefined ? [] : [`${ledger} is not recorded to (${stopped.code}): ${stopped.message}`]
     })
+    warnings.push(...exposures(config.http))
     if (artifactsWarning !== undefined) warnings.push(artifactsWarning)
     return { url, database: storage.database, tokenFile, warnings, reload: server.reload, lost: storage.lost, stop }
   } catch (error) {
