@@ -132,9 +132,16 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     return who
   }
 
-  const bodyOf = async (route: Route, request: FastifyRequest, sha256: string | undefined): Promise<unknown> => {
+  const bodyOf = async (
+    route: Route,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    sha256: string | undefined,
+  ): Promise<unknown> => {
     const { kind } = route.body
     if (kind === 'none') return undefined
+    // Who asked first whether to send is told now, behind all that could have refused it (server.ts keeps node from saying it before).
+    if (request.headers.expect !== undefined && request.raw.httpVersion === '1.1') reply.raw.writeContinue()
     if (kind === 'stream')
       return readBody(request.raw, { maxBytes: streamLimit(route, settings), idleMs: limits.body_idle_ms })
     const read = {
@@ -163,7 +170,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
       if (typeof params['run'] === 'string') noteInSpan(request, 'proofline.run', params['run'])
       const leave = route.body.kind === 'stream' ? uploads.enter(who.id) : undefined
       try {
-        const body = await bodyOf(route, request, signed?.sha256)
+        const body = await bodyOf(route, request, reply, signed?.sha256)
         // What was asked for is a part of what is on record; a body of JSON says it, as path and query do.
         const asked =
           route.records === 'before' && route.body.kind === 'json' ? { ...params, ...(body as object) } : params
@@ -203,7 +210,6 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
           try {
             return await serve(request, reply)
           } catch (error) {
-            discardRest(request, limits.linger_ms)
             const problem = toProblem(error)
             if (problem === undefined) throw error
             if (problem.code === 'integrity')
@@ -270,18 +276,4 @@ function tellWhenBroken(body: Readable, request: string, route: string, log: Log
   body.once('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') log.error('answer.broken', { request, route, error })
   })
-}
-
-/**
- * What a refused client still sends is read and thrown away for a while: closing at once would reset the connection, and the client
- * would lose the answer that tells it why.
- */
-function discardRest({ raw }: FastifyRequest, lingerMs: number): void {
-  const { socket } = raw
-  if (raw.complete || socket.destroyed) return
-  // By its own clock and not the request's events: the request is closed with the answer, whatever is still to come.
-  setTimeout(() => {
-    if (!raw.complete) socket.destroy()
-  }, lingerMs).unref()
-  raw.resume()
 }
