@@ -3,6 +3,7 @@ import { inject } from 'vitest'
 import { createDatabase } from '../../src/database/database.ts'
 import type { Database } from '../../src/database/database.ts'
 import { withDatabase } from './postgres.ts'
+import { searchRows } from './search-rows.ts'
 
 export interface TestDatabase {
   /** As the service sees it: role proofline_runtime. */
@@ -11,7 +12,7 @@ export interface TestDatabase {
   owner: Database
   /** Superuser's URL of this database. */
   url: string
-  /** Ends both and drops the database; fails when a test left a connection of its own open. */
+  /** Searches all rows for secrets, ends both and drops the database; fails when a test left a connection of its own open. */
   drop(): Promise<void>
 }
 
@@ -28,6 +29,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     owner,
     url,
     async drop() {
+      await searchRows(owner)
       await Promise.all([db.end(), owner.end()])
       await assertUnused(serverUrl, name)
       await administer(serverUrl, `drop database ${name} with (force)`)
