@@ -3,6 +3,7 @@ import { inject } from 'vitest'
 import { createDatabase } from '../../src/database/database.ts'
 import type { Database } from '../../src/database/database.ts'
 import { withDatabase } from './postgres.ts'
+import { alsoSecret } from './secrets.ts'
 import { searchRows } from './search-rows.ts'
 
 export interface TestDatabase {
@@ -22,6 +23,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const name = `proofline_test_${process.pid}_${Math.random().toString(36).slice(2, 10)}`
   await administer(serverUrl, `create database ${name} template ${template}`)
   const url = withDatabase(serverUrl, name)
+  alsoSecret(decodeURIComponent(/:\/\/[^:/@]*:([^@]*)@/.exec(url)?.[1] ?? ''))
   const db = createDatabase({ url })
   const owner = createDatabase({ url, role: 'none' })
   return {

@@ -10,6 +10,12 @@ import { join } from 'node:path'
 const mark = '5ec7e7ed'
 export const planted = (name: string): string => `planted-${name}-${mark}`
 
+/** Secrets that are made by chance: the password of a database, a token. Short ones would be found anywhere. */
+const known = new Set<string>()
+export function alsoSecret(value: string): void {
+  if (value.length >= 12) known.add(value)
+}
+
 /** The same bytes in base64 whatever stands before them: three ways to cut, without the letters that neighbours change. */
 const encoded = [0, 1, 2].map((before) => {
   const text = Buffer.from(`${'\0'.repeat(before)}planted-`).toString('base64url')
@@ -31,13 +37,15 @@ export type Form = 'a token' | 'a private key'
 
 /** What of it is a secret, each with what is around it, masked: a search must not tell either. */
 export function findSecrets(text: string, allowed: readonly Form[] = []): string[] {
-  return forms.flatMap(([what, form]) => {
+  const listed = [...known].filter((one) => text.includes(one)).map(() => 'a secret that was made by chance')
+  const byForm = forms.flatMap(([what, form]) => {
     if (allowed.some((one) => one === what)) return []
     const found = form.exec(text)
     if (found === null) return []
     const before = text.slice(Math.max(0, found.index - 160), found.index)
     return [`${what} behind ...${before}${found[0].slice(0, 12)}***`]
   })
+  return [...listed, ...byForm]
 }
 
 const leaks: string[] = []
@@ -52,7 +60,7 @@ export const takeLeaks = (): string[] => leaks.splice(0)
 
 /** The one place for each secret that a service keeps; and artifacts, which are what somebody sent, compressed. */
 const keepsSecrets =
-  /^(?:operator-token|keys\/|guard\/|artifacts\/|open-parts\/|postgres\/(?!.*\.log$)|postgres-password|state\/)/
+  /^(?:operator-token|keys\/|guard\/|artifacts\/|open-parts\/|postgres\/(?!.*\.log$)|[^/]*\.key$|state\/)/
 
 /** The files of a data folder, but for those that are made to hold secrets. For the end of a service: files may go meanwhile. */
 export function searchFolder(folder: string): void {
