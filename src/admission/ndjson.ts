@@ -6,36 +6,47 @@ export interface NumberedLine {
 }
 
 /**
- * The lines of an NDJSON body with their numbers, empty ones left out. `what` is called so in what is refused: a line over `maxLength`
- * UTF-16 units, bytes that are no UTF-8, a body that breaks off.
+ * The lines of an NDJSON body with their numbers, empty ones left out. `what` is called so in what is refused: a line over `maxBytes`, bytes
+ * that are no UTF-8, a body that breaks off. Lines are parted before they are decoded: what is refused must not depend on how the body was cut.
  */
 export async function* readLines(
   body: AsyncIterable<Uint8Array>,
   what: string,
-  maxLength: number,
+  maxBytes: number,
 ): AsyncGenerator<NumberedLine> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-  let rest = ''
+  let rest: Uint8Array = new Uint8Array(0)
   let line = 0
+  const refused = (why: string): Problem => new Problem('request_invalid', `line ${line} of the ${what} is ${why}`)
+  const take = (bytes: Uint8Array): NumberedLine => {
+    line += 1
+    if (bytes.length > maxBytes) throw refused('too long')
+    try {
+      return { line, text: utf8.decode(bytes) }
+    } catch {
+      throw refused('not UTF-8')
+    }
+  }
   try {
     for await (const chunk of body) {
-      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-      rest = lines.pop() ?? ''
-      if (rest.length > maxLength)
-        throw new Problem('request_invalid', `line ${line + lines.length + 1} of the ${what} is too long`)
-      for (const text of lines) {
-        line++
-        if (text !== '') yield { line, text }
+      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+      let from = 0
+      for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, from)) {
+        const numbered = take(bytes.subarray(from, end))
+        if (numbered.text !== '') yield numbered
+        from = end + 1
       }
+      rest = Uint8Array.from(bytes.subarray(from))
+      if (rest.length > maxBytes) take(rest)
     }
-    rest += decoder.decode()
   } catch (error) {
     if (error instanceof Problem) throw error
-    if (error instanceof TypeError) throw new Problem('request_invalid', `line ${line + 1} of the ${what} is not UTF-8`)
     throw new Problem('body_incomplete', `the ${what} broke off`, { cause: error })
   }
-  if (rest !== '') yield { line: line + 1, text: rest }
+  if (rest.length > 0) yield take(rest)
 }
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const newline = 0x0a
 
 /** The object on a line. Throws Problem request_invalid for anything else. */
 export function parseObject({ line, text }: NumberedLine, what: string): Record<string, unknown> {

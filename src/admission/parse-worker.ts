@@ -15,9 +15,6 @@ import { type FilesDigest, createFilesDigest } from './files-digest.ts'
 import { type Job, type ParseJob, type ParseSummary, type WorkerBox, createMailbox } from './messages.ts'
 import { sendSlices } from './send-slices.ts'
 
-// A diagnostic report of node has the environment of every thread in it, and that may hold passwords (commands/crash.ts).
-process.report.excludeEnv = true
-
 /**
  * A worker thread: cuts an inventory (cut-inventory.ts), or takes a body in (decompress, limit, hash, keep, parse), answers what it found, then makes payloads and segments as fast
  * as the other side records them. What goes wrong with the body is a Problem; anything else is a bug and ends the job only.

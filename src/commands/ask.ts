@@ -158,8 +158,9 @@ function isBrokenOff(error: unknown): boolean {
 
 /** The cursor in `Link: <...>; rel="next"`, which every page has. */
 function nextCursor({ headers }: Answer, base: string): string {
-  const links = [headers['link'] ?? []].flat().join(',')
-  const target = /<([^>]*)>\s*;[^,<]*\brel="?next"?/.exec(links)?.[1]
+  const links = [headers['link'] ?? []].flat().flatMap((link) => link.split(','))
+  const next = links.find((link) => /;\s?rel="?next"?/.test(link))
+  const target = next?.slice(next.indexOf('<') + 1, next.indexOf('>'))
   const cursor =
     target !== undefined && URL.canParse(target, base) ? new URL(target, base).searchParams.get('cursor') : null
   if (cursor === null) throw new Problem('unavailable', `${base} answers without a link to the next page`)

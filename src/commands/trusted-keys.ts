@@ -37,7 +37,7 @@ export function originsOf(keys: readonly TrustedKey[], ledger: LedgerName): stri
 }
 
 async function readGiven(text: string): Promise<string> {
-  if (/^[^/\s]\S*\+[0-9a-f]{8}\+\S+( [a-z]+=\d+)*$/.test(text)) return text
+  if (/^[^/\s+][^\s+]*\+[0-9a-f]{8}\+\S+( [a-z]+=\d+)*$/.test(text)) return text
   return readFile(text, 'utf8')
 }
 

@@ -73,7 +73,7 @@ async function readLogs(given: readonly string[]): Promise<Map<string, TrustedKe
 }
 
 async function readKeys(given: string): Promise<TrustedKey[]> {
-  const isKey = /^[^/\s]\S*\+[0-9a-f]{8}\+\S+( [a-z]+=\d+)*$/.test(given)
+  const isKey = /^[^/\s+][^\s+]*\+[0-9a-f]{8}\+\S+( [a-z]+=\d+)*$/.test(given)
   try {
     return parseTrustedKeys(isKey ? given : await readFile(given, 'utf8'))
   } catch (cause) {

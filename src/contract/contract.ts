@@ -46,7 +46,13 @@ function readYaml(
   placeOf: (offset: number) => Pick<ContractError, 'line' | 'column'>,
 ): { document: Document; value: unknown } {
   try {
-    const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false, version: '1.2' })
+    const document = parseDocument(text, {
+      lineCounter,
+      prettyErrors: false,
+      uniqueKeys: false,
+      version: '1.2',
+      logLevel: 'error',
+    })
     const wrong = [...document.errors, ...document.warnings].slice(0, maxErrors)
     if (wrong.length > 0)
       throw invalid(wrong.map(({ pos, message }) => ({ ...placeOf(pos[0]), where: '', reason: message })))

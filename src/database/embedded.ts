@@ -161,8 +161,8 @@ async function start(place: server.Place, password: string, log: Logger): Promis
     if (version !== undefined) return { started, version, url }
     const last = await server.lastLines(place.log)
     // A predecessor that is dead but not reaped, or on its last instructions.
-    if (!/lock file .* already exists/.test(last) || tries >= 20)
-      throw new Error(`PostgreSQL did not start in ${place.data}: ${last}`)
+    const isHeld = last.includes('lock file ') && last.includes(' already exists')
+    if (!isHeld || tries >= 20) throw new Error(`PostgreSQL did not start in ${place.data}: ${last}`)
     await sleep(500)
   }
 }

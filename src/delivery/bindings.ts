@@ -1,6 +1,7 @@
 import type { Queryable } from '../database/database.ts'
 import type { Micros } from '../record/record.ts'
 import type { Lane } from './lane.ts'
+import { withoutTrailing } from '../record/trailing.ts'
 
 /** Which SIEM a lane sends to: every statement on bindings. Rows are only inserted; the newest one holds. */
 
@@ -13,7 +14,7 @@ export interface Binding {
 /** Host and path: http or https, and a slash at the end, make no other SIEM. */
 export function addressOf(url: string): string {
   const { host, pathname } = new URL(url)
-  return `${host}${pathname.replace(/\/+$/, '')}`
+  return `${host}${withoutTrailing(pathname, '/')}`
 }
 
 export async function currentBinding(db: Queryable, lane: Lane): Promise<Binding | undefined> {

@@ -9,7 +9,7 @@ export function cookieOf(header: string | readonly string[] | undefined): string
   for (const one of [header ?? []].flat()) {
     const pair = one.split(';', 1)[0]?.trim() ?? ''
     const name = pair.slice(0, Math.max(0, pair.indexOf('=')))
-    if (/^[\x21-\x7e]+=[\x20-\x7e]*$/.test(pair) && name !== '') cookies.set(name, pair)
+    if (/^[!-<>-~]+=[ -~]*$/.test(pair) && name !== '') cookies.set(name, pair)
   }
   let text = ''
   for (const pair of cookies.values()) {

@@ -143,7 +143,7 @@ const isBlockStatus = (status: number): boolean => status === 403 || status === 
 const ofIndex = new Set(['index_closed_exception', 'validation_exception'])
 
 /** What is told by its words only, and would have every document refused: a pipeline that is gone, a collection that takes no ids of ours. */
-const noPipeline = /pipeline with id \[.*\] does not exist/
+const noPipeline = /pipeline with id \[[^[\]]*\] does not exist/
 export const noIds = /Document ID is not supported/
 
 /** The `create` members of an answer that have an id and a status; undefined when it is no bulk answer. */

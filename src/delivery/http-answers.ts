@@ -41,7 +41,7 @@ export function httpOutcome(answer: Answer): Outcome {
 
 /** A redirect's target can carry a session in its query. */
 function withoutQuery(url: string): string {
-  return url.replace(/[?#].*$/s, '').slice(0, 200)
+  return url.replace(/[?#].*/s, '').slice(0, 200)
 }
 
 function failureOutcome(failure: Extract<Answer, { kind: 'failure' }>): Outcome {

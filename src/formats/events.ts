@@ -102,9 +102,11 @@ function createStream(
     takeRanges(event.missed, false)
     run.flush()
     // One way that was taken and one that was not, which the producer does not name.
-    for (let i = 0; i < event.partial.length; i += 2)
-      for (let line = event.partial[i] as number; line <= (event.partial[i + 1] as number); line += 1)
-        tally.ways(line, 0, 3, 1)
+    for (let i = 0; i < event.partial.length; i += 2) {
+      const [from, to] = [event.partial[i] as number, event.partial[i + 1] as number]
+      tally.spend(to - from)
+      for (let line = from; line <= to; line += 1) tally.ways(line, 0, 3, 1)
+    }
     // Four integers each, and three.
     const { branches, functions } = event
     for (let i = 0; i < branches.length; i += 4)

@@ -50,7 +50,7 @@ const ofFile = ['statementMap', 'fnMap', 'branchMap', 'inputSourceMap']
 const ofJacoco = ['sessioninfo', 'group', 'package', 'counter']
 
 /** A mode, or a block, in the first line. */
-const goStart = /^\s*(?:mode: \w+|[^\n]+:\d+\.\d+,\d+\.\d+ \d+ \d+)[ \t\r]*(?:\n|$)/
+const goStart = /^\s*(?:mode: \w+|\S[^\n]*:\d+\.\d+,\d+\.\d+ \d+ \d+)[ \t\r]*(?:\n|$)/
 
 export const formats = [
   {

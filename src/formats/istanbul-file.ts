@@ -111,7 +111,10 @@ function readCount(cursor: JsonCursor): number {
 }
 
 function readCounts(cursor: JsonCursor): number[] | undefined {
-  if (cursor.peek() !== 0x5b) return cursor.value() as undefined // no array: shaped like no counts
+  if (cursor.peek() !== 0x5b) {
+    cursor.value()
+    return undefined
+  }
   cursor.eat(0x5b)
   const counts: number[] = []
   if (cursor.eat(0x5d)) return counts

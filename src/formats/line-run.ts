@@ -31,6 +31,7 @@ export function createLineRun(tally: Tally): LineRun {
     line: (line, isExecuted) => add(line >>> 5, 1 << (line & 31), isExecuted),
     range(from, to, isExecuted) {
       const [first, last] = [from >>> 5, to >>> 5]
+      if (last > first) tally.spend(last - first)
       for (let of = first; of <= last; of += 1) {
         const above = of === first ? -1 << (from & 31) : -1
         add(of, of === last ? above & (-1 >>> (31 - (to & 31))) : above, isExecuted)

@@ -136,6 +136,7 @@ export async function readOpenCover(
 
 /** By pages: a report may say that a statement has two thousand million lines, which the tally then refuses. */
 function addLines(tally: Tally, from: number, to: number, executed: boolean): void {
+  tally.spend((to >>> 5) - (from >>> 5))
   for (let line = from; line <= to;) {
     const last = Math.min(to, line | 31)
     const bits = (-1 >>> (31 - (last - line))) << (line & 31)

@@ -2,6 +2,7 @@ import { maxPathBytes } from '../record/coverage.ts'
 import { matchTails } from './path-tails.ts'
 import type { PathOptions, PathResolver, ResolvedPath, WrittenPath } from './paths.ts'
 import { drive, isAbsolute, normalize, systemPlaces, toSlashes, toWrittenPath } from './paths.ts'
+import { withoutTrailing } from '../record/trailing.ts'
 
 const encoder = new TextEncoder()
 
@@ -54,7 +55,7 @@ export function createPathResolver(options: PathOptions = {}): PathResolver {
     const { text, folders } = path
     if (folders === undefined) return [path]
     const below = toSlashes(text)
-    return folders.map((folder) => toWrittenPath(`${folder.replace(/[\\/]+$/, '')}/${below}`))
+    return folders.map((folder) => toWrittenPath(`${withoutTrailing(folder, '\\/')}/${below}`))
   }
 
   /** Spellings of a relative path, the most literal first. */

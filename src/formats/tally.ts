@@ -35,6 +35,8 @@ export interface Tally {
   open(file: number): void
   /** `line` from 1 to `maxLine`. */
   line(line: number, executed: boolean): void
+  /** Before a range that a few bytes name is gone through in so many `steps`. Throws Problem('too_many_lines') when they are too many in all. */
+  spend(steps: number): void
   /** The lines from 32 * `page` on, one a bit: those observed, and those executed among them. */
   lines(page: number, found: number, executed: number): void
   /** Ways out of `line`: those of `block` from 32 * `page` on, one a bit; any 32-bit integers but `line` may name them. */
@@ -85,6 +87,8 @@ export function createTally(
   let isNew = false
   /** A quarter more than all of a file together, once what is told twice is joined. */
   const longest = 1.25 * limits.maxLinesPerFile
+  /** Steps through ranges that are left. A line of 50 bytes may name two million lines again and again, each time as long as the first. */
+  let steps = 4 * limits.maxLines
   /** The size of all that is kept. What several sections of a file tell may count for each of them, until they are joined. */
   let size = 0
   let written = 0
@@ -223,6 +227,11 @@ export function createTally(
     line(line, executed) {
       const bit = 1 << (line & 31)
       addLines(line >>> 5, bit, executed ? bit : 0)
+    },
+    spend(wanted) {
+      steps -= wanted
+      if (steps < 0)
+        throw new Problem('too_many_lines', `the line ranges of the report are too long together: more than ${4 * limits.maxLines}`) // oxfmt-ignore
     },
     lines: addLines,
     branches: addBranches,

@@ -9,9 +9,13 @@ import type { Principal } from '../access/principal.ts'
 import type { Route } from '../api/route.ts'
 import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { createMatcher } from './address.ts'
 import { printRawProblem, sendProblem, toProblem } from './answer.ts'
+import { boundConnections, createPipelineBound } from './connections.ts'
+import type { SessionDoor } from './credential.ts'
 import { type Mount, type Use, createMount } from './mount.ts'
 import { contentPolicy } from './page-html.ts'
+import { isPathOf } from './route-path.ts'
 import type { HttpSettings } from './settings.ts'
 import { cutSlowReader } from './slow-reader.ts'
 import { type ShownCertificate, type Tls, openTls } from './tls.ts'
@@ -34,6 +38,7 @@ export interface ServerDeps {
   authenticate: (authorization: string | undefined) => Promise<Principal | undefined>
   recordUse: (use: Use) => Promise<void>
   logPublic: boolean
+  sessions?: SessionDoor | undefined
   log: Logger
   /** Each answer, by the pattern of its route, never its path; undefined where no route was met. */
   onAnswer?: (method: string, route: string | undefined, status: number, seconds: number) => void
@@ -46,17 +51,27 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   const stopping = new AbortController()
   const tls = settings.tls === undefined ? undefined : openTls(settings.tls, log)
   const app = createApp(settings, tls)
-  const mounted: { route: Route; pattern: RegExp }[] = []
+  boundConnections(app.server, limits.connections_per_address, createMatcher(settings.trusted_proxies), log)
+  const mayGoOn = createPipelineBound(limits.pipelined)
+  const mounted: Route[] = []
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     if (stopping.signal.aborted) reply.header('connection', 'close')
+    if (!mayGoOn(request.raw, reply.raw)) return reply.hijack()
+    if (request.raw.rawHeaders.length > limits.headers * 2)
+      throw new Problem('headers_too_large', `the request has more than ${limits.headers} headers`)
+    if (request.url.length > limits.url_bytes)
+      throw new Problem('url_too_long', `path and query have more than ${limits.url_bytes} bytes`)
+    return undefined
   })
   app.addHook('onSend', async (request, reply) => {
-    cutSlowReader(reply.raw, limits, (why) => log.warn('answer.cut', { request: request.id, url: request.url, why }))
+    cutSlowReader(request.raw, reply.raw, limits, (why) =>
+      log.warn('answer.cut', { request: request.id, url: shownUrl(request.url), why }),
+    )
   })
   await app.register(helmet, {
-    contentSecurityPolicy: { useDefaults: false, directives: contentPolicy },
+    contentSecurityPolicy: { useDefaults: false, directives: contentPolicy(deps.sessions !== undefined) },
     // Two years, where callers come by https. Of other names below this one we know nothing.
     strictTransportSecurity: isByHttps(settings) ? { maxAge: 63_072_000, includeSubDomains: false } : false,
     frameguard: { action: 'deny' },
@@ -72,12 +87,17 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     const problem = toProblem(error)
     if (problem !== undefined) return sendProblem(reply, problem)
     const stack = error instanceof Error ? error.stack : String(error)
-    log.error('request.failed', { request: request.id, method: request.method, url: request.url, error: stack })
+    log.error('request.failed', {
+      request: request.id,
+      method: request.method,
+      url: shownUrl(request.url),
+      error: stack,
+    })
     return sendProblem(reply, new Problem('internal', `the request ${request.id} failed here`))
   })
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''
-    const methods = mounted.filter(({ pattern }) => pattern.test(path)).map(({ route }) => route.method)
+    const methods = mounted.filter((route) => isPathOf(route.path, path)).map(({ method }) => method)
     if (methods.length === 0) return sendProblem(reply, new Problem('not_found', `there is no ${path}`))
     const allowed = [...new Set(methods.flatMap((method) => (method === 'GET' ? [method, 'HEAD'] : [method])))].join(
       ', ',
@@ -91,7 +111,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     const fields = {
       request: request.id,
       method: request.method,
-      url: request.url,
+      url: shownUrl(request.url),
       run: (request.params as { run?: string } | undefined)?.run, // fastify's params are the names in the pattern
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime),
@@ -119,7 +139,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
 
   return {
     mount: (route, handler) => {
-      mounted.push({ route, pattern: toPattern(route.path) })
+      mounted.push(route)
       mount(route, handler)
     },
     async listen() {
@@ -135,6 +155,9 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     close: () => (closing ??= close()),
   }
 }
+
+/** What the issuer sends back with a browser is nobody's to read. */
+const shownUrl = (url: string): string => (url.startsWith('/login') ? url.replace(/\?.*/, '') : url)
 
 /** Here, or in the proxy in front. */
 const isByHttps = ({ tls, public_url: url }: HttpSettings): boolean =>
@@ -178,6 +201,7 @@ function createApp(settings: HttpSettings, tls: Tls | undefined): FastifyInstanc
   }
   const app: FastifyInstance = fastify(options)
   app.server.maxConnections = limits.connections
+  app.server.maxHeadersCount = 0 // node would leave those out that are too many, without a word
   tls?.follow(app.server as HttpsServer) // what createHttpsServer made above
   return app
 }
@@ -194,13 +218,4 @@ function toListenProblem(cause: unknown, { host, port }: HttpSettings): unknown 
   if (code === 'EACCES')
     return new Problem('request_invalid', `Port ${port} may not be used by this user: ${choose}`, { cause })
   return cause
-}
-
-/** The path of a route as a pattern for concrete paths, to tell a wrong method from a wrong path. */
-function toPattern(path: string): RegExp {
-  const source = path
-    .replace(/[.]/g, '\\.')
-    .replace(/\{\w+\*\}/g, '.+')
-    .replace(/\{\w+\}/g, '[^/]+')
-  return new RegExp(`^${source}$`)
 }

@@ -42,7 +42,10 @@ export async function signRunStatement(statement: RunStatement, { sign, ...key }
   const envelope = await signStatement(runStatementType, payload, [
     { ...key, signStatement: (type, bytes) => sign(preAuthEncoding(type, bytes)) },
   ])
-  return encodeBase64(encoder.encode(envelope)).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+  return encodeBase64(encoder.encode(envelope))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/={1,2}$/, '')
 }
 
 const maxHeaderLength = 12_288

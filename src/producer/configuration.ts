@@ -19,8 +19,24 @@ export interface Configuration {
 const contractName = 'proofline.contract.yaml'
 
 /** Files that are about tests and coverage, or that a build tool reads as a whole. */
-const whole =
-  /^(?:\.nycrc(?:\..+)?|\.c8rc(?:\..+)?|nyc\.config\..+|(?:jest|vitest|vite|karma|babel|stryker|wdio)(?:\.conf|\.config)\..+|\.coveragerc|pytest\.ini|\.lcovrc|gcovr\.cfg|\.simplecov|phpunit\.xml(?:\.dist)?|pom\.xml|build\.gradle(?:\.kts)?|coverlet\.runsettings|tarpaulin\.toml)$/
+const whole = new Set([
+  '.c8rc',
+  '.coveragerc',
+  '.lcovrc',
+  '.nycrc',
+  '.simplecov',
+  'build.gradle',
+  'build.gradle.kts',
+  'coverlet.runsettings',
+  'gcovr.cfg',
+  'phpunit.xml',
+  'phpunit.xml.dist',
+  'pom.xml',
+  'pytest.ini',
+  'tarpaulin.toml',
+])
+/** The same with any ending: `jest.config.ts`. */
+const wholeBegins = /^(?:\.nycrc|\.c8rc|nyc\.config|(?:jest|vitest|vite|karma|babel|stryker|wdio)\.conf(?:ig)?)\../
 /** Members of package.json. */
 const members = ['babel', 'c8', 'jest', 'nyc', 'stryker', 'vitest']
 /** Headers of sections in TOML and INI files. */
@@ -82,7 +98,7 @@ async function readGiven(top: string, cwd: string, given: readonly string[]): Pr
 /** The parts of a file that are about coverage, each with what it adds to the path. */
 async function readAbout(file: string, name: string): Promise<[suffix: string, text: string][]> {
   const header = Object.hasOwn(sections, name) ? sections[name] : undefined
-  if (!whole.test(name) && header === undefined && name !== 'package.json') return []
+  if (!whole.has(name) && !wholeBegins.test(name) && header === undefined && name !== 'package.json') return []
   const text = await readText(file)
   if (text === undefined) return []
   if (header !== undefined) {

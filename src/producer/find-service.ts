@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Problem } from '../record/problem.ts'
 import type { Environment } from './ci-facts.ts'
+import { withoutTrailing } from '../record/trailing.ts'
 
 /** Where the service is and what to show it: the environment, else what a `serve` on this machine left behind. */
 
@@ -24,7 +25,8 @@ const defaultUrl = 'http://127.0.0.1:7357'
  */
 export async function findService(env: Environment, cwd: string): Promise<Service> {
   // A CI system sets the variable of a secret that it does not give to the empty string.
-  const givenUrl = notEmpty(env['PROOFLINE_URL'])?.replace(/\/+$/, '')
+  const written = notEmpty(env['PROOFLINE_URL'])
+  const givenUrl = written && withoutTrailing(written, '/')
   const givenToken = notEmpty(env['PROOFLINE_TOKEN']) ?? (await readGivenFile(notEmpty(env['PROOFLINE_TOKEN_FILE'])))
   if (givenUrl !== undefined && givenToken !== undefined)
     return { url: givenUrl, token: givenToken.trim(), local: false }
@@ -64,7 +66,7 @@ async function readNote(file: string): Promise<Left | undefined> {
     const note: unknown = JSON.parse(await readFile(file, 'utf8'))
     if (typeof note !== 'object' || note === null || !('url' in note) || typeof note.url !== 'string') return undefined
     const path = 'token_file' in note && typeof note.token_file === 'string' ? note.token_file : undefined
-    const url = note.url.replace(/\/+$/, '')
+    const url = withoutTrailing(note.url, '/')
     return path === undefined
       ? { url, token: undefined }
       : { url, token: await readIfThere(path), folder: dirname(path) }

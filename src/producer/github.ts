@@ -38,7 +38,8 @@ export function readGithub(env: Environment, event: Json): Facts {
     return { ...about, commit: toText(upstream['head_sha']), change, ref }
   }
   const ref = env['GITHUB_REF'] ?? ''
-  const change = /^refs\/pull\/(\d+)\//.exec(ref)?.[1] ?? /\/gh-readonly-queue\/.*\/pr-(\d+)-/.exec(ref)?.[1] // a merge queue
+  const change =
+    /^refs\/pull\/(\d+)\//.exec(ref)?.[1] ?? /^refs\/heads\/gh-readonly-queue\/.*\/pr-(\d+)-/.exec(ref)?.[1] // a merge queue
   return { ...about, commit: env['GITHUB_SHA'], headCommit: head, change, ref: env['GITHUB_REF'] }
 }
 

@@ -1,6 +1,7 @@
 import { readGithub } from './github.ts'
 import type { Ci, Environment, Facts, Json } from './ci-facts.ts'
 import { toRepository } from './run-identity.ts'
+import { withoutTrailing } from '../record/trailing.ts'
 
 /** The six CI systems by the variables that they document: one row each. docs/ci.md has the same table for people. */
 
@@ -42,8 +43,7 @@ function readGitlab(env: Environment): Facts {
     stage: env['CI_JOB_STAGE'],
     withoutSecrets: source !== undefined && source !== env['CI_MERGE_REQUEST_PROJECT_ID'] ? 'fork' : undefined,
     job: {
-      // "unit 1/3" of `parallel: 3`, "unit: [a, b]" of `parallel: matrix`
-      name: env['CI_JOB_NAME']?.replace(/(?:[\s:]+\d+\/\d+|:\s*\[.*\])$/, ''),
+      name: withoutShard(env['CI_JOB_NAME']),
       run: env['CI_JOB_ID'], // every job has its own, also a repeated one
       attempt: next(env['CI_JOB_RETRY_COUNT']),
       shard: toShard(env['CI_NODE_INDEX'], env['CI_NODE_TOTAL'], 1),
@@ -121,11 +121,17 @@ function readAzure(env: Environment): Facts {
   }
 }
 
+/** The job as it is written, of "unit 1/3" (`parallel: 3`) and "unit: [a, b]" (`parallel: matrix`). */
+function withoutShard(name: string | undefined): string | undefined {
+  const matrix = name?.endsWith(']') === true ? name.indexOf(': [') : -1
+  return matrix < 0 ? name?.replace(/[\s:]{1,3}\d{1,9}\/\d{1,9}$/, '') : name?.slice(0, matrix)
+}
+
 function azureUrl(env: Environment): string | undefined {
   const collection = env['SYSTEM_TEAMFOUNDATIONCOLLECTIONURI'] ?? env['SYSTEM_COLLECTIONURI']
   const project = env['SYSTEM_TEAMPROJECT']
   if (collection === undefined || project === undefined) return undefined
-  return `${collection.replace(/\/*$/, '/')}${encodeURIComponent(project)}/_build/results?buildId=${env['BUILD_BUILDID'] ?? ''}`
+  return `${withoutTrailing(collection, '/')}/${encodeURIComponent(project)}/_build/results?buildId=${env['BUILD_BUILDID'] ?? ''}`
 }
 
 function readJenkins(env: Environment): Facts {

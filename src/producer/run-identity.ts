@@ -1,4 +1,5 @@
 import type { TestType } from '../record/record.ts'
+import { withoutTrailing } from '../record/trailing.ts'
 
 /** What a run, a repository and a part are called. All pure; what is read from the machine comes from ci.ts and git.ts. */
 
@@ -7,10 +8,11 @@ export const maxRunId = 200
 
 /** Text as a piece of a run id: whatever may not stand there becomes `-`. Empty when nothing is left. */
 export function toRunPiece(text: string): string {
-  return text
+  const piece = text
     .replace(/[^A-Za-z0-9._-]+/g, '-')
     .replace(/\.{2,}/g, '.')
-    .replace(/^[-.]+|[-.]+$/g, '')
+    .replace(/^[-.]+/, '')
+  return withoutTrailing(piece, '-.')
 }
 
 export interface RunName {
@@ -55,10 +57,8 @@ export function toRepository(remote: string): string | undefined {
   const url = /^(?:https?|ssh|git|git\+ssh|ssh\+git):\/\/(?:[^@/]*@)?([^/:?#]+)(?::\d*)?\/([^?#]*)/i.exec(text)
   const [host, path] = url === null ? [scp?.[1], scp?.[2]] : [url[1], url[2]]
   if (host === undefined || path === undefined) return undefined
-  const name = path
-    .replace(/^\/+|\/+$/g, '')
-    .replace(/\.git$/, '')
-    .replace(/\/+$/, '')
+  const whole = withoutTrailing(path.replace(/^\/+/, ''), '/')
+  const name = withoutTrailing(whole.replace(/\.git$/, ''), '/')
   if (name === '') return undefined
   return azureRepository(host.toLowerCase(), name)
 }

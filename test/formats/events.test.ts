@@ -108,4 +108,14 @@ describe('coverage events', () => {
   it('cost nothing for the value of a line number', async () => {
     expect(await refusalOf(whole(file('a', { partial: '1-2147483647' })))).toBe('too_many_lines')
   })
+
+  it('may not name the same lines without end: partial ones cost one by one, others by 32', async () => {
+    const again = (set: string, lines: string, times: number): string =>
+      whole(...Array.from({ length: times }, () => file('a', { [set]: lines })))
+    const limits = { maxLines: 1_000, maxLinesPerFile: 1_000 }
+    expect(printFiles(await read(again('partial', '1-380', 10), limits))).toEqual(['a |1-380| - -'])
+    expect(await refusalOf(again('partial', '1-380', 11), limits)).toBe('too_many_lines')
+    expect(printFiles(await read(again('missed', '1-320', 400), limits))).toEqual(['a ||1-320 - -'])
+    expect(await refusalOf(again('missed', '1-320', 401), limits)).toBe('too_many_lines')
+  })
 })

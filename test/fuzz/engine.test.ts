@@ -16,9 +16,11 @@ const found = async (name: string, by = fuzzer): Promise<{ what: string; input: 
 
 describe('fuzzing', () => {
   it('finds nothing in a reader without mistakes, and counts what came of the rounds', async () => {
-    const played = await fuzzer.run({ name: 'sound', seed: 1, rounds: 500, seconds: Infinity })
+    const order = { name: 'sound', seed: 1, rounds: 500, seconds: Infinity }
+    const played = await fuzzer.run(order)
+    if ('what' in played) throw new Error(played.what)
     expect(played).toMatchObject({ rounds: 502, outcomes: { Error: expect.any(Number) as number } })
-    expect(await fuzzer.run({ name: 'sound', seed: 1, rounds: 500, seconds: Infinity })).toEqual(played)
+    expect({ ...(await fuzzer.run(order)), slowest: played.slowest }).toEqual(played)
   })
 
   it('finds an error that is on no list, and makes the input small', async () => {

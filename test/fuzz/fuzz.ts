@@ -25,7 +25,8 @@ for (const { module, targets } of modules) {
     } else {
       total += played.rounds
       const outcomes = Object.entries(played.outcomes).toSorted(([, a], [, b]) => b - a)
-      console.log(`${name}: ${played.rounds} rounds, ${outcomes.map(([kind, n]) => `${kind} ${n}`).join(', ')}`)
+      const { ms, input } = played.slowest
+      console.log(`${name}: ${played.rounds} rounds, ${outcomes.map(([kind, n]) => `${kind} ${n}`).join(', ')}; slowest ${Math.round(ms)} ms for ${input.length} bytes`) // oxfmt-ignore
     }
   }
   await fuzzer.close()

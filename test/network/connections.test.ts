@@ -36,6 +36,8 @@ const reaching: Readonly<Record<string, string>> = {
   'signing/serve-signer.ts': 'a Unix socket, and whether one is in use',
   'signing/serve-witness.ts': 'a server',
   'http/server.ts': 'the server',
+  'http/tls.ts': 'its certificates',
+  'http/settings.ts': 'isIP',
   // Programs.
   'signing/command.ts': 'signer.command, as the operator wrote it',
   'database/embedded-binaries.ts': 'PostgreSQL',

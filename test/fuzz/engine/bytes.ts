@@ -18,13 +18,17 @@ export function join(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** The same bytes in pieces of random length, each in memory of its own that is overwritten afterwards, as a socket's may be. */
-export async function* inPieces(bytes: Uint8Array, random: (below: number) => number): AsyncGenerator<Uint8Array> {
+export async function* inPieces(
+  bytes: Uint8Array,
+  random: (below: number) => number,
+  isReused = true,
+): AsyncGenerator<Uint8Array> {
   const longest = 1 + random(random(4) === 0 ? 4 : 400)
   for (let at = 0; at < bytes.length;) {
     const size = 1 + random(longest)
     const piece = Uint8Array.from(bytes.subarray(at, at + size))
     yield piece
-    piece.fill(0x58)
+    if (isReused) piece.fill(0x58)
     at += size
   }
 }

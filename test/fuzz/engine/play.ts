@@ -11,6 +11,8 @@ export interface Played {
   rounds: number
   /** How often each refusal, and `taken`, was the outcome. */
   outcomes: Record<string, number>
+  /** The input that took longest. */
+  slowest: { ms: number; input: Uint8Array }
 }
 
 export interface Finding {
@@ -38,13 +40,17 @@ export async function play(target: FuzzTarget, options: PlayOptions): Promise<Pl
   const signs = new Set<string>()
   const outcomes: Record<string, number> = {}
   const random = createRandom(seed)
+  let slowest: Played['slowest'] = { ms: 0, input: new Uint8Array() }
   const until = performance.now() + seconds * 1_000
   const last = first.length + options.rounds
   let round = 0
   for (; round < first.length || (round < last && performance.now() < until); round += 1) {
     const input = first[round] ?? mutate(pick(random, random(3) === 0 ? corpus : good), random, { corpus, dictionary })
     onInput(input)
+    const began = performance.now()
     const outcome: Outcome = await tryInput(target, input)
+    const ms = performance.now() - began
+    if (ms > slowest.ms) slowest = { ms, input }
     if (outcome.kind === 'finding') return { input, what: outcome.sign }
     if (round < good.length && outcome.kind !== 'taken' && target.never !== 'taken')
       return { input, what: `good input ${round} is not taken: ${outcome.sign}` }
@@ -54,5 +60,5 @@ export async function play(target: FuzzTarget, options: PlayOptions): Promise<Pl
     signs.add(outcome.sign)
     if (corpus.length < maxCorpus && input.length <= maxCorpusBytes) corpus.push(input)
   }
-  return { rounds: round, outcomes }
+  return { rounds: round, outcomes, slowest }
 }
