@@ -32,10 +32,6 @@ const check = (what: string, isRight: boolean, detail: string): void => {
   if (!isRight) meter.wrong(what, detail)
 }
 
-const malloc = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('MALLOC_'))) as Record<
-  string,
-  string
->
 const results = join(import.meta.dirname, '../../bench/results')
 const folder = await mkdtemp(join(tmpdir(), 'proofline-soak-'))
 const siem = await forkFake({ type: 'splunk', hec: { useAck: true, ackAfterMs: 50, token: 'planted-hec-token-5ec7e7ed', searchToken: 'planted-search-token-5ec7e7ed' } }) // oxfmt-ignore
@@ -47,7 +43,7 @@ try {
   const service = await startServe({
     dataDir,
     args: ['--config', file],
-    env: { PROOFLINE_TELEMETRY_LOG: 'json', NODE_OPTIONS: process.env['BENCH_NODE_OPTIONS'] ?? '', ...malloc },
+    env: { PROOFLINE_TELEMETRY_LOG: 'json', NODE_OPTIONS: process.env['BENCH_NODE_OPTIONS'] ?? '' },
   })
   const cli = (...args: string[]) => runCli(args, { env: cleanEnvironment(dataDir, { PROOFLINE_URL: service.url, PROOFLINE_TOKEN: service.token }) }) // oxfmt-ignore
   const load = createLoad(service, meter, random)
