@@ -70,6 +70,7 @@ const settings = z.strictObject({
       max_lines_per_file: size.default(2_000_000),
       max_lines: size.default(20_000_000),
       max_files: size.default(200_000),
+      max_parts: size.default(10_000).describe('of one run'),
       workers: z.int().min(1).max(64).optional(),
       quota: z
         .strictObject({ repository_bytes_per_day: size.optional(), total_bytes: size.optional() })

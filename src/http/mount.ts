@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Principal, anonymous } from '../access/principal.ts'
 import type { Body, Route } from '../api/route.ts'
+import { DatabaseFailure } from '../database/failure.ts'
 import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { countedAs, createMatcher, isFromHere } from './address.ts'
@@ -126,7 +127,8 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     }
     refuseOver(refusals, address, false, reply)
     const who = await identify(request).catch((error: unknown) => {
-      if (error instanceof Problem) refusals.take(address)
+      // A database that does not answer is nobody's guess: counted, it would keep everybody out when it answers again.
+      if (error instanceof Problem && !(error instanceof DatabaseFailure)) refusals.take(address)
       if (error instanceof Problem && error.code === 'unauthenticated')
         reply.header('www-authenticate', 'Bearer realm="proofline"')
       throw error
