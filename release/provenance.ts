@@ -29,7 +29,7 @@ export interface Made {
 /** Pure. */
 export function provenanceOf(made: Made): object {
   const { commit, source, tag, version } = made
-  const git = `git+${source ?? 'urn:proofline:source'}@${commit}`
+  const git = source === undefined ? `urn:proofline:source@${commit}` : `git+${source}@${commit}`
   return {
     _type: 'https://in-toto.io/Statement/v1',
     subject: made.subjects.map(({ name, sha256 }) => ({ name, digest: { sha256 } })),

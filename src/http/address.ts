@@ -27,7 +27,7 @@ export function createMatcher(ranges: readonly string[]): (address: string | und
   }
 }
 
-const toPlain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+const toPlain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*/s, '')
 
 /** Who is counted together: an address of IPv4, the /64 of IPv6, of which everybody who has one address has all. */
 export function countedAs(address: string): string {

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Principal, anonymous } from '../access/principal.ts'
+import { localPath } from '../api/login.ts'
 import type { Body, Route } from '../api/route.ts'
 import { DatabaseFailure } from '../database/failure.ts'
 import { Problem } from '../record/problem.ts'
@@ -11,6 +12,7 @@ import { countedAs, createMatcher, isFromHere } from './address.ts'
 import { sendProblem, toProblem } from './answer.ts'
 import { readBody, readJson } from './body.ts'
 import { whenOver } from './connections.ts'
+import { type SessionDoor, identify } from './credential.ts'
 import { createGate } from './gate.ts'
 import { type RateLimiter, createRateLimiter, rateHeaders, secondsUntil } from './rate.ts'
 import type { HttpSettings } from './settings.ts'
@@ -43,7 +45,7 @@ type BodyOf<B extends Body> = B extends { kind: 'json'; schema: infer S extends 
 export interface Reply {
   /** 200 unless told. */
   status?: number
-  headers?: Readonly<Record<string, string>>
+  headers?: Readonly<Record<string, string | string[]>>
   /** Without a type the body is printed as JSON. */
   type?: string
   body?: unknown
@@ -64,6 +66,8 @@ export interface Use {
 export interface MountDeps {
   authenticate: (authorization: string | undefined) => Promise<Principal | undefined>
   recordUse: (use: Use) => Promise<void>
+  /** Of people who signed in, where `login` is configured. */
+  sessions?: SessionDoor | undefined
   /** Whether /log is served without a credential. */
   logPublic: boolean
   log: Logger
@@ -103,17 +107,6 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     throw new Problem('rate_limited', `more than ${allowance.limit} requests a minute`)
   }
 
-  /** Throws Problem unauthenticated; forbidden and unavailable for identities of others. Each of them counts as a refusal. */
-  const identify = async ({ headers: { authorization }, raw }: FastifyRequest): Promise<Principal> => {
-    // Of two, node takes the first one, and a proxy in front perhaps the second.
-    if ((raw.headersDistinct['authorization']?.length ?? 0) > 1)
-      throw new Problem('unauthenticated', 'there is more than one Authorization header')
-    const who = await authenticate(authorization)
-    if (who !== undefined) return who
-    const unknown = 'the token is unknown, expired or revoked'
-    throw new Problem('unauthenticated', authorization === undefined ? 'send Authorization: Bearer <token>' : unknown)
-  }
-
   const isOpen = ({ open }: Route, request: FastifyRequest): boolean =>
     open === 'published_log' ? deps.logPublic : open === 'loopback' && isFromHere(request.raw, isProxy)
 
@@ -121,13 +114,15 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
   const admit = async (route: Route, request: FastifyRequest, reply: FastifyReply): Promise<Principal> => {
     const { authorization } = request.headers
     const address = countedAs(request.ip)
+    if (isSignIn(route)) refuseOver(refusals, address, false, reply)
     if (route.open === 'always' || (authorization === undefined && isOpen(route, request))) {
       refuseOver(openRequests, address, true, reply)
       return anonymous
     }
     refuseOver(refusals, address, false, reply)
-    const who = await identify(request).catch((error: unknown) => {
-      // A database that does not answer is nobody's guess: counted, it would keep everybody out when it answers again.
+    const who = await identify(request.raw, authenticate, deps.sessions).catch((error: unknown) => {
+      // Also forbidden and unavailable, of identities of others. A database that does not answer is nobody's guess: counted, it would keep
+      // everybody out when it answers again.
       if (error instanceof Problem && !(error instanceof DatabaseFailure)) refusals.take(address)
       if (error instanceof Problem && error.code === 'unauthenticated')
         reply.header('www-authenticate', 'Bearer realm="proofline"')
@@ -216,11 +211,21 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
             if (problem === undefined) throw error
             if (problem.code === 'integrity')
               deps.log.error('record.failed', { route: route.name, detail: problem.message })
-            return sendProblem(reply, problem)
+            if (isSignIn(route) && ['unauthenticated', 'forbidden'].includes(problem.code))
+              refusals.take(countedAs(request.ip))
+            return sendProblem(reply, problem, deps.sessions === undefined ? undefined : backTo(request))
           }
         }),
     })
   }
+}
+
+/** Asks for no credential and yet refuses people: each refusal counts against their address, as one of a credential does. */
+const isSignIn = ({ open, problems }: Route): boolean => open === 'always' && problems.includes('unauthenticated')
+
+/** Where a browser comes back to after a sign-in; what was a step of one begins again at the page. */
+function backTo({ method, url }: FastifyRequest): string {
+  return method === 'GET' && !url.startsWith('/login') && localPath.safeParse(url).success ? url : '/'
 }
 
 /** `*` is what find-my-way calls the rest of a path. */

@@ -12,6 +12,7 @@ import type { Logger } from '../telemetry/logger.ts'
 import { createMatcher } from './address.ts'
 import { printRawProblem, sendProblem, toProblem } from './answer.ts'
 import { boundConnections, createPipelineBound } from './connections.ts'
+import type { SessionDoor } from './credential.ts'
 import { type Mount, type Use, createMount } from './mount.ts'
 import { contentPolicy } from './page-html.ts'
 import { isPathOf } from './route-path.ts'
@@ -37,6 +38,7 @@ export interface ServerDeps {
   authenticate: (authorization: string | undefined) => Promise<Principal | undefined>
   recordUse: (use: Use) => Promise<void>
   logPublic: boolean
+  sessions?: SessionDoor | undefined
   log: Logger
   /** Each answer, by the pattern of its route, never its path; undefined where no route was met. */
   onAnswer?: (method: string, route: string | undefined, status: number, seconds: number) => void
@@ -65,11 +67,11 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   })
   app.addHook('onSend', async (request, reply) => {
     cutSlowReader(request.raw, reply.raw, limits, (why) =>
-      log.warn('answer.cut', { request: request.id, url: request.url, why }),
+      log.warn('answer.cut', { request: request.id, url: shownUrl(request.url), why }),
     )
   })
   await app.register(helmet, {
-    contentSecurityPolicy: { useDefaults: false, directives: contentPolicy },
+    contentSecurityPolicy: { useDefaults: false, directives: contentPolicy(deps.sessions !== undefined) },
     // Two years, where callers come by https. Of other names below this one we know nothing.
     strictTransportSecurity: isByHttps(settings) ? { maxAge: 63_072_000, includeSubDomains: false } : false,
     frameguard: { action: 'deny' },
@@ -85,7 +87,12 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     const problem = toProblem(error)
     if (problem !== undefined) return sendProblem(reply, problem)
     const stack = error instanceof Error ? error.stack : String(error)
-    log.error('request.failed', { request: request.id, method: request.method, url: request.url, error: stack })
+    log.error('request.failed', {
+      request: request.id,
+      method: request.method,
+      url: shownUrl(request.url),
+      error: stack,
+    })
     return sendProblem(reply, new Problem('internal', `the request ${request.id} failed here`))
   })
   app.setNotFoundHandler((request, reply) => {
@@ -104,7 +111,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     const fields = {
       request: request.id,
       method: request.method,
-      url: request.url,
+      url: shownUrl(request.url),
       run: (request.params as { run?: string } | undefined)?.run, // fastify's params are the names in the pattern
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime),
@@ -148,6 +155,9 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     close: () => (closing ??= close()),
   }
 }
+
+/** What the issuer sends back with a browser is nobody's to read. */
+const shownUrl = (url: string): string => (url.startsWith('/login') ? url.replace(/\?.*/, '') : url)
 
 /** Here, or in the proxy in front. */
 const isByHttps = ({ tls, public_url: url }: HttpSettings): boolean =>
