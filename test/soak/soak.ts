@@ -130,7 +130,8 @@ try {
   const alerts = new Set(logged.flatMap((line) => /"alert\.opened","alert":"([^"]+)"/.exec(line)?.[1] ?? []))
   say(`alerts that were opened: ${[...alerts].join(', ') || 'none'}`)
   service.signal('SIGTERM')
-  const code = await service.ended
+  const code = await Promise.race([service.ended, sleep(60_000, 'it runs on', { ref: false })])
+  if (code === 'it runs on') service.signal('SIGKILL')
   check('it stops when told to', code === 0, String(code))
   const audited = await cli('verify', '--database', '--data-dir', dataDir)
   check('the database verifies', audited.code === 0, audited.code === 0 ? totals.join(', ') : audited.stdout + audited.stderr) // oxfmt-ignore
