@@ -10,6 +10,7 @@ export const by = z.object({
   subject: z.string(),
   issuer: z.string().optional(),
   actor_id: z.string().optional(),
+  weak: z.array(z.string()).readonly().optional().describe('codes of docs/identity.md: what is weak about that'),
 })
 export const named = { repository, commit: commit.optional(), build: text.optional(), ref: text.optional() }
 export const recorded = { id: recordId, seq: count, recorded_at: time }
