@@ -14,6 +14,7 @@ import { addDeadLetters, exits } from './commands/order-options.ts'
 import { addPushCommands } from './commands/push-options.ts'
 import { addRecoverCommands } from './commands/recover-options.ts'
 import { addReportCommands } from './commands/report-options.ts'
+import { addSessionCommands } from './commands/session-options.ts'
 import { openTerminal, type ExitCode, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 import { addWitnessCommands } from './commands/witness-options.ts'
@@ -191,6 +192,8 @@ configuration(token.command('revoke'))
       (await import('./commands/access.ts')).token({ action: 'revoke', id, ...options }, terminal),
     ),
   )
+
+addSessionCommands(program, run)
 
 configuration(program.command('migrate').description('bring the database to the newest schema'))
   .addOption(json())

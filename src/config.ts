@@ -5,7 +5,8 @@ import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './config-env.ts'
 import { archiveSettings, retentionSettings } from './archive/settings.ts'
-import { identitySettings } from './access/identity-settings.ts'
+import { identitySettings, isSafeUrl } from './access/identity-settings.ts'
+import { loginSettings } from './access/login-settings.ts'
 import { destinationName, destinationSettings } from './delivery/settings.ts'
 import { httpSettings } from './http/settings.ts'
 import { scrubSettings } from './watch/scrub-settings.ts'
@@ -84,10 +85,14 @@ const settings = z.strictObject({
   scrub: scrubSettings.prefault({}),
   retention: retentionSettings.prefault({}),
   identity: identitySettings.prefault({}),
+  login: loginSettings.optional(),
   destinations: z.record(destinationName, destinationSettings).default({}),
 })
 
-const checkedSettings = settings.superRefine(({ org, identity }, context) => {
+const checkedSettings = settings.superRefine(({ org, identity, login, http }, context) => {
+  // The issuer sends browsers back to that address, and nowhere else; the cookie is of it.
+  if (login !== undefined && (http.public_url === undefined || !isSafeUrl(http.public_url)))
+    context.addIssue({ code: 'custom', path: ['http', 'public_url'], message: 'is needed for login: the https address that browsers know this service by' }) // oxfmt-ignore
   for (const [i, { rules }] of identity.issuers.entries())
     for (const [j, rule] of rules.entries())
       if (rule.org !== undefined && rule.org !== org)
@@ -109,6 +114,8 @@ const others = new Set([
   'PROOFLINE_TOKEN_FILE',
   'PROOFLINE_ID_TOKEN',
   'PROOFLINE_AUDIENCE',
+  'PROOFLINE_CLIENT_CERTIFICATE_FILE',
+  'PROOFLINE_CLIENT_KEY_FILE',
   'PROOFLINE_ALLOW_METADATA_ADDRESSES',
   'PROOFLINE_RESTARTED',
   'PROOFLINE_CONFIG',

@@ -35,8 +35,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
   database: ['record', 'telemetry'],
   signing: ['record', 'log'],
   ledger: ['record', 'log', 'verify', 'telemetry', 'database', 'objects', 'signing'],
-  // A run statement is signed in the manner of everything that is signed and no checkpoint.
-  access: ['record', 'log', 'telemetry', 'database'],
+  // A run statement is signed in the manner of everything that is signed and no checkpoint. A secret of a setting prints as no other does.
+  access: ['record', 'log', 'telemetry', 'database', 'delivery/secret'],
   admission: [
     'record',
     'log',
@@ -99,6 +99,7 @@ const spine = [...Object.keys(table).filter((room) => !['producer', 'web', 'serv
 /** Commands that look into the database or start the service or a witness; every other one is a client. */
 const serverCommands = [
   'commands/serve',
+  'commands/sessions',
   'commands/signer',
   'commands/tokens',
   'commands/adopt',
@@ -213,7 +214,7 @@ describe('src', () => {
     }
     load('commands/signer')
     expect(loaded).toContain('signing/guard')
-    expect([...loaded].filter((name) => /^(database|ledger|http|service)\//.test(name) && !['http/settings', 'service/signer'].includes(name))).toEqual([]) // oxfmt-ignore
+    expect([...loaded].filter((name) => /^(database|ledger|http|service)\//.test(name) && !['http/settings', 'http/address', 'service/signer'].includes(name))).toEqual([]) // oxfmt-ignore
   })
 
   it('imports pg in database/ only, and no package that package.json does not name', () => {

@@ -76,6 +76,13 @@ describe('readConfig', () => {
     expect(siem?.type === 'elastic' && siem.password?.reveal()).toBe('0123456')
   })
 
+  it('takes the secret of the sign-in from the environment, and shows it nowhere', () => {
+    const text = 'http: {public_url: "https://p.example"}\nlogin: {issuer: "https://sso.example", client_id: p, roles: [{claim: groups, value: a, scopes: [audit]}]}' // oxfmt-ignore
+    const config = readConfig(text, { PROOFLINE_LOGIN_CLIENT_SECRET: 'planted' })
+    expect(config.login?.client_secret?.reveal()).toBe('planted')
+    expect(JSON.stringify(withoutSecrets(config))).not.toContain('planted')
+  })
+
   it('takes a destination from the environment alone', () => {
     const { destinations } = readConfig(undefined, {
       PROOFLINE_DESTINATIONS_SPLUNK_TYPE: 'splunk',
@@ -89,6 +96,41 @@ describe('readConfig', () => {
 
   it.each<[string, string | undefined, Environment, Record<string, string>, RegExp]>([
     ['an unknown key', 'htpp: { port: 1 }', {}, {}, /^htpp: there is no such setting$/],
+    [
+      'a sign-in without an address of its own',
+      'login: {issuer: "https://sso.example", client_id: p, roles: [{claim: groups, value: a, scopes: [audit]}]}',
+      {},
+      {},
+      /^http\.public_url: is needed for login/,
+    ],
+    [
+      'a sign-in that would push',
+      'login: {issuer: "https://sso.example", client_id: p, roles: [{claim: groups, value: a, scopes: [push]}]}',
+      {},
+      {},
+      /^login\.roles\.0\.scopes\.0: /,
+    ],
+    [
+      'a sign-in for ever',
+      'login: {issuer: "https://sso.example", client_id: p, session_hours: 25, roles: [{claim: groups, value: a, scopes: [audit]}]}',
+      {},
+      {},
+      /^login\.session_hours: /,
+    ],
+    [
+      'a sign-in by plain http',
+      'login: {issuer: "http://sso.example", client_id: p, roles: [{claim: groups, value: a, scopes: [audit]}]}',
+      {},
+      {},
+      /^login\.issuer: is no https address/,
+    ],
+    [
+      'a client secret twice',
+      'login: {issuer: "https://sso.example", client_id: p, client_secret: a, client_secret_file: b, roles: [{claim: groups, value: a, scopes: [audit]}]}',
+      {},
+      {},
+      /^login\.client_secret: and client_secret_file exclude/,
+    ],
     ['an unknown key below another', 'http: { prot: 1 }', {}, {}, /^http\.prot: there is no such setting$/],
     [
       'an unknown variable',

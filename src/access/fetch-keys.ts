@@ -11,18 +11,24 @@ export function keySetOf(
   { issuer, jwks_uri }: Pick<IssuerSettings, 'issuer' | 'jwks_uri'>,
   get: GetJson,
 ): () => Promise<unknown> {
-  return async () => get(jwks_uri ?? (await discover(issuer, get)))
+  return async () => get(jwks_uri ?? addressIn(await discover(issuer, get), 'jwks_uri', issuer))
 }
 
-async function discover(issuer: string, get: GetJson): Promise<string> {
+/** The discovery document of this issuer, and of no other. */
+export async function discover(issuer: string, get: GetJson): Promise<Readonly<Record<string, unknown>>> {
   const document = await get(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
-  const { issuer: named, jwks_uri } =
-    typeof document === 'object' && document !== null ? ({ ...document } as Record<string, unknown>) : {} // an object
+  const members = typeof document === 'object' && document !== null ? { ...document } : {}
+  const { issuer: named } = members as Record<string, unknown> // an object
   if (named !== issuer) throw new Error(`its discovery document is of ${JSON.stringify(named ?? null).slice(0, 200)}`)
-  // An issuer elsewhere has no keys on this machine, only a reason to have somebody here asked.
-  const isSafe = typeof jwks_uri === 'string' && isSafeUrl(jwks_uri) && (isSecure(jwks_uri) || !isSecure(issuer))
-  if (!isSafe) throw new Error('its discovery document names no https address of keys')
-  return jwks_uri
+  return members
+}
+
+/** An issuer elsewhere has nothing on this machine, only a reason to have somebody here asked. */
+export function addressIn(document: Readonly<Record<string, unknown>>, name: string, issuer: string): string {
+  const url = document[name]
+  const isSafe = typeof url === 'string' && isSafeUrl(url.replace(/\?.*/, '')) && (isSecure(url) || !isSecure(issuer))
+  if (!isSafe) throw new Error(`its discovery document names no https address as ${name}`)
+  return url
 }
 
 const isSecure = (url: string): boolean => new URL(url).protocol === 'https:'

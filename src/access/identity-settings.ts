@@ -6,7 +6,7 @@ import { testTypes } from '../record/record.ts'
 const text = z.string().min(1).max(512)
 const texts = z.array(text).min(1).max(200)
 
-const pattern = text.refine(
+export const pattern = text.refine(
   (name) => name !== '/*' && !name.slice(0, -1).includes('*'),
   'a name, or one that ends in /*',
 )
@@ -46,7 +46,7 @@ const rule = z
 export type TrustRule = z.output<typeof rule>
 
 /** Only those with a public key: a secret shared with the issuer would let each of the two speak for it. */
-const algorithms = [
+export const algorithms = [
   'RS256',
   'RS384',
   'RS512',

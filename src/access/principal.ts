@@ -1,4 +1,5 @@
 import type { Weakness } from '../record/identity.ts'
+import type { Micros } from '../record/record.ts'
 import type { Bound } from './bound.ts'
 
 /** Who is asking, and the one table of what they may. */
@@ -10,7 +11,7 @@ export interface Principal {
   org: string
   /** Names the credential in records and logs; never a secret. */
   id: string
-  method: 'token' | 'oidc' | 'statement' | 'anonymous'
+  method: 'token' | 'oidc' | 'statement' | 'login' | 'anonymous'
   scopes: ReadonlySet<Scope>
   /** Absent: every repository of the org. An entry that ends in `/*` stands for all below it. */
   repositories?: readonly string[]
@@ -18,6 +19,8 @@ export interface Principal {
   identity?: Identity
   /** Of which run alone it may speak; absent: of any within its repositories. */
   bound?: Bound
+  /** When the credential ends, where that is known. */
+  expiresAt?: Micros
 }
 
 /** What was verified. No names, no e-mail addresses. */

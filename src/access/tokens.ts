@@ -123,8 +123,8 @@ function hashSecret(secret: string): Buffer {
 }
 
 function toPrincipal(row: store.TokenRow): Principal {
-  const { org, id, repositories } = row
-  const base = { org, id: `token:${id}`, method: 'token', scopes: new Set(row.scopes) } as const
+  const { org, id, repositories, expiresAt } = row
+  const base = { org, id: `token:${id}`, method: 'token', scopes: new Set(row.scopes), expiresAt } as const
   if (repositories !== null) return { ...base, repositories }
   return { ...base, identity: { subject: base.id, weak: ['any_repository'] } }
 }

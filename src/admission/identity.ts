@@ -8,7 +8,7 @@ import type { By } from '../record/run.ts'
 export function byOf({ method, id, identity }: Principal): By {
   if (identity === undefined) return { method, subject: id }
   const { issuer, subject, actorId, weak } = identity
-  return { method, issuer, subject, actor_id: actorId, ...(weak.length === 0 ? {} : { weak }) }
+  return { method, issuer, subject, actor_id: actorId, ...(weak.length === 0 ? {} : { weak: [...weak] }) }
 }
 
 /** Who brought a part, with the job: jobs of one run are told apart by it. Undefined where the credential is not of one run. */

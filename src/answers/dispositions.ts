@@ -10,7 +10,7 @@ export interface ShownDisposition {
   id: string
   recorded_at: string
   note: string
-  verdict: DispositionFields['verdict'] | null
+  verdict: NonNullable<DispositionFields['verdict']> | null
   until: string | null
   by: DispositionFields['by']
   /** Why it holds no more. */

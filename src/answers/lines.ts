@@ -105,7 +105,7 @@ const printed = new WeakMap<SeriesRuns, ReturnType<typeof makeEvidence>>()
 
 function makeEvidence(opened: OpenedFile, one: SeriesRuns) {
   const { views, ref: { window } } = opened
-  const { none, same } = evidenceDays(views, window, one)
+  const { before, none, same } = evidenceDays(views, window, one)
   const view = views[one.ledger]
   const leftOut = (view === undefined ? [] : [...runsWithin(view, window)]).filter((run) => run.suite === one.suite && !counts(run))
   const reasons = new Map<string, number>()
@@ -115,6 +115,7 @@ function makeEvidence(opened: OpenedFile, one: SeriesRuns) {
     ...nameOf(opened, one),
     runs: one.placed.length,
     left_out: { runs: leftOut.length, reasons: Object.fromEntries([...reasons].toSorted(byName)) },
+    ...(before === 0 ? {} : { before_first_record: before }),
     no_evidence: none.map(({ from, to, reasons: why }) => ({
       from: day(from),
       to: day(to),

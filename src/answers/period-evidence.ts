@@ -40,13 +40,14 @@ interface SuiteOfPeriod {
 }
 
 function printRow(row: SuiteOfPeriod, views: Question['views'], window: Window) {
-  const { none } = evidenceDays(views, window, row)
+  const { before, none } = evidenceDays(views, window, row)
   const day = (n: number): string => printTime(n * dayMicros).slice(0, 10)
   return {
     test_type: row.testType,
     ...(row.generation === 1 ? {} : { generation: row.generation }),
     suite: row.suite,
     runs: row.placed.length,
+    ...(before === 0 ? {} : { before_first_record: before }),
     no_evidence: none.map(({ from, to }) => ({ from: day(from), to: day(to), days: to - from })),
   }
 }

@@ -10,6 +10,7 @@ import { printAsOf } from './position.ts'
 import { readIds } from './record-places.ts'
 import { compareMeasured } from './report-changes.ts'
 import { fileLists, mutationOf, otherFigures } from './report-files.ts'
+import { notesOnFiles } from './report-notes.ts'
 import type { RunEvidence } from './run-evidence.ts'
 import { type Question, type Subject, type SubjectDeps, type SubjectNames, askAsOf, openSubject } from './subject.ts'
 
@@ -60,6 +61,7 @@ export async function makeReport(deps: SubjectDeps, question: Question, subject:
     inventory: inventory === undefined ? null : { files: inventory.files.size, production_files: isProduction === undefined ? null : measured.production.length + (measured.notMeasured?.length ?? 0) },
     changed: await printChanges(deps, question, subject, measured),
     ...fileLists(measured, prefix),
+    dispositions: await notesOnFiles(deps, question, subject, measured, prefix),
     ...(own === runs ? {} : { own: { left_out: own.leftOut.length, missing: own.missing.map(({ testType, suite }) => `${testType}/${suite}`) } }),
   }
 } // oxfmt-ignore

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { dispositionVerdicts } from '../record/changes.ts'
+import { weaknessCodes } from '../record/identity.ts'
 import { noBody, nothing } from './route.ts'
 import { commit, count, recordId, repository, text, time, whole } from './shapes.ts'
 
@@ -10,14 +11,17 @@ export const by = z.object({
   subject: z.string(),
   issuer: z.string().optional(),
   actor_id: z.string().optional(),
-  weak: z.array(z.string()).readonly().optional().describe('codes of docs/identity.md: what is weak about that'),
+  weak: z
+    .array(z.enum(weaknessCodes))
+    .optional()
+    .describe('what was weak about the credential, beside what its method lacks by itself'),
 })
 export const named = { repository, commit: commit.optional(), build: text.optional(), ref: text.optional() }
 export const recorded = { id: recordId, seq: count, recorded_at: time }
 export const recording = ['recording_stopped', 'clock_step', 'signer_not_current', 'rollback_detected'] as const
 const when = z.string().min(10).max(40).describe('a day (2026-11-23, UTC) or an RFC 3339 time with an offset')
 
-const shownDisposition = z
+export const shownDisposition = z
   .object({
     id: recordId,
     recorded_at: time,

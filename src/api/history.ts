@@ -91,6 +91,9 @@ const evidence = z
     ...name,
     runs: count,
     left_out: z.object({ runs: count, reasons }),
+    before_first_record: count
+      .optional()
+      .describe('days before anything of the repository was recorded: they are in no list'),
     no_evidence: z.array(
       z.object({ from: day, to: day.describe('the day after the last'), days: count, left_out: reasons.optional() }),
     ),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { shownDisposition } from './decisions.ts'
 import { commit, count, path, recordId, repository, runId, sha256, testType, text, time } from './shapes.ts'
 
 /** What a coverage report consists of. */
@@ -189,6 +190,9 @@ export const reportAnswer = z
     not_comparable: z.array(z.object({ path, unit: z.array(text), integration: z.array(text) })),
     blob_differs: z.array(path).describe('files of which runs of the commit name different contents'),
     files: z.array(reportFile).describe('production files, by path'),
+    dispositions: z
+      .array(shownDisposition.extend({ path, lines: z.string().optional() }))
+      .describe('what people said of files of the commit and of lines of them, by path; it changes no number'),
   })
   .meta({ id: 'CoverageReport' })
 export type ReportAnswer = z.infer<typeof reportAnswer>
@@ -218,6 +222,9 @@ export const periodAnswer = z
         generation: z.int().min(2).optional(),
         suite: text,
         runs: count.describe('that count'),
+        before_first_record: count
+          .optional()
+          .describe('days before anything of the repository was recorded: they are in no list'),
         no_evidence: z.array(z.object({ from: day, to: day.describe('the day after the last'), days: count })),
       }),
     ),

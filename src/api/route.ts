@@ -19,7 +19,7 @@ export type Body =
   | { kind: 'stream'; types: readonly string[]; what: string }
 
 export interface Answer {
-  status: 200 | 201 | 202 | 304 | 503
+  status: 200 | 201 | 202 | 303 | 304 | 503
   what: string
   /** Absent for an answer without a body. */
   content?: Readonly<Record<string, z.ZodType>>

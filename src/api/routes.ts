@@ -10,6 +10,7 @@ import { evidenceRoutes } from './evidence.ts'
 import { gapRoutes } from './gaps.ts'
 import { gateRoutes } from './gates.ts'
 import { keyRoutes } from './keys.ts'
+import { loginRoutes } from './login.ts'
 import { historyRoutes } from './history.ts'
 import { lineageRoutes } from './lineage.ts'
 import { operationRoutes } from './operations.ts'
@@ -42,4 +43,5 @@ export const routes: readonly Route[] = [
   ...orderRoutes,
   ...drillRoutes,
   ...keyRoutes,
+  ...loginRoutes,
 ]

@@ -1,6 +1,7 @@
 import { type ArchiveStatus, type HoldTold, archiveStatus as statusShape, hold as holdShape, holdList } from '../api/archive.ts' // oxfmt-ignore
 import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts'
 import { ask } from './watch.ts'
+import { count } from './count.ts'
 
 /** Passes over years of days take their time. */
 const passMs = 3_600_000
@@ -45,7 +46,7 @@ function printRetention(status: ArchiveStatus): string {
     oldest ?? 'none',
     `${due} may leave the database`,
   ])
-  const rows = ledgers.map(({ ledger, earliest, expirable, held }) => [ledger, `from seq ${earliest}`, `${expirable.days} days, ${expirable.records} records have passed it`, held.days === 0 ? '' : `${held.days} days held by ${held.holds.join(', ')}`]) // oxfmt-ignore
+  const rows = ledgers.map(({ ledger, earliest, expirable, held }) => [ledger, `from seq ${earliest}`, `${count(expirable.days, 'day')}, ${count(expirable.records, 'record has passed', 'records have passed')} it`, held.days === 0 ? '' : `${count(held.days, 'day')} held by ${held.holds.join(', ')}`]) // oxfmt-ignore
   return `${rule}\n${printTable(parts)}${printTable(rows)}${printFailures(status)}`
 }
 
@@ -95,7 +96,10 @@ export async function addHold(options: AddHold, terminal: Terminal, signal: Abor
   const { repository, path, from, to, reason, ticket } = options
   const body = { repository, path, from, to, reason, ticket }
   const added = await ask(holdShape, { method: 'POST', path: '/v1/holds', body, signal })
-  terminal.print(added, () => `${added.hold} is in force: ${added.days} archived days hold what it names\n`)
+  terminal.print(
+    added,
+    () => `${added.hold} is in force: ${count(added.days, 'archived day holds', 'archived days hold')} what it names\n`,
+  )
   return 0
 }
 

@@ -3,6 +3,7 @@ import type { Environment } from '../producer/ci-facts.ts'
 import { createClient, type Client } from '../producer/client.ts'
 import { findService, type Service } from '../producer/find-service.ts'
 import { findIdentityToken, type IdentityToken } from '../producer/identity-token.ts'
+import { clientCertificate } from './client-certificate.ts'
 import type { Signing } from './sign-requests.ts'
 import { version } from './version.ts'
 
@@ -21,7 +22,7 @@ export interface Connecting {
 export async function connect(url?: string, { signing, say }: Connecting = {}): Promise<Client> {
   const { env } = readEnvironment()
   const service = await findService(url === undefined ? env : { ...env, PROOFLINE_URL: url }, process.cwd())
-  const base = { url: service.url, env, userAgent: userAgent() }
+  const base = { url: service.url, env, userAgent: userAgent(), ...clientCertificate(env) }
   if (signing !== undefined) {
     say?.(`identity: a statement signed with ${signing.keyFile}`)
     return createClient({

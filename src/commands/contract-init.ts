@@ -7,6 +7,7 @@ import { testTypes, parseTime } from '../record/record.ts'
 import { connect } from './connect.ts'
 import { type Asking, type PlaceOptions, ask, findPlace } from './contract-place.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
+import { count } from './count.ts'
 
 /** `proofline contract init`: reads what a repository pushed lately and writes a contract that says so. */
 
@@ -56,14 +57,14 @@ export async function init(
     if (runs.length === 0)
       throw new Problem(
         'not_found',
-        `${place.repository} ended no run within ${options.days} days that is not backfilled: push first, or say --days`,
+        `${place.repository} ended no run within ${count(options.days, 'day')} that is not backfilled: push first, or say --days`,
       )
     const text = proposeContract(place.repository, runs, files)
     parseContract(text) // what we propose, we take
     await write(place.file, text, options.force === true)
     terminal.print(
       { file: place.file, repository: place.repository, runs: runs.length },
-      () => `wrote ${place.file}, from ${runs.length} runs\n`,
+      () => `wrote ${place.file}, from ${count(runs.length, 'run')}\n`,
     )
     terminal.say(
       '  read it, then: proofline contract check, commit it, and proofline contract register on the protected branch',

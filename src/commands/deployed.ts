@@ -1,6 +1,7 @@
 import { type DeploymentAnswer, deployment as deploymentShape, deploymentList } from '../api/deployments.ts'
 import { withQuery } from '../producer/client.ts'
 import { Problem } from '../record/problem.ts'
+import { askedCommit } from './commit-name.ts'
 import { connect } from './connect.ts'
 import { findPlace } from './contract-place.ts'
 import { type SubjectOptions, defined, findSubject } from './decision-place.ts'
@@ -38,7 +39,7 @@ export async function deployed(
     const sent = await client.send({ method: 'PUT', path, headers, body: Buffer.from(JSON.stringify(body)), signal })
     const answer = deploymentShape.parse(JSON.parse(sent.bytes.toString('utf8')))
     const repeated = sent.status === 200
-    terminal.print({ repeated, ...answer }, () => `${repeated ? 'already recorded' : 'recorded'}: ${printDeployment(answer)}`)
+    terminal.print(answer, () => `${repeated ? 'already recorded' : 'recorded'}: ${printDeployment(answer)}`)
     if (answer.enforced && !['pass', 'overridden'].includes(answer.decision))
       terminal.say(`note: the gate said ${answer.decision}: an alert stays open until the gate is overridden or somebody disposes of the deployment`)
     return 0
@@ -69,11 +70,12 @@ export async function listQuery({ repository, all, asOf, from, to, before, limit
 }
 
 export async function deployments(
-  { environment, decision, ...list }: ListCommand & { environment?: string; decision?: string },
+  { environment, decision, commit, build, ...list }: ListCommand & { environment?: string; decision?: string; commit?: string; build?: string },
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const path = withQuery('/v1/deployments', { ...(await listQuery(list)), environment, decision })
+  const of = { environment, decision, build, commit: commit === undefined ? undefined : await askedCommit(commit) }
+  const path = withQuery('/v1/deployments', { ...(await listQuery(list)), ...of })
   const answer = await ask(deploymentList, { method: 'GET', path, signal })
   terminal.print(answer, () => {
     if (answer.deployments.length === 0) return 'no deployments\n'

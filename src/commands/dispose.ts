@@ -3,9 +3,11 @@ import { withQuery } from '../producer/client.ts'
 import type { DispositionTarget } from '../record/changes.ts'
 import { Problem } from '../record/problem.ts'
 import { type TestType, testTypes } from '../record/record.ts'
+import { wholeCommit } from './commit-name.ts'
 import { findPlace } from './contract-place.ts'
 import { defined } from './decision-place.ts'
 import { type ListCommand, listQuery } from './deployed.ts'
+import { printBy } from './print-by.ts'
 import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts'
 import { ask } from './watch.ts'
 
@@ -29,7 +31,9 @@ export async function dispose(
   const isOfNone = target.kind === 'alert' || target.kind === 'dead_letter'
   const place = isOfNone && repository === undefined ? undefined : await findPlace(undefined, repository === undefined ? {} : { repository }) // oxfmt-ignore
   const of = repository ?? place?.repository ?? '*'
-  const version = 'path' in target ? defined({ commit: commit ?? place?.checkout?.commit }) : {}
+  const named =
+    commit === undefined ? place?.checkout?.commit : await wholeCommit(commit, place?.checkout?.folder ?? process.cwd())
+  const version = 'path' in target ? defined({ commit: named }) : {}
   const body = defined({ repository: of, target: { ...target, ...version }, note, verdict, until })
   const answer = await ask(dispositionShape, { method: 'POST', path: '/v1/dispositions', body, signal })
   terminal.print(answer, () => `${oneLine(`${answer.subject}: ${answer.note}`)}\n  record  ${answer.id}\n`)
@@ -62,7 +66,8 @@ export async function dispositions(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const path = withQuery('/v1/dispositions', { ...(await listQuery(list)), commit })
+  const at = commit === undefined ? undefined : await wholeCommit(commit, process.cwd())
+  const path = withQuery('/v1/dispositions', { ...(await listQuery(list)), commit: at })
   const answer = await ask(dispositionList, { method: 'GET', path, signal })
   terminal.print(answer, () => {
     if (answer.dispositions.length === 0) return 'no dispositions\n'
@@ -71,10 +76,11 @@ export async function dispositions(
       oneLine(one.subject),
       one.verdict ?? '',
       one.lapsed === null ? (one.until ?? '') : `lapsed (${one.lapsed})`,
+      oneLine(printBy(one.by)),
       oneLine(one.note),
     ])
     const more = answer.has_more ? `more: --before ${answer.dispositions.at(-1)?.id ?? ''}\n` : ''
-    return `${printTable([['recorded', 'about', 'verdict', 'until', 'note'], ...rows])}${more}as of ${answer.as_of}\n`
+    return `${printTable([['recorded', 'about', 'verdict', 'until', 'by', 'note'], ...rows])}${more}as of ${answer.as_of}\n`
   })
   return 0
 }

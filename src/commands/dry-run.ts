@@ -1,7 +1,7 @@
 import { relative, resolve } from 'node:path'
 import { describeFile } from '../producer/dry-run.ts'
 import { expandFiles } from '../producer/files.ts'
-import { countFiles } from './receipt.ts'
+import { count } from './count.ts'
 import { printTable, type ExitCode, type Terminal } from './terminal.ts'
 
 /** `push --dry-run`: one object a file with --json, one line a file without; no service is asked. 1 when one would be refused, 3 when incomplete. */
@@ -16,7 +16,7 @@ export async function dryRun(
   for (const path of await expandFiles(files, cwd)) {
     const file = files.find((given) => resolve(cwd, given) === path) ?? relative(cwd, path) // as it was named
     const description = await describeFile(path, options)
-    const { verdict, reason, format, files: count, lines, mutants } = description
+    const { verdict, reason, format, files: measured, lines, mutants } = description
     refused ||= verdict === 'refuse'
     incomplete ||= verdict === 'incomplete'
     if (terminal.json) terminal.print({ file, ...description }, () => '')
@@ -25,7 +25,7 @@ export async function dryRun(
         file,
         verdict,
         format ?? '-',
-        countFiles(count),
+        count(measured, 'file'),
         mutants === undefined
           ? `${lines.covered + lines.partial}/${lines.found} lines executed`
           : `${mutants.detected}/${mutants.detected + mutants.undetected} mutants detected`,

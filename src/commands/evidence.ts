@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { Problem } from '../record/problem.ts'
 import { connect } from './connect.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
+import { count } from './count.ts'
 
 export interface EvidenceCommand {
   from: string
@@ -50,7 +51,7 @@ export async function evidence(options: EvidenceCommand, terminal: Terminal, sig
     const asked = String(headers['proofline-as-of'] ?? '')
     terminal.print(
       { schema: 'proofline.evidence-file.v1', file: output, bytes, as_of: asked },
-      () => `${output}: ${bytes} bytes, as of ${asked}\nverify it with: proofline verify ${output} --policy policy.txt\n`,
+      () => `${output}: ${count(bytes, 'byte')}, as of ${asked}\nverify it with: proofline verify ${output} --policy policy.txt\n`,
     )
     return 0
   } catch (error) {

@@ -70,7 +70,23 @@ export function addGateCommands(program: Command, run: Run): void {
       run(options, async (terminal, signal) => (await import('./deployed.ts')).deployed(commit, options, terminal, signal)),
     ) // oxfmt-ignore
 
-  list(program.command('deployments').description('what was deployed, with the gate decision that stood, newest first'))
+  ofSubject(
+    list(
+      program
+        .command('gates')
+        .description('what was decided whether commits may go on, with what overrode it, newest first'),
+    ),
+  )
+    .addOption(new Option('--verdict <verdict>', 'only these').choices(['pass', 'fail', 'incomplete']))
+    .action((options) =>
+      run(options, async (terminal, signal) => (await import('./gates.ts')).gates(options, terminal, signal)),
+    )
+
+  ofSubject(
+    list(
+      program.command('deployments').description('what was deployed, with the gate decision that stood, newest first'),
+    ),
+  )
     .option('--environment <name>', 'only there')
     .addOption(
       new Option('--decision <decision>', 'only these').choices(['pass', 'fail', 'incomplete', 'none', 'overridden']),
@@ -88,17 +104,26 @@ export function addGateCommands(program: Command, run: Run): void {
     .requiredOption('--note <text>', 'what is said')
     .addOption(new Option('--verdict <verdict>', 'in one word').choices(['accepted', 'false_positive', 'planned']))
     .option('--until <day>', 'the last day on which it holds')
-    .option('--commit <id>', 'of a file or lines: the version that is meant; default: the one that is checked out')
+    .option('--commit <id>', 'of a file or lines: the version that is meant, an id or what git takes for one; default: the one that is checked out')
     .addOption(json())
     .action((target: string, options) =>
       run(options, async (terminal, signal) => (await import('./dispose.ts')).dispose(target, options, terminal, signal)),
     ) // oxfmt-ignore
 
   list(program.command('dispositions').description('what was said so, newest first'))
-    .option('--commit <id>', 'tell which notes on files still hold at this commit')
+    .option(
+      '--commit <id>',
+      'tell which notes on files still hold at this commit: an id, or what git takes for one here',
+    )
     .action((options) =>
       run(options, async (terminal, signal) => (await import('./dispose.ts')).dispositions(options, terminal, signal)),
     )
+}
+
+function ofSubject(command: Command): Command {
+  return command
+    .option('--commit <commit>', 'only of this one: an id, its beginning, or what git takes for one here')
+    .option('--build <name>', 'only of this build')
 }
 
 function list(command: Command): Command {

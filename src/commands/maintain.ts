@@ -23,6 +23,7 @@ import { insertLocalCommand } from '../watch/local-commands.ts'
 import { localCommand } from './local-command.ts'
 import { readTrustedKeys } from './trusted-keys.ts'
 import { version } from './version.ts'
+import { count } from './count.ts'
 
 /** Commands that work on the database and the data folder themselves, with or without a running service. */
 
@@ -109,7 +110,7 @@ export async function rebuild(options: MaintainCommand, terminal: Terminal, sign
     'data',
   )
   terminal.print({ rebuilt: { history: rebuilt } }, () =>
-    rebuilt.map(({ ledger, size }) => `history of ${ledger}: ${size} records`).join('\n'),
+    rebuilt.map(({ ledger, size }) => `history of ${ledger}: ${count(size, 'record')}`).join('\n'),
   )
   return signal.aborted ? 3 : 0
 }
@@ -193,8 +194,8 @@ function describeAudit({ ledger, origin, size, signed, expired, differenceCount,
   const gone = expired === 0 ? '' : `; ${expired} of them are gone, their retention having passed, and proved by their leaf hashes`
   const ended = closed === undefined ? '' : `; ${closed.text}`
   if (closed?.wrong !== undefined) return `DIFFERS ${ledger}: ${closed.text}: ${closed.wrong}`
-  if (first === undefined && (signed === size || closed?.size === signed)) return `ok      ${ledger}: ${size} records, signed to ${signed}${gone}${ended}`
-  if (first === undefined) return `UNSIGNED ${ledger}: ${size} records, ${signed < 0 ? 'and no checkpoint by a key that is known here' : `signed to ${signed}`}` // oxfmt-ignore
+  if (first === undefined && (signed === size || closed?.size === signed)) return `ok      ${ledger}: ${count(size, 'record')}, signed to ${signed}${gone}${ended}`
+  if (first === undefined) return `UNSIGNED ${ledger}: ${count(size, 'record')}, ${signed < 0 ? 'and no checkpoint by a key that is known here' : `signed to ${signed}`}` // oxfmt-ignore
   const { kind, seq, expected, found } = first
   return `DIFFERS ${ledger}: ${differenceCount} differences in ${origin}; first at ${seq}: ${kind}: expected ${expected}, found ${found}`
 } // oxfmt-ignore

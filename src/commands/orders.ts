@@ -7,6 +7,7 @@ import { Problem } from '../record/problem.ts'
 import { connect } from './connect.ts'
 import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts'
 import { ask } from './watch.ts'
+import { count } from './count.ts'
 
 /** `proofline dead-letters`, `proofline destinations redeliver`, `lookup`, `settle`, `estimate`, `moved`. */
 
@@ -69,7 +70,11 @@ export async function redeliver(
     const rest = answer.left === 0 ? '' : `${answer.left} more are missing than were noted: when these are there, proofline destinations reconcile ${name}, and this again\n` // oxfmt-ignore
     if (answer.orders.length === 0) return `nothing is missing that is not under way already\n${rest}`
     const lines = answer.orders.map(({ ledger: of, n, first, last }) => `order ${n}: ${of} ${first}-${last}\n`)
-    return [...lines, `${answer.records} records at most; proofline destinations shows how far it is\n`, rest].join('')
+    return [
+      ...lines,
+      `${count(answer.records, 'record')} at most; proofline destinations shows how far it is\n`,
+      rest,
+    ].join('')
   })
   return answer.left > 0 ? 3 : 0
 }
@@ -80,7 +85,7 @@ export async function lookUp(name: string, terminal: Terminal, signal: AbortSign
   terminal.print(answer, () => answer.searches.map(({ search }) => `${search}\n`).join(''))
   if (terminal.json) return 0
   for (const { ledger, first, last, records, from, to } of answer.searches)
-    terminal.say(`${records} records of ${ledger} ${first}-${last}, recorded from ${from} to ${to}`)
+    terminal.say(`${count(records, 'record')} of ${ledger} ${first}-${last}, recorded from ${from} to ${to}`)
   terminal.say(
     answer.searches.length === 0
       ? 'nothing is unresolved'

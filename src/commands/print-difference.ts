@@ -1,5 +1,6 @@
 import type { DifferenceAnswer } from '../api/difference.ts'
 import { oneLine, printTable } from './terminal.ts'
+import { count } from './count.ts'
 
 /** A difference for people: the two numbers, what leads from one to the other with the largest first, and where. Pure. */
 
@@ -18,7 +19,7 @@ export function printDifference(answer: DifferenceAnswer): string {
     '',
     printTable(alignRight(['', 'found', 'executed', ''], walk(answer))).trimEnd(),
     '',
-    `of ${same} lines both say the same`,
+    `of ${count(same, 'line')} both say the same`,
     ...onlyLines(answer),
     ...(answer.files.length === 0
       ? []
@@ -38,7 +39,7 @@ export function differenceMarkdown(answer: DifferenceAnswer): string {
     '|---|---:|---:|---:|',
     ...rows,
     '',
-    `Of ${same} lines both say the same.`,
+    `Of ${count(same, 'line')} both say the same.`,
     ...[...remarks('A', a), ...remarks('B', b), ...onlyLines(answer)].map((line) => `- ${cell(line)}`),
     ...(files.length === 0 ? [] : ['', '| file | found | executed |', '|---|---:|---:|', ...files]),
     '',
@@ -57,7 +58,14 @@ export function percentOf(executed: number, found: number): string {
 function sideRow(letter: string, { subject, found, executed, files, definition, counts, tools }: Side): string[] {
   const of = `${files}${counts === 'all' ? '' : ' production'} ${files === 1 ? 'file' : 'files'}${counts === 'all' ? ', all that were measured' : ''}`
   const by = tools.length === 0 ? definition : `${definition} by ${tools.join(', ')}`
-  return [letter, percentOf(executed, found), `${executed} of ${found} lines`, oneLine(subject), of, oneLine(by)]
+  return [
+    letter,
+    percentOf(executed, found),
+    `${executed} of ${count(found, 'line')}`,
+    oneLine(subject),
+    of,
+    oneLine(by),
+  ]
 }
 
 function remarks(letter: string, { commit, answered_from: from, missing, runs }: Side): string[] {
@@ -122,7 +130,6 @@ function onlyLines({ only_a: onlyA, only_b: onlyB }: DifferenceAnswer): string[]
   return [...print('A', onlyA), ...print('B', onlyB)]
 } // oxfmt-ignore
 
-const count = (n: number, what: string): string => (n === 1 ? `1 ${what}` : `${n} ${what}s`)
 const signed = (value: number): string => (value > 0 ? `+${value}` : String(value))
 
 /** Numbers end under each other; the first column stays as it is. */

@@ -1,5 +1,6 @@
 import type { GapsAnswer, RepositoriesAnswer } from '../api/gaps.ts'
 import { oneLine, printTable } from './terminal.ts'
+import { count } from './count.ts'
 
 /** Gaps and repositories for people: pure. */
 
@@ -36,20 +37,20 @@ function printSuite(suite: Suite): string {
   const more = suite.missing - shown.length
   return [
     oneLine(`\n${type} ${name} (${remarks.join(', ')})`).replace(/^/, '\n'),
-    oneLine(`${runs === 1 ? '1 run counts' : `${runs} runs count`}${left.runs === 0 ? '' : `, ${left.runs} do not (${printReasons(left.reasons)})`}; ${lastRun}`).replace(/^/, '  '),
+    oneLine(`${count(runs, 'run counts', 'runs count')}${left.runs === 0 ? '' : `, ${left.runs} do not (${printReasons(left.reasons)})`}; ${lastRun}`).replace(/^/, '  '),
     `  ${printMissing(suite.missing, cadence, expected)}`,
     ...(shown.length === 0 ? [] : [printTable(shown.map(row)).trimEnd().replace(/^/gm, '    ')]),
     ...(more > 0 ? [`    and ${more} before`] : []),
-    ...(suite.same_production === undefined ? [] : [`  ${suite.same_production.commits} commits have the production files of one that was measured`]),
+    ...(suite.same_production === undefined ? [] : [`  ${count(suite.same_production.commits, 'commit has', 'commits have')} the production files of one that was measured`]),
   ].join('\n')
 } // oxfmt-ignore
 
 function printMissing(missing: number, cadence: string | null | undefined, expected: number | undefined): string {
   if (missing === 0) return 'nothing is missing'
-  if (expected !== undefined) return `${missing} of ${expected} commits without a run that counts`
+  if (expected !== undefined) return `${missing} of ${count(expected, 'commit')} without a run that counts`
   return typeof cadence === 'string'
-    ? `${missing === 1 ? '1 time' : `${missing} times`} without a run that counts for longer than ${cadence}`
-    : `${missing === 1 ? '1 stretch' : `${missing} stretches`} of days without a run that counts`
+    ? `${count(missing, 'time')} without a run that counts for longer than ${cadence}`
+    : `${count(missing, 'stretch', 'stretches')} of days without a run that counts`
 }
 
 function row({ commit, from, to, days, open, reasons, runs }: Suite['gaps'][number]): string[] {
@@ -57,7 +58,7 @@ function row({ commit, from, to, days, open, reasons, runs }: Suite['gaps'][numb
   return [
     commit === undefined ? minute(from, days) : commit.slice(0, 12),
     commit === undefined ? `to ${to === null ? '' : minute(to, days)}` : minute(from),
-    commit !== undefined ? '' : days === undefined ? printLength(from, to) : days === 1 ? '1 day' : `${days} days`,
+    commit !== undefined ? '' : days === undefined ? printLength(from, to) : count(days, 'day'),
     printReasons(reasons),
     [...(open === true ? ['still'] : []), ...(last === undefined ? [] : [oneLine(last.run)])].join(', '),
   ]
@@ -67,7 +68,7 @@ const minute = (time: string, days?: number): string => (days === undefined ? `$
 
 function printLength(from: string, to: string | null): string {
   const hours = (Date.parse(to ?? from) - Date.parse(from)) / 3_600_000
-  return hours < 48 ? `${hours.toFixed(1)} h` : `${Math.floor(hours / 24)} days`
+  return hours < 48 ? `${hours.toFixed(1)} h` : count(Math.floor(hours / 24), 'day')
 }
 
 function printReasons(reasons: Readonly<Record<string, number>>): string {

@@ -1,5 +1,6 @@
 import type { FilesAnswer, LinesAnswer } from '../api/history.ts'
 import { oneLine, printTable } from './terminal.ts'
+import { count } from './count.ts'
 
 /** Histories for people: pure. */
 
@@ -28,7 +29,7 @@ function row({ state, by_number: byNumber, runs, late, first, last }: Interval):
     first.recorded_at.slice(0, 10),
     first.commit.slice(0, 12),
     state,
-    runs === 1 ? '1 run' : `${runs} runs`,
+    count(runs, 'run'),
     `to ${last.recorded_at.slice(0, 10)} ${last.commit.slice(0, 12)}`,
     first.line === null ? '' : first.line === last.line ? `line ${first.line}` : `line ${first.line} -> ${last.line ?? 'none'}`,
     remarks.join(', '),
@@ -48,14 +49,14 @@ export function printFileHistory(answer: FilesAnswer): string {
     }
     const table = rows.map(({ from, to, text }) => [from === to ? `${from}` : `${from}-${to}`, text])
     const named = columns.map(({ first, last, runs }, i) => [
-      `${i + 1}`, first.recorded_at.slice(0, 10), first.commit.slice(0, 12), runs === 1 ? '1 run' : `${runs} runs`, `to ${last.commit.slice(0, 12)}`,
+      `${i + 1}`, first.recorded_at.slice(0, 10), first.commit.slice(0, 12), count(runs, 'run'), `to ${last.commit.slice(0, 12)}`,
     ])
     const left = rewritten.reduce((sum, { runs }) => sum + runs, 0)
     return [
       `\n${printName(name)}`,
       indent(printTable(table)),
       indent(printTable(named)),
-      ...(left === 0 ? [] : [`  and ${left} runs on commits that the ref left behind`]),
+      ...(left === 0 ? [] : [`  and ${count(left, 'run')} on commits that the ref left behind`]),
     ]
   }) // oxfmt-ignore
   const letters = Object.entries(answer.letters).map(([state, letter]) => `${letter} ${state}`)
@@ -63,11 +64,11 @@ export function printFileHistory(answer: FilesAnswer): string {
 }
 
 function printHead({ as_of: asOf, repository, path, ref, from, to, at, order }: Head): string {
-  const by = order.by === 'ancestry' ? 'in the order of git' : `in the order of git, at ${order.undecided} places by ${order.by}` // oxfmt-ignore
+  const by = order.by === 'ancestry' ? 'in the order of git' : `in the order of git, at ${count(order.undecided, 'place')} by ${order.by}` // oxfmt-ignore
   const where = ref === '' ? 'without a ref' : `on ${ref}`
   return [
     oneLine(`${path} of ${repository} ${where}, numbers as of ${at.commit.slice(0, 12)}`),
-    `${from.slice(0, 10)} to ${to.slice(0, 10)}, as of ${asOf}: ${order.commits} commits ${by}`,
+    `${from.slice(0, 10)} to ${to.slice(0, 10)}, as of ${asOf}: ${count(order.commits, 'commit')} ${by}`,
   ].join('\n')
 }
 
@@ -87,15 +88,16 @@ const shownRanges = 8
 
 function printEvidence({ evidence }: Head): string {
   return evidence
-    .map(({ runs, left_out: leftOut, no_evidence: none, same_production: same, ...name }) => {
+    .map(({ runs, left_out: leftOut, no_evidence: none, before_first_record: before = 0, same_production: same, ...name }) => {
       const days = none.reduce((sum, one) => sum + one.days, 0)
       const ranges = none.slice(-shownRanges).map(({ from, days: n }) => (n === 1 ? from : `${from} +${n}`))
       const more = none.length > shownRanges ? 'the last ' : ''
       const reasons = Object.entries(leftOut.reasons).map(([reason, count]) => `${reason} ${count}`)
       return [
-        `${printName(name)}: ${runs} runs count${leftOut.runs === 0 ? '' : `, ${leftOut.runs} do not (${reasons.join(', ')})`}`,
-        ...(days === 0 ? [] : [`  no evidence on ${days} days${ranges.length === 0 ? '' : `: ${more}${ranges.join(', ')}`}`]),
-        ...(same.length === 0 ? [] : [`  the same production files as one that was measured on ${same.length} days`]),
+        `${printName(name)}: ${count(runs, 'run counts', 'runs count')}${leftOut.runs === 0 ? '' : `, ${leftOut.runs} do not (${reasons.join(', ')})`}`,
+        ...(days === 0 ? [] : [`  no evidence on ${count(days, 'day')}${ranges.length === 0 ? '' : `: ${more}${ranges.join(', ')}`}`]),
+        ...(before === 0 ? [] : [`  ${count(before, 'day lies', 'days lie')} before the first record`]),
+        ...(same.length === 0 ? [] : [`  the same production files as one that was measured on ${count(same.length, 'day')}`]),
       ].join('\n')
     })
     .join('\n')

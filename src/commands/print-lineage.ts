@@ -1,5 +1,6 @@
 import type { LineageAnswer, LineageNode } from '../api/lineage.ts'
 import { oneLine, printBytes } from './terminal.ts'
+import { count } from './count.ts'
 
 /** A lineage for people, as a tree: pure. */
 
@@ -89,7 +90,7 @@ function tool(node: LineageNode): string | undefined {
 function lines(node: LineageNode): string | undefined {
   const { found, covered, partial } = (node['lines'] ?? {}) as { found?: number; covered?: number; partial?: number }
   if (found === undefined || covered === undefined || partial === undefined) return undefined
-  return `${covered + partial} of ${found} lines executed`
+  return `${covered + partial} of ${count(found, 'line')} executed`
 }
 
 function spans(node: LineageNode): string | undefined {

@@ -4,6 +4,7 @@ import { csvLine } from '../verify/csv.ts'
 import { printMissing, signed } from './print-report.ts'
 import { code, table } from './report-markdown.ts'
 import { oneLine, printTable } from './terminal.ts'
+import { count } from './count.ts'
 
 /** A period for people, for a pull request or a page, and for a spreadsheet: pure. */
 
@@ -23,10 +24,10 @@ export function printPeriod(answer: PeriodAnswer): string {
     ...printStanding('at the end', end),
     ...(changed === null ? [] : changed.figures.flatMap(({ definition, both }) => (both === null ? [] : [oneLine(`  ${definition}: lines ${signed(both.found)}, executed ${signed(both.executed)}`).replace(/^/, '  ')]))),
     '',
-    `${runs.counted} runs count, ${runs.left_out} do not${reasons.length === 0 ? '' : ` (${oneLine(reasons.join(', '))})`}`,
-    printTable(suites.map(({ test_type, suite, runs: own, no_evidence: none }) => [`  ${test_type}`, oneLine(suite), own === 1 ? '1 run' : `${own} runs`, printDays(none)])).trimEnd(),
+    `${count(runs.counted, 'run counts', 'runs count')}, ${runs.left_out} do not${reasons.length === 0 ? '' : ` (${oneLine(reasons.join(', '))})`}`,
+    printTable(suites.map(({ test_type, suite, runs: own, no_evidence: none, before_first_record: before = 0 }) => [`  ${test_type}`, oneLine(suite), count(own, 'run'), printDays(none, before)])).trimEnd(),
     '',
-    `${title}: ${deployments.length === 1 ? '1 deployment' : `${deployments.length} deployments`}`,
+    `${title}: ${count(deployments.length, 'deployment')}`,
     ...(deployments.length === 0 ? [] : [printTable(rows(deployments).map((row) => [`  ${row[0] ?? ''}`, ...row.slice(1)].map((cell) => cell.trimEnd()))).trimEnd()]),
   ].join('\n')
 } // oxfmt-ignore
@@ -35,21 +36,22 @@ function printStanding(when: string, standing: Standing | null): string[] {
   if (standing === null) return [`${when}: no evidence`]
   const { commit, figures, missing, not_measured: without } = standing
   const lines = figures.map(({ definition, both: { executed, found, only_unit: unit, only_integration: integration } }) =>
-    `  ${definition}: ${executed} of ${found} lines, ${printPercent(executed, found)} (only unit ${unit}, only integration ${integration})`,
+    `  ${definition}: ${executed} of ${count(found, 'line')}, ${printPercent(executed, found)} (only unit ${unit}, only integration ${integration})`,
   )
   return [
     `${when}: commit ${commit}`,
     ...lines.map((line) => `  ${oneLine(line)}`),
     ...missing.map((one) => `  incomplete: ${oneLine(printMissing(one))}`),
-    ...(without === null || without === 0 ? [] : [`  ${without} production files that no test measured`]),
+    ...(without === null || without === 0 ? [] : [`  ${count(without, 'production file')} that no test measured`]),
   ]
 } // oxfmt-ignore
 
-function printDays(none: PeriodAnswer['suites'][number]['no_evidence']): string {
+function printDays(none: PeriodAnswer['suites'][number]['no_evidence'], before: number): string {
   const days = none.reduce((sum, one) => sum + one.days, 0)
-  if (days === 0) return 'every day has evidence'
+  const earlier = before === 0 ? '' : `, ${count(before, 'day')} before the first record`
+  if (days === 0) return `every day has evidence${earlier}`
   const shown = none.slice(0, 3).map(({ from, days: own }) => (own === 1 ? from : `${from} and ${own - 1} more`))
-  return `no evidence on ${days} days: ${shown.join(', ')}${none.length > shown.length ? ', ...' : ''}`
+  return `no evidence on ${count(days, 'day')}: ${shown.join(', ')}${none.length > shown.length ? ', ...' : ''}${earlier}`
 }
 
 /** One row for each definition; one without figures has a row that says so. */
@@ -70,7 +72,7 @@ function printApart({ files, unit, integration }: Deployment['figures'][number][
   const parts = Object.entries({ unit, integration }).flatMap(([type, sums]) =>
     sums === null ? [] : [`${type} ${sums.executed} of ${sums.found}`],
   )
-  return files === 0 ? '' : `, apart in ${files} files: ${parts.join(', ')}`
+  return files === 0 ? '' : `, apart in ${count(files, 'file')}: ${parts.join(', ')}`
 }
 
 export function periodMarkdown({ repository, ref, from, to, as_of: asOf, rules, deployments }: PeriodAnswer): string {

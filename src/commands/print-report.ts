@@ -1,6 +1,8 @@
 import type { ReportAnswer } from '../api/report-shapes.ts'
 import { printPercent } from '../record/percent.ts'
+import { printBy } from './print-by.ts'
 import { oneLine, printTable } from './terminal.ts'
+import { count } from './count.ts'
 
 /** A report for people: pure. */
 
@@ -20,10 +22,11 @@ export function printReport(answer: ReportAnswer): string {
     ...printStanding(answer),
     ...answer.figures.flatMap(printFigures),
     ...(answer.figures.length === 0 ? ['', 'nothing was measured'] : []),
-    ...section(hidden, 'where integration hides a unit gap', ({ path, lines, unit, ranges }) => [path, `${lines} lines`, unit === 'missed' ? 'unit misses them' : 'unit did not measure it', ranges.slice(0, 60)]),
+    ...section(hidden, 'where integration hides a unit gap', ({ path, lines, unit, ranges }) => [path, count(lines, 'line'), unit === 'missed' ? 'unit misses them' : 'unit did not measure it', ranges.slice(0, 60)]),
     ...(answer.not_measured === null ? [] : section(answer.not_measured, 'production files that no test measured', (path) => [path])),
     ...section(answer.not_comparable, 'measured by different definitions', ({ path, unit, integration }) => [path, `unit ${unit.join(', ')}`, `integration ${integration.join(', ')}`]),
     ...section(answer.blob_differs, 'of which runs name different contents', (path) => [path]),
+    ...section(answer.dispositions, 'notes on files', ({ path, lines, note, verdict, lapsed, by }) => [lines === undefined ? path : `${path}:${lines}`, lapsed === undefined ? (verdict ?? '') : `lapsed (${lapsed})`, printBy(by), note]),
     ...printChanged(answer),
     ...section(runs, 'runs that count', ({ test_type, suite, run, recorded_at }) => [test_type, suite, run, recorded_at.slice(0, 16)], shownRuns),
     ...section(left, 'runs left out', ({ test_type, suite, run, reasons }) => [test_type, suite, run, reasons.join(', ')], shownRuns),
@@ -48,7 +51,7 @@ export function printMissing({ test_type: type, suite, owner, reasons }: ReportA
 
 function printFigures({ definition, unit, integration, both, not_comparable: apart, suites }: ReportAnswer['figures'][number]): string[] {
   const row = (name: string, { files, found, executed }: { files: number; found: number; executed: number }): string[] => [
-    name, `${files} files`, `${executed} of ${found} lines`, printPercent(executed, found),
+    name, count(files, 'file'), `${executed} of ${count(found, 'line')}`, printPercent(executed, found),
   ]
   const ofType = (type: 'unit' | 'integration', sums: typeof unit) => [
     ...(sums === null ? [] : [row(type, sums)]),
@@ -59,7 +62,7 @@ function printFigures({ definition, unit, integration, both, not_comparable: apa
     oneLine(`\n${definition}`).replace(/^/, '\n'),
     printTable(table.map(([name = '', ...cells]) => [`  ${oneLine(name) === name.trim() ? name : oneLine(name)}`, ...cells])).trimEnd(),
     `  only unit ${both.only_unit}, only integration ${both.only_integration}, both ${both.both}, none ${both.none}`,
-    ...(apart.files === 0 ? [] : [`  and ${apart.files} files that the other test type measures by another definition`]),
+    ...(apart.files === 0 ? [] : [`  and ${count(apart.files, 'file')} that the other test type measures by another definition`]),
   ]
 } // oxfmt-ignore
 

@@ -1,5 +1,6 @@
 import type { ReceiptDocument } from './receipt.ts'
 import type { Check } from './verify.ts'
+import { count } from './count.ts'
 
 /** A record whose place in the log is proven. */
 export interface Proven {
@@ -70,5 +71,3 @@ function countParts(document: ReceiptDocument, proven: readonly Proven[]): Check
         },
       ]
 }
-
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`

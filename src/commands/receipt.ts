@@ -5,6 +5,7 @@ import { pairKinds } from '../record/run.ts'
 import type { Client } from '../producer/client.ts'
 import type { Uploaded } from '../producer/upload.ts'
 import { oneLine, printTable } from './terminal.ts'
+import { count } from './count.ts'
 
 /** What a push leaves in the hands of who pushed: a text to read, and a document that is verified without any service. */
 
@@ -78,7 +79,7 @@ export function printReceipt({ run, repeated, declaration, inventory, parts, sea
   const sent =
     inventory === undefined
       ? ''
-      : `, with the ${countFiles(inventory.files)} of commit ${inventory.commit.slice(0, 12)}`
+      : `, with the ${count(inventory.files, 'file')} of commit ${inventory.commit.slice(0, 12)}`
   const heading = `${repeated ? 'already recorded' : 'recorded'}: ${run} in ${declaration.ledger}${sent}`
   const rows: string[][] = []
   for (const part of parts) rows.push(...partRows(part))
@@ -111,7 +112,7 @@ export function printLineMaps(sent: Uploaded['lineMaps'][number]): string {
       refused.first.map(({ where, reason }) => `${where} (${reason})`),
     ),
   ]
-  return oneLine(`line maps: ${countFiles(mapped)} from ${from} to ${to}${more.map((text) => `, ${text}`).join('')}`)
+  return oneLine(`line maps: ${count(mapped, 'file')} from ${from} to ${to}${more.map((text) => `, ${text}`).join('')}`)
 }
 
 function printSome(what: string, count: number, first: readonly string[]): string[] {
@@ -125,11 +126,11 @@ function partRows(part: PartReceipt): string[][] {
   const tool =
     part.tool === null ? '' : `, ${part.tool.name}${part.tool.version === undefined ? '' : ` ${part.tool.version}`}`
   const rows = [
-    ['part', `${part.part}: ${part.format} (${part.definition}${tool}), ${countFiles(part.files)}`],
+    ['part', `${part.part}: ${part.format} (${part.definition}${tool}), ${count(part.files, 'file')}`],
     ['  sha256', part.artifact_sha256],
     [
       '  seq',
-      `${records === null ? 'no coverage records' : `${part.ranges.map(([first, last]) => `${first}-${last}`).join(', ')} (${records.count} records)`}, part record ${part.part_record.seq}`,
+      `${records === null ? 'no coverage records' : `${part.ranges.map(([first, last]) => `${first}-${last}`).join(', ')} (${count(records.count, 'record')})`}, part record ${part.part_record.seq}`,
     ],
     ['  recorded_at', part.recorded_at],
     ['  recomputed', printCounts(totals.recomputed)],
@@ -150,7 +151,7 @@ function sealRows(seal: SealReceipt): string[][] {
   const counted =
     tests === null
       ? 'test totals unknown'
-      : `${tests.total} tests: ${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped`
+      : `${count(tests.total, 'test')}: ${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped`
   return [
     ['seal', `seq ${seal.seq}, ${seal.outcome}, ${counted}`],
     ['  recorded_at', seal.recorded_at],
@@ -167,7 +168,7 @@ function printWaiting({ expected, arrived, shards }: NonNullable<Uploaded['waiti
 
 /** Which parts count, where that is not simply all of the run. */
 function chosenRows({ parts, shards, earlier = [], left_out = [] }: SealReceipt): string[][] {
-  const rows: string[][] = shards === undefined ? [] : [['  shards', `${shards}, of ${parts} parts`]]
+  const rows: string[][] = shards === undefined ? [] : [['  shards', `${shards}, of ${count(parts, 'part')}`]]
   if (earlier.length > 0) rows.push(['  earlier', printList(earlier.map(({ run, part }) => `${part} of ${run}`))])
   if (left_out.length > 0) rows.push(['  left out', printList(left_out)])
   return rows
@@ -200,20 +201,21 @@ function judgementRows(seal: SealReceipt): string[][] {
   return rows
 }
 
-export const countFiles = (count: number): string => (count === 1 ? '1 file' : `${count} files`)
-
 function printCounts(counts: Counts): string {
   if ('mutants' in counts) return printMutants(counts)
   const { lines, ...pairs } = counts
   const { found, covered, partial = 0, missed = found - covered - partial } = lines
   const split = partial === 0 ? '' : ` (${covered} covered, ${partial} partial)`
-  return [`${found} lines: ${covered + partial} executed${split}, ${missed} missed`, ...printPairs(pairs)].join('; ')
+  return [
+    `${count(found, 'line')}: ${covered + partial} executed${split}, ${missed} missed`,
+    ...printPairs(pairs),
+  ].join('; ')
 }
 
 function printMutants({ mutants, mutated_lines }: Extract<Counts, { mutants: object }>): string {
   const { found, detected, undetected, ...statuses } = mutants
   const by = Object.entries(statuses).map(([status, count]) => `${count} ${status}`)
-  return `${found} mutants on ${mutated_lines.found} lines: ${detected} detected, ${undetected} undetected (${by.join(', ')})`
+  return `${count(found, 'mutant')} on ${count(mutated_lines.found, 'line')}: ${detected} detected, ${undetected} undetected (${by.join(', ')})`
 }
 
 /** What the report says of itself stands beside what its lines add up to; where they disagree both are on record. */
@@ -221,8 +223,8 @@ function printDeclared({ declared, recomputed }: PartReceipt['totals']): string 
   if (declared === null) return 'nothing'
   const { lines, excluded, ...pairs } = declared
   const differs = lines !== undefined && 'lines' in recomputed && isDifferent(lines, recomputed)
-  const left = excluded === undefined ? undefined : `${excluded} lines excluded by configuration`
-  const said = [lines && `${lines.found} lines: ${lines.executed} executed`, ...printPairs(pairs), left]
+  const left = excluded === undefined ? undefined : `${count(excluded, 'line')} excluded by configuration`
+  const said = [lines && `${count(lines.found, 'line')}: ${lines.executed} executed`, ...printPairs(pairs), left]
     .filter(Boolean)
     .join('; ')
   return `${said || 'nothing'}${differs ? ' (differs)' : ''}`

@@ -5,6 +5,7 @@ import { type RecoveredLedger, recoverAll } from '../service/recovering.ts'
 import { openPublished } from './log-sources.ts'
 import { type MaintainCommand, withStorage } from './maintain.ts'
 import { type ExitCode, type Terminal, printBar } from './terminal.ts'
+import { count } from './count.ts'
 
 export interface RecoverCommand extends MaintainCommand {
   from?: string[]
@@ -59,13 +60,13 @@ function printResult({ ledger, verdict, had, size, signed, missing, from, refuse
   const whence = Object.entries(from).map(([name, count]) => `${count} from ${name}`)
   const would = dryRun ? ' would be' : ''
   const said = {
-    whole: `whole       ${ledger}: ${had} records, as signed`,
-    recovered: `recovered   ${ledger}: ${size - had} records${would} put back (${whence.join(', ')}), ${size} as signed`,
-    incomplete: `INCOMPLETE  ${ledger}: ${had} records here, ${signed} were signed; ${size - had}${would} put back${whence.length > 0 ? ` (${whence.join(', ')})` : ''}; nobody has ${missing.map(([a, b]) => (a === b ? a : `${a} to ${b}`)).join(', ') || 'what leads to the signed root'}`,
+    whole: `whole       ${ledger}: ${count(had, 'record')}, as signed`,
+    recovered: `recovered   ${ledger}: ${count(size - had, 'record')}${would} put back (${whence.join(', ')}), ${size} as signed`,
+    incomplete: `INCOMPLETE  ${ledger}: ${count(had, 'record')} here, ${signed} were signed; ${size - had}${would} put back${whence.length > 0 ? ` (${whence.join(', ')})` : ''}; nobody has ${missing.map(([a, b]) => (a === b ? a : `${a} to ${b}`)).join(', ') || 'what leads to the signed root'}`,
     other: `OTHER       ${ledger}: the records here are not those that were signed`,
   }[verdict]
   const first = audit?.differences[0]
-  const audited = audit === undefined ? [] : first === undefined ? [`            verified: ${audit.checked} records, every one hashed again, lead to the root`] : [`            DIFFERS at ${first.seq}: ${first.kind}: expected ${first.expected}, found ${first.found}`]
+  const audited = audit === undefined ? [] : first === undefined ? [`            verified: ${count(audit.checked, 'record')}, every one hashed again, lead to the root`] : [`            DIFFERS at ${first.seq}: ${first.kind}: expected ${first.expected}, found ${first.found}`]
   const given = accepting && verdict === 'incomplete' && closed === undefined ? [`            would be closed, and ${nextGeneration(ledger)} opened: the records from ${size} to ${signed - 1} would be lost`] : []
   return [said, ...audited, ...given, ...(closed === undefined ? [] : printClosed(closed)), ...refused.map((why) => `            not believed: ${why}`)].join('\n')
 } // oxfmt-ignore

@@ -20,3 +20,12 @@ export function reportCsv({ repository, subject, as_of: asOf, files, not_measure
   const without = (unmeasured ?? []).map((path) => csvLine([...of, path, ...nothing]))
   return [csvLine(columns), ...lines, ...without].join('')
 }
+
+/** Of the lists that lines are made of, those that have more than is there: a table that ends early does not say so itself. */
+export function cutLists({ cut = {}, files, not_measured: unmeasured }: Pick<ReportAnswer, 'cut' | 'files' | 'not_measured'>): string[] {
+  const shown = { files: files.length, not_measured: unmeasured?.length ?? 0 }
+  return (['files', 'not_measured'] as const).flatMap((name) => {
+    const all = cut[name]
+    return all === undefined ? [] : [`note: ${shown[name]} of ${all} ${name === 'files' ? 'files' : 'files that no test measured'} are in this table: ask for the others by the beginning of their paths, with --files`]
+  })
+} // oxfmt-ignore

@@ -1,12 +1,15 @@
 import type { ReportAnswer } from '../api/report-shapes.ts'
 import { printPercent } from '../record/percent.ts'
 import { printMissing, signed } from './print-report.ts'
+import { printBy } from './print-by.ts'
 import { oneLine } from './terminal.ts'
+import { count } from './count.ts'
 
 /** A report for a pull request: short, what speaks against the number first. Pure. */
 
 const shownHidden = 5
 const shownFiles = 10
+const shownNotes = 10
 
 export function reportMarkdown(answer: ReportAnswer): string {
   const { subject, missing, reason, answered_from: from, figures, hidden, not_measured: unmeasured } = answer
@@ -17,12 +20,13 @@ export function reportMarkdown(answer: ReportAnswer): string {
       ...(reason === 'no_contract' ? ['no contract says which suites there are to be'] : []),
       ...(reason === 'no_run' ? ['no suite is required, and no run counts'] : []),
       ...(from === null ? [] : [`answered from ${code(from.commit.slice(0, 12))}, which has the same production files`]),
-      ...(hidden.length === 0 ? [] : [`**integration hides a unit gap** of ${hidden.reduce((sum, { lines }) => sum + lines, 0)} lines in ${count(hidden.length, 'file')}: ${hidden.slice(0, shownHidden).map(({ path, lines }) => `${code(path)} ${lines}`).join(', ')}${hidden.length > shownHidden ? ', ...' : ''}`]),
+      ...(hidden.length === 0 ? [] : [`**integration hides a unit gap** of ${count(hidden.reduce((sum, { lines }) => sum + lines, 0), 'line')} in ${count(hidden.length, 'file')}: ${hidden.slice(0, shownHidden).map(({ path, lines }) => `${code(path)} ${lines}`).join(', ')}${hidden.length > shownHidden ? ', ...' : ''}`]),
       ...(unmeasured === null || unmeasured.length === 0 ? [] : [`**${count(unmeasured.length, 'production file')}** that no test measured: ${unmeasured.slice(0, shownHidden).map(code).join(', ')}${unmeasured.length > shownHidden ? ', ...' : ''}`]),
     ]),
     ...(figures.length === 0 ? ['nothing was measured'] : [headline(figures)]),
     bullets(changes(answer)),
     worstFiles(answer),
+    bullets(notes(answer)),
     again(answer),
   ]
   return `${paragraphs.filter((one) => one !== '').join('\n\n')}\n`
@@ -69,13 +73,22 @@ function worstFiles({ files }: ReportAnswer): string {
   return table(['file', 'definition', 'lines not executed', 'unit', 'integration'], worst.map(({ cells }) => cells))
 } // oxfmt-ignore
 
+/** What people said of files: that it still holds, or why not, stands with it. */
+function notes({ dispositions }: ReportAnswer): string[] {
+  const shown = dispositions.slice(0, shownNotes).map(({ path, lines, note, verdict, lapsed, by }) => {
+    const state = lapsed === undefined ? (verdict ?? '') : `lapsed (${lapsed})`
+    return `${code(lines === undefined ? path : `${path}:${lines}`)}${state === '' ? '' : ` ${state}`}: ${text(note)} (${text(printBy(by))})`
+  })
+  const more = dispositions.length - shown.length
+  return more > 0 ? [...shown, `and ${count(more, 'more note')} (--json has them all)`] : shown
+}
+
 function again({ repository, subject, as_of: asOf, rules }: ReportAnswer): string {
   const { commit, build, deployment } = subject
   const named = deployment !== undefined ? `--deployment ${deployment.deployment}` : build !== undefined ? `--build ${build.build}` : commit // oxfmt-ignore
   return `as of ${code(asOf)} by ${code(rules)}; the same again: ${code(`proofline report ${named} --repository ${repository} --as-of ${asOf}`)}`
 }
 
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
 const bullets = (lines: readonly string[]): string => lines.map((line) => `- ${line}`).join('\n')
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

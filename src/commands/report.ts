@@ -7,10 +7,11 @@ import { askedCommit } from './commit-name.ts'
 import { findPlace } from './contract-place.ts'
 import { periodCsv, periodMarkdown, printPeriod } from './print-period.ts'
 import { printReport } from './print-report.ts'
-import { reportCsv } from './report-csv.ts'
+import { cutLists, reportCsv } from './report-csv.ts'
 import { reportMarkdown } from './report-markdown.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 import { ask } from './watch.ts'
+import { count } from './count.ts'
 
 export interface ReportCommand {
   build?: string
@@ -55,8 +56,12 @@ export async function report(
     return 0
   }
   const answer = await ask(reportAnswer, { method: 'GET', path: withQuery(route, { ...query }), signal })
-  if (csv === true) await terminal.write(reportCsv(answer))
-  else if (markdown === true) await terminal.write(reportMarkdown(answer))
+  if (csv === true) {
+    await terminal.write(reportCsv(answer))
+    const cut = cutLists(answer)
+    for (const line of cut) terminal.say(line)
+    if (cut.length > 0) return 3
+  } else if (markdown === true) await terminal.write(reportMarkdown(answer))
   else terminal.print(answer, () => printReport(answer))
   return answer.missing.length > 0 ? 3 : 0
 }
@@ -66,7 +71,7 @@ const route = '/v1/reports/coverage'
 const issueMs = 600_000
 
 const printIssued = ({ id, sha256, bytes, envelope_sha256: envelope, as_of: asOf, rules }: z.output<typeof issuedReport>): string =>
-  [`issued as ${id}`, `report    ${sha256}  ${bytes} bytes, as of ${asOf}, by ${rules}`, `envelope  ${envelope}`, `fetch either with GET /v1/reports/<digest>; proofline verify checks the saved envelope`].join('\n') // oxfmt-ignore
+  [`issued as ${id}`, `report    ${sha256}  ${count(bytes, 'byte')}, as of ${asOf}, by ${rules}`, `envelope  ${envelope}`, `fetch either with GET /v1/reports/<digest>; proofline verify checks the saved envelope`].join('\n') // oxfmt-ignore
 
 interface ReportQuery {
   repository: string
@@ -96,7 +101,7 @@ async function askPeriod(query: ReportQuery, terminal: Terminal, signal: AbortSi
   const page = (more: object) => ask(periodAnswer, { method: 'GET', path: withQuery(route, { ...query, ...more }), signal }) // oxfmt-ignore
   let whole = await page({})
   while (whole.next !== null) {
-    terminal.progress(`${whole.deployments.length} deployments`)
+    terminal.progress(count(whole.deployments.length, 'deployment'))
     const { deployments, next } = await page({ after: whole.next, as_of: whole.as_of })
     whole = { ...whole, deployments: [...whole.deployments, ...deployments], next }
   }

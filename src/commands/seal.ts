@@ -12,6 +12,7 @@ import { withoutIdentity } from './no-identity.ts'
 import { printList, sealNotes } from './receipt.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 import { uploading } from './uploading.ts'
+import { count } from './count.ts'
 
 /** `proofline seal`: ends a run that several jobs pushed to, or one that was pushed with --no-seal. */
 
@@ -72,8 +73,8 @@ function report(sealed: SealReceipt, repeated: boolean, terminal: Terminal): voi
   terminal.print({ repeated, ...sealed }, () => {
     const { seq, recorded_at, outcome, parts, shards, tests, admitted, reasons } = sealed
     const of = shards === undefined ? '' : ` of ${shards} shards`
-    const counted = tests === null ? '' : `, ${tests.total} tests`
-    return `${heading}seq ${seq} at ${recorded_at}, ${outcome}, ${parts} parts${of}${counted}\n${sealNotes(sealed)}admitted: ${admitted ? 'yes' : `no: ${reasons.join(', ')}`}\n`
+    const counted = tests === null ? '' : `, ${count(tests.total, 'test')}`
+    return `${heading}seq ${seq} at ${recorded_at}, ${outcome}, ${count(parts, 'part')}${of}${counted}\n${sealNotes(sealed)}admitted: ${admitted ? 'yes' : `no: ${reasons.join(', ')}`}\n`
   })
   if (sealed.tests === null)
     terminal.say(

@@ -14,6 +14,7 @@ import { type LedgerName, isLedgerName } from '../record/record.ts'
 import { type Audit, createAudit } from '../verify/audit.ts'
 import { type DayManifest, dayPayloadType, leavesFile, manifestDigest, manifestFile, parseManifest, recordsFile } from '../verify/day-manifest.ts' // oxfmt-ignore
 import type { Check } from './verify.ts'
+import { count } from './count.ts'
 
 /**
  * A folder of day files is verified without a service: every manifest signed by a trusted statement key and following the one before it
@@ -111,8 +112,11 @@ async function verifyDays(
   const [first] = audit?.finish().differences ?? []
   if (first !== undefined)
     return bad('the days together', first.seq, `${first.kind}: expected ${first.expected}, found ${first.found}`)
-  const past = gone === 0 ? '' : `; ${gone} records are gone, their files deleted: their days' manifests stand for them`
-  const detail = `${days.length} days to ${days.at(-1)?.day ?? ''}, ${checked} records, every one hashed again: as their signed manifests say${rooted > 0 ? `, and to seq ${rooted} by the root of the log` : ''}${past}` // oxfmt-ignore
+  const past =
+    gone === 0
+      ? ''
+      : `; ${count(gone, 'record is gone', 'records are gone')}, their files deleted: their days' manifests stand for them`
+  const detail = `${count(days.length, 'day')} to ${days.at(-1)?.day ?? ''}, ${count(checked, 'record')}, every one hashed again: as their signed manifests say${rooted > 0 ? `, and to seq ${rooted} by the root of the log` : ''}${past}` // oxfmt-ignore
   return { check: ledger, verdict: 'ok', detail, size: before?.manifest.size ?? 0 }
 }
 

@@ -4,6 +4,7 @@ import { type LedgerName, nextGeneration } from '../record/record.ts'
 import type { LogSource } from '../verify/log-source.ts'
 import { type Loss, printLoss, readLoss } from '../verify/loss.ts'
 import type { LedgerVerification } from './verify-log.ts'
+import { count } from './count.ts'
 
 /** Ledgers that were closed with a loss, as anybody sees them: the next generation is a log of its own, and its first record says so. */
 
@@ -41,7 +42,7 @@ export function compareGenerations(
 /** A copy may be behind, and then it says nothing of where the ledger ended. */
 function findWrong(note: string, loss: Loss): string | undefined {
   const { size, root } = parseCheckpoint(note.slice(0, note.lastIndexOf('\n\n') + 1))
-  if (size > loss.size) return `expected ${loss.size} records, found ${size}`
+  if (size > loss.size) return `expected ${count(loss.size, 'record')}, found ${size}`
   if (size === loss.size && !equalHashes(root, loss.root)) return 'expected another root there'
   return undefined
 }

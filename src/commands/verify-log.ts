@@ -13,6 +13,7 @@ import { createExpiryRecords, type ExpiryRecords, type SeqRange } from '../verif
 import type { LogSource } from '../verify/log-source.ts'
 import { originsOf } from './trusted-keys.ts'
 import type { Check } from './verify.ts'
+import { count } from './count.ts'
 
 /**
  * A log is verified as anybody could verify it, from a running service, a published folder or an address alike: checkpoint, tiles and entries
@@ -64,7 +65,7 @@ export async function verifyLedger(
   const size = sizeOf(note)
   const trusted = remembered(origin)
   if (trusted !== undefined && sizeOf(trusted) > size) {
-    const detail = `rollback: expected at least ${sizeOf(trusted)} records as remembered, found ${size}`
+    const detail = `rollback: expected at least ${count(sizeOf(trusted), 'record')} as remembered, found ${size}`
     return { check: { check: ledger, verdict: 'differs', seq: size, detail }, ...nothing }
   }
   const pass = async (fresh: boolean): Promise<Pass> => {
@@ -107,7 +108,7 @@ export async function verifyLedger(
   const lacking = await findLacking(note, keys, isQuorum)
   const stale = lacking ?? (maxAge === undefined ? undefined : await findStale(note, keys, lastTime, maxAge))
   const by = cached === undefined ? '' : `; a cache on the way gave other bytes at first: ${cached}`
-  const detail = `${result.checked} records, every one hashed again, lead to the root signed by ${origin}${isQuorum === undefined ? '' : ' and cosigned as the policy demands'}${since}${by}`
+  const detail = `${count(result.checked, 'record')}, every one hashed again, lead to the root signed by ${origin}${isQuorum === undefined ? '' : ' and cosigned as the policy demands'}${since}${by}`
   if (stale !== undefined) return { check: { check: ledger, verdict: 'differs', size, detail: stale }, ...nothing }
   // Whoever serves the log says what is gone, and could say so of all of it.
   const verdict = size > 0 && result.checked === 0 ? 'incomplete' : 'ok'
@@ -134,7 +135,7 @@ function mostTelling({ differences }: AuditResult): Difference | undefined {
 function explain(result: AuditResult, size: number): string {
   const { differenceCount, signed } = result
   const first = mostTelling(result)
-  if (first === undefined) return `only ${signed} of ${size} records are covered by a signature`
+  if (first === undefined) return `only ${signed} of ${count(size, 'record')} are covered by a signature`
   const more = differenceCount > 1 ? ` (and ${differenceCount - 1} more)` : ''
   return `first bad seq ${first.seq}: ${first.kind}: expected ${first.expected}, found ${first.found}${more}`
 }
@@ -143,7 +144,7 @@ function explain(result: AuditResult, size: number): string {
 function checkNothing(ledger: LedgerName, known: string | undefined, hasKey: boolean): Check {
   if (known === undefined && !hasKey) return { check: ledger, verdict: 'ok', detail: 'nothing is published, and no key was given for it' } // oxfmt-ignore
   if (known === undefined) return { check: ledger, verdict: 'incomplete', detail: 'there is no checkpoint' }
-  const detail = `rollback: expected ${sizeOf(known)} records as remembered, found none`
+  const detail = `rollback: expected ${count(sizeOf(known), 'record')} as remembered, found none`
   return { check: ledger, verdict: 'differs', seq: 0, detail }
 }
 

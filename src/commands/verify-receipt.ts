@@ -10,6 +10,7 @@ import type { ReceiptDocument } from './receipt.ts'
 import { checkDocument, type Proven } from './receipt-document.ts'
 import { originsOf } from './trusted-keys.ts'
 import type { Check } from './verify.ts'
+import { count } from './count.ts'
 
 /** A receipt is verified with nothing but itself and a key: every record stands in the signed log, and says what the receipt says. */
 
@@ -88,7 +89,7 @@ async function verifyOne(
     const detail = `the receipt and its record differ in ${name}: expected ${JSON.stringify(fields[name])}, found ${JSON.stringify(value)}`
     return differs(detail, { seq })
   }
-  const detail = `${id}, in the log of ${checkpoint.size} records signed by ${origin}`
+  const detail = `${id}, in the log of ${count(checkpoint.size, 'record')} signed by ${origin}`
   return { check: { check: what, verdict: 'ok', detail, seq }, fields }
 }
 

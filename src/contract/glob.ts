@@ -12,6 +12,8 @@ type Segment = string | readonly Token[]
 
 export const maxGlobLength = 256
 const maxAlternatives = 64
+/** Characters of all alternatives together: a path of 1,024 bytes is compared with each, in up to 2 million steps. */
+const maxExpanded = 2_048
 
 /**
  * `*` and `?` within a segment, `**` as a whole segment for any number of them, `{a,b}`, `[a-z]`, `[!a-z]`. Files that begin with a dot
@@ -22,6 +24,8 @@ export function compileGlob(pattern: string): (path: string) => boolean {
   if (pattern.startsWith('/') || pattern.endsWith('/') || pattern.includes('//'))
     throw new Error('paths are relative to the repository: no slash at the beginning or the end, and none twice')
   if (pattern.includes('\\')) throw new Error('a backslash means nothing here: paths have slashes')
+  if (expandBraces(pattern).join('').length > maxExpanded)
+    throw new Error(`braces make more than ${maxExpanded} characters of it: write several globs`)
   return compileGlobs([pattern])
 }
 
@@ -60,7 +64,7 @@ function expandBraces(pattern: string): string[] {
   const tails = expandBraces(pattern.slice(close + 1))
   const expanded = parts.flatMap(expandBraces).flatMap((part) => tails.map((tail) => heads + part + tail))
   if (expanded.length > maxAlternatives) throw new Error(`braces make more than ${maxAlternatives} alternatives`)
-  return expanded
+  return [...new Set(expanded)]
 }
 
 /** `src/**` is what lies in src: at its end, `**` stands for one name at least. */

@@ -7,6 +7,8 @@ import { type LedgerView, type SeriesRuns, type Window, counts, runsWithin } fro
  */
 
 export interface EvidenceDays {
+  /** Days of the window before the first on which anything of the repository was recorded: there was nothing that there could be evidence of. */
+  before: number
   /** First day and the day after the last. */
   none: { from: number; to: number; reasons: Map<string, number> }[]
   same: { day: number; commits: string[]; as: RunFacts }[]
@@ -29,9 +31,10 @@ export function evidenceDays(views: readonly LedgerView[], window: Window, serie
       if (i === series.ledger && run.suite === series.suite && !counts(run))
         leftOut.set(day, [...(leftOut.get(day) ?? []), run])
     }
-  const found: EvidenceDays = { none: [], same: [] }
-  const last = dayOf(window.to - 1)
-  for (let day = dayOf(window.from); day <= last; day++) {
+  const [from, end] = [dayOf(window.from), dayOf(window.to - 1) + 1]
+  const begin = Math.min(end, Math.max(from, firstDay(views)))
+  const found: EvidenceDays = { before: begin - from, none: [], same: [] }
+  for (let day = begin; day < end; day++) {
     if (measured.has(day)) continue
     const same = sameProduction(others.get(day) ?? [], counting, day)
     if (same !== undefined) {
@@ -47,6 +50,12 @@ export function evidenceDays(views: readonly LedgerView[], window: Window, serie
   }
   return found
 } // oxfmt-ignore
+
+/** Of the first run that was declared, where one has ended as of the sizes; no day where none has. */
+function firstDay(views: readonly LedgerView[]): number {
+  const times = views.flatMap(({ history, runs }) => (runs === 0 ? [] : [history.declared[0]?.recordedAt ?? history.runs[0]?.recordedAt ?? 0])) // oxfmt-ignore
+  return dayOf(Math.min(...times))
+}
 
 /** The newest counting run before the end of the day whose production files are those of every commit of the day. */
 function sameProduction(

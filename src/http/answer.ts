@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyReply } from 'fastify'
+import { printProblem } from './page-html.ts'
 import { Problem, type ProblemCode, problemDocument, problems } from '../record/problem.ts'
 
 /** Whatever goes wrong leaves as a problem document; here an error of any kind becomes one. */
@@ -33,17 +34,23 @@ const codeOfStatus = new Map<number, ProblemCode>([
   [405, 'method_not_allowed'],
   [408, 'request_timeout'],
   [413, 'body_too_large'],
-  [414, 'request_invalid'],
+  [414, 'url_too_long'],
   [415, 'media_type_unsupported'],
   [503, 'unavailable'],
 ])
 
-export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+/** A browser that shows it gets a page; `signInFrom` is the path that it comes back to when it is told to sign in. */
+export function sendProblem(reply: FastifyReply, problem: Problem, signInFrom?: string): FastifyReply {
   const wait = retryAfter[problem.code]
   if (wait !== undefined && !reply.hasHeader('retry-after')) reply.header('retry-after', wait)
+  const { status, title } = problems[problem.code]
+  reply.code(status).header('cache-control', 'no-store')
+  // What takes anything, as curl does, is no browser.
+  if (reply.request.headers.accept?.includes('text/html') === true) {
+    const from = problem.code === 'unauthenticated' ? signInFrom : undefined
+    return reply.type('text/html; charset=utf-8').send(printProblem(title, problem.message, problem.code, from))
+  }
   return reply
-    .code(problems[problem.code].status)
-    .header('cache-control', 'no-store')
     .header('content-type', 'application/problem+json')
     .send(Buffer.from(JSON.stringify(problemDocument(problem)))) // of a string, fastify would declare a charset
 }

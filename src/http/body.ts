@@ -65,7 +65,7 @@ async function within<T>(next: Promise<T>, ms: number): Promise<T> {
 }
 
 /** One JSON document; throws Problem request_invalid for anything else. */
-export async function readJson(request: IncomingMessage, limits: BodyLimits): Promise<unknown> {
+export async function readJson(request: IncomingMessage, limits: BodyLimits & { maxDepth: number }): Promise<unknown> {
   const type = request.headers['content-type']
   if (type !== undefined && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) {
     throw new Problem('media_type_unsupported', `this route takes application/json, not ${type}`)
@@ -77,6 +77,8 @@ export async function readJson(request: IncomingMessage, limits: BodyLimits): Pr
   for await (const chunk of readBody(request, limits)) chunks.push(chunk)
   const whole = Buffer.concat(chunks)
   if (limits.sha256 !== undefined && hash('sha256', whole, 'hex') !== limits.sha256) throw notAsSigned()
+  if (isDeeper(whole, limits.maxDepth))
+    throw new Problem('request_invalid', `the body is nested deeper than ${limits.maxDepth} levels`)
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(whole))
   } catch (error) {
@@ -84,6 +86,21 @@ export async function readJson(request: IncomingMessage, limits: BodyLimits): Pr
       cause: error,
     })
   }
+}
+
+/** Of what is JSON: whether objects and arrays stand in one another more than `most` times. Looked at before anything walks into it. */
+export function isDeeper(json: Uint8Array, most: number): boolean {
+  let depth = 0
+  let isText = false
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i]
+    if (byte === 0x22) isText = !isText
+    else if (isText) i += byte === 0x5c ? 1 : 0
+    else if (byte === 0x7b || byte === 0x5b) {
+      if (++depth > most) return true
+    } else if (byte === 0x7d || byte === 0x5d) depth--
+  }
+  return false
 }
 
 const notAsSigned = (): Problem => new Problem('digest_mismatch', 'the body is not the one that was signed')

@@ -3,11 +3,15 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Principal, anonymous } from '../access/principal.ts'
+import { localPath } from '../api/login.ts'
 import type { Body, Route } from '../api/route.ts'
 import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { countedAs, createMatcher, isFromHere } from './address.ts'
 import { sendProblem, toProblem } from './answer.ts'
 import { readBody, readJson } from './body.ts'
+import { whenOver } from './connections.ts'
+import { type SessionDoor, identify } from './credential.ts'
 import { createGate } from './gate.ts'
 import { type RateLimiter, createRateLimiter, rateHeaders, secondsUntil } from './rate.ts'
 import type { HttpSettings } from './settings.ts'
@@ -40,7 +44,7 @@ type BodyOf<B extends Body> = B extends { kind: 'json'; schema: infer S extends 
 export interface Reply {
   /** 200 unless told. */
   status?: number
-  headers?: Readonly<Record<string, string>>
+  headers?: Readonly<Record<string, string | string[]>>
   /** Without a type the body is printed as JSON. */
   type?: string
   body?: unknown
@@ -61,6 +65,8 @@ export interface Use {
 export interface MountDeps {
   authenticate: (authorization: string | undefined) => Promise<Principal | undefined>
   recordUse: (use: Use) => Promise<void>
+  /** Of people who signed in, where `login` is configured. */
+  sessions?: SessionDoor | undefined
   /** Whether /log is served without a credential. */
   logPublic: boolean
   log: Logger
@@ -73,15 +79,19 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
   const { authenticate, now, stopping } = deps
   const refusals = createRateLimiter(limits.refusals_per_minute, now)
   const requests = createRateLimiter(limits.requests_per_minute, now)
+  const openRequests = createRateLimiter(limits.open_requests_per_minute, now)
+  const isProxy = createMatcher(settings.trusted_proxies)
   const uploads = createGate(limits.uploads, limits.uploads_per_identity)
+
+  let underWay = 0
 
   // One listener for all: thousands of requests come and go on the same signal.
   const live = new Set<AbortController>()
   stopping.addEventListener('abort', () => live.forEach((gone) => gone.abort()))
-  const signalOf = (reply: FastifyReply): AbortSignal => {
+  const signalOf = (request: FastifyRequest, reply: FastifyReply): AbortSignal => {
     const gone = new AbortController()
     live.add(gone)
-    reply.raw.once('close', () => {
+    whenOver(request.raw, reply.raw, () => {
       live.delete(gone)
       gone.abort()
     })
@@ -96,25 +106,21 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     throw new Problem('rate_limited', `more than ${allowance.limit} requests a minute`)
   }
 
-  /** Throws Problem unauthenticated; forbidden and unavailable for identities of others. Each of them counts as a refusal. */
-  const identify = async ({ headers: { authorization }, raw }: FastifyRequest): Promise<Principal> => {
-    // Of two, node takes the first one, and a proxy in front perhaps the second.
-    if ((raw.headersDistinct['authorization']?.length ?? 0) > 1)
-      throw new Problem('unauthenticated', 'there is more than one Authorization header')
-    const who = await authenticate(authorization)
-    if (who !== undefined) return who
-    const unknown = 'the token is unknown, expired or revoked'
-    throw new Problem('unauthenticated', authorization === undefined ? 'send Authorization: Bearer <token>' : unknown)
-  }
+  const isOpen = ({ open }: Route, request: FastifyRequest): boolean =>
+    open === 'published_log' ? deps.logPublic : open === 'loopback' && isFromHere(request.raw, isProxy)
 
   /** Throws what `identify` does, forbidden or rate_limited. */
   const admit = async (route: Route, request: FastifyRequest, reply: FastifyReply): Promise<Principal> => {
     const { authorization } = request.headers
-    if (route.open === 'always' || (authorization === undefined && isOpen(route, request, deps.logPublic)))
+    const address = countedAs(request.ip)
+    if (isSignIn(route)) refuseOver(refusals, address, false, reply)
+    if (route.open === 'always' || (authorization === undefined && isOpen(route, request))) {
+      refuseOver(openRequests, address, true, reply)
       return anonymous
-    refuseOver(refusals, request.ip, false, reply)
-    const who = await identify(request).catch((error: unknown) => {
-      if (error instanceof Problem) refusals.take(request.ip)
+    }
+    refuseOver(refusals, address, false, reply)
+    const who = await identify(request.raw, authenticate, deps.sessions).catch((error: unknown) => {
+      if (error instanceof Problem) refusals.take(address) // also forbidden and unavailable, of identities of others
       if (error instanceof Problem && error.code === 'unauthenticated')
         reply.header('www-authenticate', 'Bearer realm="proofline"')
       throw error
@@ -131,12 +137,22 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     if (kind === 'none') return undefined
     if (kind === 'stream')
       return readBody(request.raw, { maxBytes: streamLimit(route, settings), idleMs: limits.body_idle_ms })
-    const read = { maxBytes: limits.json_bytes, idleMs: limits.body_idle_ms, totalMs: limits.json_timeout_ms, sha256 }
+    const read = {
+      maxBytes: limits.json_bytes,
+      maxDepth: limits.json_depth,
+      idleMs: limits.body_idle_ms,
+      totalMs: limits.json_timeout_ms,
+      sha256,
+    }
     return parse(route.body.schema, await readJson(request.raw, read), 'body')
   }
 
   return (route, handler) => {
     const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+      if (underWay >= limits.requests && route.open !== 'always')
+        throw new Problem('overloaded', `${limits.requests} requests are under way already`)
+      underWay += 1
+      whenOver(request.raw, reply.raw, () => (underWay -= 1))
       if (stopping.aborted) throw new Problem('unavailable', 'the service is stopping')
       const who = await admit(route, request, reply)
       const signed = who.bound?.request
@@ -162,7 +178,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
           headers: request.headers,
           isHead: request.method === 'HEAD',
           baseUrl: baseUrlOf(settings, request),
-          signal: signalOf(reply),
+          signal: signalOf(request, reply),
         }
         try {
           const answer = await handler(call as Call<typeof route>) // parsed above by the very shapes that Call is made of
@@ -192,20 +208,21 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
             if (problem === undefined) throw error
             if (problem.code === 'integrity')
               deps.log.error('record.failed', { route: route.name, detail: problem.message })
-            return sendProblem(reply, problem)
+            if (isSignIn(route) && ['unauthenticated', 'forbidden'].includes(problem.code))
+              refusals.take(countedAs(request.ip))
+            return sendProblem(reply, problem, deps.sessions === undefined ? undefined : backTo(request))
           }
         }),
     })
   }
 }
 
-function isOpen(route: Route, request: FastifyRequest, logPublic: boolean): boolean {
-  if (route.open === 'published_log') return logPublic
-  if (route.open !== 'loopback') return false
-  // A proxy on this machine makes everybody look local; it says so in its headers.
-  const { headers, socket } = request.raw
-  const proxied = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
-  return !proxied && /^(?:127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '')
+/** Asks for no credential and yet refuses people: each refusal counts against their address, as one of a credential does. */
+const isSignIn = ({ open, problems }: Route): boolean => open === 'always' && problems.includes('unauthenticated')
+
+/** Where a browser comes back to after a sign-in; what was a step of one begins again at the page. */
+function backTo({ method, url }: FastifyRequest): string {
+  return method === 'GET' && !url.startsWith('/login') && localPath.safeParse(url).success ? url : '/'
 }
 
 /** `*` is what find-my-way calls the rest of a path. */

@@ -10,12 +10,15 @@ dt{font-family:ui-monospace,monospace;font-size:14px}
 dd{margin:0 0 .75rem 1.5rem}`
 
 /** Nothing may run, load, frame or be framed; the one style sheet is allowed by its hash. */
-export const contentPolicy = {
-  defaultSrc: ["'none'"],
-  styleSrc: [`'sha256-${createHash('sha256').update(style).digest('base64')}'`],
-  baseUri: ["'none'"],
-  formAction: ["'none'"],
-  frameAncestors: ["'none'"],
+export function contentPolicy(hasLogin: boolean) {
+  return {
+    defaultSrc: ["'none'"],
+    styleSrc: [`'sha256-${createHash('sha256').update(style).digest('base64')}'`],
+    baseUri: ["'none'"],
+    // One form: to sign out.
+    formAction: [hasLogin ? "'self'" : "'none'"],
+    frameAncestors: ["'none'"],
+  }
 }
 
 const parts: readonly [string, string][] = [
@@ -31,26 +34,54 @@ const parts: readonly [string, string][] = [
   ['GET /healthz, /readyz, /metrics', 'for machines'],
 ]
 
-export function printPage(org: string, version: string): string {
+/** Who looks at the page: undefined where nobody can sign in, `nobody` who has not. */
+export type Visitor = { id: string; scopes: readonly string[] } | 'nobody' | undefined
+
+export function printPage(org: string, version: string, visitor: Visitor): string {
   const list = parts.map(([route, what]) => `<dt>${route}</dt><dd>${what}</dd>`).join('\n')
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Proofline</title>
-<style>${style}</style>
-</head>
-<body>
-<h1>Proofline</h1>
-<p>The write-once compliance sink for code coverage. Every coverage event that CI pushes here is recorded once, with a time that never
+  return printDocument(`<h1>Proofline</h1>
+${printVisitor(visitor)}<p>The write-once compliance sink for code coverage. Every coverage event that CI pushes here is recorded once, with a time that never
 moves, in a signed log; unit and integration coverage apart.</p>
 <p>This is version ${escape(version)}, for the org <strong>${escape(org)}</strong>. From a CI job or a checkout:</p>
 <pre>npx proofline push coverage/lcov.info --test-type unit</pre>
 <dl>
 ${list}
 </dl>
-<p>Every route but the health checks needs a bearer token. <code>openapi.yaml</code> in the package has them all.</p>
+<p>Every route but the health checks needs a bearer token${visitor === undefined ? '' : ' or a session'}. <code>openapi.yaml</code> in the package has them all.</p>`)
+}
+
+/** What went wrong, for a browser. With `from`, the path that was asked for, whoever is not signed in may do so and come back to it. */
+export function printProblem(title: string, detail: string, code: string, from: string | undefined): string {
+  const signIn = from === undefined ? '' : `<a href="/login?return=${encodeURIComponent(from)}">Sign in</a> · `
+  return printDocument(`<h1>${escape(title)}</h1>
+<p>${escape(detail)}</p>
+<p>${signIn}<a href="/">Proofline</a> · <code>${escape(code)}</code></p>`)
+}
+
+/** Goes on by itself, as a page of this service. */
+export function printGoOn(path: string): string {
+  const refresh = `<meta http-equiv="refresh" content="0;url=${escape(path)}">\n`
+  return printDocument(`<p>You are signed in. <a href="${escape(path)}">Go on</a></p>`, refresh)
+}
+
+function printVisitor(visitor: Visitor): string {
+  if (visitor === undefined) return ''
+  if (visitor === 'nobody') return '<p><a href="/login">Sign in</a></p>\n'
+  const { id, scopes } = visitor
+  return `<form method="post" action="/logout"><p>Signed in as <code>${escape(id)}</code> (${escape(scopes.join(', '))}) <button>Sign out</button></p></form>\n`
+}
+
+function printDocument(body: string, head = ''): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+${head}<title>Proofline</title>
+<style>${style}</style>
+</head>
+<body>
+${body}
 </body>
 </html>
 `

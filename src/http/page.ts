@@ -1,9 +1,12 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { Problem } from '../record/problem.ts'
 import { getHealth, getMetrics, getPage, getReadiness } from '../api/operations.ts'
+import type { SessionDoor } from './credential.ts'
 import type { Mount } from './mount.ts'
-import { printPage } from './page-html.ts'
+import { type Visitor, printPage } from './page-html.ts'
 
 export interface PageDeps {
+  sessions?: SessionDoor | undefined
   org: string
   version: string
   /** Whether the service can record and read now. Rejecting counts as no. */
@@ -13,9 +16,8 @@ export interface PageDeps {
 }
 
 /** For machines one word each, for Prometheus the metrics, for people one page. */
-export function mountPage(mount: Mount, { org, version, isReady, printMetrics }: PageDeps): void {
+export function mountPage(mount: Mount, { org, version, isReady, printMetrics, sessions }: PageDeps): void {
   const text = 'text/plain; charset=utf-8'
-  const page = printPage(org, version)
 
   mount(getHealth, async () => ({ type: text, body: 'ok' }))
   mount(getReadiness, async () => {
@@ -26,9 +28,15 @@ export function mountPage(mount: Mount, { org, version, isReady, printMetrics }:
     if (who.repositories !== undefined) throw new Problem('forbidden', 'this credential is bound to repositories')
     return { type: 'text/plain; version=0.0.4; charset=utf-8', body: await printMetrics() }
   })
-  mount(getPage, async () => ({
+  mount(getPage, async ({ headers }) => ({
     type: 'text/html; charset=utf-8',
-    headers: { 'cache-control': 'no-cache' },
-    body: page,
+    headers: { 'cache-control': sessions === undefined ? 'no-cache' : 'no-store' },
+    body: printPage(org, version, sessions === undefined ? undefined : await visitorOf(sessions, headers)),
   }))
+}
+
+async function visitorOf(sessions: SessionDoor, headers: IncomingHttpHeaders): Promise<Visitor> {
+  const cookie = sessions.cookies.read(headers, 'proofline')
+  const who = cookie === undefined ? undefined : await sessions.find(cookie)
+  return who === undefined ? 'nobody' : { id: who.id, scopes: [...who.scopes] }
 }

@@ -14,7 +14,10 @@ import type { Principal } from '../access/principal.ts'
 import type { Route } from '../api/route.ts'
 import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { createMatcher } from './address.ts'
 import { printRawProblem, sendProblem, toProblem } from './answer.ts'
+import { boundConnections, createPipelineBound } from './connections.ts'
+import type { SessionDoor } from './credential.ts'
 import { type Mount, type Use, createMount } from './mount.ts'
 import { contentPolicy } from './page-html.ts'
 import { isPathOf } from './route-path.ts'
@@ -40,6 +43,7 @@ export interface ServerDeps {
   authenticate: (authorization: string | undefined) => Promise<Principal | undefined>
   recordUse: (use: Use) => Promise<void>
   logPublic: boolean
+  sessions?: SessionDoor | undefined
   log: Logger
   /** Each answer, by the pattern of its route, never its path; undefined where no route was met. */
   onAnswer?: (method: string, route: string | undefined, status: number, seconds: number) => void
@@ -52,17 +56,27 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   const stopping = new AbortController()
   const tls = settings.tls === undefined ? undefined : openTls(settings.tls, log)
   const app = createApp(settings, tls)
+  boundConnections(app.server, limits.connections_per_address, createMatcher(settings.trusted_proxies), log)
+  const mayGoOn = createPipelineBound(limits.pipelined)
   const mounted: Route[] = []
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     if (stopping.signal.aborted) reply.header('connection', 'close')
+    if (!mayGoOn(request.raw, reply.raw)) return reply.hijack()
+    if (request.raw.rawHeaders.length > limits.headers * 2)
+      throw new Problem('headers_too_large', `the request has more than ${limits.headers} headers`)
+    if (request.url.length > limits.url_bytes)
+      throw new Problem('url_too_long', `path and query have more than ${limits.url_bytes} bytes`)
+    return undefined
   })
   app.addHook('onSend', async (request, reply) => {
-    cutSlowReader(reply.raw, limits, (why) => log.warn('answer.cut', { request: request.id, url: request.url, why }))
+    cutSlowReader(request.raw, reply.raw, limits, (why) =>
+      log.warn('answer.cut', { request: request.id, url: shownUrl(request.url), why }),
+    )
   })
   await app.register(helmet, {
-    contentSecurityPolicy: { useDefaults: false, directives: contentPolicy },
+    contentSecurityPolicy: { useDefaults: false, directives: contentPolicy(deps.sessions !== undefined) },
     // Two years, where callers come by https. Of other names below this one we know nothing.
     strictTransportSecurity: isByHttps(settings) ? { maxAge: 63_072_000, includeSubDomains: false } : false,
     frameguard: { action: 'deny' },
@@ -86,11 +100,16 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   }
   app.setErrorHandler((error, request, reply) => {
     // fastify looks at the content type first, also of what no route takes.
-    if (request.is404) return sendNotFound(request, reply)
+    if (request.is404 && !(error instanceof Problem)) return sendNotFound(request, reply)
     const problem = toProblem(error)
     if (problem !== undefined) return sendProblem(reply, problem)
     const stack = error instanceof Error ? error.stack : String(error)
-    log.error('request.failed', { request: request.id, method: request.method, url: request.url, error: stack })
+    log.error('request.failed', {
+      request: request.id,
+      method: request.method,
+      url: shownUrl(request.url),
+      error: stack,
+    })
     return sendProblem(reply, new Problem('internal', `the request ${request.id} failed here`))
   })
   app.setNotFoundHandler(sendNotFound)
@@ -100,7 +119,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     const fields = {
       request: request.id,
       method: request.method,
-      url: request.url,
+      url: shownUrl(request.url),
       run: (request.params as { run?: string } | undefined)?.run, // fastify's params are the names in the pattern
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime),
@@ -145,6 +164,9 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   }
 }
 
+/** What the issuer sends back with a browser is nobody's to read. */
+const shownUrl = (url: string): string => (url.startsWith('/login') ? url.replace(/\?.*/, '') : url)
+
 /** Here, or in the proxy in front. */
 const isByHttps = ({ tls, public_url: url }: HttpSettings): boolean =>
   tls !== undefined || url?.startsWith('https:') === true
@@ -187,6 +209,7 @@ function createApp(settings: HttpSettings, tls: Tls | undefined): FastifyInstanc
   }
   const app: FastifyInstance = fastify(options)
   app.server.maxConnections = limits.connections
+  app.server.maxHeadersCount = 0 // node would leave those out that are too many, without a word
   tls?.follow(app.server as HttpsServer) // what createHttpsServer made above
   return app
 }

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
+import { isAddressRange } from './address.ts'
 
 /** Every limit of the public face, in one place. Times in milliseconds, sizes in bytes. */
 
@@ -15,14 +15,28 @@ const limits = z.strictObject({
   inventory_bytes: bytes(268_435_456),
   /** Line maps between two commits, as sent and decoded. */
   line_map_bytes: bytes(67_108_864),
+  /** Nesting of a JSON document. */
+  json_depth: z.int().min(8).default(64),
+  /** Request line and headers together. */
   header_bytes: bytes(16_384),
+  headers: z.int().min(1).default(100),
+  /** Path and query. */
+  url_bytes: bytes(8_192),
   connections: z.int().min(1).default(2_000),
+  /** Of one address, or of one /64 of IPv6; trusted proxies have as many as there are. */
+  connections_per_address: z.int().min(1).default(1_000),
+  /** Requests that are sent ahead on one connection. */
+  pipelined: z.int().min(1).default(8),
+  /** Requests under way at the same time; more are told to come back. */
+  requests: z.int().min(1).default(4_000),
   /** Bodies that are taken in at the same time; more are told to come back, before they send. */
   uploads: z.int().min(1).default(32),
   /** Of these, by one identity. */
   uploads_per_identity: z.int().min(1).default(16),
   /** Requests a minute of one credential. */
   requests_per_minute: z.int().min(1).default(30_000),
+  /** Requests a minute of one address to what needs no credential. */
+  open_requests_per_minute: z.int().min(1).default(30_000),
   /** Requests a minute without a valid credential from one address; a guesser is not even looked up any more. */
   refusals_per_minute: z.int().min(1).default(120),
   headers_timeout_ms: ms(15_000),
@@ -43,14 +57,6 @@ const limits = z.strictObject({
   /** How often the timeouts of connections are looked at. */
   check_ms: ms(5_000),
 })
-
-/** `10.0.0.7`, `10.0.0.0/8`, `fd00::/8`; not everybody. */
-function isAddressRange(text: string): boolean {
-  const [address = '', bits, ...more] = text.split('/')
-  const version = isIP(address)
-  if (version === 0 || more.length > 0) return false
-  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
-}
 
 export const httpSettings = z
   .strictObject({

@@ -1,12 +1,15 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { whenOver } from './connections.ts'
+import type { HttpLimits } from './settings.ts'
 
 /**
  * Cuts off who asks and does not read. What such a reader leaves in the socket holds a page in memory, or an open file, or rows of the
  * database. Ending the connection ends all that with it: the answer's stream is destroyed, and the call's signal aborts.
  */
 export function cutSlowReader(
+  request: IncomingMessage,
   answer: ServerResponse,
-  { answer_idle_ms: idleMs, answer_timeout_ms: totalMs }: { answer_idle_ms: number; answer_timeout_ms: number },
+  { answer_idle_ms: idleMs, answer_timeout_ms: totalMs }: Pick<HttpLimits, 'answer_idle_ms' | 'answer_timeout_ms'>,
   onCut: (why: string) => void,
 ): void {
   const cut = (why: string): void => {
@@ -20,5 +23,5 @@ export function cutSlowReader(
     if ((answer.socket?.writableLength ?? 0) > 0) cut(`the answer was not read for ${idleMs} ms`)
     else answer.socket?.setTimeout(idleMs)
   })
-  answer.once('close', () => clearTimeout(total))
+  whenOver(request, answer, () => clearTimeout(total))
 }

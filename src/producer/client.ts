@@ -52,6 +52,8 @@ export interface ClientSettings {
   /** For HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
   env: Environment
   userAgent: string
+  /** Where the server asks for one. */
+  certificate?: { cert: Buffer; key: Buffer }
 }
 
 /** Methods and paths of the routes called here. Kept equal to src/api by a test: importing it would load zod before the first byte. */
@@ -81,14 +83,14 @@ export function withQuery(path: string, query: Query): string {
 const maxAnswerBytes = 64 * 1024 * 1024
 
 /** Throws `request_invalid` for what is no http or https address. */
-export function createClient({ url, token, authorize, env, userAgent }: ClientSettings): Client {
+export function createClient({ url, token, authorize, env, userAgent, certificate }: ClientSettings): Client {
   const base = URL.canParse(url) ? new URL(url) : undefined
   if (base === undefined || !/^https?:$/.test(base.protocol))
     throw new Problem('request_invalid', `${url} is not an http or https address`)
   const where = `${base.protocol}//${base.host}${base.pathname.replace(/\/$/, '')}`
   // Imported as a module, node:http costs 40 ms more: reading its exports makes it load a WebSocket client.
   const { Agent, request } = process.getBuiltinModule(base.protocol === 'https:' ? 'node:https' : 'node:http')
-  const plain = new Agent({ keepAlive: true, proxyEnv: { ...env } })
+  const plain = new Agent({ keepAlive: true, proxyEnv: { ...env }, ...certificate })
   const agent = env['PROOFLINE_ALLOW_METADATA_ADDRESSES'] === 'true' ? plain : guard(plain)
 
   const open = async (input: Request): Promise<OpenAnswer> => {

@@ -36,6 +36,7 @@ export const problems = {
   body_too_large: { status: 413, exit: 1, title: 'The body is over the limit' },
   quota_exceeded: { status: 413, exit: 1, title: 'These bytes are over a quota' },
   expansion_limit: { status: 413, exit: 1, title: 'The body expands beyond the limit' },
+  url_too_long: { status: 414, exit: 2, title: 'Path and query are over the limit' },
   media_type_unsupported: { status: 415, exit: 2, title: 'This content type or encoding is not taken' },
   test_type_mismatch: { status: 422, exit: 2, title: 'The run id and the test type disagree' },
   attempt_mismatch: {

@@ -1,3 +1,4 @@
+import type { Weakness } from './identity.ts'
 import type { MutatedLines, Mutants } from './mutants.ts'
 import { sha256Hex } from './sha256.ts'
 import { type LedgerName, type RecordKind, type TestType, maxPayloadBytes } from './record.ts'
@@ -44,7 +45,7 @@ export interface By {
   subject: string
   actor_id?: string | undefined
   /** What is weak about that beside what the method lacks by itself (record/identity.ts). */
-  weak?: readonly string[] | undefined
+  weak?: Weakness[] | undefined
   /** The one job, as its issuer calls it; in `part` records, since one run may have several. */
   job?: string | undefined
 }

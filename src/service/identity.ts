@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createAuthenticator } from '../access/authenticate.ts'
-import { type GetJson, keySetOf } from '../access/fetch-keys.ts'
-import type { IdentitySettings, IssuerSettings } from '../access/identity-settings.ts'
+import { keySetOf } from '../access/fetch-keys.ts'
+import type { IssuerSettings } from '../access/identity-settings.ts'
 import { type IssuerKeys, createIssuerKeys } from '../access/issuer-keys.ts'
 import { createOidcVerifier } from '../access/oidc.ts'
 import type { Principal } from '../access/principal.ts'
@@ -10,8 +10,8 @@ import { createTokens } from '../access/tokens.ts'
 import { type Config, ConfigError } from '../config.ts'
 import type { Queryable } from '../database/database.ts'
 import { printTime } from '../record/record.ts'
+import { openIssuerDoor, parseJson } from './issuer-door.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { type Asker, openAsker } from '../vouching/ask.ts'
 import type { Finding } from '../watch/alerts.ts'
 
 /** Every way to say who one is, and the issuers whose keys are looked after in the background: a push waits for none that is slow. */
@@ -29,7 +29,7 @@ export async function openIdentity(config: Config, db: Queryable, log: Logger): 
   for (const settings of issuers) {
     let fetch: () => Promise<unknown>
     if (settings.keys_file === undefined) {
-      const getter = await openGetter(settings, config.identity)
+      const getter = await openIssuerDoor(settings.jwks_uri ?? settings.issuer, settings.ca_file, config.identity)
       getters.push(getter)
       fetch = keySetOf(settings, getter.get)
     } else fetch = await fileOf(settings.keys_file)
@@ -68,46 +68,10 @@ export async function openIdentity(config: Config, db: Queryable, log: Logger): 
   }
 }
 
-/** By the door that deliveries leave by: no redirect, no metadata address, bounded in time and size. */
-export async function openGetter(
-  { issuer, jwks_uri, ca_file }: Pick<IssuerSettings, 'issuer' | 'jwks_uri' | 'ca_file'>,
-  { timeout_ms, allow_metadata_addresses }: Pick<IdentitySettings, 'timeout_ms' | 'allow_metadata_addresses'>,
-): Promise<{ get: GetJson; close(): Promise<void> }> {
-  const byOrigin = new Map<string, Promise<Asker>>()
-  const askerOf = (origin: string): Promise<Asker> => {
-    const asker = byOrigin.get(origin) ?? openAsker(origin, { timeout_ms, allow_metadata_addresses, ca_file })
-    byOrigin.set(origin, asker)
-    return asker
-  }
-  await askerOf(new URL(jwks_uri ?? issuer).origin) // a file that cannot be read stops the start
-  return {
-    async get(url) {
-      const { origin, pathname, search } = new URL(url)
-      const asker = await askerOf(origin)
-      const request = { method: 'GET' as const, path: `${pathname}${search}`, headers: { accept: 'application/json' } }
-      const seen = await asker.ask(request, AbortSignal.timeout(timeout_ms * 2)) // it keeps the time itself
-      if (seen.kind === 'failure') throw new Error(`${url}: ${seen.detail}`)
-      if (seen.status !== 200) throw new Error(`${url} answers with status ${seen.status}`)
-      return parse(seen.body.toString('utf8'), url)
-    },
-    async close() {
-      for (const asker of byOrigin.values()) await (await asker).close()
-    },
-  }
-}
-
 async function fileOf(file: string): Promise<() => Promise<unknown>> {
-  const read = async (): Promise<unknown> => parse(await readFile(file, 'utf8'), file)
+  const read = async (): Promise<unknown> => parseJson(await readFile(file, 'utf8'), file)
   await read().catch((error: unknown) => {
     throw new ConfigError(`identity.issuers: keys_file: ${error instanceof Error ? error.message : String(error)}`)
   })
   return read
-}
-
-function parse(text: string, from: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new Error(`${from} does not hold JSON`)
-  }
 }

@@ -29,11 +29,13 @@ import { mountContracts } from '../http/contracts.ts'
 import { mountEvidence } from '../http/evidence.ts'
 import { mountKeys } from '../http/keys.ts'
 import { mountLog } from '../http/log.ts'
+import { mountLogin } from '../http/login.ts'
 import { mountOperations } from '../http/operations.ts'
 import { mountOrders } from '../http/orders.ts'
 import { mountPage } from '../http/page.ts'
 import { mountRecords } from '../http/records.ts'
 import { mountRuns } from '../http/runs.ts'
+import { exposures } from '../http/exposure.ts'
 import { createServer } from '../http/server.ts'
 import { mountWatch } from '../http/watch.ts'
 import { keepBytes } from '../objects/keep-bytes.ts'
@@ -46,6 +48,7 @@ import { ensureFirstToken } from './first-token.ts'
 import { openIdentity } from './identity.ts'
 import { type KeepingDeps, startKeeping } from './keeping.ts'
 import { writeLocalState } from './local-state.ts'
+import { openLogin } from './login.ts'
 import { openOnRecord } from './on-record.ts'
 import { checkOtlpEndpoints } from './otlp-endpoints.ts'
 import { openOutside } from './outside.ts'
@@ -170,8 +173,10 @@ export async function startService(config: Config, version: string): Promise<Ser
     const identity = keep('identity', await openIdentity(config, db, log), (opened) => opened.close())
     const tokenFile = await ensureFirstToken(db, config, operations.ledger)
     const onRecord = keep('uses', await openOnRecord({ db, operations, generations: generations.chain(operations.ledger), dataDir: config.data_dir, log }), (opened) => opened.close()) // oxfmt-ignore
+    const { login } = keep('login', await openLogin(config, db, onRecord.recordUse, log), (opened) => opened.close())
     const server = await createServer(config.http, {
       authenticate: identity.authenticate,
+      sessions: login,
       recordUse: onRecord.recordUse,
       logPublic: config.log.public,
       log,
@@ -236,7 +241,9 @@ export async function startService(config: Config, version: string): Promise<Ser
     mountDeciding(server.mount, { db, reader, generations, changes, contracts, runs, subjects, keep: keepText, recordingRefusals }) // oxfmt-ignore
     mountKeys(server.mount, { keys: books.keys, ledgers, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })
+    mountLogin(server.mount, login)
     mountPage(server.mount, {
+      sessions: login,
       org: config.org,
       version,
       isReady: async () =>
@@ -264,6 +271,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       const stopped = publisher.stopped()
       return stopped === undefined ? [] : [`${ledger} is not recorded to (${stopped.code}): ${stopped.message}`]
     })
+    warnings.push(...exposures(config.http))
     if (artifactsWarning !== undefined) warnings.push(artifactsWarning)
     return { url, database: storage.database, tokenFile, warnings, reload: server.reload, lost: storage.lost, stop }
   } catch (error) {

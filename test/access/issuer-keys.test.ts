@@ -1,19 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { keySetOf } from '../../src/access/fetch-keys.ts'
 import { type IssuerKeys, createIssuerKeys } from '../../src/access/issuer-keys.ts'
-import { openGetter } from '../../src/service/identity.ts'
+import { openIssuerDoor } from '../../src/service/issuer-door.ts'
 import { type FakeIssuer, type Misbehaviour, startIssuer } from '../support/issuer.ts'
 
 const minute = 60_000
 let issuer: FakeIssuer
-let getter: Awaited<ReturnType<typeof openGetter>>
+let getter: Awaited<ReturnType<typeof openIssuerDoor>>
 let keys: IssuerKeys
 let clock = 0
 const header = (kid: string) => ({ kid, alg: 'RS256' })
 
 beforeEach(async () => {
   issuer = await startIssuer()
-  getter = await openGetter({ issuer: issuer.url }, { timeout_ms: 300, allow_metadata_addresses: false })
+  getter = await openIssuerDoor(issuer.url, undefined, { timeout_ms: 300, allow_metadata_addresses: false })
   clock = 0
   keys = createIssuerKeys({
     fetch: keySetOf({ issuer: issuer.url }, getter.get),
@@ -102,7 +102,7 @@ describe('the keys of an issuer', () => {
         asked.push(url)
         return { issuer: 'https://ci.example', jwks_uri, keys: [] }
       }
-      await expect(keySetOf({ issuer: 'https://ci.example' }, get)()).rejects.toThrow('no https address of keys')
+      await expect(keySetOf({ issuer: 'https://ci.example' }, get)()).rejects.toThrow('no https address as jwks_uri')
       expect(asked).toEqual(['https://ci.example/.well-known/openid-configuration'])
     },
   )

@@ -39,6 +39,7 @@ describe('tokens', () => {
       method: 'token',
       scopes: new Set(['push', 'feed']),
       repositories: ['github.com/acme/*'],
+      expiresAt: issued.expiresAt,
     })
     expect(await createTokens(test.db, { now }).authenticate(`bearer  ${token}`)).toMatchObject({ org: 'main' })
   })

@@ -47,7 +47,7 @@ describe('proofline push', { timeout: 90_000 }, () => {
         'recorded: <run> in main/unit, with the 2 files of commit 000000000000',
         'part           coverage/lcov.info: lcov (lcov.da@1), 1 file',
         '  sha256       <hash>',
-        '  seq          1-1 (1 records), part record 2',
+        '  seq          1-1 (1 record), part record 2',
         '  recorded_at  2026-11-23T05:00:00.000002Z',
         '  recomputed   2 lines: 1 executed, 1 missed',
         '  declared     2 lines: 2 executed (differs)',

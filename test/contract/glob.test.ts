@@ -76,4 +76,11 @@ describe('compileGlob', () => {
     expect(takes(`${'**/a/'.repeat(48)}b`, `${'a/'.repeat(500)}c`)).toBe(false)
     expect(takes(`${'*'.repeat(1)}${'?*'.repeat(100)}`, 'a'.repeat(1_000))).toBe(true)
   })
+
+  it('takes a path at one look where braces make the same of it many times, and no more than 2,048 characters of it', () => {
+    expect(takes(`{${','.repeat(63)}}*${'a'.repeat(180)}b`, `${'a'.repeat(200)}b`)).toBe(true)
+    const letters = Array.from({ length: 26 }, (_, i) => String.fromCharCode(97 + i)).join(',')
+    expect(takes(`{${letters}}*${'a'.repeat(70)}`, `z${'a'.repeat(99)}`)).toBe(true)
+    expect(() => takes(`{${letters}}*${'a'.repeat(100)}`, 'z')).toThrow('more than 2048 characters')
+  })
 })

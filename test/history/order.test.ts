@@ -136,9 +136,10 @@ describe('evidenceDays', () => {
   }
 
   it('lists days without a counting run, with the reasons of those that do not count, and carries nothing forward', () => {
-    const { none, same } = daysOf([run(2, 'a', 'p1'), run(3, 'b', 'p2', ['no_tests']), run(5, 'c', 'p2')])
+    const { before, none, same } = daysOf([run(2, 'a', 'p1'), run(3, 'b', 'p2', ['no_tests']), run(5, 'c', 'p2')])
+    // What lies before the first record is counted, and in no list.
+    expect(before).toBe(1)
     expect(none).toEqual([
-      { from: 1, to: 2, reasons: new Map() },
       { from: 3, to: 5, reasons: new Map([['no_tests', 1]]) },
       { from: 6, to: 9, reasons: new Map() },
     ])
@@ -155,9 +156,12 @@ describe('evidenceDays', () => {
     expect(same.map(({ day, commits, as }) => ({ day, commits, as: as.commit }))).toEqual([
       { day: 3, commits: ['docs'], as: 'a' },
     ])
-    expect(none.map(({ from, to }) => [from, to])).toEqual([
-      [1, 2],
-      [4, 9],
-    ])
+    expect(none.map(({ from, to }) => [from, to])).toEqual([[4, 9]])
+  })
+
+  it('are none before anything was recorded, also where nothing was', () => {
+    expect(daysOf([])).toEqual({ before: 8, none: [], same: [] })
+    expect(daysOf([run(0, 'a'), run(4, 'b')])).toMatchObject({ before: 0, none: [{ from: 1, to: 4 }, { from: 5, to: 9 }] }) // oxfmt-ignore
+    expect(daysOf([run(20, 'a')])).toMatchObject({ before: 8, none: [] })
   })
 })

@@ -21,6 +21,7 @@ import { mountHistory } from '../../src/http/history.ts'
 import { mountLineage } from '../../src/http/lineage.ts'
 import { mountKeys } from '../../src/http/keys.ts'
 import { mountLog } from '../../src/http/log.ts'
+import { type Login, mountLogin } from '../../src/http/login.ts'
 import type { Use } from '../../src/http/mount.ts'
 import { mountOperations } from '../../src/http/operations.ts'
 import { mountOrders } from '../../src/http/orders.ts'
@@ -60,6 +61,7 @@ export interface ServeOptions {
   status?: () => Promise<Status>
   openArtifact?: (sha256: string) => Promise<Readable | undefined>
   recordUse?: (use: Use) => Promise<void>
+  login?: Login | undefined
   earliest?: number
   now?: () => Date
 }
@@ -108,6 +110,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const logPublic = options.logPublic ?? false
   const server: HttpServer = await createServer(settings, {
     authenticate: async (authorization) => principalOf(authorization),
+    sessions: options.login,
     recordUse: options.recordUse ?? (async (use) => void uses.push(use)),
     logPublic,
     log,
@@ -289,7 +292,9 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     },
     list: async () => ({ as_of: 'changes:1', rules: 'decisions@1', rows: [], has_more: false }),
   })
+  mountLogin(server.mount, options.login)
   mountPage(server.mount, {
+    sessions: options.login,
     org: 'main',
     version: '0.1.0',
     isReady: options.ready ?? (async () => true),

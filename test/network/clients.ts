@@ -13,7 +13,7 @@ import { s3Settings } from '../../src/objects/settings.ts'
 import { createClient } from '../../src/producer/client.ts'
 import { findIdentityToken } from '../../src/producer/identity-token.ts'
 import { createS3Shelf } from '../../src/publish/s3-shelf.ts'
-import { openGetter } from '../../src/service/identity.ts'
+import { openIssuerDoor } from '../../src/service/issuer-door.ts'
 import { checkOtlpEndpoints } from '../../src/service/otlp-endpoints.ts'
 import { openAsker } from '../../src/vouching/ask.ts'
 import type { AlertEvent } from '../../src/watch/run-alerts.ts'
@@ -85,11 +85,21 @@ async function ask(url: string, allowed: boolean): Promise<string> {
 
 async function keysOf(issuer: string, jwks_uri: string | undefined, allowed: boolean): Promise<string> {
   const timing = { timeout_ms: 5_000, allow_metadata_addresses: allowed }
-  const getter = await openGetter({ issuer, jwks_uri }, timing)
+  const door = await openIssuerDoor(jwks_uri ?? issuer, undefined, timing)
   try {
-    return JSON.stringify(await keySetOf({ issuer, jwks_uri }, getter.get)())
+    return JSON.stringify(await keySetOf({ issuer, jwks_uri }, door.get)())
   } finally {
-    await getter.close()
+    await door.close()
+  }
+}
+
+async function redeem(url: string, allowed: boolean): Promise<string> {
+  const door = await openIssuerDoor(url, undefined, { timeout_ms: 5_000, allow_metadata_addresses: allowed })
+  try {
+    const form = new URLSearchParams({ code: 'a-code', client_secret: 'client-secret' })
+    return JSON.stringify(await door.post(`${url}/token`, {}, form))
+  } finally {
+    await door.close()
   }
 }
 
@@ -176,6 +186,7 @@ export const clients: readonly OutgoingClient[] = [
   },
   { name: 'a witness, a time-stamping authority', does: 'send', send: ask },
   { name: 'the keys of an issuer', does: 'send', send: (url, allowed) => keysOf(url, `${url}/keys`, allowed) },
+  { name: 'the code of a sign-in', does: 'send', send: redeem },
   { name: 'the discovery of an issuer', does: 'send', send: (url, allowed) => keysOf(url, undefined, allowed) },
   { name: 'the webhook of alerts', does: 'send', send: alert },
   {

@@ -37,7 +37,7 @@ const reaching: Readonly<Record<string, string>> = {
   'signing/serve-witness.ts': 'a server',
   'http/server.ts': 'the server',
   'http/tls.ts': 'its certificates',
-  'http/settings.ts': 'isIP',
+  'http/address.ts': 'ranges of addresses that callers have',
   // Programs.
   'signing/command.ts': 'signer.command, as the operator wrote it',
   'database/embedded-binaries.ts': 'PostgreSQL',
@@ -55,7 +55,7 @@ const signs = [
   /^import (?!type )[^'";]*?from 'node:(?:net|tls|http|https|http2|dgram|dns|dns\/promises|child_process|cluster|inspector)'/m,
   /^import (?!type )[^'";]*?from '(?:undici|pg|@aws-sdk\/[^']+|@opentelemetry\/(?:sdk-node|exporter-(?!prometheus)[^']+))'/m,
   /\bimport\('(?:node:|undici|pg|@aws-sdk\/|@opentelemetry\/)/,
-  /\b(?:getBuiltinModule|createRequire|binding|dlopen)\(/,
+  /\b(?:getBuiltinModule\((?!'node:fs'\))|createRequire\(|binding\(|dlopen\()/,
   /\b(?:fetch|WebSocket|EventSource|XMLHttpRequest)\(/,
 ]
 

@@ -153,7 +153,7 @@ describe('a deployment', () => {
 
   it('is on record with the decision that stood, by commit or build, and never with another one later', async () => {
     const made = await proofline('deployed', first, '--environment', 'production', '--id', 'd1', '--artifact', `sha256:${'a'.repeat(64)}`, '--json') // oxfmt-ignore
-    expect(JSON.parse(made.stdout)).toMatchObject({ repeated: false, decision: 'incomplete', enforced: true, commit: first, artifact: 'a'.repeat(64) }) // oxfmt-ignore
+    expect(JSON.parse(made.stdout)).toMatchObject({ decision: 'incomplete', enforced: true, commit: first, artifact: 'a'.repeat(64) }) // oxfmt-ignore
     expect(made.stderr).toContain('the gate said incomplete')
     const of = await put('d2', { build: 'b-2', commit: git(checkout, 'rev-parse', 'HEAD') })
     expect(of).toMatchObject({ status: 201, body: { decision: 'pass', build: 'b-2', build_seq: expect.any(Number) } })
@@ -191,10 +191,44 @@ describe('a deployment', () => {
     const listed = JSON.parse((await proofline('deployments', '--json')).stdout) as { as_of: string; deployments: { deployment: string; dispositions: object[] }[] } // oxfmt-ignore
     expect(listed.deployments.map(({ deployment }) => deployment)).toEqual(['d5', 'd4', 'd2', 'd1'])
     expect(listed.deployments.at(-1)?.dispositions).toMatchObject([{ note: 'emergency', lapsed: 'until' }, { note: 'approved in CAB-9' }]) // oxfmt-ignore
-    const notes = await proofline('dispositions', '--commit', git(checkout, 'rev-parse', 'HEAD'), '--json')
+    const notes = await proofline('dispositions', '--commit', 'HEAD', '--json')
     expect((JSON.parse(notes.stdout) as { dispositions: object[] }).dispositions).toMatchObject([{ subject: 'lines:src/a.js:3-4', lapsed: null, blob: expect.any(String) }, {}, {}, {}]) // oxfmt-ignore
     const older = await proofline('dispositions', '--commit', first, '--json')
     expect((JSON.parse(older.stdout) as { dispositions: object[] }).dispositions[0]).toMatchObject({ lapsed: 'blob' })
+    expect((await proofline('dispositions')).stdout).toMatch(/lines:src\/a\.js:3-4 .*token:\S+ +defensive\n/)
+  })
+
+  it('has its notes on files in the report of a commit, and they change no number', async () => {
+    const reportOf = async (commit: string) => JSON.parse((await proofline('report', commit, '--json')).stdout) as { as_of: string; dispositions: object[]; figures: object[] } // oxfmt-ignore
+    const [now, then] = [await reportOf('HEAD'), await reportOf(first)]
+    expect(now.dispositions).toMatchObject([{ path: 'src/a.js', lines: '3-4', note: 'defensive', by: { method: 'token' } }]) // oxfmt-ignore
+    expect(now.dispositions[0]).not.toHaveProperty('lapsed')
+    expect(then.dispositions).toMatchObject([{ path: 'src/a.js', lapsed: 'blob' }])
+    expect((await proofline('report', 'HEAD')).stdout).toMatch(/notes on files: 1\n {2}src\/a\.js:3-4 .*defensive\n/)
+    expect((await proofline('report', first, '--markdown')).stdout).toMatch(
+      /- `src\/a\.js:3-4` lapsed \(blob\): defensive \(/,
+    )
+    expect((await proofline('dispose', 'file:src/a.js', '--commit', 'HEAD', '--note', 'later')).code).toBe(0)
+    const again = JSON.parse((await proofline('report', 'HEAD', '--as-of', now.as_of, '--json')).stdout) as object
+    expect(again).toEqual(now)
+    const later = await reportOf('HEAD')
+    expect(later.dispositions).toHaveLength(2)
+    expect(later.figures).toEqual(now.figures)
+  })
+
+  it('and gates are listed for people, of a commit as git takes it here', async () => {
+    const gates = await proofline('gates', '--verdict', 'fail')
+    expect(gates.stdout).toMatch(/^recorded +verdict +of +gate +by +why/)
+    expect(gates.stdout).toMatch(/fail, overridden .*main\.changes-\d+-[0-9a-f]{16} .*INC-7/)
+    const head = git(checkout, 'rev-parse', 'HEAD')
+    const ofHead = JSON.parse((await proofline('gates', '--commit', 'HEAD', '--json')).stdout) as { gates: { commit: string }[] } // oxfmt-ignore
+    expect([...new Set(ofHead.gates.map(({ commit }) => commit))]).toEqual([head])
+    expect((await proofline('gates', '--build', 'nope')).stdout).toContain('no gates\n')
+    expect(await proofline('gates', '--commit', 'no-branch')).toMatchObject({ code: 2, stderr: expect.stringContaining('no commit of this checkout') }) // oxfmt-ignore
+    const deployed = JSON.parse((await proofline('deployments', '--commit', 'HEAD', '--build', 'b-2', '--json')).stdout) as { deployments: object[] } // oxfmt-ignore
+    expect(deployed.deployments).toMatchObject([{ deployment: 'd2' }])
+    const pages = await proofline('deployments', '--before', 'main.changes-0-0000000000000000')
+    expect(pages).toMatchObject({ code: 2, stderr: expect.stringContaining('none as of this') })
   })
 
   it('is listed the same again as of the same sizes, whatever was recorded since, page by page', async () => {

@@ -52,7 +52,7 @@ describe('proofline history', () => {
     expect(line.stdout).toMatch(
       /aaaaaaaaaaaa {2}missed {3}1 run .*\n.*bbbbbbbbbbbb {2}covered {2}2 runs {2}to \S+ cccccccccccc {2}line 1/,
     )
-    expect(line.stdout).toMatch(/unit api \(lcov\.da@1\): 3 runs count\n {2}no evidence on 36[45] days: \S+ \+36[45]\n/)
+    expect(line.stdout).toMatch(/unit api \(lcov\.da@1\): 3 runs count\n {2}36[45] days lie before the first record\n/)
     const file = await cli('history', 'src/file0.ts', '--repository', repository)
     expect(file.stdout).toMatch(/\n {4}1 +mc\n {4}2 +c[cm]\n/)
   })

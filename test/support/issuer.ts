@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from 'node:http'
+import { type IncomingMessage, createServer, type ServerResponse } from 'node:http'
 import { type CryptoKey, type JWK, SignJWT, exportJWK, generateKeyPair } from 'jose'
 
 /** An issuer of OIDC tokens as CI systems are: a real HTTP server with a discovery document and keys, and ways to misbehave. */
@@ -18,7 +18,10 @@ export interface FakeIssuer {
 
 export type Misbehaviour = 'down' | 'garbage' | 'empty' | 'redirect' | 'hang' | 'foreign' | 'symmetric'
 
-export async function startIssuer(now: () => Date = () => new Date()): Promise<FakeIssuer> {
+/** What an issuer for people has beside that (sign-in-issuer.ts); false: not one of its paths. */
+export type More = (request: IncomingMessage, response: ServerResponse) => boolean
+
+export async function startIssuer(now: () => Date = () => new Date(), more: More = () => false): Promise<FakeIssuer> {
   let number = 0
   let asked = 0
   let how: Misbehaviour | undefined
@@ -41,8 +44,10 @@ export async function startIssuer(now: () => Date = () => new Date()): Promise<F
     if (how === 'down') return void response.writeHead(503).end()
     if (how === 'garbage') return void response.writeHead(200).end('<html>proxy</html>')
     if (how === 'redirect') return void response.writeHead(302, { location: `${url}/elsewhere` }).end()
-    if (isDiscovery)
-      return answer(response, { issuer: how === 'foreign' ? 'https://other.example' : url, jwks_uri: `${url}/keys` })
+    const named = how === 'foreign' ? 'https://other.example' : url
+    const endpoints = { authorization_endpoint: `${url}/authorize`, token_endpoint: `${url}/token` }
+    if (isDiscovery) return answer(response, { issuer: named, jwks_uri: `${url}/keys`, ...endpoints })
+    if (more(request, response)) return
     if (how === 'symmetric') return answer(response, { keys: [{ kty: 'oct', kid: published.kid, k: 'c2VjcmV0' }] })
     answer(response, { keys: how === 'empty' ? [] : [published] })
   })

@@ -62,7 +62,7 @@ export async function startServe({
   const ended = endOf(child)
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout.on('data', () => {
-      const found = /listens at (http:\S+)/.exec(out)?.[1]
+      const found = /listens at (https?:\S+)/.exec(out)?.[1]
       if (found !== undefined) resolve(found)
     })
     void ended.then((code) => reject(new Error(`serve ended with ${code} before it was ready:\n${out}\n${log}`)))

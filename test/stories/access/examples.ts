@@ -108,6 +108,11 @@ export const examples: Readonly<Record<string, Example>> = {
   listKeys: { path: () => '/v1/keys', status: [200] },
   rotateKey: { path: () => '/v1/keys/unit/rotate', body: ({ vkey }) => JSON.stringify({ replaces: vkey, reason: 'matrix' }), status: [200, 409] },
   retireKey: { path: () => '/v1/keys/unit/retire', body: ({ vkey }) => JSON.stringify({ vkey, until: 0, reason: 'matrix' }), status: [200, 409, 400] },
+  // Where nobody signs in; test/http/login.db.test.ts has sessions.
+  login: { path: () => '/login', status: [404] },
+  finishLogin: { path: () => '/login/callback', status: [404] },
+  logout: { path: () => '/logout', status: [404] },
+  getMe: { path: () => '/v1/me', status: [200], bound: { own: [200], other: [200], why: 'it is about the caller' } },
   getHealth: { path: () => '/healthz', status: [200] },
   getReadiness: { path: () => '/readyz', status: [200] },
   getMetrics: { path: () => '/metrics', status: [200] },
