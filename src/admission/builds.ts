@@ -37,25 +37,29 @@ export function createBuilds(
     if (ledger === book.ledger) break
     from += generations.closing(ledger)?.signedSize ?? 0
   }
-  const closed = places.filter(({ ledger }) => ledger !== book.ledger)
 
-  const look = async (some: typeof places, key: string) => {
-    for (const place of some) {
-      const [known] = await findSubmissions(db, place.ledger, [key], [])
-      if (known !== undefined) return { ...place, seq: known.firstSeq }
+  /** Under either key, and of this very build: another one may stand under the plain one. `taken`: it does, where this one would be recorded. */
+  const look = async (repository: string, build: string) => {
+    const digest = digestOf({ repository, build })
+    const plain = keys.plainBuild(repository, build)
+    let taken = false
+    for (const place of places) {
+      const rows = await findSubmissions(db, place.ledger, [plain, keys.hashedBuild(repository, build)], [])
+      const known = rows.find((row) => digest.equals(row.digest))
+      if (known !== undefined) return { known: { ...place, seq: known.firstSeq }, taken }
+      taken = place.ledger === book.ledger && rows.some(({ key }) => key === plain)
     }
-    return undefined
+    return { known: undefined, taken }
   }
 
   return {
     async numberOf(fields) {
       const { repository, build } = fields
-      const key = keys.build(repository, build)
-      const known = await look(closed, key)
+      const { known, taken } = await look(repository, build)
       if (known !== undefined) return known.from + known.seq
       const [recorded] = await book.appender.submit([
         {
-          key,
+          key: (taken ? keys.hashedBuild : keys.build)(repository, build),
           digest: digestOf({ repository, build }),
           firstWins: true,
           conflict: 'internal',
@@ -66,7 +70,7 @@ export function createBuilds(
       return from + recorded.firstSeq
     },
     async find(repository, build) {
-      const known = await look(places, keys.build(repository, build))
+      const { known } = await look(repository, build)
       if (known === undefined) return undefined
       const payload = await reader.payload(known.ledger, known.seq)
       const { commit, ref } = JSON.parse(payload.toString()) as BuildFields // by buildPayload

@@ -21,7 +21,12 @@ export const keys = {
     `linemap:${repository}/${from.path}@${from.blob}/${to.path}@${to.blob}`,
   comparison: (repository: string, { from, to }: { from: string; to: string }) =>
     `comparison:${repository}@${from}/${to}`,
-  build: (repository: string, build: string) => `build:${repository}/${build}`,
+  build: (repository: string, build: string) =>
+    build.includes('/') ? keys.hashedBuild(repository, build) : keys.plainBuild(repository, build),
+  /** Builds with a slash in their name had this one too: so `a/b` with build `c` and `a` with build `b/c` were one. */
+  plainBuild: (repository: string, build: string) => `build:${repository}/${build}`,
+  /** No plain key is without a slash. */
+  hashedBuild: (repository: string, build: string) => `build:${digestOf([repository, build]).toString('hex')}`,
 }
 
 export function digestOf(asserted: unknown): Buffer {

@@ -68,6 +68,16 @@ export async function saveConsumers(db: Queryable, ledger: LedgerName, rows: rea
   })
 }
 
+/** How many there were. */
+export async function deleteConsumer(db: Queryable, ledgers: readonly LedgerName[], consumer: string): Promise<number> {
+  const { rowCount } = await db.query({
+    name: 'delete_consumer',
+    text: 'delete from consumers where ledger = any($1::text[]) and consumer = $2',
+    values: [ledgers, consumer],
+  })
+  return rowCount ?? 0
+}
+
 /** Keeps those that were seen last: names are the callers' word, and must not fill the table. */
 export async function dropOldConsumers(db: Queryable, ledger: LedgerName, keep: number): Promise<void> {
   await db.query({

@@ -4,7 +4,7 @@ import { recordTimes } from '../ledger/record-times.ts'
 import type { Reader } from '../ledger/read.ts'
 import { type LedgerName, type Micros, firstGeneration, generationOf, toLedgerName } from '../record/record.ts'
 import { type ConsumerRow, type Sighting, joinSightings, settleSighting } from './consumer-places.ts'
-import { consumersOf, dropOldConsumers, lockConsumers, saveConsumers } from './consumer-store.ts'
+import { consumersOf, deleteConsumer, dropOldConsumers, lockConsumers, saveConsumers } from './consumer-store.ts'
 
 /** A puller that gave itself a name, as far as it came: everything before `next` is its own. */
 export interface Consumer extends Omit<ConsumerRow, 'generation'> {
@@ -24,6 +24,11 @@ export interface Consumers {
   flush(): Promise<void>
   /** What all processes have seen and written, this one's own sightings up to now among it. */
   list(): Promise<Consumer[]>
+  /**
+   * Takes a name off the list, in every ledger: one that will not come again. `record` is called once it is known that there is one, and before
+   * anything is deleted. One that comes again is there again; false where nobody has the name.
+   */
+  forget(consumer: string, record: () => Promise<void>): Promise<boolean>
 }
 
 export interface ConsumerDeps {
@@ -95,6 +100,8 @@ export function createConsumers({
     return found.toSorted((a, b) => (a.consumer < b.consumer ? -1 : 1))
   }
 
+  const every = (): LedgerName[] => [...new Set(generations.every.map(firstGeneration))]
+
   return {
     saw(ledger, consumer, next, by) {
       const at = now().getTime() * 1_000
@@ -113,8 +120,15 @@ export function createConsumers({
     flush,
     async list() {
       await flush()
-      const ledgers = [...new Set(generations.every.map(firstGeneration))]
-      return (await Promise.all(ledgers.map(listLedger))).flat()
+      return (await Promise.all(every().map(listLedger))).flat()
+    },
+    async forget(consumer, record) {
+      await flush()
+      const known = await Promise.all(every().map((ledger) => consumersOf(db, ledger)))
+      if (!known.flat().some((row) => row.consumer === consumer)) return false
+      await record()
+      await deleteConsumer(db, every(), consumer)
+      return true
     },
   }
 }

@@ -40,4 +40,21 @@ export const listConsumers = route({
   problems: [],
 })
 
-export const consumerRoutes = [listConsumers] as const
+export const forgotten = z.object({ forgotten: text })
+
+export const forgetConsumer = route({
+  name: 'forgetConsumer',
+  method: 'POST',
+  path: '/v1/consumers/{consumer}/forget',
+  summary: 'Take a puller that will not come again off the list; one that comes again is there again',
+  scope: ['operate'],
+  open: 'never',
+  records: 'no', // the command is itself a record
+  params: z.strictObject({ consumer: text }),
+  query: nothing,
+  body: { kind: 'json', schema: z.strictObject({ reason: text }) },
+  answers: [{ status: 200, what: 'Forgotten', content: { 'application/json': forgotten } }],
+  problems: ['recording_stopped', 'clock_step', 'signer_not_current', 'rollback_detected'],
+})
+
+export const consumerRoutes = [listConsumers, forgetConsumer] as const

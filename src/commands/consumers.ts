@@ -1,4 +1,4 @@
-import { type ConsumerTold, consumerList } from '../api/consumers.ts'
+import { type ConsumerTold, consumerList, forgotten } from '../api/consumers.ts'
 import { oneLine, printTable, type ExitCode, type Terminal } from './terminal.ts'
 import { ask } from './watch.ts'
 
@@ -6,6 +6,19 @@ import { ask } from './watch.ts'
 export async function consumers(terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
   const answer = await ask(consumerList, { method: 'GET', path: '/v1/consumers', signal })
   terminal.print(answer, () => printConsumers(answer.consumers) || 'nobody pulls the feed under a name\n')
+  return 0
+}
+
+/** `proofline consumers forget NAME`. */
+export async function forget(
+  name: string,
+  { reason }: { reason: string },
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const path = `/v1/consumers/${encodeURIComponent(name)}/forget`
+  const answer = await ask(forgotten, { method: 'POST', path, body: { reason }, signal })
+  terminal.print(answer, () => `${oneLine(answer.forgotten)} is forgotten; when it pulls again it is there again\n`)
   return 0
 }
 

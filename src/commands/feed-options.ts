@@ -30,11 +30,23 @@ export function addFeedCommands(program: Command, run: Run): void {
       run(options, async (terminal, signal) => (await import('./ask.ts')).feed(ledger, options, terminal, signal)),
     )
 
-  program
+  const consumers = program
     .command('consumers')
     .description('who pulls the feed under a name, and how far each is (docs/feed.md)')
     .addOption(new Option('--json', 'answer in JSON, for machines'))
     .action((options) =>
       run(options, async (terminal, signal) => (await import('./consumers.ts')).consumers(terminal, signal)),
+    )
+  consumers
+    .command('forget')
+    .description('take one that will not come again off the list; on record as a command')
+    .argument('<name>', 'as the list shows it')
+    .requiredOption('--reason <text>', 'why, for who reads the record')
+    .addOption(new Option('--json', 'answer in JSON, for machines'))
+    // --json is an option of both, and the first of them takes it wherever it stands.
+    .action((name: string, options) =>
+      run({ json: options.json ?? consumers.opts()['json'] }, async (terminal, signal) =>
+        (await import('./consumers.ts')).forget(name, options, terminal, signal),
+      ),
     )
 }

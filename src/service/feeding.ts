@@ -11,6 +11,7 @@ import type { Generations } from '../ledger/generations.ts'
 import type { LedgerReader } from '../ledger/read.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import type { RecordCommand } from '../watch/commands.ts'
 
 /** The feed, and who pulls it. */
 export interface Feeding {
@@ -26,12 +27,21 @@ export interface FeedingDeps {
   generations: Generations
   log: Logger
   metrics: Pick<Metrics, 'setConsumers'>
+  recordCommand: RecordCommand
 }
 
 /** How often positions are written down, and read again for the metrics: what other processes answered shows with this delay. */
 const everyMs = 5_000
 
-export async function openFeed({ mount, db, reader, generations, log, metrics }: FeedingDeps): Promise<Feeding> {
+export async function openFeed({
+  mount,
+  db,
+  reader,
+  generations,
+  log,
+  metrics,
+  recordCommand,
+}: FeedingDeps): Promise<Feeding> {
   const cursors = createCursors(await ensureSecret(db, 'cursors'))
   const consumers = createConsumers({ db, reader, generations })
   mountFeed(mount, createFeed({ reader, cursors, earliest: reader.earliest, generations, saw: consumers.saw }), cursors)
@@ -40,7 +50,7 @@ export async function openFeed({ mount, db, reader, generations, log, metrics }:
     const list = await consumers.list()
     return list.map((one) => tellConsumer(one, new Date()))
   }
-  mountConsumers(mount, told)
+  mountConsumers(mount, { list: told, forget: consumers.forget, recordCommand })
 
   let known: readonly Consumer[] = []
   metrics.setConsumers(() => known)

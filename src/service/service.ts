@@ -182,7 +182,8 @@ export async function startService(config: Config, version: string): Promise<Ser
       log,
       onAnswer: (method, route, status, seconds) => metrics.request(method, route ?? 'none', status, seconds),
     })
-    const feeding = keep('feed', await openFeed({ mount: server.mount, db, reader, generations, log, metrics }), (opened) => opened.close()) // oxfmt-ignore
+    const recordCommand = createCommandRecorder(operations)
+    const feeding = keep('feed', await openFeed({ mount: server.mount, db, reader, generations, log, metrics, recordCommand }), (opened) => opened.close()) // oxfmt-ignore
     const witnessed = createWitnessed(db, policy)
     const everyTree = createTrees(db, reader, generations, books.all)
     const treeOf = (ledger: LedgerName) => {
@@ -193,7 +194,6 @@ export async function startService(config: Config, version: string): Promise<Ser
     const readBooks = () => readLedgers(db, reader, [...books.all.values()], generationBefore)
     const signal = ending.signal
     const deliveries = await startDeliveries({ config, db, reader, generations, log, metrics, signal })
-    const recordCommand = createCommandRecorder(operations)
     const evidence = createEvidenceWatch({
       db, reader, ofRuns, changes: changes.ledger, runs, contracts, everyMs: config.watch.evidence_every_ms, unsealedMs: config.watch.unsealed_ms, now: () => new Date(),
     }) // oxfmt-ignore

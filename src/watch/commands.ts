@@ -19,6 +19,7 @@ export interface Command {
     | 'dead_letters.discard'
     | 'destination.drill'
     | 'alert.acknowledge'
+    | 'consumer.forget'
     | 'archive.run'
     | 'retention.run'
     | 'key.rotate'
@@ -40,7 +41,7 @@ export function createCommandRecorder(operations: Book): RecordCommand {
     const id = randomUUID()
     const payload = printPayload('command', operations.ledger, {
       command,
-      [command.startsWith('key.') ? 'key' : command === 'recover.accept_loss' ? 'org' : 'destination']: target,
+      [nameOfTarget(command)]: target,
       ...detail,
       reason,
       by: { method: who.method, subject: who.id },
@@ -54,4 +55,10 @@ export function createCommandRecorder(operations: Book): RecordCommand {
       },
     ])
   }
+}
+
+function nameOfTarget(command: Command['command']): string {
+  if (command.startsWith('key.')) return 'key'
+  if (command === 'consumer.forget') return 'consumer'
+  return command === 'recover.accept_loss' ? 'org' : 'destination'
 }

@@ -97,3 +97,22 @@ it('keeps those that were seen last, however many names callers give themselves'
   const names = (await consumers.list()).map(({ next }) => next)
   expect(names.toSorted((a, b) => a - b)).toEqual([15, 16, 17, 18, 19, 20, 21, 22, 23, 24])
 })
+
+it('is forgotten in every ledger once that is on record, and is there again when it pulls again', async () => {
+  await record(10)
+  const consumers = open()
+  consumers.saw('main/unit', 'retired', 3, 'token:a')
+  consumers.saw('main/changes', 'retired', 0, 'token:a')
+  consumers.saw('main/unit', 'siem', 5, 'token:a')
+  const names = async () => (await consumers.list()).map(({ consumer, ledger }) => `${consumer} ${ledger}`)
+  let there: string[] = []
+  // A command that cannot be put on record is not carried out.
+  await expect(consumers.forget('retired', () => Promise.reject(new Error('recording is stopped')))).rejects.toThrow('stopped') // oxfmt-ignore
+  expect(await names()).toHaveLength(3)
+  expect(await consumers.forget('retired', async () => void (there = await names()))).toBe(true)
+  expect(there).toHaveLength(3)
+  expect(await names()).toEqual(['siem main/unit'])
+  expect(await consumers.forget('retired', () => Promise.reject(new Error('nothing to record')))).toBe(false)
+  consumers.saw('main/unit', 'retired', 4, 'token:a')
+  expect(await names()).toEqual(['retired main/unit', 'siem main/unit'])
+})

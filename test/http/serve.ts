@@ -201,7 +201,11 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   mountEvidence(server.mount, async () => ({ scope: scope as PackScope, stream: Readable.from([Buffer.from('PK')]) }))
   mountHistory(server.mount, { lines: nothingKnown, files: nothingKnown }, generations)
   mountDifference(server.mount, nothingKnown, generations)
-  mountConsumers(server.mount, async () => [])
+  mountConsumers(server.mount, {
+    list: async () => [],
+    forget: async (consumer, record) => (consumer === 'retired' ? (await record(), true) : false),
+    recordCommand: async (command) => void commands.push(command),
+  })
   mountLineage(server.mount, nothingKnown, generations)
   mountReports(server.mount, {
     answers: { coverage: nothingKnown, period: nothingKnown },

@@ -85,6 +85,7 @@ export const examples: Readonly<Record<string, Example>> = {
   getLaterEntries: { path: () => '/log/main/unit/2/tile/entries/000.p/2', ...absent },
   getLaterTile: { path: () => '/log/main/unit/2/tile/0/000.p/2', ...absent },
   listConsumers: { path: () => '/v1/consumers', status: [200] },
+  forgetConsumer: { path: () => '/v1/consumers/nobody/forget', body: reasoned, status: [404] },
   getStatus: { path: () => '/v1/status', status: [200] },
   listDestinations: { path: () => '/v1/destinations', status: [200] },
   listDeadLetters: { path: () => '/v1/dead-letters', status: [200] },
