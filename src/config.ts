@@ -183,8 +183,13 @@ function printIssue(issue: z.core.$ZodIssue): string {
 /** As it may be shown and digested: what could be a secret is taken out. */
 export function withoutSecrets({ otlp: _otlp, ...config }: Config): Omit<Config, 'otlp'> {
   const { url, owner_url, retention_url } = config.database
+  const { webhook } = config.watch
   return {
     ...config,
+    watch: {
+      ...config.watch,
+      ...(webhook === undefined ? {} : { webhook: { ...webhook, url: withoutPath(webhook.url) } }),
+    },
     database: {
       ...config.database,
       ...(url === undefined ? {} : { url: withoutPassword(url) }),
@@ -195,7 +200,13 @@ export function withoutSecrets({ otlp: _otlp, ...config }: Config): Omit<Config,
 }
 
 const withoutPassword = (url: string): string =>
-  url.replace(/^([^/]*\/\/[^:/@]*:)[^@]*@/, '$1[secret]@').replace(/([?&](?:ssl)?password=)[^&]*/g, '$1[secret]')
+  url.replace(/^([^/]*\/\/[^:/@]*:)[^/?#]*@/, '$1[secret]@').replace(/([?&](?:ssl)?password=)[^&]*/g, '$1[secret]')
+
+/** Chat services give out addresses whose path is all that it takes to write there. */
+function withoutPath(text: string): string {
+  const { origin, pathname, search } = new URL(text)
+  return pathname === '/' && search === '' ? text : `${origin}/[secret]`
+}
 
 /** Reads the file that --config or PROOFLINE_CONFIG names, else proofline.yaml where there is one. */
 export function loadConfig(flags: Record<string, string | undefined>): Config {

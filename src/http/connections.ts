@@ -40,6 +40,7 @@ const ends = new WeakMap<Socket, Set<() => void>>()
  * that were sent ahead, has no connection yet and never closes when that goes.
  */
 export function whenOver({ socket }: IncomingMessage, answer: ServerResponse, run: () => void): void {
+  if (socket.closed || answer.closed) return run() // before we came to listen
   const all = ends.get(socket) ?? new Set()
   if (!ends.has(socket)) {
     ends.set(socket, all)

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { roleOf } from '../access/roles.ts'
 import type { Role } from '../access/login-settings.ts'
 import type { Sessions } from '../access/sessions.ts'
-import type { Pending, SignIn } from '../access/sign-in.ts'
+import type { SignIn } from '../access/sign-in.ts'
 import { finishLogin, getMe, localPath, login, logout } from '../api/login.ts'
 import { Problem } from '../record/problem.ts'
 import { printTime } from '../record/record.ts'
@@ -25,7 +25,15 @@ export interface Login extends SessionDoor {
 }
 
 const pendingS = 600
-const pendingShape = z.object({ state: z.string(), nonce: z.string(), verifier: z.string(), return: localPath })
+const pendingShape = z.object({
+  state: z.string(),
+  nonce: z.string(),
+  verifier: z.string(),
+  return: localPath,
+  /** The session that there was, which a request from the issuer does not bring. */
+  before: z.string().optional(),
+})
+type Kept = z.output<typeof pendingShape>
 
 export function mountLogin(mount: Mount, configured: Login | undefined): void {
   const get = (): Login => {
@@ -33,10 +41,11 @@ export function mountLogin(mount: Mount, configured: Login | undefined): void {
     return configured
   }
 
-  mount(login, async ({ query }) => {
+  mount(login, async ({ query, headers }) => {
     const { signIn, cookies, sealKey } = get()
     const { url, pending } = await signIn.begin()
-    const sealed = await seal({ ...pending, return: query.return }, sealKey)
+    const before = cookies.read(headers, 'proofline')
+    const sealed = await seal({ ...pending, return: query.return, before }, sealKey)
     return { status: 303, headers: { location: url, 'set-cookie': cookies.print('proofline-login', sealed, pendingS) } }
   })
 
@@ -52,8 +61,7 @@ export function mountLogin(mount: Mount, configured: Login | undefined): void {
     const params = { session, scopes, ...(repositories === null ? {} : { repositories }) }
     await recordUse({ who: prepared.who, route: 'login', params, repository: undefined, records: 'before' })
     await sessions.store(prepared)
-    const before = cookies.read(headers, 'proofline')
-    if (before !== undefined) await sessions.end(before, 'replaced')
+    if (pending.before !== undefined) await sessions.end(pending.before, 'replaced')
     return {
       type: 'text/html; charset=utf-8',
       headers: {
@@ -89,14 +97,14 @@ export function mountLogin(mount: Mount, configured: Login | undefined): void {
 }
 
 /** The verifier is the browser's to keep and nobody's to read; what it says of where to go cannot be changed. */
-function seal(pending: Pending & { return: string }, key: Uint8Array): Promise<string> {
+function seal(pending: Kept, key: Uint8Array): Promise<string> {
   return new EncryptJWT({ ...pending })
     .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
     .setExpirationTime(`${pendingS}s`)
     .encrypt(key)
 }
 
-async function unseal(sealed: string | undefined, key: Uint8Array): Promise<z.output<typeof pendingShape>> {
+async function unseal(sealed: string | undefined, key: Uint8Array): Promise<Kept> {
   try {
     const { payload } = await jwtDecrypt(sealed ?? '', key, { contentEncryptionAlgorithms: ['A256GCM'] })
     return pendingShape.parse(payload)

@@ -1,6 +1,8 @@
+import { createServer } from 'node:http'
 import { type Socket, connect } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
 import { Problem } from '../../src/record/problem.ts'
+import { whenOver } from '../../src/http/connections.ts'
 import { type ServeOptions, type Served, run, serve } from './serve.ts'
 
 const open: Served[] = []
@@ -111,4 +113,20 @@ it('what needs no credential is counted by address', async () => {
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '60'])
   expect((await served.fetch('/log/main/unit/checkpoint')).status).toBe(429)
   expect((await served.fetch('/v1/status', { token: 'audit' })).status).toBe(200)
+})
+
+it('what is to run when an answer is over runs also where the connection was gone before', async () => {
+  const over: string[] = []
+  const server = createServer((request, answer) => {
+    whenOver(request, answer, () => over.push('while it listened'))
+    request.socket.once('close', () => setImmediate(() => whenOver(request, answer, () => over.push('too late'))))
+    request.socket.destroy()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number } // a TCP server has one
+  sockets.push(connect(port, '127.0.0.1', function (this: Socket) {
+    this.on('error', () => {}).write(health)
+  })) // oxfmt-ignore
+  await expect.poll(() => over).toEqual(['while it listened', 'too late'])
+  await new Promise((resolve) => server.close(resolve))
 })

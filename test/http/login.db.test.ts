@@ -64,7 +64,10 @@ function aBrowser() {
     jar,
     async open(path: string, init: RequestInit = {}): Promise<Response> {
       const headers = new Headers({ accept: 'text/html,application/xhtml+xml', ...(init.headers as object) })
-      if (jar.size > 0) headers.set('cookie', [...jar].map(([name, value]) => `${name}=${value}`).join('; '))
+      // The issuer is another site: what is strict is not sent with what it began.
+      const isFromIssuer = path.startsWith('/login/callback')
+      const sent = [...jar].filter(([name]) => !isFromIssuer || !name.endsWith('proofline'))
+      if (sent.length > 0) headers.set('cookie', sent.map(([name, value]) => `${name}=${value}`).join('; '))
       const answer = await fetch(`${served.url}${path}`, { ...init, headers, redirect: 'manual' })
       for (const cookie of answer.headers.getSetCookie()) {
         const [, name = '', value = '', rest = ''] = /^([^=]+)=([^;]*);(.*)$/.exec(cookie) ?? []
