@@ -159,6 +159,15 @@ describe('readConfig', () => {
     ['a number where the file needs text', 'org: 2024', {}, {}, /^org: .*string/],
     ['a file that is no mapping', '- a\n- b\n', {}, {}, /is not a mapping/],
     ['a file that is no YAML', 'a: [1', {}, {}, /./],
+    [
+      'a file whose line with a secret is no YAML',
+      'org: a\npassword: "hunter2\n',
+      {},
+      {},
+      /^line \d+: (?![^]*hunter2)/,
+    ],
+    ['an alias without its anchor', 'org: *a\n', {}, {}, /alias/],
+    ['brackets without end', `org: ${'['.repeat(50_000)}`, {}, {}, /./],
     ['a key twice', 'org: a\norg: b\n', {}, {}, /unique/i],
     [
       'rights for a database that is not named',
