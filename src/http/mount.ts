@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { type Principal, anonymous } from '../access/principal.ts'
 import { localPath } from '../api/login.ts'
 import type { Body, Route } from '../api/route.ts'
+import { DatabaseFailure } from '../database/failure.ts'
 import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { countedAs, createMatcher, isFromHere } from './address.ts'
@@ -120,7 +121,9 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     }
     refuseOver(refusals, address, false, reply)
     const who = await identify(request.raw, authenticate, deps.sessions).catch((error: unknown) => {
-      if (error instanceof Problem) refusals.take(address) // also forbidden and unavailable, of identities of others
+      // Also forbidden and unavailable, of identities of others. A database that does not answer is nobody's guess: counted, it would keep
+      // everybody out when it answers again.
+      if (error instanceof Problem && !(error instanceof DatabaseFailure)) refusals.take(address)
       if (error instanceof Problem && error.code === 'unauthenticated')
         reply.header('www-authenticate', 'Bearer realm="proofline"')
       throw error

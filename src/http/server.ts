@@ -4,7 +4,12 @@ import { type Server as HttpsServer, createServer as createHttpsServer } from 'n
 import type { AddressInfo } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import helmet from '@fastify/helmet'
-import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from 'fastify'
 import type { Principal } from '../access/principal.ts'
 import type { Route } from '../api/route.ts'
 import { Problem } from '../record/problem.ts'
@@ -85,7 +90,19 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
+  const sendNotFound = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const methods = mounted.filter((route) => isPathOf(route.path, path)).map(({ method }) => method)
+    if (methods.length === 0) return sendProblem(reply, new Problem('not_found', `there is no ${path}`))
+    const allowed = [...new Set(methods.flatMap((method) => (method === 'GET' ? [method, 'HEAD'] : [method])))].join(
+      ', ',
+    )
+    reply.header('allow', allowed)
+    return sendProblem(reply, new Problem('method_not_allowed', `${path} takes ${allowed}`))
+  }
   app.setErrorHandler((error, request, reply) => {
+    // fastify looks at the content type first, also of what no route takes.
+    if (request.is404 && !(error instanceof Problem)) return sendNotFound(request, reply)
     const problem = toProblem(error)
     if (problem !== undefined) return sendProblem(reply, problem)
     const stack = error instanceof Error ? error.stack : String(error)
@@ -97,16 +114,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     })
     return sendProblem(reply, new Problem('internal', `the request ${request.id} failed here`))
   })
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? ''
-    const methods = mounted.filter((route) => isPathOf(route.path, path)).map(({ method }) => method)
-    if (methods.length === 0) return sendProblem(reply, new Problem('not_found', `there is no ${path}`))
-    const allowed = [...new Set(methods.flatMap((method) => (method === 'GET' ? [method, 'HEAD'] : [method])))].join(
-      ', ',
-    )
-    reply.header('allow', allowed)
-    return sendProblem(reply, new Problem('method_not_allowed', `${path} takes ${allowed}`))
-  })
+  app.setNotFoundHandler(sendNotFound)
   app.addHook('onResponse', async (request, reply) => {
     discardRest(request.raw, limits.linger_ms)
     deps.onAnswer?.(request.method, request.routeOptions.url, reply.statusCode, reply.elapsedTime / 1_000)
