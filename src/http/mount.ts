@@ -17,6 +17,7 @@ import { createGate } from './gate.ts'
 import { type RateLimiter, createRateLimiter, rateHeaders, secondsUntil } from './rate.ts'
 import type { HttpSettings } from './settings.ts'
 import { inSpan, noteInSpan } from './trace.ts'
+import { withinTime } from './work-time.ts'
 
 /** The one way from a route to its handler: credential, scope, parse, access record, handler, answer. Nothing is read before the scope is. */
 export type Mount = <R extends Route>(route: R, handler: (call: Call<R>) => Promise<Reply>) => void
@@ -89,14 +90,14 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
   // One listener for all: thousands of requests come and go on the same signal.
   const live = new Set<AbortController>()
   stopping.addEventListener('abort', () => live.forEach((gone) => gone.abort()))
-  const signalOf = (request: FastifyRequest, reply: FastifyReply): AbortSignal => {
+  const controllerOf = (request: FastifyRequest, reply: FastifyReply): AbortController => {
     const gone = new AbortController()
     live.add(gone)
     whenOver(request.raw, reply.raw, () => {
       live.delete(gone)
       gone.abort()
     })
-    return gone.signal
+    return gone
   }
 
   const refuseOver = (limiter: RateLimiter, key: string, counting: boolean, reply: FastifyReply): void => {
@@ -180,6 +181,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
         let about = typeof query['repository'] === 'string' ? query['repository'] : undefined
         if (route.records === 'before')
           await deps.recordUse({ who, route: route.name, params: asked, repository: about, records: 'before' })
+        const gone = controllerOf(request, reply)
         const call = {
           who,
           params,
@@ -188,10 +190,12 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
           headers: request.headers,
           isHead: request.method === 'HEAD',
           baseUrl: baseUrlOf(settings, request),
-          signal: signalOf(request, reply),
+          signal: gone.signal,
         }
         try {
-          const answer = await handler(call as Call<typeof route>) // parsed above by the very shapes that Call is made of
+          const work = handler(call as Call<typeof route>) // parsed above by the very shapes that Call is made of
+          // An upload takes as long as it arrives: request_timeout_ms.
+          const answer = await (leave === undefined ? withinTime(work, limits.work_ms, () => gone.abort()) : work)
           about ??= answer.about
           if (answer.body instanceof Readable) tellWhenBroken(answer.body, request.id, route.name, deps.log)
           return send(reply, answer)

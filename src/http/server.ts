@@ -82,7 +82,8 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     // Two years, where callers come by https. Of other names below this one we know nothing.
     strictTransportSecurity: isByHttps(settings) ? { maxAge: 63_072_000, includeSubDomains: false } : false,
     frameguard: { action: 'deny' },
-    referrerPolicy: { policy: 'no-referrer' },
+    // Not `no-referrer`: with it browsers say `Origin: null` of our own form, which those without Sec-Fetch-Site are told apart by.
+    referrerPolicy: { policy: 'same-origin' },
   })
   traceRequests(app)
 
