@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { zstdWindowLog } from '../src/admission/decoder.ts'
 import { maxPage } from '../src/api/records.ts'
 import { readConfig } from '../src/config.ts'
 import { maxContractBytes } from '../src/contract/contract.ts'
-import { maxGlobLength } from '../src/contract/glob.ts'
+import { maxExpandedTogether, maxGlobLength } from '../src/contract/glob.ts'
 import { jsonLimits } from '../src/formats/json.ts'
 import { xmlLimits } from '../src/formats/xml-elements.ts'
 import { maxWaitingBytes } from '../src/ledger/append-queue.ts'
@@ -34,7 +35,8 @@ const known = new Map([
   ...named('xml', xmlLimits),
   ...named('json', jsonLimits),
   ...named('record', { maxRecordBytes, maxPathBytes, maxStringBytes }),
-  ...named('contract', { maxContractBytes, maxGlobLength }),
+  ...named('contract', { maxContractBytes, maxGlobLength, maxExpandedTogether }),
+  ...named('decoder', { zstdWindowLog }),
   ...named('ledger', { maxWaitingBytes }),
   ...named('api', { maxPage }),
   ['query parameters', 'those of the route, each once'] as const,

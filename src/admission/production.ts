@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { productionFilter, productionLine } from '../contract/effective.ts'
 import type { Contract } from '../contract/form.ts'
+import { createPause } from '../ledger/pause.ts'
 import type { LedgerName } from '../record/record.ts'
 
 /**
@@ -21,9 +22,6 @@ export interface Production {
 }
 
 const maxKept = 200
-/** Between two turns of the event loop, which is HTTP's too: some milliseconds of matching. */
-const recordsAtOnce = 32
-const breathe = (): Promise<void> => new Promise((done) => setImmediate(done))
 
 /** The digest of a commit by one contract never changes, so what was computed once is kept: sealing asks twice. */
 export function createProduction(
@@ -53,12 +51,15 @@ async function digestOfFiles(
   isProduction: (path: string) => boolean,
 ): Promise<string> {
   const digest = createHash('sha256')
-  for (const [i, payload] of payloads.entries()) {
+  const pause = createPause()
+  for (const payload of payloads) {
     const { files } = JSON.parse(Buffer.from(payload).toString()) as { files: [string, string][] } // written by inventoryPayloads
     let text = ''
-    for (const [path, blob] of files) if (isProduction(path)) text += productionLine(path, blob)
+    for (const [path, blob] of files) {
+      if (isProduction(path)) text += productionLine(path, blob)
+      if (pause.isDue()) await pause.take()
+    }
     digest.update(text)
-    if (i % recordsAtOnce === recordsAtOnce - 1) await breathe()
   }
   return digest.digest('hex')
 }

@@ -1,4 +1,3 @@
-import { productionFilter } from '../contract/effective.ts'
 import type { LineStates } from '../history/states.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, type TestType, testTypes } from '../record/record.ts'
@@ -6,6 +5,7 @@ import { type MissingSuite, testTypeOf } from './commit-runs.ts'
 import type { Absence, Side, SideFile } from './explain-difference.ts'
 import type { Inventory } from './inventories.ts'
 import { measure } from './measured.ts'
+import { lookAhead, openProduction } from './production-files.ts'
 import type { RunEvidence, SealTotals } from './run-evidence.ts'
 import { type Question, type Subject, type SubjectDeps, openSubject } from './subject.ts'
 import { type MeasuredFile, executedOf, foundOf, uniteRuns, uniteStates } from './union.ts'
@@ -56,6 +56,8 @@ export interface OpenedSide extends Side {
   totals: readonly SealTotals[]
   /** Of a file that the commit has, where that is known. */
   blobOf(path: string): string | undefined
+  /** Before `why` is asked about them. */
+  lookAhead(paths: Iterable<string>): Promise<void>
 }
 
 export async function openSide(deps: SubjectDeps, question: Question, named: NamedSide): Promise<OpenedSide> {
@@ -63,6 +65,7 @@ export async function openSide(deps: SubjectDeps, question: Question, named: Nam
   const { files, inventory, isProduction } = opened
   const measured = new Map(files.map((file) => [file.path, file]))
   const filter = named.files === 'production' ? isProduction : undefined
+  await lookAhead(filter, files.map(({ path }) => path))
   const candidates = files.filter(({ path }) => filter?.(path) !== false)
   const definition = chooseDefinition(named, { ...opened, files: candidates })
   const counted = new Map<string, SideFile>()
@@ -91,6 +94,7 @@ export async function openSide(deps: SubjectDeps, question: Question, named: Nam
     suites,
     why,
     blobOf: (path) => measured.get(path)?.blob ?? inventory?.files.get(path),
+    lookAhead: (paths) => lookAhead(filter, paths),
   }
 } // oxfmt-ignore
 
@@ -140,14 +144,15 @@ async function openRun(
   const found = findRun(views, name)
   if (found === undefined) throw new Problem('not_found', `no run ${name} of ${repository} was sealed as of this`)
   const evidence = await evidences.of(found.ledger, found.seq)
+  const inventory = await inventories.of(views, evidence.commit)
   return {
     commit: evidence.commit,
     subject: undefined,
     missing: [],
     runs: [evidence],
     files: uniteRuns([evidence]),
-    inventory: await inventories.of(views, evidence.commit),
-    isProduction: effective && productionFilter(effective),
+    inventory,
+    isProduction: await openProduction(effective, inventory),
     chosen: { testType: testTypeOf(found.ledger), suite: undefined },
   }
 }

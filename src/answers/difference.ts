@@ -2,6 +2,7 @@ import { setImmediate as breathe } from 'node:timers/promises'
 import { compileGlob } from '../contract/glob.ts'
 import type { Contract } from '../contract/form.ts'
 import { readMaps } from '../history/file-facts.ts'
+import { createPause } from '../ledger/pause.ts'
 import { countLines } from '../record/lines.ts'
 import { Problem } from '../record/problem.ts'
 import type { LedgerName, TestType } from '../record/record.ts'
@@ -38,6 +39,8 @@ async function compare({ db }: SubjectDeps, { repository, resolved, views, contr
   const paths = pathsToFollow(a, b)
   const { maps } = paths.length === 0 ? { maps: [] } : await readMaps(db, views, paths, paths.length + maxNames)
   const pairing = pairFiles(a, b, maps)
+  await a.lookAhead(b.files.keys())
+  await b.lookAhead(a.files.keys())
   await breathe() // two thousand files take some tens of milliseconds, and the thread is HTTP's
   const steps = explainDifference(a, b, pairing)
   const [sideA, sideB] = [printSide(a), printSide(b)]
@@ -46,6 +49,8 @@ async function compare({ db }: SubjectDeps, { repository, resolved, views, contr
   // By construction; an answer that does not add up is none.
   if (sum('found') !== difference.found || sum('executed') !== difference.executed || sum('linesA') !== sideA.found || sum('linesB') !== sideB.found)
     throw new Problem('internal', 'the steps do not add up to the difference')
+  const printed: Awaited<ReturnType<typeof printStep<Exclude<Step['kind'], 'same'>>>>[] = []
+  for (const step of steps) if (step.kind !== 'same') printed.push(await printStep(step, step.kind, a, b, contract.effective))
   return {
     as_of: printAsOf(resolved.asOf),
     rules: differenceRules,
@@ -53,7 +58,7 @@ async function compare({ db }: SubjectDeps, { repository, resolved, views, contr
     a: sideA,
     b: sideB,
     difference,
-    steps: steps.flatMap((step) => (step.kind === 'same' ? [] : [printStep(step, step.kind, a, b, contract.effective)])),
+    steps: printed,
     same: steps.filter(({ kind }) => kind === 'same').reduce((all, { linesA }) => all + linesA, 0),
     only_a: onlyOf(a, b),
     only_b: onlyOf(b, a),
@@ -130,7 +135,7 @@ function sumFiles(steps: readonly Step[]): FileDeltas {
   return sums
 }
 
-function printStep<K extends Step['kind']>(step: Step, kind: K, a: OpenedSide, b: OpenedSide, contract: Contract | undefined) {
+async function printStep<K extends Step['kind']>(step: Step, kind: K, a: OpenedSide, b: OpenedSide, contract: Contract | undefined) {
   const { side, reason, linesA, linesB, found, executed, files, by } = step
   const runs = (side === 'a' ? a : b).runs
   return {
@@ -144,15 +149,17 @@ function printStep<K extends Step['kind']>(step: Step, kind: K, a: OpenedSide, b
     files: files.size,
     largest: printFiles(files, maxStepFiles),
     ...(by.size === 0 ? {} : { by: [...by].toSorted(([x], [y]) => (x < y ? -1 : 1)).map(([key, lines]) => ({ ...toSuite(key), lines, runs: runs.filter((run) => `${run.testType} ${run.suite}` === key).map(({ run }) => run) })) }),
-    ...(reason === 'excluded' ? { exclusions: exclusionsOf(files, contract) } : {}),
+    ...(reason === 'excluded' ? { exclusions: await exclusionsOf(files, contract) } : {}),
   }
 } // oxfmt-ignore
 
 /** By what part of the contract the files of a step are no production files. */
-function exclusionsOf(files: FileDeltas, contract: Contract | undefined) {
+async function exclusionsOf(files: FileDeltas, contract: Contract | undefined) {
   const globs = (contract?.production?.exclude ?? []).map(({ glob, reason }) => ({ glob, reason, takes: compileGlob(glob) })) // oxfmt-ignore
   const sums = new Map<string, { glob: string | null; reason: string | null; files: number; found: number; executed: number }>() // oxfmt-ignore
+  const pause = createPause()
   for (const [path, { found, executed }] of files) {
+    if (pause.isDue()) await pause.take()
     const { glob = null, reason = null } = globs.find(({ takes }) => takes(path)) ?? {}
     const sum = sums.get(glob ?? '') ?? { glob, reason, files: 0, found: 0, executed: 0 }
     sums.set(glob ?? '', { ...sum, files: sum.files + 1, found: sum.found + found, executed: sum.executed + executed })

@@ -4,6 +4,7 @@ import { productionFilter, productionLine } from '../contract/effective.ts'
 import type { Contract } from '../contract/form.ts'
 import { type AsOfLedger } from '../history/file-facts.ts'
 import { fieldsAt, fieldsOf, readSpan } from '../history/read-records.ts'
+import { createPause } from '../ledger/pause.ts'
 import type { Reader } from '../ledger/read.ts'
 import type { LedgerName } from '../record/record.ts'
 
@@ -15,14 +16,22 @@ export interface Inventories {
 
 export interface Inventory {
   files: ReadonlyMap<string, string>
-  /** The same digest as a seal's, by a contract that names production files; undefined for one that does not. */
-  productionDigest(contract: Contract): string | undefined
+  /** By a contract that names production files; undefined for one that does not. */
+  production(contract: Contract): Promise<ProductionOfCommit> | undefined
+}
+
+export interface ProductionOfCommit {
+  paths: ReadonlySet<string>
+  /** The same as a seal's. */
+  digest: string
 }
 
 /** About: some 300,000 files, of one commit or of a hundred. The newest is kept whatever it takes. */
 const usualBytes = 64 * 1_048_576
-/** Of a file beside its path and its blob: two strings and an entry of a map. */
-const fileBytes = 120
+/** Of a file beside its path and its blob: two strings, an entry of a map, and one of each set of production files that is kept. */
+const fileBytes = 200
+/** Contracts by which the production files of one commit are kept: that of today, and the one before that somebody compares with. */
+const maxContracts = 2
 const recordsAtOnce = 32
 
 export function createInventories(reader: Pick<Reader, 'readBatch'>, maxBytes = usualBytes): Inventories {
@@ -71,28 +80,35 @@ async function readInventory(reader: Pick<Reader, 'readBatch'>, ledger: LedgerNa
     for (const [path, blob] of fieldsOf(record)['files'] as [string, string][]) files.set(path, blob)
     if (++records % recordsAtOnce === 0) await breathe()
   }
-  const digests = new Map<string, string>()
+  const selected = new Map<string, Promise<ProductionOfCommit>>()
   return {
     files,
-    productionDigest(contract) {
+    production(contract) {
       const isProduction = productionFilter(contract)
       if (isProduction === undefined) return undefined
       const key = JSON.stringify(contract.production)
-      const digest = digests.get(key) ?? digestOf(files, isProduction)
-      digests.set(key, digest)
-      return digest
+      const found = selected.get(key) ?? selectProduction(files, isProduction)
+      selected.delete(key)
+      selected.set(key, found)
+      for (const oldest of selected.keys()) if (selected.size > maxContracts) selected.delete(oldest)
+      return found
     },
   }
 }
 
-function digestOf(files: ReadonlyMap<string, string>, isProduction: (path: string) => boolean): string {
+async function selectProduction(
+  files: ReadonlyMap<string, string>,
+  isProduction: (path: string) => boolean,
+): Promise<ProductionOfCommit> {
+  const pause = createPause()
+  const paths = new Set<string>()
   const digest = createHash('sha256')
-  let text = ''
   for (const [path, blob] of files) {
-    if (isProduction(path)) text += productionLine(path, blob)
-    if (text.length < 65_536) continue
-    digest.update(text)
-    text = ''
+    if (isProduction(path)) {
+      paths.add(path)
+      digest.update(productionLine(path, blob))
+    }
+    if (pause.isDue()) await pause.take()
   }
-  return digest.update(text).digest('hex')
+  return { paths, digest: digest.digest('hex') }
 }

@@ -1,6 +1,7 @@
 import type { CommitRuns } from './commit-runs.ts'
 import { type DefinitionFigures, figuresOf } from './figures.ts'
 import type { Inventory } from './inventories.ts'
+import { lookAhead } from './production-files.ts'
 import type { RunEvidence, RunEvidences } from './run-evidence.ts'
 import type { Subject } from './subject.ts'
 import { type MeasuredFile, uniteRuns } from './union.ts'
@@ -24,6 +25,10 @@ export async function measure(
 ): Promise<Measured> {
   const evidence = await readRuns(evidences, runs)
   const files = uniteRuns(evidence)
+  await lookAhead(
+    isProduction,
+    files.map(({ path }) => path),
+  )
   const isIn = ({ path }: MeasuredFile): boolean => isProduction?.(path) ?? true
   const production = files.filter(isIn)
   return {

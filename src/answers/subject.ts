@@ -1,4 +1,3 @@
-import { productionFilter } from '../contract/effective.ts'
 import type { Contract } from '../contract/form.ts'
 import type { Database } from '../database/database.ts'
 import { type Decision, type DecisionKind, decisionsByName } from '../history/decision-store.ts'
@@ -10,6 +9,7 @@ import { type LedgerName, ledgerKindOf } from '../record/record.ts'
 import { type ResolvedAsOf, isStill, resolveAsOf } from './as-of.ts'
 import { type CommitRuns, type CutOff, runsOfCommit, sameProduction } from './commit-runs.ts'
 import type { Inventories, Inventory } from './inventories.ts'
+import { type IsProduction, openProduction } from './production-files.ts'
 import type { RunEvidences } from './run-evidence.ts'
 
 /** What a question about a commit is asked of: sizes of ledgers, the contract that held, and the runs that count below them. */
@@ -96,7 +96,7 @@ export interface Subject {
   answeredFrom: { commit: string; production_digest: string } | undefined
   /** Of the commit that is answered from. */
   inventory: Inventory | undefined
-  isProduction: ((path: string) => boolean) | undefined
+  isProduction: IsProduction | undefined
 }
 
 export async function openSubject(deps: SubjectDeps, question: Question, names: SubjectNames): Promise<Subject> {
@@ -116,6 +116,7 @@ export async function openCommit(
   const own = runsOfCommit(question.views, commit, effective, cut)
   const same = await answerFromSame(deps, question, own, cut)
   const runs = same?.runs ?? own
+  const inventory = await deps.inventories.of(question.views, runs.commit)
   return {
     commit,
     build: undefined,
@@ -123,8 +124,8 @@ export async function openCommit(
     own,
     runs,
     answeredFrom: same && { commit: same.runs.commit, production_digest: same.digest },
-    inventory: await deps.inventories.of(question.views, runs.commit),
-    isProduction: effective && productionFilter(effective),
+    inventory,
+    isProduction: await openProduction(effective, inventory),
   }
 }
 
@@ -205,7 +206,7 @@ async function productionOf(
 ): Promise<string | undefined> {
   if (contract?.production !== undefined) {
     const inventory = await inventories.of(views, commit)
-    if (inventory !== undefined) return inventory.productionDigest(contract)
+    if (inventory !== undefined) return (await inventory.production(contract))?.digest
   }
   const digests = new Set<string>()
   for (const { history, runs } of views)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { identityMethods, weaknessCodes } from '../record/identity.ts'
 import { testTypes } from '../record/record.ts'
-import { compileGlob } from './glob.ts'
+import { compileGlob, expandedLength, maxExpandedTogether } from './glob.ts'
 
 /** The form of `proofline.contract.yaml`, strict: what is unknown is refused, since a mistyped key would silently promise nothing. */
 
@@ -20,6 +20,9 @@ const glob = z.string().superRefine((pattern, context) => {
     context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) })
   }
 })
+
+const isShort = (patterns: readonly string[]): boolean => expandedLength(patterns) <= maxExpandedTogether
+const tooLong = `these globs have more than ${maxExpandedTogether} characters together, with their braces written out`
 
 /** One or several, kept as several. */
 const oneOrMore = <T extends z.ZodType>(shape: T, what: string) =>
@@ -75,7 +78,7 @@ export const contractForm = z.strictObject({
   repository: name.optional(),
   inherit: z.boolean().default(true),
   mode: z.enum(['observe', 'enforce']).optional(),
-  refs: z.array(glob).min(1).max(32).optional(),
+  refs: z.array(glob).min(1).max(32).refine(isShort, tooLong).optional(),
   production: z
     .strictObject({
       include: z.array(glob).min(1).max(100),
@@ -84,6 +87,7 @@ export const contractForm = z.strictObject({
         .max(100)
         .default([]),
     })
+    .refine(({ include, exclude }) => isShort([...include, ...exclude.map((one) => one.glob)]), tooLong)
     .optional(),
   suites: z.array(suite).min(1).max(200).optional(),
   thresholds: z.strictObject({ unit: limits.optional(), integration: limits.optional() }).optional(),

@@ -9,17 +9,34 @@ export interface IssuerDoor {
   close(): Promise<void>
 }
 
+/** Beside the issuer's own: that of its keys, that of its tokens, and what they were before it moved them. */
+const maxOrigins = 4
+
 /** To an issuer by the door that deliveries leave by: no redirect, no metadata address, bounded in time and size. */
 export async function openIssuerDoor(
   first: string,
   ca_file: string | undefined,
   { timeout_ms, allow_metadata_addresses }: Pick<IdentitySettings, 'timeout_ms' | 'allow_metadata_addresses'>,
 ): Promise<IssuerDoor> {
-  const byOrigin = new Map<string, Promise<Asker>>()
-  const askerOf = (origin: string): Promise<Asker> => {
-    const asker = byOrigin.get(origin) ?? openAsker(origin, { timeout_ms, allow_metadata_addresses, ca_file })
-    byOrigin.set(origin, asker)
-    return asker
+  const own = new URL(first).origin
+  const openOne = (origin: string) => openAsker(origin, { timeout_ms, allow_metadata_addresses, ca_file })
+  const ofIssuer = await openOne(own) // a file that cannot be read stops the start
+  // Its discovery document says where else it is, and may say something else each time.
+  const others = new Map<string, Promise<Asker>>()
+  const askerOf = async (origin: string): Promise<Asker> => {
+    if (origin === own) return ofIssuer
+    const asker = others.get(origin) ?? openOne(origin)
+    others.delete(origin)
+    others.set(origin, asker)
+    for (const [oldest, left] of others) {
+      if (others.size <= maxOrigins) break
+      others.delete(oldest)
+      left.then((one) => one.close()).catch(() => {}) // what could not be opened need not be closed
+    }
+    return asker.catch((error: unknown) => {
+      if (others.get(origin) === asker) others.delete(origin)
+      throw error
+    })
   }
   const ask = async (url: string, request: Omit<AskRequest, 'path'>): Promise<{ status: number; text: string }> => {
     const { origin, pathname, search } = new URL(url)
@@ -29,7 +46,6 @@ export async function openIssuerDoor(
     if (seen.kind === 'failure') throw new Error(`${url}: ${seen.detail}`)
     return { status: seen.status, text: seen.body.toString('utf8') }
   }
-  await askerOf(new URL(first).origin) // a file that cannot be read stops the start
   return {
     async get(url) {
       const { status, text } = await ask(url, { method: 'GET', headers: { accept: 'application/json' } })
@@ -43,7 +59,8 @@ export async function openIssuerDoor(
       return { status, answer: parseJson(text, url) }
     },
     async close() {
-      for (const asker of byOrigin.values()) await (await asker).close()
+      await ofIssuer.close()
+      for (const asker of others.values()) await (await asker).close()
     },
   }
 }

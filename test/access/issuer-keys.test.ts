@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { keySetOf } from '../../src/access/fetch-keys.ts'
 import { type IssuerKeys, createIssuerKeys } from '../../src/access/issuer-keys.ts'
@@ -117,4 +119,23 @@ describe('the keys of an issuer', () => {
     ])
     expect(first).toBe('found')
   })
+})
+
+it('an issuer that is somewhere else each time keeps no more than a few connections', async () => {
+  const servers = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const server = createServer((_, answer) => answer.end('{}'))
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      return server
+    }),
+  )
+  const connections = () =>
+    Promise.all(servers.map((server) => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count))))) // oxfmt-ignore
+  try {
+    for (const server of servers) await getter.get(`http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`)
+    await expect.poll(async () => (await connections()).filter((count) => count > 0).length).toBeLessThanOrEqual(4)
+    expect((await connections()).at(-1)).toBe(1)
+  } finally {
+    for (const server of servers) server.close(() => {}).closeAllConnections()
+  }
 })

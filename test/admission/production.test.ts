@@ -4,6 +4,7 @@ import { createFilesDigest } from '../../src/admission/files-digest.ts'
 import { createProduction, digestOfParts } from '../../src/admission/production.ts'
 import { parseContract } from '../../src/contract/contract.ts'
 import { inventoryPayloads } from '../../src/record/run.ts'
+import { countTurns } from '../support/turns.ts'
 
 const digestOf = (files: readonly { path: string; blob?: string }[]): string | undefined => {
   const digest = createFilesDigest()
@@ -57,6 +58,16 @@ describe('createProduction', () => {
     expect(asked).toBe(1)
     expect(digest).toBe(digestOf(files))
     expect(await production.digestOf(commit, one)).toBe(digestOf(files.slice(-1)))
+  })
+
+  it('lets others have their turn while the globs of a contract take their time', async () => {
+    const many = Array.from({ length: 16 }, (_, i) => `'**/*?${'a'.repeat(100)}${i}/**'`)
+    const slow = parseContract(`version: 1\nproduction: { include: [${many.join(',')}] }`)
+    const long = Array.from({ length: 2_000 }, (_, i) => ({ path: `${'a'.repeat(200)}/${String(i).padStart(5, '0')}`, blob: 'b' })) // oxfmt-ignore
+    const turns = await countTurns(() =>
+      createProduction(async () => inventoryPayloads('main/unit', 'r', 'c', long)).digestOf(commit, slow),
+    )
+    expect(turns).toBeGreaterThan(3)
   })
 
   it('does not know without a contract that names files, and asks again for an inventory that has not come', async () => {

@@ -222,6 +222,18 @@ describe('effectiveContract', () => {
     expect(isTracked(parseContract('version: 1'), 'refs/heads/main')).toBe(false)
   })
 
+  it('has no more globs than can be looked at for every file of a commit', () => {
+    // 2,000 characters each, with their braces written out.
+    const globs = (count: number): string[] =>
+      Array.from({ length: count }, (_, i) => `'{${Array.from({ length: 20 }, (__, j) => `a${j}`).join(',')}}${'b'.repeat(95)}${i}*'`) // oxfmt-ignore
+    const production = (count: number): string => `version: 1\nproduction: { include: [${globs(count).join(',')}] }`
+    expect(parseContract(production(4)).production?.include.length).toBe(4)
+    expect(() => parseContract(production(5))).toThrow('more than 8192 characters together')
+    expect(() => parseContract(`version: 1\nrefs: [${globs(5).join(',')}]`)).toThrow('characters together')
+    const apart = `version: 1\nproduction:\n  include: [${globs(3).join(',')}]\n  exclude: [${globs(2).map((glob) => `{ glob: ${glob}, reason: x }`).join(',')}]` // oxfmt-ignore
+    expect(() => parseContract(apart)).toThrow('characters together')
+  })
+
   it('leaves exclusions out of the production files', () => {
     const isProduction = productionFilter(parseContract(whole))
     expect(['src/a.ts', 'src/generated/a.ts', 'test/a.ts'].map((path) => isProduction?.(path))).toEqual([
