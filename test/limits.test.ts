@@ -39,6 +39,7 @@ const known = new Map([
   ...named('decoder', { zstdWindowLog }),
   ...named('ledger', { maxWaitingBytes }),
   ...named('api', { maxPage }),
+  ['parse threads of one repository', 'all but one'] as const,
   ['query parameters', 'those of the route, each once'] as const,
 ])
 

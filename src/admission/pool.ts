@@ -5,7 +5,8 @@ import type { Job } from './messages.ts'
 
 /**
  * Parse workers. A job has a worker to itself from its first byte to its last slice; a job that finds all of them busy waits. There is
- * always one more than the large bodies that two cores can keep going, so that a small push does not wait behind a big one.
+ * always one more than the large bodies that two cores can keep going, so that a small push does not wait behind a big one. One repository
+ * never has all of them: whoever may push may also send a byte now and then, and would stop everybody for as long as an upload may take.
  */
 export interface ParsePool {
   /** Gives a worker the job; the port speaks messages.ts. Call `free` when the job is over, whatever its end. */
@@ -17,8 +18,10 @@ export interface ParsePool {
 
 export function createParsePool(log: Logger, size: number = Math.max(4, availableParallelism() + 2)): ParsePool {
   const idle: Worker[] = []
+  const most = Math.max(1, size - 1)
+  const busy = new Map<string, number>()
   const all = new Set<Worker>()
-  const waiting: ((worker: Worker) => void)[] = []
+  const waiting: { repository: string; taker: (worker: Worker) => void }[] = []
   let closed = false
 
   const spawn = (): Worker => {
@@ -38,23 +41,39 @@ export function createParsePool(log: Logger, size: number = Math.max(4, availabl
       all.delete(worker)
       const at = idle.indexOf(worker)
       if (at >= 0) idle.splice(at, 1)
-      const taker = closed ? undefined : waiting.shift()
-      if (taker !== undefined) taker(spawn())
+      if (!closed) serve()
     })
     return worker
   }
 
-  const take = (): Promise<Worker> => {
-    const worker = idle.pop()
-    if (worker !== undefined) return Promise.resolve(worker)
-    if (all.size < size) return Promise.resolve(spawn())
-    return new Promise((resolve) => waiting.push(resolve))
+  /** In the order they came; those of a repository that has all it may have are passed over. */
+  const serve = (): void => {
+    while (idle.length > 0 || all.size < size) {
+      const at = waiting.findIndex(({ repository }) => (busy.get(repository) ?? 0) < most)
+      const [next] = at < 0 ? [] : waiting.splice(at, 1)
+      if (next === undefined) return
+      busy.set(next.repository, (busy.get(next.repository) ?? 0) + 1)
+      next.taker(idle.pop() ?? spawn())
+    }
+  }
+
+  const take = (repository: string): Promise<Worker> =>
+    new Promise((taker) => {
+      waiting.push({ repository, taker })
+      serve()
+    })
+
+  const leave = (repository: string): void => {
+    const left = (busy.get(repository) ?? 1) - 1
+    if (left === 0) busy.delete(repository)
+    else busy.set(repository, left)
   }
 
   return {
     async start(job) {
       if (closed) throw new Error('the parse pool is closed')
-      const worker = await take()
+      const repository = 'kind' in job ? job.repository : job.run.repository
+      const worker = await take(repository)
       const { port1, port2 } = new MessageChannel()
       worker.postMessage({ job, port: port2 }, [port2])
       let freed = false
@@ -64,10 +83,9 @@ export function createParsePool(log: Logger, size: number = Math.max(4, availabl
           if (freed) return
           freed = true
           port1.close()
-          if (!all.has(worker)) return
-          const taker = waiting.shift()
-          if (taker === undefined) idle.push(worker)
-          else taker(worker)
+          leave(repository)
+          if (all.has(worker)) idle.push(worker)
+          if (!closed) serve()
         },
       }
     },

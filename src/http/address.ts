@@ -29,9 +29,13 @@ export function createMatcher(ranges: readonly string[]): (address: string | und
 
 const toPlain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*/s, '')
 
+/** Some proxies write the port behind the address, another one for each connection: `10.0.0.7:4711`, `[fd00::1]:4711`. */
+const withoutPort = (address: string): string =>
+  /^\[([^\]]*)\](?::\d{1,5})?$/.exec(address)?.[1] ?? /^([^:]*):\d{1,5}$/.exec(address)?.[1] ?? address
+
 /** Who is counted together: an address of IPv4, the /64 of IPv6, of which everybody who has one address has all. */
 export function countedAs(address: string): string {
-  const plain = toPlain(address)
+  const plain = toPlain(withoutPort(address))
   if (isIP(plain) !== 6) return plain
   const [head = '', tail] = plain.split('::')
   const given = head.split(':').filter((group) => group !== '')

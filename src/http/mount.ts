@@ -249,9 +249,10 @@ function pathParams(route: Route, params: unknown): unknown {
 function parse<S extends z.ZodType>(shape: S, value: unknown, where: 'path' | 'query' | 'body'): z.output<S> {
   const parsed = shape.safeParse(value)
   if (parsed.success) return parsed.data
-  const errors = parsed.error.issues
-    .slice(0, 20)
-    .map(({ path, message }) => ({ where: [where, ...path.map(String)].join('.'), reason: message }))
+  const errors = parsed.error.issues.slice(0, 20).map(({ path, message }) => ({
+    where: [where, ...path.map(String)].join('.').slice(0, 400), // both hold names that somebody made up
+    reason: message.slice(0, 400),
+  }))
   const detail = errors.map((error) => `${error.where}: ${error.reason}`).join('; ')
   throw new Problem('request_invalid', detail, { extra: { errors } })
 }
