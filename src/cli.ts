@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addArchiveCommands } from './commands/archive-options.ts'
+import { tellCrashes } from './commands/crash.ts'
 import { addContractCommands } from './commands/contract-options.ts'
 import { addAlerts, addDestinations } from './commands/destinations.ts'
 import { addDifferenceCommands } from './commands/difference-options.ts'
@@ -27,6 +28,7 @@ import { addWitnessCommands } from './commands/witness-options.ts'
 type Action = (terminal: Terminal, signal: AbortSignal) => Promise<ExitCode>
 
 const program = new Command('proofline')
+tellCrashes()
 
 async function run(options: { json?: boolean }, action: Action): Promise<void> {
   const terminal = openTerminal(options.json === true)

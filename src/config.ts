@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseDocument } from 'yaml'
+import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { type Leaf, assign, leavesOf, leavesOfMembers, toSetting } from './config-env.ts'
 import { archiveSettings, retentionSettings } from './archive/settings.ts'
@@ -71,6 +71,7 @@ const settings = z.strictObject({
       max_lines_per_file: size.default(2_000_000),
       max_lines: size.default(20_000_000),
       max_files: size.default(200_000),
+      max_parts: size.default(10_000).describe('of one run'),
       workers: z.int().min(1).max(64).optional(),
       quota: z
         .strictObject({ repository_bytes_per_day: size.optional(), total_bytes: size.optional() })
@@ -183,8 +184,13 @@ function printIssue(issue: z.core.$ZodIssue): string {
 /** As it may be shown and digested: what could be a secret is taken out. */
 export function withoutSecrets({ otlp: _otlp, ...config }: Config): Omit<Config, 'otlp'> {
   const { url, owner_url, retention_url } = config.database
+  const { webhook } = config.watch
   return {
     ...config,
+    watch: {
+      ...config.watch,
+      ...(webhook === undefined ? {} : { webhook: { ...webhook, url: withoutPath(webhook.url) } }),
+    },
     database: {
       ...config.database,
       ...(url === undefined ? {} : { url: withoutPassword(url) }),
@@ -195,7 +201,13 @@ export function withoutSecrets({ otlp: _otlp, ...config }: Config): Omit<Config,
 }
 
 const withoutPassword = (url: string): string =>
-  url.replace(/^([^/]*\/\/[^:/@]*:)[^@]*@/, '$1[secret]@').replace(/([?&](?:ssl)?password=)[^&]*/g, '$1[secret]')
+  url.replace(/^([^/]*\/\/[^:/@]*:)[^/?#]*@/, '$1[secret]@').replace(/([?&](?:ssl)?password=)[^&]*/g, '$1[secret]')
+
+/** Chat services give out addresses whose path is all that it takes to write there. */
+function withoutPath(text: string): string {
+  const { origin, pathname, search } = new URL(text)
+  return pathname === '/' && search === '' ? text : `${origin}/[secret]`
+}
 
 /** Reads the file that --config or PROOFLINE_CONFIG names, else proofline.yaml where there is one. */
 export function loadConfig(flags: Record<string, string | undefined>): Config {
@@ -220,10 +232,18 @@ function readText(path: string, required: boolean): string | undefined {
 
 function parseFile(text: string | undefined): Record<string, unknown> {
   if (text === undefined) return {}
-  const document = parseDocument(text)
-  const error = document.errors[0]
-  if (error !== undefined) throw new ConfigError(error.message)
-  const value: unknown = document.toJS() ?? {}
+  const lineCounter = new LineCounter()
+  let value: unknown
+  try {
+    // Not pretty: that would print the line, which may hold a secret.
+    const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' })
+    const [error] = document.errors
+    if (error !== undefined) throw new Error(`line ${lineCounter.linePos(error.pos[0]).line}: ${error.message}`)
+    value = document.toJS() ?? {}
+  } catch (error) {
+    // Also an alias without its anchor, and brackets so deep that the reader ran out of stack.
+    throw new ConfigError(error instanceof Error ? error.message : String(error))
+  }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ConfigError('the configuration is not a mapping')
   return { ...value }

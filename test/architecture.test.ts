@@ -24,7 +24,8 @@ const server = [
 const pure = ['record', 'formats', 'log', 'verify', 'contract', 'api']
 const table: Readonly<Record<string, readonly string[]>> = {
   record: [],
-  telemetry: [],
+  // What has the form of a credential is in no line.
+  telemetry: ['record/hide-credentials'],
   network: [],
   log: ['record'],
   formats: ['record'],
@@ -88,7 +89,17 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'archive',
     'answers',
   ],
-  http: ['record', 'log', 'verify', 'contract', 'api', 'database/worker', 'database/database', ...server],
+  http: [
+    'record',
+    'log',
+    'verify',
+    'contract',
+    'api',
+    'database/worker',
+    'database/database',
+    'database/failure',
+    ...server,
+  ],
   producer: ['record', 'network', 'formats', 'contract', 'api'],
   web: ['record', 'log', 'verify', 'api'],
   // Builds and starts everything: sees all, and is seen by the commands that start it only.

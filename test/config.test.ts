@@ -159,6 +159,15 @@ describe('readConfig', () => {
     ['a number where the file needs text', 'org: 2024', {}, {}, /^org: .*string/],
     ['a file that is no mapping', '- a\n- b\n', {}, {}, /is not a mapping/],
     ['a file that is no YAML', 'a: [1', {}, {}, /./],
+    [
+      'a file whose line with a secret is no YAML',
+      'org: a\npassword: "hunter2\n',
+      {},
+      {},
+      /^line \d+: (?![^]*hunter2)/,
+    ],
+    ['an alias without its anchor', 'org: *a\n', {}, {}, /alias/],
+    ['brackets without end', `org: ${'['.repeat(50_000)}`, {}, {}, /./],
     ['a key twice', 'org: a\norg: b\n', {}, {}, /unique/i],
     [
       'rights for a database that is not named',
@@ -255,13 +264,15 @@ describe('readConfig', () => {
 
 describe('withoutSecrets', () => {
   it('shows neither passwords in addresses nor what is a secret', () => {
-    const file = 'destinations: { a: { type: splunk, url: "https://x", proof: answer, token: hunter1 } }'
+    const webhook = 'watch: { webhook: { url: "https://a:hunter5@chat.example/services/hunter6?x=hunter7" } }'
+    const file = `destinations: { a: { type: splunk, url: "https://x", proof: answer, token: hunter1 } }\n${webhook}`
     const env = {
-      DATABASE_URL: 'postgres://user:hunter2@db/x?sslpassword=hunter3&sslmode=require',
+      DATABASE_URL: 'postgres://user:hunter2@hunter8@db/x?sslpassword=hunter3&sslmode=require',
       PROOFLINE_DATABASE_OWNER_URL: 'postgres://db/x?user=a&password=hunter4',
     }
     const shown = JSON.stringify(withoutSecrets(readConfig(file, env)))
     expect(shown).not.toMatch(/hunter/)
+    expect(shown).toContain('"url":"https://chat.example/[secret]"')
     expect(shown).toContain('postgres://user:[secret]@db/x?sslpassword=[secret]&sslmode=require')
   })
 })

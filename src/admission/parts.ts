@@ -57,6 +57,8 @@ export interface PartsDeps {
   quotas: Quotas
   keep: (bytes: Uint8Array) => Promise<void>
   limits: ParseLimits
+  /** Of one run: each is looked at again by its seal, and by every report. */
+  maxParts: number
 }
 
 /** What is recorded in one append, slices and part together; more goes slice by slice. */
@@ -70,6 +72,8 @@ export function createParts(deps: PartsDeps): Parts {
     const { ledger, repository, commit, ref, build, build_seq, suite, test_type } = run
     // What is there already needs no room: a repeat gets its receipt whatever the quota says.
     const needsRoom = request.isKept !== true && !(await runs.hasPart(ledger, run.run, request.name))
+    if (needsRoom && (await runs.hasParts(ledger, run.run, deps.maxParts)))
+      throw new Problem('too_many_parts', `${run.run} has ${deps.maxParts} parts already`)
     const room = needsRoom ? await quotas.admit(repository, request.contentLength) : undefined
     const job: ParseJob = {
       encoding: toEncoding(request.contentEncoding),

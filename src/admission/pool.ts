@@ -24,6 +24,8 @@ export function createParsePool(log: Logger, size: number = Math.max(4, availabl
   const spawn = (): Worker => {
     const worker = new Worker(
       new URL(import.meta.url.endsWith('.ts') ? './parse-worker.ts' : './parse-worker.js', import.meta.url),
+      // A diagnostic report has the environment of every thread in it, and that may hold passwords (commands/crash.ts).
+      { execArgv: ['--report-exclude-env'] },
     )
     worker.unref()
     all.add(worker)

@@ -1,6 +1,7 @@
 import type { Queryable } from '../database/database.ts'
 import { isSameDigest } from '../ledger/decide.ts'
 import type { LedgerReader } from '../ledger/read.ts'
+import { hasPartsUpTo } from '../ledger/part-count.ts'
 import { type SubmissionRow, findSubmissions } from '../ledger/store.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, type TestType, toLedgerName } from '../record/record.ts'
@@ -25,6 +26,8 @@ export interface RunsStore {
   inventoryOf(ledger: LedgerName, repository: string, commit: string): Promise<Uint8Array[] | undefined>
   /** Whether a part of this name was recorded, with whatever content. */
   hasPart(ledger: LedgerName, run: string, part: string): Promise<boolean>
+  /** Whether the run has at least so many parts. */
+  hasParts(ledger: LedgerName, run: string, atLeast: number): Promise<boolean>
   /** Whether this part was recorded with exactly this digest. */
   isRecorded(ledger: LedgerName, run: string, part: string, digest: Buffer): Promise<boolean>
 }
@@ -83,6 +86,7 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
     hasInventory: async (ledger, repository, commit) =>
       (await findOne(ledger, keys.inventory(repository, commit))) !== undefined,
     hasPart: async (ledger, run, part) => (await findOne(ledger, keys.part(run, part))) !== undefined,
+    hasParts: (ledger, run, atLeast) => hasPartsUpTo(db, ledger, run, atLeast),
     async stateOf(ledger, run) {
       const endKey = keys.end(run)
       const rows = await findSubmissions(db, ledger, [endKey], [run])

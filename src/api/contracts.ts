@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { by } from './decisions.ts'
 import { noBody, nothing, route } from './route.ts'
 import { commit, count, ledgerName, recordId, repository, seq, sha256, text, time, whole } from './shapes.ts'
 
@@ -29,12 +30,7 @@ export const contractMeta = z.object({
   parent: sha256.nullable(),
   ref: text.optional(),
   commit: commit.optional(),
-  by: z.object({
-    method: z.string(),
-    subject: z.string(),
-    issuer: z.string().optional(),
-    actor_id: z.string().optional(),
-  }),
+  by,
   ledger: ledgerName,
   id: recordId,
   seq,

@@ -76,7 +76,8 @@ function requestBody(
   if (body.kind === 'json') return { required: true, content: { 'application/json': { schema: body.schema } } }
   const bytes = { schema: { type: 'string', format: 'binary' } } as const
   return {
-    required: true,
+    // JSON lines may be none at all: a list of nothing.
+    required: !(body.types as readonly string[]).every((type) => type === 'application/x-ndjson'),
     description: body.what,
     content: Object.fromEntries(body.types.map((type) => [type, bytes])),
   }

@@ -44,6 +44,7 @@ const reportProblems = [
   'path_invalid',
   'too_many_lines',
   'too_many_files',
+  'too_many_parts',
   'record_too_large',
 ] as const
 /** Why nothing is recorded for now, or not for this identity. */

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import { readEnvironment } from '../producer/ci.ts'
+import { hideCredentials } from '../record/hide-credentials.ts'
 import { problems, Problem, type ProblemCode } from '../record/problem.ts'
 
 /** What people and machines see: answers on stdout, everything else on stderr. */
@@ -76,13 +77,14 @@ export function createTerminal({ stdout, stderr, json, debug }: TerminalSettings
       const problem = toProblem(error)
       const { exit, status } = problems[problem.code]
       const advice = adviceFor(problem)
+      const detail = hideCredentials(problem.message)
       if (json)
         stdout.write(
-          `${JSON.stringify({ error: { code: problem.code, status, exit, detail: problem.message, ...(advice === undefined ? {} : { advice }), ...partOf(problem) } })}\n`,
+          `${JSON.stringify({ error: { code: problem.code, status, exit, detail, ...(advice === undefined ? {} : { advice }), ...partOf(problem) } })}\n`,
         )
-      stderr.write(`proofline: ${harmless(oneLine(problem.message))} [${problem.code}]\n`)
+      stderr.write(`proofline: ${harmless(oneLine(detail))} [${problem.code}]\n`)
       if (advice !== undefined) stderr.write(`  ${harmless(advice)}\n`)
-      if (debug) stderr.write(`${explain(error)}\n`)
+      if (debug) stderr.write(`${hideCredentials(explain(error))}\n`)
       return exit
     },
   }
@@ -180,7 +182,8 @@ function partOf({ extra: { run, part, file, recorded } }: Problem): Record<strin
   return recorded === undefined ? {} : { run, part, file, recorded }
 }
 
-function explain(error: unknown): string {
+/** Messages and stacks of an error and of what caused it. */
+export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return `${error.stack ?? error.message}${error.cause === undefined ? '' : `\ncaused by ${explain(error.cause)}`}`
 }

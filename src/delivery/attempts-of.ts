@@ -114,5 +114,5 @@ export function printAttempt({ destination, ledger, first, try: n }: Pick<Traced
 export function parseAttempt(text: string): { destination: string; ledger: string; seq: number; try: number } | undefined {
   const match = /^(?:parked:)?([^:]+):([^:]+):(0|[1-9]\d{0,15}):([1-9]\d{0,8})$/.exec(text)
   const [, destination = '', ledger = '', seq = '', n = ''] = match ?? []
-  return match === null ? undefined : { destination, ledger, seq: Number(seq), try: Number(n) }
+  return match === null || !Number.isSafeInteger(Number(seq)) ? undefined : { destination, ledger, seq: Number(seq), try: Number(n) }
 } // oxfmt-ignore

@@ -80,9 +80,13 @@ function toList(cell: string | undefined): string[] | undefined {
 function readScope(id: string, at: string | undefined): Searched | undefined {
   const [, ledger = '', first, last] = /^lookup (\S+) (\d{1,16})-(\d{1,16})$/.exec(id) ?? []
   if (!isLedgerName(ledger)) return undefined
-  const seconds = Number(at)
-  if (!(seconds > 0)) throw new Problem('request_invalid', `the line "${id}" of the export has no searched_at`)
-  return { ledger, first: Number(first), last: Number(last), at: Math.floor(seconds * 1_000_000) }
+  const micros = Math.floor(Number(at) * 1_000_000)
+  if (!(micros > 0 && Number.isSafeInteger(micros)))
+    throw new Problem('request_invalid', `the line "${id}" of the export has no searched_at`)
+  const [from, to] = [Number(first), Number(last)]
+  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to))
+    throw new Problem('request_invalid', `the line "${id}" of the export names no seqs`)
+  return { ledger, first: from, last: to, at: micros }
 }
 
 /** RFC 4180, line ends of both kinds; a file that ends within quotes was cut short. */

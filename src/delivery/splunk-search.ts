@@ -78,7 +78,8 @@ export function readRows(body: string, end: string): Found {
       if ('messages' in parsed && Array.isArray(parsed.messages)) reason ??= worst(parsed.messages)
       if ('preview' in parsed && parsed.preview === true) continue
       if ('result' in parsed && typeof parsed.result === 'object' && parsed.result !== null) {
-        const row = parsed.result as Row // values of a result row are text or lists of text
+        const row = toRow(parsed.result)
+        if (row === undefined) throw new Error('not a row')
         if (row[endField] === undefined) rows.push(row)
         else isWhole ||= row[endField] === end
       }
@@ -88,6 +89,17 @@ export function readRows(body: string, end: string): Found {
   }
   if (!isWhole) reason ??= 'search: the answer ends before its last row'
   return reason === undefined ? { rows, complete: true } : { rows, complete: false, reason }
+}
+
+/** Values are text or lists of text; undefined for anything else, which would fail later where it is taken for text. */
+function toRow(result: object): Row | undefined {
+  const row: Record<string, string | readonly string[]> = {}
+  for (const [name, value] of Object.entries(result) as [string, unknown][]) {
+    const values = [value].flat().filter((one) => typeof one === 'string')
+    if (values.length !== [value].flat().length) return undefined
+    row[name] = typeof value === 'string' ? value : values
+  }
+  return row
 }
 
 function worst(messages: readonly unknown[]): string | undefined {

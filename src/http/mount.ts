@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { type Principal, anonymous } from '../access/principal.ts'
 import { localPath } from '../api/login.ts'
 import type { Body, Route } from '../api/route.ts'
+import { DatabaseFailure } from '../database/failure.ts'
 import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { countedAs, createMatcher, isFromHere } from './address.ts'
@@ -109,7 +110,9 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
   /** What shows nothing is no refusal: else any page could have the browsers of an office lock its address out. */
   const isEmpty = ({ headers }: FastifyRequest): boolean => showsNothing(headers, deps.sessions?.cookies)
   const countRefusal = (request: FastifyRequest, error: unknown): void => {
-    if (error instanceof Problem && !isEmpty(request)) refusals.take(countedAs(request.ip))
+    // A database that does not answer is nobody's guess: counted, it would keep everybody out when it answers again.
+    const isRefused = error instanceof Problem && !(error instanceof DatabaseFailure)
+    if (isRefused && !isEmpty(request)) refusals.take(countedAs(request.ip))
   }
 
   const isOpen = ({ open }: Route, request: FastifyRequest): boolean =>

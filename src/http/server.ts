@@ -4,7 +4,12 @@ import { type Server as HttpsServer, createServer as createHttpsServer } from 'n
 import type { AddressInfo } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import helmet from '@fastify/helmet'
-import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from 'fastify'
 import type { Principal } from '../access/principal.ts'
 import type { Route } from '../api/route.ts'
 import { Problem } from '../record/problem.ts'
@@ -75,7 +80,8 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     // Two years, where callers come by https. Of other names below this one we know nothing.
     strictTransportSecurity: isByHttps(settings) ? { maxAge: 63_072_000, includeSubDomains: false } : false,
     frameguard: { action: 'deny' },
-    referrerPolicy: { policy: 'no-referrer' },
+    // Not `no-referrer`: with it browsers say `Origin: null` of our own form, which those without Sec-Fetch-Site are told apart by.
+    referrerPolicy: { policy: 'same-origin' },
   })
   traceRequests(app)
 
@@ -83,7 +89,19 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
+  const sendNotFound = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const methods = mounted.filter((route) => isPathOf(route.path, path)).map(({ method }) => method)
+    if (methods.length === 0) return sendProblem(reply, new Problem('not_found', `there is no ${path}`))
+    const allowed = [...new Set(methods.flatMap((method) => (method === 'GET' ? [method, 'HEAD'] : [method])))].join(
+      ', ',
+    )
+    reply.header('allow', allowed)
+    return sendProblem(reply, new Problem('method_not_allowed', `${path} takes ${allowed}`))
+  }
   app.setErrorHandler((error, request, reply) => {
+    // fastify looks at the content type first, also of what no route takes.
+    if (request.is404 && !(error instanceof Problem)) return sendNotFound(request, reply)
     const problem = toProblem(error)
     if (problem !== undefined) return sendProblem(reply, problem)
     const stack = error instanceof Error ? error.stack : String(error)
@@ -95,16 +113,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     })
     return sendProblem(reply, new Problem('internal', `the request ${request.id} failed here`))
   })
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? ''
-    const methods = mounted.filter((route) => isPathOf(route.path, path)).map(({ method }) => method)
-    if (methods.length === 0) return sendProblem(reply, new Problem('not_found', `there is no ${path}`))
-    const allowed = [...new Set(methods.flatMap((method) => (method === 'GET' ? [method, 'HEAD'] : [method])))].join(
-      ', ',
-    )
-    reply.header('allow', allowed)
-    return sendProblem(reply, new Problem('method_not_allowed', `${path} takes ${allowed}`))
-  })
+  app.setNotFoundHandler(sendNotFound)
   app.addHook('onResponse', async (request, reply) => {
     deps.onAnswer?.(request.method, request.routeOptions.url, reply.statusCode, reply.elapsedTime / 1_000)
     if (request.method === 'GET' && reply.statusCode < 500) return

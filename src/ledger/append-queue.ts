@@ -25,7 +25,8 @@ export interface AppendQueue {
   putBack(batch: readonly Waiting[]): void
 }
 
-const maxWaitingBytes = 128 * 1_048_576
+/** Payloads that wait for the append of one ledger. */
+export const maxWaitingBytes = 128 * 1_048_576
 
 export function createAppendQueue(): AppendQueue {
   const queue: Waiting[] = []

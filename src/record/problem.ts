@@ -58,6 +58,7 @@ export const problems = {
   path_invalid: { status: 422, exit: 1, title: 'A path leaves the repository or cannot exist' },
   too_many_lines: { status: 422, exit: 1, title: 'A file has more lines than are recorded' },
   too_many_files: { status: 422, exit: 1, title: 'The report has more files than are recorded' },
+  too_many_parts: { status: 422, exit: 1, title: 'The run has more parts than are recorded' },
   contract_invalid: { status: 422, exit: 1, title: 'The contract breaks the rules of its form' },
   record_too_large: { status: 422, exit: 1, title: 'A name or value is longer than a record can hold' },
   headers_too_large: { status: 431, exit: 2, title: 'The request line and headers are over the limit' },

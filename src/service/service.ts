@@ -134,6 +134,7 @@ export async function startService(config: Config, version: string): Promise<Ser
         totalBytes: config.intake.quota.total_bytes,
       }),
       keep: keepText,
+      maxParts: config.intake.max_parts,
       limits: {
         maxDecodedBytes: config.intake.max_decoded_bytes,
         maxRatio: config.intake.max_expansion,

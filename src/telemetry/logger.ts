@@ -1,4 +1,5 @@
 import { trace } from '@opentelemetry/api'
+import { hideCredentials } from '../record/hide-credentials.ts'
 
 /**
  * Structured logs: one JSON object a line on stderr. `event` is a noun and a past verb (`record.accepted`); fields are flat and never
@@ -33,7 +34,8 @@ export function createLogger(settings: LoggerSettings): Logger {
   const log = (level: Level, event: string, fields: LogFields = {}): void => {
     if (logLevels.indexOf(level) < logLevels.indexOf(least)) return
     const time = now().toISOString()
-    write(`${format === 'json' ? printJson(time, level, event, fields) : printText(time, level, event, fields)}\n`)
+    const line = format === 'json' ? printJson(time, level, event, fields) : printText(time, level, event, fields)
+    write(`${hideCredentials(line)}\n`)
   }
   return {
     info: (event, fields) => log('info', event, fields),

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createOutgoing } from '../delivery/outgoing.ts'
+import { withoutCredentials } from '../delivery/redact.ts'
 import { trustOf } from '../delivery/wire.ts'
 import type { AlertEvent } from './run-alerts.ts'
 import type { WatchSettings } from './settings.ts'
@@ -22,15 +23,17 @@ export async function openWebhook(
 ): Promise<Webhook> {
   const url = new URL(settings.url)
   const token = settings.token_file === undefined ? undefined : (await readFile(settings.token_file, 'utf8')).trim()
-  const outgoing = createOutgoing({
-    url: url.origin,
-    connections: 1,
-    compression: 'none',
-    maxAnswerBytes: 65_536,
-    timeoutMs,
-    allowMetadataAddresses: settings.allow_metadata_addresses,
-    trust: await trustOf(settings),
-  })
+  const outgoing = withoutCredentials(
+    createOutgoing({
+      url: url.origin,
+      connections: 1,
+      compression: 'none',
+      maxAnswerBytes: 65_536,
+      timeoutMs,
+      allowMetadataAddresses: settings.allow_metadata_addresses,
+      trust: await trustOf(settings),
+    }),
+  )
   const headers = {
     'content-type': 'application/json',
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),

@@ -31,7 +31,7 @@ export interface ChaosDestination {
 
 export async function startDestinations(batchRecords: number): Promise<ChaosDestination[]> {
   const batch = { records: batchRecords, bytes: 524_288 }
-  const hec = { token: 'hec-token', searchToken: 'search-token' }
+  const hec = { token: 'planted-hec-token-5ec7e7ed', searchToken: 'planted-search-token-5ec7e7ed' }
   const splunk = (fake: ChaosFake, more: Record<string, unknown>): Record<string, unknown> => ({
     type: 'splunk',
     url: fake.url,
@@ -64,7 +64,7 @@ export async function startDestinations(batchRecords: number): Promise<ChaosDest
       settings: {
         type: 'elastic',
         url: elastic.url,
-        api_key: 'elastic-key',
+        api_key: 'planted-elastic-key-5ec7e7ed',
         visible_after_ms: lagMs,
         ...common,
         batch,

@@ -27,7 +27,14 @@ async function hec(options: Parameters<typeof startFakeHec>[0] = {}): Promise<Fa
 }
 
 function ackSettings(url: string, extra: Record<string, unknown> = {}): DestinationSettings {
-  return destinationSettings.parse({ type: 'splunk', url, token: 'hec-token', proof: 'ack', ...quick, ...extra })
+  return destinationSettings.parse({
+    type: 'splunk',
+    url,
+    token: 'planted-hec-token-5ec7e7ed',
+    proof: 'ack',
+    ...quick,
+    ...extra,
+  })
 }
 
 async function opened(settings: DestinationSettings, lookUp?: () => Promise<string[]>): Promise<Destination> {

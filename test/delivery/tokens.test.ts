@@ -57,7 +57,7 @@ async function send(destination: Destination, more: Parameters<typeof attemptId>
 }
 
 describe('two tokens', () => {
-  const rotating = { token: 'new-token', previous_token: 'hec-token' }
+  const rotating = { token: 'new-token', previous_token: 'planted-hec-token-5ec7e7ed' }
 
   it('case 16: a refused one makes way for the other within the attempt, which stores once, and which is used first from then on', async () => {
     const fake = await hec()
@@ -105,12 +105,14 @@ describe('two tokens', () => {
     const { outcome, answer } = await send(destination)
     expect(outcome).toMatchObject({ kind: 'unsent', block: 'credentials' })
     expect(fake.refusals).toBe(2)
-    expect(JSON.stringify(answer)).not.toMatch(/new-token|hec-token/)
+    expect(JSON.stringify(answer)).not.toMatch(/new-token|planted-hec-token-5ec7e7ed/)
   })
 
   it("does not take a proxy's page for HEC's word about the token", async () => {
     const fake = await hec()
-    const destination = await opened(splunkSettings(fake, { token: 'hec-token', previous_token: 'other' }))
+    const destination = await opened(
+      splunkSettings(fake, { token: 'planted-hec-token-5ec7e7ed', previous_token: 'other' }),
+    )
     fake.answerNext(403, '<html>blocked</html>')
     expect((await send(destination)).outcome).toMatchObject({ kind: 'unsent', block: 'credentials' })
     expect([fake.counters.requests, fake.refusals]).toEqual([1, 0])
@@ -161,7 +163,7 @@ describe('two tokens', () => {
       const fake = await hec()
       const destination = await opened(splunkSettings(fake, { ...rotating, compression }))
       for (let i = 0; i < 3; i++) {
-        fake.token = i % 2 === 0 ? 'hec-token' : 'new-token'
+        fake.token = i % 2 === 0 ? 'planted-hec-token-5ec7e7ed' : 'new-token'
         const rendered = destination.render(many, attemptId({ deadlineMs: performance.now() + 10_000, try: i }))
         const answer = await destination.send(rendered, signal)
         expect(destination.classify(rendered, answer)[0]).toMatchObject({ kind: 'delivered' })
@@ -174,7 +176,7 @@ describe('two tokens', () => {
 describe('a secret in a file', () => {
   it('is read again at once when it was refused: a rotation in place needs neither a second token nor a restart', async () => {
     const file = join(folder(), 'token')
-    write(file, 'hec-token\n')
+    write(file, 'planted-hec-token-5ec7e7ed\n')
     const fake = await hec()
     const destination = await opened(splunkSettings(fake, { token: undefined, token_file: file }))
     expect((await send(destination)).outcome).toMatchObject({ kind: 'delivered' })
@@ -185,14 +187,14 @@ describe('a secret in a file', () => {
 
   it('case 16: that was replaced is still asked with for acknowledgements of what it sent', async () => {
     const file = join(folder(), 'token')
-    write(file, 'hec-token')
+    write(file, 'planted-hec-token-5ec7e7ed')
     const fake = await hec({ otherToken: 'rotated' })
     const destination = await opened(splunkSettings(fake, { proof: 'ack', search: undefined, token: undefined, token_file: file })) // oxfmt-ignore
     const one = await send(destination)
     write(file, 'rotated')
     fake.token = 'nobody'
     await send(destination)
-    fake.token = 'hec-token'
+    fake.token = 'planted-hec-token-5ec7e7ed'
     const now = new Date()
     const { rendered, answer } = one
     const trail = { ackId: 0, ...(answer.kind === 'answer' ? { token: answer.token! } : {}) }
@@ -210,10 +212,10 @@ describe('a secret in a file', () => {
 
   it('serves the search and Elastic in the same way', async () => {
     const [searchFile, keyFile] = [join(folder(), 'search'), join(folder(), 'key')]
-    write(searchFile, 'search-token')
+    write(searchFile, 'planted-search-token-5ec7e7ed')
     const fake = await hec()
     const search = { url: fake.searchUrl, token_file: searchFile, lag_ms: 0, timeout_ms: 1_000 }
-    const splunk = await opened(destinationSettings.parse({ type: 'splunk', url: fake.url, token: 'hec-token', ...quick, search })) // oxfmt-ignore
+    const splunk = await opened(destinationSettings.parse({ type: 'splunk', url: fake.url, token: 'planted-hec-token-5ec7e7ed', ...quick, search })) // oxfmt-ignore
     const { rendered } = await send(splunk)
     const past = new Date(Date.now() - 1_000)
     const attempt = {

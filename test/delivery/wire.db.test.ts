@@ -77,7 +77,7 @@ describe('a restart', () => {
       address: new URL(balancer.url).host,
       token: expect.stringMatching(/^[0-9a-f]{8}$/),
     })
-    expect(JSON.stringify(rows)).not.toContain('hec-token')
+    expect(JSON.stringify(rows)).not.toContain('planted-hec-token-5ec7e7ed')
   })
 })
 
@@ -87,7 +87,7 @@ describe('two tokens', () => {
     const settings = splunkSettings(fake, {
       proof: 'ack',
       token: 'new-token',
-      previous_token: 'hec-token',
+      previous_token: 'planted-hec-token-5ec7e7ed',
       batch: { records: 2, bytes: 500_000 },
     })
     const name = nextName()

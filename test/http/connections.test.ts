@@ -115,6 +115,32 @@ it('what needs no credential is counted by address', async () => {
   expect((await served.fetch('/v1/status', { token: 'audit' })).status).toBe(200)
 })
 
+it('no more connections are accepted than may be', async () => {
+  const served = await start({ limits: { connections: 2 } })
+  const held = [dial(served, health), dial(served, health)]
+  for (const { seen } of held) await expect.poll(() => seen.text).toContain('ok')
+  const more = dial(served, health)
+  await expect.poll(() => more.seen.closed).toBe(true)
+  expect(more.seen.text).toBe('')
+})
+
+it('a connection that is not used ends', async () => {
+  const served = await start({ limits: { keep_alive_ms: 100 } })
+  const used = dial(served, health)
+  await expect.poll(() => used.seen.closed, { timeout: 10_000 }).toBe(true)
+  expect(used.seen.text).toMatch(/^HTTP\/1.1 200/)
+})
+
+it('a body that comes steadily does not come for ever', async () => {
+  const served = await start({ limits: { request_timeout_ms: 500, headers_timeout_ms: 200 } })
+  const head = `PUT /v1/runs/${run}/parts?name=x HTTP/1.1\r\nhost: x\r\nauthorization: Bearer push\r\ncontent-length: 1000000\r\n\r\n`
+  const slow = dial(served, head)
+  const dripping = setInterval(() => slow.socket.write('x'), 20)
+  await expect.poll(() => slow.seen.closed, { timeout: 10_000 }).toBe(true)
+  clearInterval(dripping)
+  expect(slow.seen.text).not.toContain('HTTP/1.1 2')
+})
+
 it('what is to run when an answer is over runs also where the connection was gone before', async () => {
   const over: string[] = []
   const server = createServer((request, answer) => {

@@ -61,7 +61,7 @@ async function deliver(settings: SplunkSettings | ElasticSettings): Promise<stri
 }
 
 async function lookIntoSplunk(url: string, allowed: boolean): Promise<string> {
-  const search = { url, token: 'search-token', lag_ms: 0, allow_metadata_addresses: allowed }
+  const search = { url, token: 'planted-search-token-5ec7e7ed', lag_ms: 0, allow_metadata_addresses: allowed }
   const destination = await openDestination(splunkOf('http://127.0.0.1:1', false, { search, proof: 'search' }), deps)
   const record = makeRecord(0)
   const attempt: Attempt = { id: attemptId(), target: 'main', members: 1, records: async () => [record], openedAt: new Date(0), deadline: new Date(0) } // oxfmt-ignore

@@ -15,7 +15,7 @@ let fake: FakeS3
 const opened: Objects[] = []
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'proofline-s3-'))
-  await writeFile(join(folder, 'secret'), 'fake/secret+key\n')
+  await writeFile(join(folder, 'secret'), 'planted-s3-secret-5ec7e7ed\n')
   fake = await startFakeS3()
 })
 afterEach(async () => {

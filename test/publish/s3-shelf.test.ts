@@ -16,7 +16,7 @@ let fake: FakeS3
 let shelf: Shelf
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'publish-s3-'))
-  await writeFile(join(folder, 'secret'), 'fake/secret+key\n')
+  await writeFile(join(folder, 'secret'), 'planted-s3-secret-5ec7e7ed\n')
   fake = await startFakeS3()
   shelf = await open()
 })

@@ -32,22 +32,18 @@ const check = (what: string, isRight: boolean, detail: string): void => {
   if (!isRight) meter.wrong(what, detail)
 }
 
-const malloc = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('MALLOC_'))) as Record<
-  string,
-  string
->
 const results = join(import.meta.dirname, '../../bench/results')
 const folder = await mkdtemp(join(tmpdir(), 'proofline-soak-'))
-const siem = await forkFake({ type: 'splunk', hec: { useAck: true, ackAfterMs: 50, token: 'hec-token', searchToken: 'search-token' } }) // oxfmt-ignore
+const siem = await forkFake({ type: 'splunk', hec: { useAck: true, ackAfterMs: 50, token: 'planted-hec-token-5ec7e7ed', searchToken: 'planted-search-token-5ec7e7ed' } }) // oxfmt-ignore
 try {
   const dataDir = join(folder, 'data')
   const file = join(folder, 'proofline.yaml')
-  const search = { url: siem.searchUrl, token: 'search-token', lag_ms: 1_000 }
-  await writeFile(file, JSON.stringify({ destinations: { siem: { type: 'splunk', url: siem.url, token: 'hec-token', search } } })) // oxfmt-ignore
+  const search = { url: siem.searchUrl, token: 'planted-search-token-5ec7e7ed', lag_ms: 1_000 }
+  await writeFile(file, JSON.stringify({ destinations: { siem: { type: 'splunk', url: siem.url, token: 'planted-hec-token-5ec7e7ed', search } } })) // oxfmt-ignore
   const service = await startServe({
     dataDir,
     args: ['--config', file],
-    env: { PROOFLINE_TELEMETRY_LOG: 'json', NODE_OPTIONS: process.env['BENCH_NODE_OPTIONS'] ?? '', ...malloc },
+    env: { PROOFLINE_TELEMETRY_LOG: 'json', NODE_OPTIONS: process.env['BENCH_NODE_OPTIONS'] ?? '' },
   })
   const cli = (...args: string[]) => runCli(args, { env: cleanEnvironment(dataDir, { PROOFLINE_URL: service.url, PROOFLINE_TOKEN: service.token }) }) // oxfmt-ignore
   const load = createLoad(service, meter, random)

@@ -1,3 +1,4 @@
+import { planted } from './secrets.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type FakeCluster, type FakeClusterOptions, createFakeCluster } from './bulk-admin.ts'
 import { createBulkDocuments } from './bulk-documents.ts'
@@ -72,7 +73,12 @@ interface Item {
 }
 
 export async function startFakeBulk(options: FakeBulkOptions = {}): Promise<FakeBulk> {
-  const { apiKey = 'elastic-key', keep = 'bytes', maxDocuments = 4_000_000, maxBodyBytes = 100 * 1024 * 1024 } = options
+  const {
+    apiKey = planted('elastic-key'),
+    keep = 'bytes',
+    maxDocuments = 4_000_000,
+    maxBodyBytes = 100 * 1024 * 1024,
+  } = options
   const failures = createFailures()
   const cluster = createFakeCluster(options.cluster)
   const documents = createBulkDocuments(keep, maxDocuments)

@@ -3,6 +3,8 @@ import { inject } from 'vitest'
 import { createDatabase } from '../../src/database/database.ts'
 import type { Database } from '../../src/database/database.ts'
 import { withDatabase } from './postgres.ts'
+import { alsoSecret } from './secrets.ts'
+import { searchRows } from './search-rows.ts'
 
 export interface TestDatabase {
   /** As the service sees it: role proofline_runtime. */
@@ -11,7 +13,7 @@ export interface TestDatabase {
   owner: Database
   /** Superuser's URL of this database. */
   url: string
-  /** Ends both and drops the database; fails when a test left a connection of its own open. */
+  /** Searches all rows for secrets, ends both and drops the database; fails when a test left a connection of its own open. */
   drop(): Promise<void>
 }
 
@@ -21,6 +23,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const name = `proofline_test_${process.pid}_${Math.random().toString(36).slice(2, 10)}`
   await administer(serverUrl, `create database ${name} template ${template}`)
   const url = withDatabase(serverUrl, name)
+  alsoSecret(decodeURIComponent(/:\/\/[^:/@]*:([^@]*)@/.exec(url)?.[1] ?? ''))
   const db = createDatabase({ url })
   const owner = createDatabase({ url, role: 'none' })
   return {
@@ -28,6 +31,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     owner,
     url,
     async drop() {
+      await searchRows(owner)
       await Promise.all([db.end(), owner.end()])
       await assertUnused(serverUrl, name)
       await administer(serverUrl, `drop database ${name} with (force)`)

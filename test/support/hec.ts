@@ -1,3 +1,4 @@
+import { planted } from './secrets.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createFailures, type FailMode, type Failures } from './fail-modes.ts'
 import { type AckQuirks, createHecAcks } from './hec-acks.ts'
@@ -88,7 +89,12 @@ const words: Words = {
 const notFound = { text: 'The requested URL was not found on this server.', code: 404 }
 
 export async function startFakeHec(options: FakeHecOptions = {}): Promise<FakeHec> {
-  const { token = 'hec-token', searchToken = 'search-token', keep = 'bytes', maxEvents = 4_000_000 } = options
+  const {
+    token = planted('hec-token'),
+    searchToken = planted('search-token'),
+    keep = 'bytes',
+    maxEvents = 4_000_000,
+  } = options
   const { maxBodyBytes = 64 * 1024 * 1024, useAck = false, ackAfterMs = 0, ackFrom = 0 } = options
   const { visibleAfterMs = 0, onBadEvent = 'keep-prefix', badEventOff = 0 } = options
   const events = createHecEvents(keep, maxEvents)

@@ -1,3 +1,4 @@
+import { planted } from './secrets.ts'
 import { createHash, randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
@@ -80,7 +81,7 @@ const base64 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> {
   const { lock = false, ignoresConditions = false, minPartBytes = 5 * 1_048_576 } = options
   const bucket = 'proofline-artifacts'
-  const keys = { accessKeyId: 'AKIDFAKE', secretAccessKey: 'fake/secret+key' }
+  const keys = { accessKeyId: 'AKIDFAKE', secretAccessKey: planted('s3-secret') }
   const objects = new Map<string, FakeObject>()
   const uploads = new Map<string, Upload>()
   const log: string[] = []

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { compileCache } from './compile-cache.ts'
+import { type Form, searchFolder, searchSecrets } from './secrets.ts'
 
 /** The real program in a process of its own, as a user starts it. */
 export const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -60,6 +61,7 @@ export async function startServe({
   child.stdout.on('data', (chunk) => (out += String(chunk)))
   child.stderr.on('data', (chunk) => (log += String(chunk)))
   const ended = endOf(child)
+  lives.add(followLife(child, dataDir, () => `${out}\n${log}`))
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout.on('data', () => {
       const found = /listens at (https?:\S+)/.exec(out)?.[1]
@@ -69,6 +71,29 @@ export async function startServe({
   })
   const token = (await readFile(join(dataDir, 'operator-token'), 'utf8').catch(() => '')).trim()
   return { url, token, pid: child.pid ?? -1, log: () => log, signal: (name) => void child.kill(name), ended }
+}
+
+/** Services that may still say something. */
+const lives = new Set<Promise<void>>()
+
+/** Resolves when every service of this file has ended, was searched, or does not end. */
+export async function livesEnded(): Promise<void> {
+  await Promise.race([Promise.all(lives), new Promise((resolve) => setTimeout(resolve, 5_000).unref())])
+  lives.clear()
+}
+
+/** Its output to the last byte, and the files that it leaves, are searched for secrets. */
+async function followLife(child: ChildProcess, dataDir: string, said: () => string): Promise<void> {
+  await new Promise((resolve) => child.once('exit', resolve)).then(() => searchFolder(dataDir))
+  await Promise.race([new Promise((resolve) => child.once('close', resolve)), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]) // oxfmt-ignore
+  searchSecrets(`the output of a service in ${dataDir}`, said())
+}
+
+/** What a command is there to show once. */
+function shownBy(args: readonly string[]): readonly Form[] {
+  const [first, second, third] = args
+  if (first === 'token' && second === 'create') return ['a token']
+  return first === 'key' && second === 'producer' && third === 'create' ? ['a private key'] : []
 }
 
 export function endOf(child: ChildProcess): Promise<number | string> {
@@ -86,16 +111,14 @@ export async function runCli(
   args: string[],
   options: { cwd?: string; env: Record<string, string> },
 ): Promise<Finished> {
-  try {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [cli, ...args], {
-      ...options,
-      maxBuffer: 64 * 1_048_576,
-    })
-    return { code: 0, stdout, stderr }
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string } // execFile's rejection
-    return { code, stdout, stderr }
-  }
+  const run = promisify(execFile)(process.execPath, [cli, ...args], { ...options, maxBuffer: 64 * 1_048_576 })
+  const { code, stdout, stderr } = await run.then(
+    (done) => ({ code: 0, ...done }),
+    (error: unknown) => error as Finished, // execFile's rejection
+  )
+  searchSecrets(`stdout of proofline ${args.join(' ')}`, stdout, shownBy(args))
+  searchSecrets(`stderr of proofline ${args.join(' ')}`, stderr)
+  return { code, stdout, stderr }
 }
 
 export async function temporaryFolder(name: string): Promise<{ path: string; remove(): Promise<void> }> {
@@ -138,7 +161,9 @@ export async function pushRun(
     headers: { authorization: `Bearer ${service.token}` },
     body: lcov,
   })
-  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+  const text = await answer.text()
+  searchSecrets(`the answer to a push of ${run}`, text)
+  return { status: answer.status, body: JSON.parse(text) as Record<string, unknown> }
 }
 
 export interface Answered {
@@ -175,6 +200,7 @@ export async function ask(
       : { body: isJson ? JSON.stringify(body) : (body as RequestInit['body']), duplex: 'half' }),
   } as RequestInit)
   const text = await answer.text()
+  searchSecrets(`the answer to ${method} ${path}`, text)
   return {
     status: answer.status,
     type: answer.headers.get('content-type'),

@@ -15,7 +15,7 @@ export const maxInputBytes = 262_144
 const text = (items: readonly string[]): Uint8Array[] => items.map(toBytes)
 const spices = [
   ...text(['\n', '\r\n', '\r', '\t', ' ', ',', '-', '"', "'", '{', '}', '[', ']', ':', '\\', '/', '../', '=', '+', '%00', '\0', 'é', '\u{1f600}']),
-  ...text(['null', 'true', '""', '[]', '{}', '"__proto__":', '"constructor":', '\\u0000', '\\ud800', '&amp;', '&x;', '<!--', '<![CDATA[', '<!DOCTYPE a [', '</', '/>', '--- ', '*a', '&a ']),
+  ...text(['null', 'true', '""', '[]', '{}', '"__proto__":', '{"toString":1,"valueOf":1}', '"constructor":', '\\u0000', '\\ud800', '&amp;', '&x;', '<!--', '<![CDATA[', '<!DOCTYPE a [', '</', '/>', '--- ', '*a', '&a ']),
   ...text(['\ufeff', '\u0085', '\u2028', '\u00a0', '\u202e', '٧']),
   Uint8Array.of(0xff), Uint8Array.of(0xc0, 0x80), Uint8Array.of(0xed, 0xa0, 0x80), Uint8Array.of(0xf4, 0x90, 0x80, 0x80), Uint8Array.of(0xe2, 0x82), Uint8Array.of(0x80),
 ] // oxfmt-ignore

@@ -18,7 +18,7 @@ export async function tryInput(target: FuzzTarget, input: Uint8Array): Promise<O
     read = await target.read(Uint8Array.from(input), random)
   } catch (error) {
     const kind = refusalOf(error)
-    if (!target.refusals.includes(kind)) return { kind: 'finding', sign: `refused by ${kind}: ${describe(error)}` }
+    if (!isRefusal(target, kind)) return { kind: 'finding', sign: `refused by ${kind}: ${describe(error)}` }
     return { kind, sign: `${kind} ${skeletonOf(error)}` }
   }
   if (read === undefined && target.refusals.includes('undefined')) return { kind: 'undefined', sign: 'undefined' }
@@ -29,6 +29,10 @@ export async function tryInput(target: FuzzTarget, input: Uint8Array): Promise<O
   }
   return { kind: 'taken', sign: 'taken' }
 }
+
+/** `ZSTD_error_*` is every code that begins so. */
+const isRefusal = ({ refusals }: FuzzTarget, kind: string): boolean =>
+  refusals.some((one) => (one.endsWith('*') ? kind.startsWith(one.slice(0, -1)) : kind === one))
 
 function refusalOf(error: unknown): string {
   if (error instanceof Problem || error instanceof LogError) return error.code

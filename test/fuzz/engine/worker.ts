@@ -33,7 +33,7 @@ async function run(name: string, order: Omit<Order, 'name'>): Promise<void> {
   }
   const played = await play(target, { ...order, onInput })
   if ('what' in played && !played.what.startsWith('good input')) {
-    const input = await minimise(target, played.input, played.what)
+    const input = await minimise(target, played.input, played.what, onInput)
     parentPort?.postMessage({ ...played, input })
   } else parentPort?.postMessage(played)
 }
