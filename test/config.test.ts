@@ -32,6 +32,13 @@ describe('readConfig', () => {
     expect(readConfig('', {})).toEqual(config)
   })
 
+  it('says what is missing, whose file it is, and what is no database', () => {
+    expect(refusal('http: {tls: {certificate_file: a.crt}}')).toBe('http.tls.key_file: is missing')
+    expect(refusal('http: {port: seventy}')).toBe('http.port: expected number, received string')
+    expect(refusal('database: {url: "mysql://x"}')).toMatch(/^database\.url: is no address of a PostgreSQL/)
+    expect(() => readConfig('a: [', {}, {}, 'proofline.yaml')).toThrow(/^proofline\.yaml line 1: /)
+  })
+
   it('takes file, then environment, then command line', () => {
     const file = 'http:\n  port: 1\n  host: file\norg: file\n'
     expect(readConfig(file, {}).http).toMatchObject({ host: 'file', port: 1 })

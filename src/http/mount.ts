@@ -6,6 +6,7 @@ import { type Principal, anonymous } from '../access/principal.ts'
 import { localPath } from '../api/login.ts'
 import type { Body, Route } from '../api/route.ts'
 import { DatabaseFailure } from '../database/failure.ts'
+import { plainReason } from '../record/plain-reason.ts'
 import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { countedAs, createMatcher, isFromHere } from './address.ts'
@@ -261,7 +262,7 @@ function parse<S extends z.ZodType>(shape: S, value: unknown, where: 'path' | 'q
   if (parsed.success) return parsed.data
   const errors = parsed.error.issues
     .slice(0, 20)
-    .map(({ path, message }) => ({ where: [where, ...path.map(String)].join('.'), reason: message }))
+    .map(({ path, message }) => ({ where: [where, ...path.map(String)].join('.'), reason: plainReason(message) }))
   const detail = errors.map((error) => `${error.where}: ${error.reason}`).join('; ')
   throw new Problem('request_invalid', detail, { extra: { errors } })
 }
