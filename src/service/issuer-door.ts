@@ -23,7 +23,7 @@ export async function openIssuerDoor(
   const ofIssuer = await openOne(own) // a file that cannot be read stops the start
   // Its discovery document says where else it is, and may say something else each time.
   const others = new Map<string, Promise<Asker>>()
-  const askerOf = async (origin: string): Promise<Asker> => {
+  const askerOf = (origin: string): Promise<Asker> | Asker => {
     if (origin === own) return ofIssuer
     const asker = others.get(origin) ?? openOne(origin)
     others.delete(origin)
@@ -33,10 +33,8 @@ export async function openIssuerDoor(
       others.delete(oldest)
       left.then((one) => one.close()).catch(() => {}) // what could not be opened need not be closed
     }
-    return asker.catch((error: unknown) => {
-      if (others.get(origin) === asker) others.delete(origin)
-      throw error
-    })
+    asker.catch(() => others.delete(origin)) // a file that could not be read just now is tried again
+    return asker
   }
   const ask = async (url: string, request: Omit<AskRequest, 'path'>): Promise<{ status: number; text: string }> => {
     const { origin, pathname, search } = new URL(url)
