@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { parentPort, type MessagePort } from 'node:worker_threads'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { type ReportResult, openReport } from '../formats/format.ts'
 import { type Artifacts, createArtifacts } from '../objects/objects.ts'
 import { openObjects } from '../objects/open-objects.ts'
@@ -11,6 +10,7 @@ import type { Totals } from '../record/run.ts'
 import { addTotals, noTotals, totalsOf } from '../record/totals.ts'
 import { arriving } from './arriving.ts'
 import { cutInventory } from './cut-inventory.ts'
+import { createDecoder, toDecodeProblem } from './decoder.ts'
 import { type FilesDigest, createFilesDigest } from './files-digest.ts'
 import { type Job, type ParseJob, type ParseSummary, type WorkerBox, createMailbox } from './messages.ts'
 import { sendSlices } from './send-slices.ts'
@@ -130,14 +130,13 @@ async function* decompress(
   chunks: AsyncGenerator<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   if (encoding === 'identity') return yield* chunks
-  const decoder = encoding === 'gzip' ? createGunzip() : createZstdDecompress()
+  const decoder = createDecoder(encoding)
   const source = Readable.from(chunks, { objectMode: false })
   source.on('error', (error) => decoder.destroy(error))
   try {
     yield* source.pipe(decoder)
   } catch (error) {
-    if (error instanceof Problem) throw error
-    throw new Problem('encoding_invalid', `the ${encoding} body cannot be decoded`, { cause: error })
+    throw toDecodeProblem(encoding, error)
   } finally {
     source.destroy()
     decoder.destroy()

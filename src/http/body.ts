@@ -1,8 +1,8 @@
 import { createHash, hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Readable, pipeline } from 'node:stream'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { toEncoding } from '../admission/body-headers.ts'
+import { createDecoder, toDecodeProblem } from '../admission/decoder.ts'
 import { Problem } from '../record/problem.ts'
 
 /** Bodies as they arrive. None is gathered here but small JSON; all are bounded in size, in silence, and where they are short in time. */
@@ -129,7 +129,7 @@ export async function* decodeBody(
 ): AsyncGenerator<Uint8Array> {
   const encoding = toEncoding(contentEncoding)
   if (encoding === 'identity') return yield* body
-  const decoder = encoding === 'gzip' ? createGunzip() : createZstdDecompress()
+  const decoder = createDecoder(encoding)
   pipeline(Readable.from(body), decoder, () => {}) // the error arrives where the decoder is read
   let bytes = 0
   try {
@@ -139,8 +139,7 @@ export async function* decodeBody(
       yield chunk
     }
   } catch (error) {
-    if (error instanceof Problem) throw error
-    throw new Problem('encoding_invalid', `the ${encoding} body is broken`, { cause: error })
+    throw toDecodeProblem(encoding, error)
   } finally {
     decoder.destroy()
   }

@@ -55,21 +55,54 @@ export function whenOver({ socket }: IncomingMessage, answer: ServerResponse, ru
   answer.once('close', end)
 }
 
-/**
- * Node takes requests that are sent ahead as they come, without end, and has all of them answered at the same time. A connection with more
- * than `most` ends. Answers whether the request may go on.
- */
-export function createPipelineBound(most: number): (request: IncomingMessage, answer: ServerResponse) => boolean {
-  const underWay = new WeakMap<Socket, number>()
-  return (request, answer) => {
-    const { socket } = request
-    const now = (underWay.get(socket) ?? 0) + 1
-    if (now > most) {
-      socket.destroy()
-      return false
-    }
-    underWay.set(socket, now)
-    whenOver(request, answer, () => underWay.set(socket, (underWay.get(socket) ?? 1) - 1))
-    return true
+/** The requests of each connection whose answers have not left. */
+export interface Pipelines {
+  /** False where the connection has too many: then it has ended. */
+  mayGoOn(request: IncomingMessage, answer: ServerResponse): boolean
+  /** Whether something else that is written now would stand within an answer, or in the place of another one. */
+  isAnswering(socket: Socket): boolean
+}
+
+/** Node takes requests that are sent ahead as they come, without end, and has all of them answered at the same time. */
+export function createPipelines(most: number): Pipelines {
+  const underWay = new WeakMap<Socket, Set<ServerResponse>>()
+  return {
+    mayGoOn(request, answer) {
+      const { socket } = request
+      const open = underWay.get(socket) ?? new Set()
+      underWay.set(socket, open)
+      if (open.size >= most) {
+        socket.destroy()
+        return false
+      }
+      open.add(answer)
+      whenOver(request, answer, () => open.delete(answer))
+      return true
+    },
+    isAnswering(socket) {
+      const open = [...(underWay.get(socket) ?? [])]
+      return open.length > 1 || open.some(({ headersSent }) => headersSent)
+    },
   }
+}
+
+/** The last word on a connection. Node has stopped its clocks for it by then: who does not hang up would keep it for ever. */
+export function hangUp(socket: Socket, word: string, lingerMs: number): void {
+  socket.end(word)
+  const timer = setTimeout(() => socket.destroy(), lingerMs).unref()
+  socket.once('close', () => clearTimeout(timer))
+}
+
+/**
+ * What is still sent of a request that was answered is read and thrown away for a while. Closing at once would reset the connection, and
+ * lose the answer that tells why; without an end, whoever sends a byte now and then would keep it for as long as an upload may take.
+ */
+export function discardRest(request: IncomingMessage, lingerMs: number): void {
+  const { socket } = request
+  if (request.complete || socket.destroyed) return
+  // By its own clock and not the request's events: the request is closed with the answer, whatever is still to come.
+  setTimeout(() => {
+    if (!request.complete) socket.destroy()
+  }, lingerMs).unref()
+  request.resume()
 }

@@ -71,7 +71,7 @@ export function mountLogin(mount: Mount, configured: Login | undefined): void {
         ],
       },
       // By a page of ours and not by a redirect: what began at the issuer would go on without the new cookie.
-      body: printGoOn(pending.return),
+      body: printGoOn(pending.return, 'You are signed in.'),
     }
   })
 

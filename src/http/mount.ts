@@ -17,6 +17,7 @@ import { createGate } from './gate.ts'
 import { type RateLimiter, createRateLimiter, rateHeaders, secondsUntil } from './rate.ts'
 import type { HttpSettings } from './settings.ts'
 import { inSpan, noteInSpan } from './trace.ts'
+import { withinTime } from './work-time.ts'
 
 /** The one way from a route to its handler: credential, scope, parse, access record, handler, answer. Nothing is read before the scope is. */
 export type Mount = <R extends Route>(route: R, handler: (call: Call<R>) => Promise<Reply>) => void
@@ -89,14 +90,14 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
   // One listener for all: thousands of requests come and go on the same signal.
   const live = new Set<AbortController>()
   stopping.addEventListener('abort', () => live.forEach((gone) => gone.abort()))
-  const signalOf = (request: FastifyRequest, reply: FastifyReply): AbortSignal => {
+  const controllerOf = (request: FastifyRequest, reply: FastifyReply): AbortController => {
     const gone = new AbortController()
     live.add(gone)
     whenOver(request.raw, reply.raw, () => {
       live.delete(gone)
       gone.abort()
     })
-    return gone.signal
+    return gone
   }
 
   const refuseOver = (limiter: RateLimiter, key: string, counting: boolean, reply: FastifyReply): void => {
@@ -135,9 +136,16 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     return who
   }
 
-  const bodyOf = async (route: Route, request: FastifyRequest, sha256: string | undefined): Promise<unknown> => {
+  const bodyOf = async (
+    route: Route,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    sha256: string | undefined,
+  ): Promise<unknown> => {
     const { kind } = route.body
     if (kind === 'none') return undefined
+    // Who asked first whether to send is told now, behind all that could have refused it (server.ts keeps node from saying it before).
+    if (request.headers.expect !== undefined && request.raw.httpVersion === '1.1') reply.raw.writeContinue()
     if (kind === 'stream')
       return readBody(request.raw, { maxBytes: streamLimit(route, settings), idleMs: limits.body_idle_ms })
     const read = {
@@ -166,13 +174,14 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
       if (typeof params['run'] === 'string') noteInSpan(request, 'proofline.run', params['run'])
       const leave = route.body.kind === 'stream' ? uploads.enter(who.id) : undefined
       try {
-        const body = await bodyOf(route, request, signed?.sha256)
+        const body = await bodyOf(route, request, reply, signed?.sha256)
         // What was asked for is a part of what is on record; a body of JSON says it, as path and query do.
         const asked =
           route.records === 'before' && route.body.kind === 'json' ? { ...params, ...(body as object) } : params
         let about = typeof query['repository'] === 'string' ? query['repository'] : undefined
         if (route.records === 'before')
           await deps.recordUse({ who, route: route.name, params: asked, repository: about, records: 'before' })
+        const gone = controllerOf(request, reply)
         const call = {
           who,
           params,
@@ -181,10 +190,12 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
           headers: request.headers,
           isHead: request.method === 'HEAD',
           baseUrl: baseUrlOf(settings, request),
-          signal: signalOf(request, reply),
+          signal: gone.signal,
         }
         try {
-          const answer = await handler(call as Call<typeof route>) // parsed above by the very shapes that Call is made of
+          const work = handler(call as Call<typeof route>) // parsed above by the very shapes that Call is made of
+          // An upload takes as long as it arrives: request_timeout_ms.
+          const answer = await (leave === undefined ? withinTime(work, limits.work_ms, () => gone.abort()) : work)
           about ??= answer.about
           if (answer.body instanceof Readable) tellWhenBroken(answer.body, request.id, route.name, deps.log)
           return send(reply, answer)
@@ -206,7 +217,6 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
           try {
             return await serve(request, reply)
           } catch (error) {
-            discardRest(request, limits.linger_ms)
             const problem = toProblem(error)
             if (problem === undefined) throw error
             if (problem.code === 'integrity')
@@ -273,18 +283,4 @@ function tellWhenBroken(body: Readable, request: string, route: string, log: Log
   body.once('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') log.error('answer.broken', { request, route, error })
   })
-}
-
-/**
- * What a refused client still sends is read and thrown away for a while: closing at once would reset the connection, and the client
- * would lose the answer that tells it why.
- */
-function discardRest({ raw }: FastifyRequest, lingerMs: number): void {
-  const { socket } = raw
-  if (raw.complete || socket.destroyed) return
-  // By its own clock and not the request's events: the request is closed with the answer, whatever is still to come.
-  setTimeout(() => {
-    if (!raw.complete) socket.destroy()
-  }, lingerMs).unref()
-  raw.resume()
 }

@@ -59,9 +59,9 @@ export function printProblem(title: string, detail: string, code: string, from: 
 }
 
 /** Goes on by itself, as a page of this service. */
-export function printGoOn(path: string): string {
+export function printGoOn(path: string, why: string): string {
   const refresh = `<meta http-equiv="refresh" content="0;url=${escape(path)}">\n`
-  return printDocument(`<p>You are signed in. <a href="${escape(path)}">Go on</a></p>`, refresh)
+  return printDocument(`<p>${why} <a href="${escape(path)}">Go on</a></p>`, refresh)
 }
 
 function printVisitor(visitor: Visitor): string {

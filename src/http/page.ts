@@ -3,7 +3,8 @@ import { Problem } from '../record/problem.ts'
 import { getHealth, getMetrics, getPage, getReadiness } from '../api/operations.ts'
 import type { SessionDoor } from './credential.ts'
 import type { Mount } from './mount.ts'
-import { type Visitor, printPage } from './page-html.ts'
+import { type Visitor, printGoOn, printPage } from './page-html.ts'
+import { isLinkFromElsewhere } from './session-cookie.ts'
 
 export interface PageDeps {
   sessions?: SessionDoor | undefined
@@ -18,6 +19,13 @@ export interface PageDeps {
 /** For machines one word each, for Prometheus the metrics, for people one page. */
 export function mountPage(mount: Mount, { org, version, isReady, printMetrics, sessions }: PageDeps): void {
   const text = 'text/plain; charset=utf-8'
+  const printFor = async (headers: IncomingHttpHeaders): Promise<string> => {
+    if (sessions === undefined) return printPage(org, version, undefined)
+    const visitor = await visitorOf(sessions, headers)
+    // Asked once more as a page of ours, with the session. Only this page, which shows nothing: what is read is on record for whoever read it.
+    if (visitor === 'nobody' && isLinkFromElsewhere(headers)) return printGoOn('/', 'To the page of this service.')
+    return printPage(org, version, visitor)
+  }
 
   mount(getHealth, async () => ({ type: text, body: 'ok' }))
   mount(getReadiness, async () => {
@@ -31,7 +39,7 @@ export function mountPage(mount: Mount, { org, version, isReady, printMetrics, s
   mount(getPage, async ({ headers }) => ({
     type: 'text/html; charset=utf-8',
     headers: { 'cache-control': sessions === undefined ? 'no-cache' : 'no-store' },
-    body: printPage(org, version, sessions === undefined ? undefined : await visitorOf(sessions, headers)),
+    body: await printFor(headers),
   }))
 }
 

@@ -16,7 +16,7 @@ import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { createMatcher } from './address.ts'
 import { printRawProblem, sendProblem, toProblem } from './answer.ts'
-import { boundConnections, createPipelineBound } from './connections.ts'
+import { type Pipelines, boundConnections, createPipelines, discardRest, hangUp } from './connections.ts'
 import type { SessionDoor } from './credential.ts'
 import { type Mount, type Use, createMount } from './mount.ts'
 import { contentPolicy } from './page-html.ts'
@@ -55,15 +55,17 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   const { log, now = () => new Date() } = deps
   const stopping = new AbortController()
   const tls = settings.tls === undefined ? undefined : openTls(settings.tls, log)
-  const app = createApp(settings, tls)
+  const pipelines = createPipelines(limits.pipelined)
+  const app = createApp(settings, tls, pipelines)
   boundConnections(app.server, limits.connections_per_address, createMatcher(settings.trusted_proxies), log)
-  const mayGoOn = createPipelineBound(limits.pipelined)
   const mounted: Route[] = []
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     if (stopping.signal.aborted) reply.header('connection', 'close')
-    if (!mayGoOn(request.raw, reply.raw)) return reply.hijack()
+    if (!pipelines.mayGoOn(request.raw, reply.raw)) return reply.hijack()
+    if ((request.raw.headersDistinct['host']?.length ?? 0) > 1)
+      throw new Problem('request_invalid', 'there is more than one Host header')
     if (request.raw.rawHeaders.length > limits.headers * 2)
       throw new Problem('headers_too_large', `the request has more than ${limits.headers} headers`)
     if (request.url.length > limits.url_bytes)
@@ -80,7 +82,8 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
     // Two years, where callers come by https. Of other names below this one we know nothing.
     strictTransportSecurity: isByHttps(settings) ? { maxAge: 63_072_000, includeSubDomains: false } : false,
     frameguard: { action: 'deny' },
-    referrerPolicy: { policy: 'no-referrer' },
+    // Not `no-referrer`: with it browsers say `Origin: null` of our own form, which those without Sec-Fetch-Site are told apart by.
+    referrerPolicy: { policy: 'same-origin' },
   })
   traceRequests(app)
 
@@ -114,6 +117,7 @@ export async function createServer(settings: HttpSettings, deps: ServerDeps): Pr
   })
   app.setNotFoundHandler(sendNotFound)
   app.addHook('onResponse', async (request, reply) => {
+    discardRest(request.raw, limits.linger_ms)
     deps.onAnswer?.(request.method, request.routeOptions.url, reply.statusCode, reply.elapsedTime / 1_000)
     if (request.method === 'GET' && reply.statusCode < 500) return
     const fields = {
@@ -171,7 +175,7 @@ const shownUrl = (url: string): string => (url.startsWith('/login') ? url.replac
 const isByHttps = ({ tls, public_url: url }: HttpSettings): boolean =>
   tls !== undefined || url?.startsWith('https:') === true
 
-function createApp(settings: HttpSettings, tls: Tls | undefined): FastifyInstance {
+function createApp(settings: HttpSettings, tls: Tls | undefined, pipelines: Pipelines): FastifyInstance {
   const { limits } = settings
   const node = {
     insecureHTTPParser: false,
@@ -203,13 +207,17 @@ function createApp(settings: HttpSettings, tls: Tls | undefined): FastifyInstanc
     clientErrorHandler: (error, socket) => {
       // Before both sides agreed on TLS nothing can be said; what is written then keeps the connection for ever.
       const isAgreed = !(socket instanceof TLSSocket) || socket.getPeerFinished() !== undefined
-      if (socket.writable && isAgreed) socket.end(printRawProblem(error))
+      if (socket.writable && isAgreed && !pipelines.isAnswering(socket))
+        hangUp(socket, printRawProblem(error), limits.linger_ms)
       else socket.destroy()
     },
   }
   const app: FastifyInstance = fastify(options)
   app.server.maxConnections = limits.connections
   app.server.maxHeadersCount = 0 // node would leave those out that are too many, without a word
+  // Left to node, who asks whether to send would be told so before anybody looked; what else may be expected is not ours to know.
+  for (const asked of ['checkContinue', 'checkExpectation'])
+    app.server.on(asked, (request, answer) => app.server.emit('request', request, answer))
   tls?.follow(app.server as HttpsServer) // what createHttpsServer made above
   return app
 }

@@ -31,6 +31,10 @@ export function createCookies(isSecure: boolean): Cookies {
   }
 }
 
+/** Whether somebody followed a link on another site: then the browser does not say whose session this is, if there is one. */
+export const isLinkFromElsewhere = (headers: IncomingHttpHeaders): boolean =>
+  headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-dest'] === 'document'
+
 /**
  * Whether a request that came with a cookie was begun by a page of this service, where it may change something. Browsers say so in
  * `Sec-Fetch-Site`, older ones in `Origin`; a request with neither is no browser's, or hides where it is from.

@@ -45,6 +45,8 @@ const limits = z.strictObject({
   json_timeout_ms: ms(30_000),
   /** Longest silence within a body. */
   body_idle_ms: ms(30_000),
+  /** Until the answer to a question or a command begins; uploads have request_timeout_ms. */
+  work_ms: ms(900_000),
   /** Longest time in which a reader takes nothing of an answer that waits for it. */
   answer_idle_ms: ms(60_000),
   /** From the begin of an answer to its last byte, so also the longest a download may take. */

@@ -320,6 +320,9 @@ describe.each([
     expect(await put(Buffer.from('not gzip'), 'gzip')).toMatchObject({ code: 'encoding_invalid' })
     expect(await put(gzipSync(text).subarray(0, 60), 'gzip')).toMatchObject({ code: 'encoding_invalid' })
     expect(await put(zstdCompressSync(text).subarray(0, 30), 'zstd')).toMatchObject({ code: 'encoding_invalid' })
+    // An empty frame that asks for a window of 128 MiB.
+    const wide = Buffer.from('28b52ffd0088010000', 'hex')
+    expect(await put(wide, 'zstd')).toMatchObject({ detail: expect.stringContaining('more than 8 MiB') })
     expect(await put(gzipSync(Buffer.alloc(10_000_000)), 'gzip')).toMatchObject({ code: 'expansion_limit' })
   })
 })

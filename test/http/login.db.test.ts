@@ -322,6 +322,14 @@ describe('a session', () => {
     expect((await browser.open('/v1/me', { headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(403)
   })
 
+  it('is looked for once more where a link on another site led to the page', async () => {
+    const asked = async (headers: Record<string, string>) => (await aBrowser().open('/', { headers })).text()
+    const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' }
+    expect(await asked(link)).toContain('content="0;url=/"')
+    expect(await asked({ ...link, 'sec-fetch-site': 'same-origin' })).toContain('href="/login"')
+    expect(await (await browser.open('/', { headers: link })).text()).toContain('action="/logout"')
+  })
+
   it('goes behind a credential that is sent beside it', async () => {
     const answer = await browser.open('/v1/me', { headers: { authorization: 'Bearer audit' } })
     expect(await answer.json()).toMatchObject({ id: 'token:audit' })

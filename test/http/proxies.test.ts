@@ -95,7 +95,7 @@ it('no other site may read answers or send with what a browser keeps', async () 
     expect([...headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([])
     expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
     expect(headers.get('cross-origin-opener-policy')).toBe('same-origin')
-    expect(headers.get('referrer-policy')).toBe('no-referrer')
+    expect(headers.get('referrer-policy')).toBe('same-origin')
     expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
   }
 })

@@ -1,21 +1,18 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { browserFile, browserFlags } from '../support/browser.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { runChecks, type Vectors } from './checks.ts'
 
 /** The pure rooms in a browser as they stand: types stripped file by file, no bundler, and one file served for another, as ROOMS of the page say. */
 
 const root = join(import.meta.dirname, '../..')
-const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
-  existsSync(path),
-)
-const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'] // oxfmt-ignore
 const vectorsFile = join(root, 'test/log/tlog-vectors.json')
 
 const page = `<!doctype html><script type="module">
@@ -69,11 +66,11 @@ async function servePage(): Promise<Served> {
   }
 }
 
-describe.skipIf(chromium === undefined)('log, verify and record in Chromium (skipped where there is none)', () => {
+describe.skipIf(browserFile === undefined)('log, verify and record in Chromium (skipped where there is none)', () => {
   it('run unchanged and give the answers that node gives', async () => {
     const served = await servePage()
     const folder = await temporaryFolder('chromium')
-    const browser = spawn(chromium ?? '', [...flags, `--user-data-dir=${folder.path}`, served.url], {
+    const browser = spawn(browserFile ?? '', [...browserFlags, `--user-data-dir=${folder.path}`, served.url], {
       stdio: 'ignore',
       detached: true,
     })
