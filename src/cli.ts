@@ -167,8 +167,12 @@ configuration(program.command('verify').description('find out whether records ar
 const token = program.command('token').description('tokens of people, SIEMs and CI jobs, kept in the database')
 configuration(token.command('create'))
   .argument('[label]', 'what it is for')
-  .option('--scope <scopes>', 'push, feed, audit, operate', list)
-  .option('--repository <names>', 'only these repositories', list)
+  .option('--scope <scopes>', 'push, feed, audit, operate; several with commas', list)
+  .option(
+    '--repository <names>',
+    'only these, such as github.com/acme/payments or github.com/acme/*; several with commas',
+    list,
+  )
   .option('--days <days>', 'how long it is valid', number)
   .addOption(json())
   .action((label: string | undefined, options) =>

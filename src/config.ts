@@ -12,6 +12,7 @@ import { httpSettings } from './http/settings.ts'
 import { scrubSettings } from './watch/scrub-settings.ts'
 import { artifactSettings } from './objects/settings.ts'
 import { publishSettings } from './publish/settings.ts'
+import { plainReason } from './record/plain-reason.ts'
 import { Problem } from './record/problem.ts'
 import { signerSettings } from './signing/settings.ts'
 import { type OtlpEndpoint, otlpEndpoints, telemetrySettings } from './telemetry/telemetry.ts'
@@ -24,6 +25,11 @@ import { watchSettings } from './watch/settings.ts'
  */
 
 const size = z.int().min(1)
+
+/** As src/database/connection.ts takes it; anything else would be dialled as some host or other. */
+const databaseUrl = z
+  .string()
+  .regex(/^(?:postgres(?:ql)?:\/\/|socket:)/, 'is no address of a PostgreSQL: postgresql://user@host:5432/database')
 
 const settings = z.strictObject({
   org: z
@@ -40,9 +46,11 @@ const settings = z.strictObject({
   data_dir: z.string().default('.proofline'),
   database: z
     .strictObject({
-      url: z.string().optional().describe('PostgreSQL 15 or newer; without it an embedded one runs in the data folder'),
-      owner_url: z.string().optional().describe('for migrations, when `url` may not change the schema'),
-      retention_url: z.string().optional().describe('a member of proofline_retention, when the service is none'),
+      url: databaseUrl
+        .optional()
+        .describe('PostgreSQL 15 or newer; without it an embedded one runs in the data folder'),
+      owner_url: databaseUrl.optional().describe('for migrations, when `url` may not change the schema'),
+      retention_url: databaseUrl.optional().describe('a member of proofline_retention, when the service is none'),
       connections: z.int().min(4).max(200).default(16),
     })
     .refine(({ url, owner_url }) => owner_url === undefined || url !== undefined, {
@@ -143,8 +151,9 @@ export function readConfig(
   text: string | undefined,
   env: Environment,
   flags: Record<string, string | undefined> = {},
+  file?: string,
 ): Config {
-  const values = { ...parseFile(text) }
+  const values = { ...parseFile(text, file) }
   const given = new Map<string, string>()
   for (const [name, value] of Object.entries(env)) {
     if (name.startsWith(prefix) && !others.has(name) && value !== undefined && value !== '')
@@ -178,7 +187,7 @@ function printIssue(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => `${at === '' ? '' : `${at}.`}${key}: there is no such setting`).join('; ')
   if (issue.code === 'invalid_key') return `${at}: is no name: a-z, 0-9, _ and - within, 40 characters at most`
-  return `${at === '' ? 'the configuration' : at}: ${issue.message}`
+  return `${at === '' ? 'the configuration' : at}: ${plainReason(issue.message)}`
 }
 
 /** As it may be shown and digested: what could be a secret is taken out. */
@@ -213,7 +222,8 @@ function withoutPath(text: string): string {
 export function loadConfig(flags: Record<string, string | undefined>): Config {
   const { config, ...rest } = flags
   const named = config ?? process.env['PROOFLINE_CONFIG']
-  return readConfig(readText(named ?? 'proofline.yaml', named !== undefined), process.env, rest)
+  const file = named ?? 'proofline.yaml'
+  return readConfig(readText(file, named !== undefined), process.env, rest, file)
 }
 
 /** Where the command line finds a service on this machine. */
@@ -226,11 +236,12 @@ function readText(path: string, required: boolean): string | undefined {
     return readFileSync(path, 'utf8')
   } catch (error) {
     if (!required && error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw new ConfigError(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    throw new ConfigError(`the configuration ${path} cannot be read (${why})`)
   }
 }
 
-function parseFile(text: string | undefined): Record<string, unknown> {
+function parseFile(text: string | undefined, file: string | undefined): Record<string, unknown> {
   if (text === undefined) return {}
   const lineCounter = new LineCounter()
   let value: unknown
@@ -242,7 +253,9 @@ function parseFile(text: string | undefined): Record<string, unknown> {
     value = document.toJS() ?? {}
   } catch (error) {
     // Also an alias without its anchor, and brackets so deep that the reader ran out of stack.
-    throw new ConfigError(error instanceof Error ? error.message : String(error))
+    throw new ConfigError(
+      `${file === undefined ? '' : `${file} `}${error instanceof Error ? error.message : String(error)}`,
+    )
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ConfigError('the configuration is not a mapping')

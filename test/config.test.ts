@@ -32,6 +32,13 @@ describe('readConfig', () => {
     expect(readConfig('', {})).toEqual(config)
   })
 
+  it('says what is missing, whose file it is, and what is no database', () => {
+    expect(refusal('http: {tls: {certificate_file: a.crt}}')).toBe('http.tls.key_file: is missing')
+    expect(refusal('http: {port: seventy}')).toBe('http.port: expected number, received string')
+    expect(refusal('database: {url: "mysql://x"}')).toMatch(/^database\.url: is no address of a PostgreSQL/)
+    expect(() => readConfig('a: [', {}, {}, 'proofline.yaml')).toThrow(/^proofline\.yaml line 1: /)
+  })
+
   it('takes file, then environment, then command line', () => {
     const file = 'http:\n  port: 1\n  host: file\norg: file\n'
     expect(readConfig(file, {}).http).toMatchObject({ host: 'file', port: 1 })
@@ -87,11 +94,11 @@ describe('readConfig', () => {
     const { destinations } = readConfig(undefined, {
       PROOFLINE_DESTINATIONS_SPLUNK_TYPE: 'splunk',
       PROOFLINE_DESTINATIONS_SPLUNK_URL: 'https://hec.example:8088',
-      PROOFLINE_DESTINATIONS_SPLUNK_TOKEN: 'true',
+      PROOFLINE_DESTINATIONS_SPLUNK_TOKEN: '00000001',
       PROOFLINE_DESTINATIONS_SPLUNK_PROOF: 'answer',
     })
     const { splunk } = destinations
-    expect(splunk?.type === 'splunk' && splunk.token?.reveal()).toBe('true')
+    expect(splunk?.type === 'splunk' && splunk.token?.reveal()).toBe('00000001')
   })
 
   it.each<[string, string | undefined, Environment, Record<string, string>, RegExp]>([
@@ -153,6 +160,18 @@ describe('readConfig', () => {
       {},
       /X_TOKEN: there is no such setting/,
     ],
+    [
+      'a token that could be a word',
+      undefined,
+      {
+        PROOFLINE_DESTINATIONS_X_TYPE: 'splunk',
+        PROOFLINE_DESTINATIONS_X_URL: 'https://x.example',
+        PROOFLINE_DESTINATIONS_X_TOKEN: 'seven77',
+        PROOFLINE_DESTINATIONS_X_PROOF: 'answer',
+      },
+      {},
+      /^destinations\.x\.token: has fewer than 8 characters$/,
+    ],
     ['a number that is none', undefined, { PROOFLINE_PORT: '80a' }, {}, /^http\.port: .*number/],
     ['a port that is none, from the command line', undefined, {}, { port: '70000' }, /^http\.port: /],
     ['a boolean that is none', undefined, { PROOFLINE_LOG_PUBLIC: 'yes' }, {}, /^log\.public: .*boolean/],
@@ -187,14 +206,14 @@ describe('readConfig', () => {
     ],
     [
       'a secret given twice',
-      'destinations: { a: { type: splunk, url: "https://x", proof: answer, token: a, token_file: b } }',
+      'destinations: { a: { type: splunk, url: "https://x", proof: answer, token: a-token-of-ours, token_file: b } }',
       {},
       {},
       /^destinations\.a\.token: is given twice/,
     ],
     [
       'two ways to log in',
-      'destinations: { a: { type: elastic, url: "https://x", api_key: k, username: u, password: p } }',
+      'destinations: { a: { type: elastic, url: "https://x", api_key: a-key-of-ours, username: u, password: p } }',
       {},
       {},
       /^destinations\.a\.username: is given besides api_key/,
@@ -227,7 +246,9 @@ describe('readConfig', () => {
   it('never says the value that it refuses, which may be a secret in the wrong place', () => {
     expect(refusal('http: { port: hunter2 }')).not.toContain('hunter2')
     expect(
-      refusal('destinations: { a: { type: splunk, url: "https://user:hunter2@x", token: t, proof: answer } }'),
+      refusal(
+        'destinations: { a: { type: splunk, url: "https://user:hunter2@x", token: a-token-of-ours, proof: answer } }',
+      ),
     ).not.toContain('hunter2')
   })
 
@@ -265,7 +286,7 @@ describe('readConfig', () => {
 describe('withoutSecrets', () => {
   it('shows neither passwords in addresses nor what is a secret', () => {
     const webhook = 'watch: { webhook: { url: "https://a:hunter5@chat.example/services/hunter6?x=hunter7" } }'
-    const file = `destinations: { a: { type: splunk, url: "https://x", proof: answer, token: hunter1 } }\n${webhook}`
+    const file = `destinations: { a: { type: splunk, url: "https://x", proof: answer, token: hunter1-token } }\n${webhook}`
     const env = {
       DATABASE_URL: 'postgres://user:hunter2@hunter8@db/x?sslpassword=hunter3&sslmode=require',
       PROOFLINE_DATABASE_OWNER_URL: 'postgres://db/x?user=a&password=hunter4',

@@ -71,7 +71,9 @@ export function createOidcVerifier({ org, issuers, now = () => new Date() }: Oid
         if (cause instanceof errors.JOSEError) throw unauthenticated(sayWhy(cause), cause)
         throw cause
       })
-      const { aud } = claims
+      const { aud, sub, jti } = claims as Record<string, unknown> // signed, and of any type all the same
+      if (typeof sub !== 'string' || sub === '') throw unauthenticated('its claim sub is missing or wrong')
+      if (jti !== undefined && typeof jti !== 'string') throw unauthenticated('its claim jti is missing or wrong')
       const only = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud
       // With several audiences each of the others could show it here.
       if (only !== audience)

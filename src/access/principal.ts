@@ -57,6 +57,17 @@ export function may(who: Principal, scope: Scope, subject: Subject): boolean {
   return repository !== undefined && who.repositories.some((bound) => covers(bound, repository))
 }
 
+/** Why nothing could ever be bound to this; undefined for a name, or one that ends in `/*`. */
+export function whyNoRepository(pattern: string): string | undefined {
+  const name = pattern.replace(/\/\*$/, '')
+  if (name === '') return 'a repository needs a name'
+  if (name.includes('://'))
+    return `${pattern} is an address: name the repository as records do, github.com/acme/payments`
+  if (/[\s*]|\/$/.test(name))
+    return `${pattern} is no name of a repository: github.com/acme/payments, or github.com/acme/*`
+  return undefined
+}
+
 /** `pattern` is a name, or ends in `/*` and stands for all below. */
 export function covers(pattern: string, name: string): boolean {
   return pattern.endsWith('/*')

@@ -6,7 +6,7 @@ import { Problem } from '../record/problem.ts'
 import * as store from './producer-store.ts'
 import { createRecent } from './recent.ts'
 import { openRunStatement } from './run-statement.ts'
-import type { Principal } from './principal.ts'
+import { type Principal, whyNoRepository } from './principal.ts'
 
 /** Keys of CI systems without OIDC. The private one is made here, shown once and stored nowhere, or never seen at all. */
 export interface Producers {
@@ -50,8 +50,10 @@ export function createProducers(db: Queryable, options: { now?: () => Date; cach
     async create({ org, label, repositories, days = 365, publicKey: given }) {
       if (!(days > 0 && days <= maxDays))
         throw new Problem('request_invalid', `a producer key lives more than 0 and at most ${maxDays} days`)
-      if (repositories.length === 0 || repositories.some((name) => name === '' || name === '/*'))
+      if (repositories.length === 0)
         throw new Problem('request_invalid', 'a producer key is bound to repositories: name one')
+      for (const why of repositories.map(whyNoRepository))
+        if (why !== undefined) throw new Problem('request_invalid', why)
       const id = randomBytes(8).toString('hex')
       const name = producerKeyName(id)
       const seed = randomBytes(32)

@@ -19,7 +19,8 @@ export function createRecent<T>(
     find(id) {
       const at = now().getTime()
       const cached = known.get(id)
-      if (cached !== undefined && at - cached.at < keepMs) return cached.row
+      // A clock that was put back must not keep anything longer.
+      if (cached !== undefined && at >= cached.at && at - cached.at < keepMs) return cached.row
       const row = lookUp(id)
       row.catch(() => known.delete(id)) // a failed query is nobody's answer
       known.delete(id)

@@ -10,7 +10,7 @@ import * as store from './session-store.ts'
  * SHA-256 of the secret is kept, and it is made anew at each sign-in, never taken from the browser.
  */
 export interface Sessions {
-  /** Undefined for whatever is not the cookie of a session of this org that goes on. */
+  /** Undefined for whatever is not the cookie of a session of this org, and of the issuer that people sign in at, that goes on. */
   find(cookie: string): Promise<Principal | undefined>
   /** Of a sign-in, before it has an effect: what it will be, and the cookie. */
   prepare(who: SignedIn): Prepared
@@ -20,7 +20,6 @@ export interface Sessions {
 }
 
 export interface SignedIn {
-  issuer: string
   subject: string
   role: Role
 }
@@ -33,20 +32,21 @@ export interface Prepared {
 
 export interface SessionOptions {
   org: string
+  issuer: string
   hours: number
   now?: () => Date
   cacheMs?: number
 }
 
 export function createSessions(db: Queryable, options: SessionOptions): Sessions {
-  const { org, hours, now = () => new Date(), cacheMs = 5_000 } = options
+  const { org, issuer, hours, now = () => new Date(), cacheMs = 5_000 } = options
   const recent = createRecent((id) => store.findSession(db, id), cacheMs, now)
 
   const findRow = async (cookie: string): Promise<store.SessionRow | undefined> => {
     const [, id, secret] = /^([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/.exec(cookie) ?? []
     if (id === undefined || secret === undefined) return undefined
     const row = await recent.find(id)
-    if (row === undefined || row.org !== org || row.endedAt !== null) return undefined
+    if (row === undefined || row.org !== org || row.issuer !== issuer || row.endedAt !== null) return undefined
     return timingSafeEqual(row.hash, hashOf(secret)) && row.expiresAt > now().getTime() * 1000 ? row : undefined
   }
 
@@ -55,7 +55,7 @@ export function createSessions(db: Queryable, options: SessionOptions): Sessions
       const row = await findRow(cookie)
       return row === undefined ? undefined : toPrincipal(row)
     },
-    prepare({ issuer, subject, role }) {
+    prepare({ subject, role }) {
       const id = randomBytes(8).toString('hex')
       const secret = randomBytes(32).toString('base64url')
       const createdAt = now().getTime() * 1000

@@ -91,7 +91,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     return token
   }
 
-  const verify = async (token: string, nonce: string): Promise<Claims> => {
+  const verify = async (token: string, nonce: string): Promise<{ subject: string; claims: Claims }> => {
     const { alg, kid } = readHeader(token)
     if (!settings.algorithms.some((one) => one === alg))
       throw refused(`its id token is signed with ${alg.slice(0, 20)}`)
@@ -115,7 +115,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     if ((azp !== undefined || isForOthers) && azp !== clientId)
       throw refused('its id token was made for another client')
     if (said !== nonce) throw refused('its id token is of another sign-in')
-    return payload
+    return { subject: subjectOf(payload), claims: payload }
   }
 
   return {
@@ -144,8 +144,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
       if (error !== undefined) throw refused(`the issuer says ${sayError(error)}`)
       if (code === undefined) throw refused('the answer has no code')
       try {
-        const claims = await verify(await redeem(code, verifier), nonce)
-        return { subject: String(claims['sub']), claims }
+        return await verify(await redeem(code, verifier), nonce)
       } catch (cause) {
         if (cause instanceof Problem) throw cause
         return unavailable(cause)
@@ -160,6 +159,12 @@ const random = (): string => randomBytes(32).toString('base64url')
 function basicOf(clientId: string, secret: string): string {
   const encode = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1)
   return `Basic ${Buffer.from(`${encode(clientId)}:${encode(secret)}`).toString('base64')}`
+}
+
+/** A text, as OpenID Connect Core has it: of anything else two people may be printed alike. */
+function subjectOf({ sub }: Claims): string {
+  if (typeof sub === 'string' && sub.trim() !== '' && !/[\p{Cc}\p{Cf}]/u.test(sub)) return sub
+  throw refused('its id token names nobody')
 }
 
 function readHeader(token: string): { alg: string; kid: string } {

@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Queryable } from '../database/database.ts'
 import { Problem } from '../record/problem.ts'
 import { type Micros, printTime } from '../record/record.ts'
-import { type Principal, type Scope, scopes as allScopes } from './principal.ts'
+import { type Principal, type Scope, scopes as allScopes, whyNoRepository } from './principal.ts'
 import { createRecent } from './recent.ts'
 import * as store from './token-store.ts'
 
@@ -103,8 +103,8 @@ export function toRow(wish: TokenWish, id: string, secret: string, now: Date): O
   if (!(days > 0 && days <= maxDays)) refuse(`a token lives more than 0 and at most ${maxDays} days`)
   if (wish.scopes.length === 0 || wish.scopes.some((scope) => !allScopes.includes(scope)))
     refuse(`scopes are one or more of ${allScopes.join(', ')}`)
-  if (wish.repositories?.length === 0 || wish.repositories?.some((name) => name === '' || name === '/*'))
-    refuse('a repository needs a name')
+  if (wish.repositories?.length === 0) refuse('a repository needs a name')
+  for (const why of (wish.repositories ?? []).map(whyNoRepository)) if (why !== undefined) refuse(why)
   const createdAt = now.getTime() * 1000
   return {
     id,

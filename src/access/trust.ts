@@ -34,6 +34,8 @@ function isOfIds({ repository_id, owner_id }: TrustRule, { repositoryId, ownerId
 function applyRule(rule: TrustRule, claims: Claims, facts: JobFacts): Trusted {
   const repository = facts.repository ?? (rule.repositories?.length === 1 ? rule.repositories[0] : undefined)
   if (repository === undefined) return refused('its claims name no repository')
+  // The job may push for what is named: with a star at its end that would be all below.
+  if (repository.includes('*')) return refused('what its claims name is no name of a repository')
   if (rule.repositories !== undefined && !rule.repositories.some((one) => covers(one, repository)))
     return refused(`${repository} is none of its repositories`)
   const { ref } = facts

@@ -50,7 +50,7 @@ export const getDayFile = route({
   summary: 'A file of a closed day: its records as NDJSON in zstd frames, their leaf hashes, its signed manifest',
   scope: ['feed', 'audit'],
   open: 'never',
-  records: 'no',
+  records: 'summed',
   params: z.strictObject({ ledger, day, file: z.enum(['records.ndjson.zst', 'leaves.bin', 'manifest.json']) }),
   query: z.strictObject({ generation }),
   body: noBody,

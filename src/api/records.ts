@@ -78,7 +78,7 @@ export const readFeed = route({
   summary: 'Published records in the order of seq, from a cursor, a seq or a time on',
   scope: ['feed'],
   open: 'never',
-  records: 'no',
+  records: 'summed',
   params: z.strictObject({ ledger }),
   query: feedQuery,
   body: noBody,
@@ -171,6 +171,7 @@ export const getCheckpoint = route({
 
 export const getEntries = route({
   ...logRoute,
+  records: 'summed',
   name: 'getEntries',
   path: '/log/{org}/{ledger}/tile/entries/{tile*}',
   summary: 'An entry bundle of C2SP tlog-tiles: the record bytes',

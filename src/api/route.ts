@@ -29,8 +29,8 @@ export interface Answer {
 export type Open = 'never' | 'always' | 'loopback' | 'published_log'
 
 /**
- * Whether a use of the route is put on record in the ledger `operations`: `before` the answer, `summed` up per minute (only for who
- * reads with the scope audit), or not at all (DESIGN.md section 12).
+ * Whether a use of the route is put on record in the ledger `operations`: `before` the answer, `summed` up per minute for whoever has the
+ * scope audit, or not at all (DESIGN.md section 12). Whatever shows records, or answers made of them, is one of the first two.
  */
 export type Recorded = 'no' | 'before' | 'summed'
 

@@ -40,14 +40,14 @@ export async function createProducer(options: CreateProducer, terminal: Terminal
         const { id, public_key, repositories: held, expires_at } = describe(made.producer)
         const fields = { producer: id, public_key, repositories: held, expires_at }
         await insertLocalCommand(tx, generations.now('operations'), localCommand('producer.create', fields))
+        // Before it is believed: where the file cannot be written there is no producer whose key nobody has.
+        if (made.privateKey !== undefined && out !== undefined) await writeKey(out, made.privateKey)
         return made
       })
       .catch((cause: unknown) => {
         if (cause instanceof LogError) throw new Problem('request_invalid', cause.message, { cause })
         throw cause
       })
-    // A crash before leaves a key that nobody has: it is revoked or left, and another one made.
-    if (privateKey !== undefined && out !== undefined) await writeKey(out, privateKey)
     const shown = out === undefined ? privateKey : undefined
     terminal.print({ ...describe(producer), private_key: shown }, () => shown ?? `producer ${producer.id}`)
     return 0
@@ -104,7 +104,7 @@ function describe({ id, label, publicKey, repositories, createdAt, expiresAt, re
 async function writeKey(file: string, key: string): Promise<void> {
   await putOnce(file, `${key}\n`, 0o600)
   if ((await readFile(file, 'utf8')) !== `${key}\n`)
-    throw new Problem('request_invalid', `${file} is there already; the key was not written`)
+    throw new Problem('request_invalid', `${file} is there already; no key was made`)
 }
 
 async function readPublicKey(file: string): Promise<Uint8Array> {

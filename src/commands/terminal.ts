@@ -149,7 +149,8 @@ function toProblem(error: unknown): Problem {
 /** Conflicts over a run, a part or a seal are not here: the service says itself what to do, in its answer and on record. */
 const advice: Partial<Record<ProblemCode, string>> = {
   unauthenticated: 'set PROOFLINE_TOKEN to a valid token; an operator makes one with: proofline token create',
-  forbidden: 'the token lacks the scope or the repository: ask an operator for another one (proofline token create)',
+  forbidden:
+    'the credential lacks the scope or the repository: ask an operator for another one (proofline token create, or key producer create)',
   attempt_mismatch: 'name attempts of the same tests of the same commit with --earlier, or none',
   contract_conflict:
     'see what stands with: proofline contract show; when yours is to follow it all the same, say --parent with its version',
@@ -168,11 +169,21 @@ const advice: Partial<Record<ProblemCode, string>> = {
 
 const adviceForSections = "name the section with --section NAME, or all of them together with --section '*'"
 
+/** What Node says of a certificate whose authority it does not know. */
+const untrusted = new Set([
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+])
+
 function adviceFor({ code, extra }: Problem): string | undefined {
   if (code === 'report_ambiguous' && Array.isArray(extra['sections']))
     return extra['sections'].length === 0 ? 'leave --section out' : adviceForSections
   if (code === 'unavailable' && extra['errno'] === 'ECONNREFUSED')
     return 'start the service with: npx proofline serve; or set PROOFLINE_URL. Repeating this command is safe'
+  if (code === 'unavailable' && untrusted.has(String(extra['errno'])))
+    return 'when its authority is one of your own, name its certificate: NODE_EXTRA_CA_CERTS=FILE (docs/transport.md)'
   if (code === 'in_use') return undefined // says itself what to do
   return advice[code] ?? (problems[code].exit === 4 ? 'nothing is lost: repeating this command is safe' : undefined)
 }

@@ -1,4 +1,5 @@
 import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { LogError } from '../log/log-error.ts'
 import { parseNote } from '../log/note.ts'
 import { printKeyId } from '../log/vkey.ts'
@@ -57,7 +58,7 @@ export async function verify(
     throw new Problem('request_invalid', 'say either a receipt or address, or --published')
   const ledgers = (options.ledger ?? ledgerKinds).map((name) => readLedger(name, options.org))
   if (options.published !== undefined) return verifyPublished(options.published, ledgers, options, terminal, signal)
-  const trust = await trustOf(options)
+  const trust = await trustOf(options, terminal)
   const { keys } = trust
   if (target !== undefined && !/^https?:\/\//.test(target)) {
     if ((await stat(target)).isDirectory()) {
@@ -100,7 +101,7 @@ async function verifyPublished(
   try {
     const found = await findLogs(source, ledgers)
     if (found.size === 0) throw new Problem('not_found', `there is no ${ledgers[0] ?? ''}/checkpoint in ${source.name}, nor one of another ledger that was asked for`) // oxfmt-ignore
-    const trust = await trustOf(options).catch((error: unknown) => {
+    const trust = await trustOf(options, terminal).catch((error: unknown) => {
       if (!(error instanceof Problem) || options.policy !== undefined) throw error
       const signers = [...found.values()].flatMap(namesOfSigners)
       throw new Problem('request_invalid', `${error.message}. It says to be signed by ${signers.join(', ')}`, { cause: error }) // oxfmt-ignore
@@ -158,9 +159,13 @@ async function verifyLogs(
 }
 
 /** A policy names whom to believe: then the keys that lie about here are not asked. */
-async function trustOf(options: VerifyCommand): Promise<Trust> {
+async function trustOf(options: VerifyCommand, terminal: Terminal): Promise<Trust> {
   const isPolicyAlone = options.policy !== undefined && options.key === undefined
-  const given = isPolicyAlone ? [] : await readTrustedKeys(options.key ?? [], await dataFolder(options))
+  const folder = await dataFolder(options)
+  const given = isPolicyAlone ? [] : await readTrustedKeys(options.key ?? [], folder)
+  // Not those of another service without a word: whatever that one did not sign differs.
+  if (options.policy === undefined && options.key === undefined)
+    terminal.say(`believed are the keys in ${join(folder, 'keys')}; others with --key or --policy`)
   return readTrust(given, options.policy)
 }
 

@@ -85,7 +85,8 @@ async function checkTarget(deps: DispositionsDeps, { repository, target, blob }:
     }
     case 'gate': {
       const record = await findRecord(target.id)
-      const fields = record?.kind === 'gate' ? (JSON.parse(Buffer.from(record.bytes).toString()) as { repository?: string }) : undefined
+      const isOurs = record?.kind === 'gate' && record.ledger.startsWith(`${deps.org}/`)
+      const fields = isOurs ? (JSON.parse(Buffer.from(record.bytes).toString()) as { repository?: string }) : undefined
       if (fields?.repository !== repository) throw unknown()
       return undefined
     }

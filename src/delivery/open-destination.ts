@@ -5,7 +5,7 @@ import type { LookUp } from './resolve.ts'
 import { createSplunk } from './splunk.ts'
 import { createSplunkSearch } from './splunk-search.ts'
 import { createTokens, type Tokens } from './tokens.ts'
-import { credentialOf, outgoingOf, secretOf } from './wire.ts'
+import { credentialOf, outgoingOf, tokenOf } from './wire.ts'
 
 export interface OpenDestination {
   /** The log's public host name. */
@@ -24,7 +24,7 @@ export async function openDestination(settings: DestinationSettings, deps: OpenD
 
 async function openSplunk(settings: SplunkSettings, deps: OpenDestination): Promise<Destination> {
   const { search } = settings
-  const searchToken = search === undefined ? undefined : await secretOf('search.token', search.token, search.token_file)
+  const searchToken = search === undefined ? undefined : await tokenOf('search.token', search.token, search.token_file)
   return createSplunk({
     rendering: { publicHost: deps.publicHost, indexes: settings.indexes, eventForm: settings.event_form },
     outgoing: await outgoingOf(settings, settings.concurrency + 2, settings.compression, deps.monotonicMs, deps.lookUp),
@@ -52,8 +52,8 @@ async function openSplunk(settings: SplunkSettings, deps: OpenDestination): Prom
 export async function tokensOf(settings: SplunkSettings): Promise<Tokens> {
   const { token, token_file, previous_token, previous_token_file } = settings
   const sources = await Promise.all([
-    secretOf('token', token, token_file),
-    secretOf('previous_token', previous_token, previous_token_file),
+    tokenOf('token', token, token_file),
+    tokenOf('previous_token', previous_token, previous_token_file),
   ])
   return createTokens(sources.filter((source) => source !== undefined))
 }

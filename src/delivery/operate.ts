@@ -12,7 +12,7 @@ import { type Step, checkConnection, createSteps } from './preflight.ts'
 import { type SetupReport, setUpElastic } from './set-up.ts'
 import type { DestinationSettings, ElasticSettings, SplunkSettings } from './settings.ts'
 import { createSplunkSearch } from './splunk-search.ts'
-import { outgoingOf, secretOf } from './wire.ts'
+import { outgoingOf, tokenOf } from './wire.ts'
 
 /** What people do to a destination. Nothing here is retried, and nothing of it touches attempts. */
 export interface Operator {
@@ -79,7 +79,7 @@ export function createOperator({ db, destinations, ledgers, publicHost, now }: O
         const { search: at } = splunk
         const tokens = await tokensOf(splunk)
         const isReached = at === undefined || (await checkConnection(steps, 'management', at, now()))
-        const searchToken = at === undefined ? undefined : await secretOf('search.token', at.token, at.token_file)
+        const searchToken = at === undefined ? undefined : await tokenOf('search.token', at.token, at.token_file)
         const outgoing = await outgoingOf(splunk, 2, splunk.compression)
         const search =
           at === undefined || searchToken === undefined || !isReached

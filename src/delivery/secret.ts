@@ -7,6 +7,10 @@ export interface Secret {
   toJSON(): string
 }
 
+/** Of tokens and keys. A shorter one is as likely to be a word of an answer, out of which redact.ts could not take it. */
+export const shortestCredential = 8
+export const tooShort = `has fewer than ${shortestCredential} characters`
+
 export function toSecret(value: string): Secret {
   return Object.freeze({
     reveal: () => value,

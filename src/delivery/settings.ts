@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ledgerKinds, recordKinds } from '../record/record.ts'
 import type { Policy } from './next-step.ts'
 import { duration, durationMs } from './duration.ts'
-import { toSecret } from './secret.ts'
+import { shortestCredential, tooShort, toSecret } from './secret.ts'
 
 /**
  * What an operator writes about one destination. Secrets are given by file (`*_file`) or by value (environment), never both.
@@ -10,6 +10,7 @@ import { toSecret } from './secret.ts'
  */
 
 const secret = z.string().min(1).transform(toSecret)
+const credential = z.string().min(shortestCredential, tooShort).transform(toSecret)
 const ms = (fallback: number, min = 0) => z.int().min(min).default(fallback)
 const httpUrl = z
   .url({ protocol: /^https?$/ })
@@ -102,16 +103,16 @@ const splunk = z
   .strictObject({
     type: z.literal('splunk'),
     ...common,
-    token: secret.optional(),
+    token: credential.optional(),
     token_file: z.string().optional(),
     /** Taken while the other is refused: two are valid at once during a rotation. */
-    previous_token: secret.optional(),
+    previous_token: credential.optional(),
     previous_token_file: z.string().optional(),
     proof: z.enum(['ack', 'search', 'answer']).default('search'),
     search: z
       .strictObject({
         url: httpUrl,
-        token: secret.optional(),
+        token: credential.optional(),
         token_file: z.string().optional(),
         /** Absence is believed only this long after the last byte can have left, and behind a canary. */
         lag_ms: ms(600_000),
@@ -146,7 +147,7 @@ const elastic = z
   .strictObject({
     type: z.literal('elastic'),
     ...common,
-    api_key: secret.optional(),
+    api_key: credential.optional(),
     api_key_file: z.string().optional(),
     username: z.string().min(1).optional(),
     password: secret.optional(),

@@ -7,7 +7,7 @@ import { createOutgoing, type Outgoing } from './outgoing.ts'
 import type { Trust } from './pools.ts'
 import { withoutCredentials } from './redact.ts'
 import { createResolver, type LookUp } from './resolve.ts'
-import { type Secret, toSecret } from './secret.ts'
+import { type Secret, shortestCredential, tooShort, toSecret } from './secret.ts'
 import type { DestinationSettings, ElasticSettings } from './settings.ts'
 import { derive, fixed, openFile, type Source } from './source.ts'
 import { type Proxy, targetOf } from './tunnel.ts'
@@ -29,7 +29,7 @@ export function elasticHeaders(credential: ElasticCredential, type: string): Rec
 }
 
 export async function credentialOf(settings: ElasticSettings): Promise<Source<ElasticCredential>> {
-  const key = await secretOf('api_key', settings.api_key, settings.api_key_file)
+  const key = await tokenOf('api_key', settings.api_key, settings.api_key_file)
   if (key !== undefined) return derive([key], ([secret]) => secret && { kind: 'api_key', key: secret })
   const basic = await basicOf('', settings.username, settings.password, settings.password_file)
   return basic === undefined ? fixed(undefined) : derive([basic], ([pair]) => pair && { kind: 'basic', ...pair })
@@ -46,15 +46,24 @@ async function basicOf(
   return derive([source], ([secret = toSecret('')]) => ({ username, password: secret }))
 }
 
+/** What is sent as it is, a token or key: long enough to be found in an answer. */
+export const tokenOf = (
+  key: string,
+  value: Secret | undefined,
+  file: string | undefined,
+): ReturnType<typeof secretOf> => secretOf(key, value, file, shortestCredential)
+
 export async function secretOf(
   key: string,
   value: Secret | undefined,
   file: string | undefined,
+  shortest = 1,
 ): Promise<Source<Secret> | undefined> {
   if (file === undefined) return value === undefined ? undefined : fixed(value)
   return openFile(`${key}_file`, file, (bytes) => {
     const text = bytes.toString().trim()
     if (text === '') throw new Problem('request_invalid', `${key}_file: ${file} is empty`)
+    if (text.length < shortest) throw new Problem('request_invalid', `${key}_file: what ${file} holds ${tooShort}`)
     return toSecret(text)
   })
 }

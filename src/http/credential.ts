@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Principal } from '../access/principal.ts'
 import { Problem } from '../record/problem.ts'
 import { type Cookies, isOwnRequest } from './session-cookie.ts'
@@ -9,6 +9,12 @@ export interface SessionDoor {
   /** Of the address that browsers know this service by. */
   ownOrigin: string
   find(cookie: string): Promise<Principal | undefined>
+}
+
+/** Whether there is nothing that could be guessed: neither a credential nor a sign-in under way. A page of another site can send no more. */
+export function showsNothing(headers: IncomingHttpHeaders, cookies: Cookies | undefined): boolean {
+  const names = ['proofline', 'proofline-login'] as const
+  return headers.authorization === undefined && names.every((name) => cookies?.read(headers, name) === undefined)
 }
 
 /** Throws Problem unauthenticated, and forbidden for a cookie that another site had the browser send. An Authorization header goes first. */

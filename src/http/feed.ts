@@ -16,6 +16,7 @@ import type { Mount } from './mount.ts'
 export function mountFeed(mount: Mount, feed: Feed, cursors: Cursors): void {
   mount(readFeed, async ({ who, params, query, headers, isHead, baseUrl, signal }) => {
     demandRepository(who, query.repository)
+    demandNoName(who, query.consumer)
     // Who only looks is no puller that got ahead.
     const question = toQuestion(who, params.ledger, isHead ? { ...query, consumer: undefined } : query)
     const start = await feed.resolve(question)
@@ -109,6 +110,12 @@ function demandRepository(who: Principal, repository: string | undefined): void 
     'forbidden',
     `this credential is bound to repositories: name one of them, repository=${who.repositories?.[0] ?? ''}`,
   )
+}
+
+/** A GET that moves the place of a program: a link could have whoever is signed in do that. */
+function demandNoName({ method }: Principal, consumer: string | undefined): void {
+  if (method === 'login' && consumer !== undefined)
+    throw new Problem('forbidden', 'a session pulls under no name: consumer is for programs, which have a token')
 }
 
 function toQuestion({ org, id }: Principal, ledger: LedgerKind, query: FeedQuery): FeedQuestion {

@@ -50,12 +50,12 @@ export function mountLogin(mount: Mount, configured: Login | undefined): void {
   })
 
   mount(finishLogin, async ({ query, headers }) => {
-    const { issuer, signIn, sessions, cookies, roles, sealKey, sessionHours, recordUse } = get()
+    const { signIn, sessions, cookies, roles, sealKey, sessionHours, recordUse } = get()
     const pending = await unseal(cookies.read(headers, 'proofline-login'), sealKey)
     const { subject, claims } = await signIn.finish(query, pending)
     const role = roleOf(roles, claims)
     if (role === undefined) throw new Problem('forbidden', 'you are known to the issuer, and have no role here')
-    const prepared = sessions.prepare({ issuer, subject, role })
+    const prepared = sessions.prepare({ subject, role })
     // On record before anybody has the cookie. A crash in between leaves a record of a session that never was.
     const { id: session, scopes, repositories } = prepared.row
     const params = { session, scopes, ...(repositories === null ? {} : { repositories }) }

@@ -6,13 +6,14 @@ import { type Principal, anonymous } from '../access/principal.ts'
 import { localPath } from '../api/login.ts'
 import type { Body, Route } from '../api/route.ts'
 import { DatabaseFailure } from '../database/failure.ts'
+import { plainReason } from '../record/plain-reason.ts'
 import { Problem } from '../record/problem.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { countedAs, createMatcher, isFromHere } from './address.ts'
 import { sendProblem, toProblem } from './answer.ts'
 import { readBody, readJson } from './body.ts'
 import { whenOver } from './connections.ts'
-import { type SessionDoor, identify } from './credential.ts'
+import { type SessionDoor, identify, showsNothing } from './credential.ts'
 import { createGate } from './gate.ts'
 import { type RateLimiter, createRateLimiter, rateHeaders, secondsUntil } from './rate.ts'
 import type { HttpSettings } from './settings.ts'
@@ -108,6 +109,14 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     throw new Problem('rate_limited', `more than ${allowance.limit} requests a minute`)
   }
 
+  /** What shows nothing is no refusal: else any page could have the browsers of an office lock its address out. */
+  const isEmpty = ({ headers }: FastifyRequest): boolean => showsNothing(headers, deps.sessions?.cookies)
+  const countRefusal = (request: FastifyRequest, error: unknown): void => {
+    // A database that does not answer is nobody's guess: counted, it would keep everybody out when it answers again.
+    const isRefused = error instanceof Problem && !(error instanceof DatabaseFailure)
+    if (isRefused && !isEmpty(request)) refusals.take(countedAs(request.ip))
+  }
+
   const isOpen = ({ open }: Route, request: FastifyRequest): boolean =>
     open === 'published_log' ? deps.logPublic : open === 'loopback' && isFromHere(request.raw, isProxy)
 
@@ -121,10 +130,9 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
       return anonymous
     }
     refuseOver(refusals, address, false, reply)
+    if (isEmpty(request)) refuseOver(openRequests, address, true, reply)
     const who = await identify(request.raw, authenticate, deps.sessions).catch((error: unknown) => {
-      // Also forbidden and unavailable, of identities of others. A database that does not answer is nobody's guess: counted, it would keep
-      // everybody out when it answers again.
-      if (error instanceof Problem && !(error instanceof DatabaseFailure)) refusals.take(address)
+      countRefusal(request, error) // also forbidden and unavailable, of identities of others
       if (error instanceof Problem && error.code === 'unauthenticated')
         reply.header('www-authenticate', 'Bearer realm="proofline"')
       throw error
@@ -201,7 +209,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
           return send(reply, answer)
         } finally {
           // What was asked for and not given is a use as well. Behind the answer, since only that may know the repository.
-          if (route.records === 'summed')
+          if (route.records === 'summed' && who.scopes.has('audit'))
             await deps.recordUse({ who, route: route.name, params: asked, repository: about, records: 'summed' })
         }
       } finally {
@@ -222,7 +230,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
             if (problem.code === 'integrity')
               deps.log.error('record.failed', { route: route.name, detail: problem.message })
             if (isSignIn(route) && ['unauthenticated', 'forbidden'].includes(problem.code))
-              refusals.take(countedAs(request.ip))
+              countRefusal(request, problem)
             return sendProblem(reply, problem, deps.sessions === undefined ? undefined : backTo(request))
           }
         }),
@@ -251,7 +259,7 @@ function parse<S extends z.ZodType>(shape: S, value: unknown, where: 'path' | 'q
   if (parsed.success) return parsed.data
   const errors = parsed.error.issues
     .slice(0, 20)
-    .map(({ path, message }) => ({ where: [where, ...path.map(String)].join('.'), reason: message }))
+    .map(({ path, message }) => ({ where: [where, ...path.map(String)].join('.'), reason: plainReason(message) }))
   const detail = errors.map((error) => `${error.where}: ${error.reason}`).join('; ')
   throw new Problem('request_invalid', detail, { extra: { errors } })
 }

@@ -35,9 +35,9 @@ const limits = z.strictObject({
   uploads_per_identity: z.int().min(1).default(16),
   /** Requests a minute of one credential. */
   requests_per_minute: z.int().min(1).default(30_000),
-  /** Requests a minute of one address to what needs no credential. */
+  /** Requests a minute of one address to what needs no credential, or without any. */
   open_requests_per_minute: z.int().min(1).default(30_000),
-  /** Requests a minute without a valid credential from one address; a guesser is not even looked up any more. */
+  /** Requests a minute with a credential that is none from one address; a guesser is not even looked up any more. */
   refusals_per_minute: z.int().min(1).default(120),
   headers_timeout_ms: ms(15_000),
   /** From first to last byte of a request, so also the longest an upload may take. */

@@ -9,6 +9,8 @@ export function hideCredentials(text: string): string {
 
 const forms: readonly (readonly [RegExp, string])[] = [
   [/\bpl_[0-9a-f]{16}_[A-Za-z0-9_-]{20,}/g, 'pl_[secret]'],
+  // Of a session: its cookie.
+  [/\b[0-9a-f]{16}_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])/g, '[secret]'],
   [/PRIVATE\+KEY\+[^\s"']+/g, 'PRIVATE+KEY+[secret]'],
   [/-----BEGIN ([A-Z ]*)PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g, '[secret]'],
   // A JWS: head, claims, signature.

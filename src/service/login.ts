@@ -36,7 +36,7 @@ export async function openLogin(
     nowMs: () => performance.now(),
   })
   const publicUrl = http.public_url ?? '' // or the start was refused
-  const sessions = createSessions(db, { org, hours: settings.session_hours })
+  const sessions = createSessions(db, { org, issuer: settings.issuer, hours: settings.session_hours })
   return {
     login: {
       issuer: settings.issuer,

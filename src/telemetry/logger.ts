@@ -54,10 +54,11 @@ function printJson(time: string, level: Level, event: string, fields: LogFields)
 
 function printText(time: string, level: Level, event: string, fields: LogFields): string {
   const rest = Object.entries(flatten(fields, level === 'error')).map(([name, value]) => {
+    if (value === undefined) return ''
     const text = typeof value === 'string' || typeof value === 'bigint' ? String(value) : JSON.stringify(value, safely)
     return `${name}=${text !== undefined && /[\s"=]/.test(text) ? JSON.stringify(text) : text}`
   })
-  return [time, level.padEnd(5), event, ...rest].join(' ')
+  return [time, level.padEnd(5), event, ...rest.filter((field) => field !== '')].join(' ')
 }
 
 function flatten(fields: LogFields, withStacks: boolean): Record<string, unknown> {

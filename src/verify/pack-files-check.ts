@@ -31,7 +31,14 @@ export async function checkFiles(source: PackSource, statementKeys: readonly Ver
       wrong.push(`missing file ${name}`)
       continue
     }
-    const found = await source.digest(name)
+    // Bytes that cannot even be unpacked are a changed file, not a fault of ours.
+    const found = await source
+      .digest(name)
+      .catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
+    if (typeof found === 'string') {
+      wrong.push(`unreadable file ${name}: ${found}`)
+      continue
+    }
     if (found.sha256 === sha256 && found.bytes === bytes) continue
     const what = name.startsWith('artifacts/') ? 'blob-mismatch' : 'changed file'
     wrong.push(`${what} ${name}: expected SHA-256 ${sha256}, found ${found.sha256}`)

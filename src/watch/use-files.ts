@@ -85,7 +85,11 @@ export async function openUseFiles(folder: string): Promise<UseFiles> {
   }
 }
 
+/** No sum that was written here is longer, and a record holds as much: one that could not be recorded would keep back those behind it. */
+const maxLineBytes = 4_096
+
 function parseLine(line: string): Sum | undefined {
+  if (Buffer.byteLength(line) > maxLineBytes) return undefined
   try {
     return sumLine.safeParse(JSON.parse(line)).data
   } catch {

@@ -35,17 +35,21 @@ export interface UsesDeps {
   files: UseFiles
   now: () => Date
   log: Logger
-  /** How many sums are counted at once; what comes beyond is counted without saying whose it is. */
+  /** How many sums are counted at once, and of one person: what comes beyond says whose it is and no more, beyond twice as many not even that. */
   maxSums?: number
+  maxSumsOfOne?: number
 }
 
 const keyOf = ({ by, route, repository }: Pick<Sum, 'by' | 'route' | 'repository'>): string =>
   JSON.stringify([by, route, repository])
-/** Whose uses they were is not told any more, only how many. */
-const several = { by: 'several', method: 'several', route: 'several' }
+const atOnce = 100
+/** What they were, or whose, is not told any more, only how many. */
+const several = 'several'
 
-export function createUses({ operations, files, now, log, maxSums = 10_000 }: UsesDeps): Uses {
+export function createUses({ operations, files, now, log, maxSums = 10_000, maxSumsOfOne = 1_000 }: UsesDeps): Uses {
   let sums = new Map<string, Sum>()
+  /** How many sums of these are of whom. */
+  let held = new Map<string, number>()
   let grown = new Set<Sum>()
   let isFailing = false
 
@@ -56,18 +60,32 @@ export function createUses({ operations, files, now, log, maxSums = 10_000 }: Us
       { key: `access:${access}`, digest: Buffer.alloc(32), conflict: 'internal', segments },
     ])
   }
-  const submitSum = ({ access, ...fields }: Sum): Promise<void> => submit(access, fields)
+  /** So many at once that requests do not wait for them. */
+  const submitAll = async (all: readonly Sum[]): Promise<void> => {
+    for (let at = 0; at < all.length; at += atOnce)
+      await Promise.all(all.slice(at, at + atOnce).map(({ access, ...fields }) => submit(access, fields)))
+  }
+
+  /** Whoever asks about thousands of names hides neither what others read nor that they did. */
+  const placeOf = (use: Pick<Sum, 'by' | 'method' | 'route' | 'repository'>) => {
+    const [own, nobody] = [{ by: use.by, method: use.method, route: several }, { by: several, method: several, route: several }] // oxfmt-ignore
+    const isRoom = sums.size < maxSums && (held.get(use.by) ?? 0) < maxSumsOfOne
+    if (isRoom || sums.has(keyOf(use))) return { ...use, key: keyOf(use) }
+    const less = sums.size < maxSums * 2 || sums.has(keyOf(own)) ? own : nobody
+    return { ...less, key: keyOf(less) }
+  }
 
   const count = (use: Pick<Sum, 'by' | 'method' | 'route' | 'repository'>): void => {
     const at = printTime(now().getTime() * 1000)
-    const isRoom = sums.has(keyOf(use)) || sums.size < maxSums
-    const counted = isRoom ? use : several
-    const key = keyOf(counted)
-    const sum = sums.get(key) ?? { access: randomUUID(), ...counted, count: 0, from: at, until: at }
+    const { key, ...counted } = placeOf(use)
+    const known = sums.get(key)
+    const sum = known ?? { access: randomUUID(), ...counted, count: 0, from: at, until: at }
     sum.count++
     sum.until = at
-    sums.set(key, sum)
     grown.add(sum)
+    if (known !== undefined) return
+    sums.set(key, sum)
+    held.set(sum.by, (held.get(sum.by) ?? 0) + 1)
   }
 
   /** Those that the disk did not take are written again, with what they grew by until then. */
@@ -93,12 +111,13 @@ export function createUses({ operations, files, now, log, maxSums = 10_000 }: Us
   const close = async (): Promise<void> => {
     if (isFailing && !(await keep())) return
     sums = new Map()
+    held = new Map()
     if (await keep()) await files.turn()
   }
 
   const recordClosed = async (): Promise<void> => {
     for (const file of await files.closed()) {
-      await Promise.all((await files.read(file)).map(submitSum))
+      await submitAll(await files.read(file))
       await files.remove(file)
     }
   }
@@ -122,7 +141,7 @@ export function createUses({ operations, files, now, log, maxSums = 10_000 }: Us
     async end() {
       await flush()
       const left = [...grown]
-      await Promise.all(left.map(submitSum)).catch((error: unknown) =>
+      await submitAll(left).catch((error: unknown) =>
         log.error('access.lost', { sums: left.length, error: String(error) }),
       )
     },

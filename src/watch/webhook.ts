@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createOutgoing } from '../delivery/outgoing.ts'
 import { withoutCredentials } from '../delivery/redact.ts'
+import { shortestCredential, tooShort } from '../delivery/secret.ts'
 import { trustOf } from '../delivery/wire.ts'
+import { Problem } from '../record/problem.ts'
 import type { AlertEvent } from './run-alerts.ts'
 import type { WatchSettings } from './settings.ts'
 
@@ -23,6 +25,8 @@ export async function openWebhook(
 ): Promise<Webhook> {
   const url = new URL(settings.url)
   const token = settings.token_file === undefined ? undefined : (await readFile(settings.token_file, 'utf8')).trim()
+  if (token !== undefined && token.length < shortestCredential)
+    throw new Problem('request_invalid', `watch.webhook.token_file: what ${settings.token_file} holds ${tooShort}`)
   const outgoing = withoutCredentials(
     createOutgoing({
       url: url.origin,

@@ -94,6 +94,16 @@ describe('tokens', () => {
     expect((await here.list('main')).find(({ id }) => id === issued.id)?.revokedAt).toBeTypeOf('number')
   })
 
+  it('end on other nodes also where the clock was put back meanwhile', async () => {
+    const there = createTokens(test.db, { now, cacheMs: 5_000 })
+    const { token, issued } = await createTokens(test.db, { now }).create(wish)
+    expect(await there.authenticate(bearer(token))).toBeDefined()
+    await createTokens(test.db, { now }).revoke('main', issued.id)
+    clock -= 3_600_000
+    expect(await there.authenticate(bearer(token))).toBeUndefined()
+    clock += 3_600_000
+  })
+
   it('ask the database once for many requests, also for ids that do not exist', async () => {
     let queries = 0
     const counting: Queryable = {

@@ -60,6 +60,7 @@ describe('matchTrust', () => {
     ['an owner whose name was taken over has another id', 'github', { repository_owner_id: '66' }, {}, 'no rule takes'],
     ['without an id the name proves nothing', 'github', { repository_owner_id: undefined }, {}, 'no rule takes'],
     ['a repository of the owner that the rule does not name', 'github', {}, { repositories: ['github.com/acme/other'] }, 'none of its repositories'],
+    ['a name that would stand for others', 'github', { repository: 'acme/*' }, {}, 'no name of a repository'],
     ['a name that only begins like it', 'github', { repository: 'acme-evil/payments' }, {}, 'none of its repositories'],
     ['pull_request_target, whatever a rule says', 'github', { event_name: 'pull_request_target' }, {}, 'pull_request_target'],
     ['workflow_run, unless a rule wants it', 'github', { event_name: 'workflow_run' }, {}, 'runs on what others made'],

@@ -1,10 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { deflateRawSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ZipFile } from 'yazl'
 import { openPackFile } from '../../src/commands/pack-file.ts'
 import { isZipFile, verifyPack } from '../../src/commands/verify-pack.ts'
+import { packNames, printManifest } from '../../src/verify/pack-format.ts'
 
 /** Zips that somebody made to harm whoever opens them: each is refused with the name of the file, before anything is written or believed. */
 
@@ -88,6 +90,21 @@ describe('openPackFile', () => {
     overlapping.writeUInt32LE(0, second + 42)
     await expect(open(overlapping)).rejects.toThrow('overlaps another file')
     await expect(open(Buffer.concat([Buffer.from('#!/bin/sh\n'), zip]))).rejects.toThrow()
+  })
+
+  it('says of bytes that cannot be unpacked which file they are, as a check', async () => {
+    const files = [{ name: 'report.html', bytes: text.length, sha256: '0'.repeat(64) }]
+    const zip = await zipOf([[packNames.manifest, Buffer.from(printManifest(files))], ['report.html', text]]) // oxfmt-ignore
+    const packed = zip.indexOf(deflateRawSync(text))
+    expect(packed).toBeGreaterThan(0)
+    zip[packed] = 0xff // a type of block that deflate does not have
+    const path = join(folder, 'damaged.zip')
+    await writeFile(path, zip)
+    expect(await verifyPack(path, { keys: [] }, undefined)).toContainEqual({
+      check: 'files',
+      verdict: 'differs',
+      detail: expect.stringContaining('unreadable file report.html: '),
+    })
   })
 
   it('says of a torn or foreign file that it is no zip, and verify answers that as a check', async () => {

@@ -28,6 +28,12 @@ const thrownBy = (work: () => unknown): unknown => {
 }
 
 describe('terminal.fail', () => {
+  it('tells of an authority that is not known how to name it', () => {
+    const unknown = new Problem('unavailable', 'cannot reach it', { extra: { errno: 'SELF_SIGNED_CERT_IN_CHAIN' } })
+    expect(fail(unknown).stderr).toContain('NODE_EXTRA_CA_CERTS=FILE')
+    expect(fail(new Problem('unavailable', 'cannot reach it')).stderr).not.toContain('NODE_EXTRA_CA_CERTS')
+  })
+
   it('tells of a report with several sections how to name one, and of any other choice how to name the format', () => {
     const sections = createSections(undefined)
     for (const name of ['RSpec', 'Minitest']) sections.isWanted(name)

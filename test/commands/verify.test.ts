@@ -54,7 +54,10 @@ describe('proofline verify <receipt>', () => {
       ) as string,
     })
     write(folder, '.proofline/keys/main.unit.vkey', `${service.vkey}\n`)
-    expect((await proofline('verify', receipt())).code).toBe(0)
+    expect(await proofline('verify', receipt())).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^believed are the keys in \S+\.proofline\/keys; /),
+    })
     service = await startFakeService()
   })
 

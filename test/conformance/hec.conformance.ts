@@ -39,7 +39,7 @@ function handed(ids?: ReadonlySet<string>): Handed[] {
 const signal = AbortSignal.timeout(600_000)
 const deps = { publicHost: 'proofline.acme.example', now: () => new Date() }
 const settings = (more: Record<string, unknown> = {}): DestinationSettings =>
-  destinationSettings.parse({ type: 'splunk', url: env('TEST_HEC_URL'), token: 'any', proof: 'ack', ...more })
+  destinationSettings.parse({ type: 'splunk', url: env('TEST_HEC_URL'), token: 'any-is-taken', proof: 'ack', ...more })
 
 let channels = 0
 async function send(records: StoredRecord[], more: Record<string, unknown> = {}) {
@@ -110,7 +110,7 @@ describe("HEC over the collector's receiver", () => {
   it('case 4: delivers from a service with acknowledgement, and sends nothing twice though answers are lost', async () => {
     const folder = await temporaryFolder('hec')
     const proxy = await startFailingProxy(env('TEST_HEC_URL'), '/services/collector/event')
-    const siem = { type: 'splunk', url: proxy.url, token: 'any', proof: 'ack', window_ms: 50, request_timeout_ms: 2_000, look_delays_ms: [100, 300], select: { ledgers: ['unit'] } } // oxfmt-ignore
+    const siem = { type: 'splunk', url: proxy.url, token: 'any-is-taken', proof: 'ack', window_ms: 50, request_timeout_ms: 2_000, look_delays_ms: [100, 300], select: { ledgers: ['unit'] } } // oxfmt-ignore
     const file = join(folder.path, 'proofline.yaml')
     await writeFile(file, JSON.stringify({ destinations: { siem } }))
     const service = await startServe({ dataDir: join(folder.path, 'data'), args: ['--config', file] })

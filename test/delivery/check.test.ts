@@ -96,7 +96,7 @@ describe('checking a Splunk', () => {
 
   it('says of two tokens which is taken, and stops when none is', async () => {
     const fake = await hec()
-    const both = { token: 'new', previous_token: fake.token, ...oneLedger }
+    const both = { token: 'new-token', previous_token: fake.token, ...oneLedger }
     const steps = await check(splunkSettings(fake, both))
     expect(steps).toContainEqual(expect.stringMatching(/^warning token: HTTP 403, code 4 /))
     expect(steps).toContain('ok previous token: the token is known and enabled')
@@ -107,7 +107,9 @@ describe('checking a Splunk', () => {
 
   it('stops at a token that is wrong or disabled', async () => {
     const fake = await hec()
-    expect((await check(splunkSettings(fake, { token: 'wrong' }))).at(-1)).toMatch(/^failed token: HTTP 403, code 4 /)
+    expect((await check(splunkSettings(fake, { token: 'wrong-token' }))).at(-1)).toMatch(
+      /^failed token: HTTP 403, code 4 /,
+    )
     fake.tokenDisabled = true
     expect((await check(splunkSettings(fake))).at(-1)).toMatch(/^failed token: HTTP 403, code 1 .*disabled$/)
     expect(fake.counters.canaries).toBe(0)
@@ -169,7 +171,7 @@ describe('checking an Elastic', () => {
   it('goes on where the credential may only write, and stops where it is unknown', async () => {
     const limited = await check(elasticSettings(await bulk({ cluster: { limited: true } }), oneLedger))
     expect(limited.map((line) => line.split(' ')[0])).toEqual(['ok', 'ok', 'warning', 'ok', 'skipped', 'skipped', 'ok'])
-    expect((await check(elasticSettings(await bulk(), { api_key: 'wrong' }))).at(-1)).toMatch(
+    expect((await check(elasticSettings(await bulk(), { api_key: 'wrong-key' }))).at(-1)).toMatch(
       /^failed credential: HTTP 401/,
     )
   })

@@ -22,7 +22,13 @@ async function estimate(settings: DestinationSettings, days: number, from = read
   )
 }
 const splunk = (extra = {}) =>
-  destinationSettings.parse({ type: 'splunk', url: 'http://127.0.0.1:9', token: 't', proof: 'answer', ...extra })
+  destinationSettings.parse({
+    type: 'splunk',
+    url: 'http://127.0.0.1:9',
+    token: 'a-token-of-ours',
+    proof: 'answer',
+    ...extra,
+  })
 const elastic = (extra = {}) => destinationSettings.parse({ type: 'elastic', url: 'http://127.0.0.1:9', ...extra })
 
 describe('an estimate', () => {

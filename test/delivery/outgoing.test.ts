@@ -187,12 +187,19 @@ describe('destinationSettings', () => {
   it.each([
     [{ ...splunk, token: undefined }, 'token'],
     [{ ...splunk, token_file: '/run/token' }, 'token'],
+    [{ ...splunk, token: 'seven77' }, 'token'],
+    [{ ...splunk, previous_token: 'seven77' }, 'previous_token'],
+    [{ ...splunk, search: { url: 'https://splunk.example:8089', token: 'seven77' } }, 'search.token'],
+    [{ type: 'elastic', url: 'https://es.example', api_key: 'seven77' }, 'api_key'],
     [{ ...splunk, proof: 'search' }, 'search'],
     [{ ...splunk, url: 'https://hec.example/?token=x' }, 'url'],
     [{ ...splunk, url: 'ftp://hec.example' }, 'url'],
     [{ ...splunk, windowms: 4 }, ''],
     [{ type: 'elastic', url: 'https://es.example', username: 'a' }, 'password'],
-    [{ type: 'elastic', url: 'https://es.example', username: 'a', password: 'b', api_key: 'c' }, 'username'],
+    [
+      { type: 'elastic', url: 'https://es.example', username: 'a', password: 'b', api_key: 'a-key-of-ours' },
+      'username',
+    ],
     [{ type: 'syslog', url: 'https://es.example' }, 'type'],
   ])('refuses %j and names the key', (settings_, key) => {
     const result = destinationSettings.safeParse(settings_)

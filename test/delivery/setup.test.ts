@@ -114,7 +114,7 @@ describe('setting up Elasticsearch', () => {
 
   it('names the privilege that is missing, the wrong credential, and nothing that listens', async () => {
     await expect(setUp({ limited: true })).rejects.toThrow('monitor')
-    await expect(again({ api_key: 'wrong' })).rejects.toThrow('HTTP 401')
+    await expect(again({ api_key: 'wrong-key' })).rejects.toThrow('HTTP 401')
     await expect(again({ url: 'http://127.0.0.1:9' })).rejects.toMatchObject({ code: 'unavailable' })
   })
 

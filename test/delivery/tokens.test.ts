@@ -111,7 +111,7 @@ describe('two tokens', () => {
   it("does not take a proxy's page for HEC's word about the token", async () => {
     const fake = await hec()
     const destination = await opened(
-      splunkSettings(fake, { token: 'planted-hec-token-5ec7e7ed', previous_token: 'other' }),
+      splunkSettings(fake, { token: 'planted-hec-token-5ec7e7ed', previous_token: 'another-token' }),
     )
     fake.answerNext(403, '<html>blocked</html>')
     expect((await send(destination)).outcome).toMatchObject({ kind: 'unsent', block: 'credentials' })
@@ -180,18 +180,18 @@ describe('a secret in a file', () => {
     const fake = await hec()
     const destination = await opened(splunkSettings(fake, { token: undefined, token_file: file }))
     expect((await send(destination)).outcome).toMatchObject({ kind: 'delivered' })
-    fake.token = 'rotated'
-    write(file, 'rotated\n')
+    fake.token = 'rotated-token'
+    write(file, 'rotated-token\n')
     expect((await send(destination)).outcome).toMatchObject({ kind: 'delivered' })
   })
 
   it('case 16: that was replaced is still asked with for acknowledgements of what it sent', async () => {
     const file = join(folder(), 'token')
     write(file, 'planted-hec-token-5ec7e7ed')
-    const fake = await hec({ otherToken: 'rotated' })
+    const fake = await hec({ otherToken: 'rotated-token' })
     const destination = await opened(splunkSettings(fake, { proof: 'ack', search: undefined, token: undefined, token_file: file })) // oxfmt-ignore
     const one = await send(destination)
-    write(file, 'rotated')
+    write(file, 'rotated-token')
     fake.token = 'nobody'
     await send(destination)
     fake.token = 'planted-hec-token-5ec7e7ed'
@@ -226,14 +226,14 @@ describe('a secret in a file', () => {
       openedAt: past,
       deadline: past,
     }
-    fake.searchToken = 'rotated'
+    fake.searchToken = 'rotated-token'
     expect(await splunk.look(attempt, signal)).toMatchObject([{ kind: 'unknown' }, {}, {}])
-    write(searchFile, 'rotated')
+    write(searchFile, 'rotated-token')
     expect(await splunk.look(attempt, signal)).toMatchObject([{ kind: 'present' }, {}, {}])
 
     const bulk = await startFakeBulk()
     closers.push(bulk.close)
-    write(keyFile, 'wrong')
+    write(keyFile, 'wrong-key')
     const elastic = await opened(elasticSettings(bulk, { api_key: undefined, api_key_file: keyFile }))
     expect((await send(elastic)).outcome).toMatchObject({ kind: 'unsent', block: 'credentials' })
     write(keyFile, bulk.apiKey)
@@ -272,5 +272,10 @@ describe('a secret in a file', () => {
     await expect(opened(splunkSettings(await hec(), { token: undefined, token_file: file }))).rejects.toThrow(
       'is empty',
     )
+    write(file, 'seven77\n')
+    for (const named of [{ token: undefined, token_file: file }, { previous_token_file: file }])
+      await expect(opened(splunkSettings(await hec(), named))).rejects.toThrow(
+        `_file: what ${file} holds has fewer than 8 characters`,
+      )
   })
 })

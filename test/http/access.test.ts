@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { routes } from '../../src/api/routes.ts'
-import { type Served, artifactDigest, serve } from './serve.ts'
+import { type Served, aContract, artifactDigest, serve } from './serve.ts'
 
 /** What the access matrix (test/stories/access.story.test.ts) does not see: a published log, and what goes on record about who asked. */
 
@@ -28,6 +28,29 @@ it('a published log, and nothing else, is open to everybody who shows no credent
   }
   for (const { method, path, open } of routes.filter((route) => route.open === 'never'))
     expect((await published.fetch(path.replace(/\{\w+\*?\}/g, 'x'), { method })).status, `${path} ${open}`).toBe(401)
+})
+
+it('sums up whatever shows records to somebody who audits, and not what a program pulls that may only read the feed', async () => {
+  const paths = ['/v1/feed/unit?cursor=earliest&repository=github.com/acme/payments', '/v1/feed/unit/days/2028-02-29/records.ndjson.zst', '/log/main/unit/tile/entries/000.p/2', '/log/main/unit/2/tile/entries/000.p/2', `/v1/contracts/${aContract.contract}`] // oxfmt-ignore
+  const readBy = async (token: string): Promise<unknown[]> => {
+    closed.uses.length = 0
+    for (const path of paths) {
+      const answer = await closed.fetch(path, { token })
+      expect([path, answer.status]).toEqual([path, 200])
+      await answer.arrayBuffer()
+      const tag = answer.headers.get('etag')
+      // Who shows that they have it has read it as well.
+      if (tag !== null) expect((await closed.fetch(path, { token, method: 'HEAD', headers: { 'if-none-match': tag } })).status).toBeLessThan(400) // oxfmt-ignore
+    }
+    return closed.uses.map(({ route, records, repository }) => [route, records, repository])
+  }
+  expect(await readBy('feed')).toEqual([])
+  expect(new Set((await readBy('all')).map((use) => JSON.stringify(use)))).toEqual(
+    new Set([
+      JSON.stringify(['readFeed', 'summed', 'github.com/acme/payments']),
+      ...['getDayFile', 'getEntries', 'getLaterEntries', 'getContract'].map((route) => JSON.stringify([route, 'summed', undefined])), // oxfmt-ignore
+    ]),
+  )
 })
 
 it('puts uses on record as the routes say, and refuses what cannot be recorded', async () => {

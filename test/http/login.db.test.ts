@@ -216,7 +216,7 @@ describe('what a sign-in refuses', () => {
     expect(await refuse(401, foreign, other)).toContain('another issuer')
   })
 
-  it.each([
+  it.each<[string, object, string]>([
     ['another nonce', { nonce: 'x' }, 'of another sign-in'],
     ['no nonce', { nonce: undefined }, 'of another sign-in'],
     ['another audience', { aud: 'somebody' }, 'aud'],
@@ -226,6 +226,7 @@ describe('what a sign-in refuses', () => {
     ['its end in the past', { exp: 1 }, 'exp'],
     ['its beginning an hour ago', { iat: Math.floor(Date.now() / 1000) - 3_600 }, 'iat'],
     ['no subject', { sub: undefined }, 'sub'],
+    ...[{ id: 7 }, ['u-7'], 7, null, true, '', ' ', 'u-7\u0000', 'u-7\n', 'u\u202e7'].map((sub) => [`the subject ${JSON.stringify(sub)}`, { sub }, 'names nobody'] satisfies [string, object, string]), // oxfmt-ignore
   ])('an id token with %s', async (_what, claims, why) => {
     issuer.person = { ...operator, ...claims }
     const browser = aBrowser()
@@ -292,6 +293,31 @@ describe('what a sign-in refuses', () => {
   })
 })
 
+describe('another site', () => {
+  it('cannot have the browsers of an office lock its address out: who shows nothing guesses nothing', async () => {
+    await stop()
+    await start('', { refusals_per_minute: 2, open_requests_per_minute: 20 })
+    issuer.person = operator
+    // As its page sends them: without the cookies that belong here, and with those of others below the same domain.
+    const crossSite = (path: string) => served.fetch(path, { headers: { 'sec-fetch-site': 'cross-site', cookie: 'other=1' } }) // oxfmt-ignore
+    for (let n = 0; n < 4; n++)
+      for (const path of ['/v1/status', '/login/callback?code=x&state=y']) expect((await crossSite(path)).status).toBe(401) // oxfmt-ignore
+    expect((await served.fetch('/v1/status', { token: 'audit' })).status).toBe(200)
+    const browser = aBrowser()
+    expect((await browser.signIn()).status).toBe(200)
+    for (const status of [401, 401, 429])
+      expect((await served.fetch('/v1/status', { token: 'guess' })).status).toBe(status)
+  })
+
+  it('is bounded in that too, as all is that needs no credential', async () => {
+    await stop()
+    await start('', { open_requests_per_minute: 2 })
+    const statuses = [401, 401, 429]
+    for (const status of statuses) expect((await served.fetch('/v1/status')).status).toBe(status)
+    expect((await served.fetch('/v1/status', { token: 'audit' })).status).toBe(200)
+  })
+})
+
 describe('a session', () => {
   let browser: ReturnType<typeof aBrowser>
   beforeEach(async () => {
@@ -320,6 +346,20 @@ describe('a session', () => {
     expect((await post({ origin: own })).status).toBe(200)
     expect(served.commands).toHaveLength(2)
     expect((await browser.open('/v1/me', { headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(403)
+  })
+
+  it('pulls the feed under no name: a link could have anybody who signs in move the place of a program', async () => {
+    const feed = '/v1/feed/unit?cursor=earliest'
+    expect((await browser.open(feed)).status).toBe(200)
+    expect((await browser.open(`${feed}&consumer=splunk`)).status).toBe(403)
+    expect((await browser.open(`${feed}&consumer=splunk`, { headers: { authorization: 'Bearer feed' } })).status).toBe(200) // oxfmt-ignore
+  })
+
+  it('of an issuer that nobody signs in at any more has ended', async () => {
+    await restart('https://other.example')
+    expect(await me()).toBe(401)
+    await restart()
+    expect(await me()).toBe(200)
   })
 
   it('is looked for once more where a link on another site led to the page', async () => {
@@ -393,10 +433,10 @@ describe('a session', () => {
   })
 
   /** The same service without what it remembers. */
-  async function restart(): Promise<void> {
+  async function restart(of = issuer.url): Promise<void> {
     const { login } = opened
     await served.close()
-    const config = readConfig(`http: {public_url: "${own}"}\nlogin: {issuer: "${issuer.url}", client_id: ${issuer.clientId}, client_secret: "${issuer.clientSecret}", roles: [{claim: groups, value: operators, scopes: [audit]}]}`, {}) // oxfmt-ignore
+    const config = readConfig(`http: {public_url: "${own}"}\nlogin: {issuer: "${of}", client_id: ${issuer.clientId}, client_secret: "${issuer.clientSecret}", roles: [{claim: groups, value: operators, scopes: [audit]}]}`, {}) // oxfmt-ignore
     const again = await openLogin(config, test.db, async () => {}, silentLogger)
     await opened.close()
     opened = again

@@ -44,7 +44,7 @@ const elasticOf = (url: string, allowed: boolean): ElasticSettings =>
   destinationSettings.parse({
     type: 'elastic',
     url,
-    api_key: 'a-key',
+    api_key: 'a-key-of-ours',
     allow_metadata_addresses: allowed,
   }) as ElasticSettings // of that type; oxfmt-ignore
 

@@ -16,6 +16,7 @@ describe('what is printed', () => {
     ['a JWS', `token ${jwt}`, 'token [secret]'],
     ['a query', 'GET /login/callback?code=abc&state=def&x=1', 'GET /login/callback?code=[secret]&state=[secret]&x=1'],
     ['a signed address', 'https://s3/x?X-Amz-Signature=00ff&X-Amz-Date=1', 'https://s3/x?X-Amz-Signature=[secret]&X-Amz-Date=1'],
+    ['a session', `of 0123456789abcdef_${'A'.repeat(42)}-.`, 'of [secret].'],
     ['a cookie', 'set-cookie: session=abc; Path=/', 'set-cookie: [secret]'],
     ['a key of ours', 'PRIVATE+KEY+producer/1+aabb+AQID read', 'PRIVATE+KEY+[secret] read'],
     ['a key in PEM', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----', '[secret]'],

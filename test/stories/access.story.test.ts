@@ -184,6 +184,34 @@ describe('what was planted', () => {
     for (const route of ofAll) expect(await tell(route, tokens.main.all), route.name).toContain(own)
   })
 
+  it('of another repository is not to be had by a refusal that names it', async () => {
+    const word = words.main.other
+    const run = `local.${word}-1.${word}.unit` // declared for the other repository
+    const headers = { 'content-type': 'application/json' }
+    const own = `Bearer ${tokens.own.all}`
+    const declare = { repository: shared.repository, test_type: 'unit', suite: 'api', commit: shared.commit }
+    const declared = await http.send({ method: 'PUT', path: `/v1/runs/${run}`, body: JSON.stringify(declare), headers, authorization: own })
+    expect([declared.status, declared.text]).toEqual([409, expect.not.stringContaining(otherRepository('main'))])
+    const seen = await http.send({ method: 'GET', path: `/v1/feed/unit?cursor=earliest&kind=rejection&repository=${shared.repository}`, authorization: own })
+    const { records } = JSON.parse(seen.text.slice(seen.text.indexOf('\n'))) as { records: { id: string; run: string }[] }
+    const id = records.find((one) => one.run === run)?.id
+    expect(id).toBeDefined()
+    const lineage = await http.send({ method: 'GET', path: `/v1/lineage/record/${id}`, authorization: own })
+    expect(lineage.status, lineage.text).toBe(200)
+    expect(lineage.text.replaceAll(run, '')).not.toContain(word)
+  })
+
+  it('is disposed of by its own org only, whatever the repository is called', async () => {
+    const [route] = named('dispose')
+    if (route === undefined) throw new Error('there is no such route')
+    const dispose = async (id: string): Promise<number> => {
+      const body = JSON.stringify({ repository: shared.repository, target: { kind: 'gate', id }, note: 'known' })
+      const headers = { 'content-type': 'application/json' }
+      return (await http.send({ method: 'POST', path: route.path, body, headers, authorization: `Bearer ${tokens.main.audit}` })).status
+    }
+    expect([await dispose(main.facts.gate), await dispose(rival.facts.gate)]).toEqual([201, 404])
+  })
+
   it('in the other org is there still, and nothing of it was decided', async () => {
     const there = async (path: string) => (await ask(rival.service, path)).text
     expect(await there('/v1/dead-letters')).toContain(rival.facts.letter)

@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises'
+import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -139,6 +139,11 @@ describe('what is commanded on the database itself', () => {
       return all.length >= 2 ? all : undefined
     })
     expect(made).toMatchObject({ command: 'token.create', token: first['id'], scopes: ['audit', 'feed'], repositories: ['github.com/acme/*'], expires_at: first['expires_at'], by: { method: 'local', subject: `uid:${process.getuid?.()}` } }) // oxfmt-ignore
+    const taken = join(place.dataDir, 'taken.key')
+    await writeFile(taken, 'of somebody else')
+    // No producer, and no command on record, where its key could not be written.
+    expect(await cli(place, 'key', 'producer', 'create', '--repository', 'github.com/acme/payments', '--out', taken)).toMatchObject({ code: 2 }) // oxfmt-ignore
+    expect(await readFile(taken, 'utf8')).toBe('of somebody else')
     const producer = JSON.parse((await cli(place, 'key', 'producer', 'create', 'jenkins', '--repository', 'github.com/acme/payments')).stdout) as Record<string, string> // oxfmt-ignore
     expect(await cli(place, 'token', 'revoke', `token:${first['id']}`)).toMatchObject({ code: 0 })
     expect(await cli(place, 'token', 'revoke', String(first['id']))).toMatchObject({ code: 1 })

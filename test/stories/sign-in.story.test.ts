@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { createTestDatabase } from '../support/database.ts'
 import { type RunningService, anLcov, cleanEnvironment, pushRun, readLedger, runCli, startServe, temporaryFolder } from '../support/service.ts' // oxfmt-ignore
+import { planted, searchSecrets } from '../support/secrets.ts'
 import { type SignInIssuer, startSignInIssuer } from '../support/sign-in-issuer.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
@@ -87,16 +88,17 @@ login:
   }
 
   // The issuer refuses this service: a page for the browser, the reason for the operator, the secret and the code for nobody.
-  await writeFile(join(folder.path, 'client-secret'), 'another-planted-secret\n')
+  await writeFile(join(folder.path, 'client-secret'), `${planted('another-client-secret')}\n`)
   const begun = await fetch(`${service.url}/login`, { redirect: 'manual' })
   const back = new URL((await fetch(begun.headers.get('location') ?? '', { redirect: 'manual' })).headers.get('location') ?? '') // oxfmt-ignore
   const headers = { cookie: cookieOf(begun, 'proofline-login'), accept: 'text/html' }
   const refused = await fetch(`${service.url}${back.pathname}${back.search}`, { headers })
   expect(refused.status).toBe(503)
   const page = await refused.text()
+  searchSecrets('the page', page)
   expect(page).toContain('cannot be asked just now')
   expect(service.log()).toContain('invalid_client')
   const written = `${service.log()}${page}${JSON.stringify(await readLedger(service, 'operations'))}`
-  const planted = [issuer.clientSecret, 'another-planted-secret', back.searchParams.get('code'), new URLSearchParams(callback).get('code'), cookie.slice(-43), 'jane'] // oxfmt-ignore
-  for (const secret of planted) expect(written).not.toContain(secret)
+  const told = [issuer.clientSecret, planted('another-client-secret'), back.searchParams.get('code'), new URLSearchParams(callback).get('code'), cookie.slice(-43), 'jane'] // oxfmt-ignore
+  for (const secret of told) expect(written).not.toContain(secret)
 })

@@ -40,6 +40,12 @@ describe('proofline token', () => {
     [['create', 'x', '--scope', 'feed', '--days', '0'], /a whole number of days/],
     [['create', 'x', '--scope', 'feed', '--days', 'ten'], /a number/],
     [['create', 'x', '--scope', 'feed', '--repository', '/*'], /a repository needs a name/],
+    [
+      ['create', 'x', '--scope', 'feed', '--repository', 'https://github.com/acme/x'],
+      /is an address: name the repository as records do/,
+    ],
+    [['create', 'x', '--scope', 'feed', '--repository', 'acme/*/x'], /is no name of a repository/],
+    [['create', 'x', '--scope', 'feed', '--repository', 'github.com/acme/'], /is no name of a repository/],
     [['revoke'], /missing required argument 'id'/],
   ])('refuses %j with what is wrong with it', async (args, why) => {
     const { code, stdout, stderr } = await cli(...args)

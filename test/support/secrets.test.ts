@@ -17,6 +17,8 @@ describe('the search for secrets', () => {
     ['in base64 behind two letters', basic('ab')],
     ['in hex', Buffer.from(secret).toString('hex')],
     ['as a token', `the token ${token}.`],
+    ['as a session', `0123456789abcdef_${'-'.repeat(43)}`],
+    ['as a token of an issuer', `x eyJhbGciOiJS.eyJzdWIiOiIx.${'s'.repeat(40)}`],
     ['as a key', 'PRIVATE+KEY+x+1+AQID'],
     ['as a password in an address', 'postgres://u:x@db/y'],
     ['as a header', '{"authorization":"Splunk 11112222"}'],

@@ -27,6 +27,8 @@ const forms: readonly (readonly [string, RegExp])[] = [
   ['a planted secret in base64', new RegExp(encoded.join('|'))],
   ['a planted secret in hex', new RegExp(Buffer.from(mark).toString('hex'), 'i')],
   ['a token', /\bpl_[0-9a-f]{16}_[A-Za-z0-9_-]{43}/],
+  ['a session', /\b[0-9a-f]{16}_[A-Za-z0-9_-]{43}/],
+  ['a token of an issuer', /\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{20,}/],
   ['a private key', /PRIVATE\+KEY\+|-----BEGIN [A-Z ]*PRIVATE KEY-----/],
   ['a password in an address', /\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@"']*:(?!\[secret\])[^\s/@"']+@/],
   ['an Authorization header', /\bauthorization["']?\s*[:=]\s*["']?(?:bearer|basic|splunk|apikey|statement) +[A-Za-z0-9._~+/=-]{8,}/i],

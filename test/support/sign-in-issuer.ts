@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import { type FakeIssuer, startIssuer } from './issuer.ts'
+import { alsoSecret, planted } from './secrets.ts'
 
 /** An issuer that people sign in at: the authorization code flow with PKCE, held to by the issuer, and whoever is sent there is let in at once. */
 export interface SignInIssuer extends FakeIssuer {
@@ -23,7 +24,7 @@ interface Granted {
 }
 
 export async function startSignInIssuer(): Promise<SignInIssuer> {
-  const [clientId, clientSecret] = ['proofline', 'a secret: of ours & theirs']
+  const [clientId, clientSecret] = ['proofline', `a secret: of ours & ${planted('client-secret')}`]
   const granted = new Map<string, Granted>()
   let redeemed = 0
 
@@ -52,6 +53,7 @@ export async function startSignInIssuer(): Promise<SignInIssuer> {
       back.searchParams.set('state', asked.get('state') ?? '')
       back.searchParams.set('iss', base.url)
       const code = randomBytes(8).toString('hex')
+      alsoSecret(code)
       if (issuer.refusal !== undefined || right !== true)
         back.searchParams.set('error', issuer.refusal ?? 'invalid_request') // oxfmt-ignore
       else {

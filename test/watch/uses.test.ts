@@ -29,7 +29,8 @@ interface State {
 }
 
 /** A process: what it records goes into `ledger` under its key, once, as the appender has it. */
-async function start(ledger = new Map<string, Record<string, unknown>>(), maxSums?: number) {
+async function start(ledger = new Map<string, Record<string, unknown>>(), maxSums?: number, maxSumsOfOne?: number) {
+  // oxfmt-ignore
   const state: State = { isStopped: false, losesAnswers: false, isFull: false, logged: [] }
   const submit = async ([submission]: readonly Submission[]): Promise<[]> => {
     if (state.isStopped) throw new Error('recording is stopped')
@@ -53,6 +54,7 @@ async function start(ledger = new Map<string, Record<string, unknown>>(), maxSum
     now: () => new Date('2026-11-30T08:00:00Z'),
     log,
     ...(maxSums === undefined ? {} : { maxSums }),
+    ...(maxSumsOfOne === undefined ? {} : { maxSumsOfOne }),
   })
   const counts = () => [...ledger.values()].map(({ by, route, repository, count }) => [by, route, repository, count])
   /** Without a word: nothing more is written. */
@@ -156,11 +158,28 @@ describe('uses that are summed', () => {
     expect(state.logged).toContain('access.lost')
   })
 
-  it('are counted without saying whose they are beyond so many sums', async () => {
+  it('beyond so many sums say whose they are and no more, and not even that beyond twice as many', async () => {
     const { uses, counts } = await start(undefined, 2)
-    for (const id of ['a', 'b', 'c', 'd', 'a']) await uses.record(use(id, 'lines'))
+    for (const id of ['a', 'b', 'c', 'd', 'a', 'c', 'e', 'f']) await uses.record(use(id, 'lines'))
     await uses.flush()
-    expect(counts()).toEqual([['a', 'lines', undefined, 2], ['b', 'lines', undefined, 1], ['several', 'several', undefined, 2]]) // oxfmt-ignore
+    expect(counts()).toEqual([
+      ['a', 'lines', undefined, 2], ['b', 'lines', undefined, 1], ['c', 'several', undefined, 2], ['d', 'several', undefined, 1], ['several', 'several', undefined, 2],
+    ]) // oxfmt-ignore
+  })
+
+  it('of somebody who asks about thousands of names hide nobody, themselves least', async () => {
+    const { uses, counts } = await start(undefined, 100, 10)
+    for (let n = 0; n < 1_000; n++) await uses.record(use('a', 'gaps', `name-${n}`))
+    await uses.record(use('a', 'lines', 'r1'))
+    await uses.record(use('b', 'lines', 'r1'))
+    await uses.flush()
+    expect(counts()).toHaveLength(12)
+    expect(counts()).toContainEqual(['a', 'several', undefined, 991])
+    expect(counts()).toContainEqual(['b', 'lines', 'r1', 1])
+    // The next minute begins anew.
+    await uses.record(use('a', 'lines', 'r1'))
+    await uses.flush()
+    expect(counts()).toContainEqual(['a', 'lines', 'r1', 1])
   })
 })
 
@@ -178,6 +197,15 @@ describe('openUseFiles', () => {
     expect(await files.closed()).toEqual([name])
     expect(await files.read(name)).toEqual([{ ...sum, count: 7 }])
     expect(await readFile(join(folder, name), 'utf8')).toMatch(/^\n\{/)
+  })
+
+  it('passes over what no record could hold, which would keep back all behind it', async () => {
+    const sum = { access: '130e0290-bd2c-44b3-bf11-b14dd9bd57fe', by: 'a', method: 'token', route: 'lines', count: 1, from: 'x', until: 'y' } // oxfmt-ignore
+    const forged = { ...sum, access: '230e0290-bd2c-44b3-bf11-b14dd9bd57fe', by: '\u0001'.repeat(1_000) }
+    await writeFile(join(folder, '000000000000001-aa.ndjson'), `${JSON.stringify(forged)}\n${JSON.stringify(sum)}\n`)
+    const { uses, counts } = await start()
+    await uses.flush()
+    expect(counts()).toEqual([['a', 'lines', undefined, 1]])
   })
 
   it('gives what an earlier process left, oldest first, and keeps the folder to one process', async () => {

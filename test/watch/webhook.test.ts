@@ -98,7 +98,9 @@ describe('a webhook', () => {
     await expect((await open('/', {}, 50)).tell(event)).rejects.toThrow(/not taken: read .*TIMEOUT/)
   })
 
-  it('stops the start when its token cannot be read', async () => {
+  it('stops the start when its token cannot be read, or is too short to be told from a word', async () => {
     await expect(open('/', { token_file: join(folder, 'none') })).rejects.toThrow('ENOENT')
+    writeFileSync(join(folder, 'token'), 'seven77\n')
+    await expect(open('/', { token_file: join(folder, 'token') })).rejects.toThrow('has fewer than 8 characters')
   })
 })

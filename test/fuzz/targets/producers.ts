@@ -73,7 +73,7 @@ public_host: logs.example
 http: { port: 8080 }
 database: { url: "postgres://u:hunter2@db/x" }
 destinations:
-  search: { type: elastic, url: "https://elastic.example:9200", api_key: s3cret }
+  search: { type: elastic, url: "https://elastic.example:9200", api_key: s3cret-key }
 ---env
 PROOFLINE_HTTP_PORT=9090
 PROOFLINE_DESTINATIONS_SEARCH_URL=https://other.example:9200
