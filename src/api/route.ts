@@ -30,7 +30,7 @@ export type Open = 'never' | 'always' | 'loopback' | 'published_log'
 
 /**
  * Whether a use of the route is put on record in the ledger `operations`: `before` the answer, `summed` up per minute for whoever has the
- * scope audit, or not at all (DESIGN.md section 12). Whatever shows records, or answers made of them, is one of the first two.
+ * scope audit and people who signed in, or not at all (DESIGN.md section 12). Whatever shows records, or answers made of them, is one of the first two.
  */
 export type Recorded = 'no' | 'before' | 'summed'
 

@@ -47,9 +47,8 @@ async function override(
   { gate, reason, ticket }: OverrideOffer,
   offered: Offered,
 ): ReturnType<OverrideGate> {
-  const { org, book } = deps
-  const { repository, commit, ref, build, build_seq, verdict, enforced } = await findGate(deps, gate)
-  if (!may(who, 'operate', { org, repository })) throw new Problem('not_found', `there is no gate ${gate}`)
+  const { book } = deps
+  const { repository, commit, ref, build, build_seq, verdict, enforced } = await findGate(deps, who, gate)
   offered.repository = repository
   offered.commit = commit
   if (verdict === 'pass') throw new Problem('request_invalid', `the gate ${gate} passed: there is nothing to override`)
@@ -63,12 +62,14 @@ async function override(
   return { created: !recorded.repeated, override: await readStanding(deps, book.ledger, recorded) }
 }
 
-/** A decision of this org; an override is none. */
-async function findGate({ org, findRecord }: OverridesDeps, id: string): Promise<GateFields> {
+/** A decision of this org that this credential may override; an override is none. */
+async function findGate({ org, findRecord }: OverridesDeps, who: Principal, id: string): Promise<GateFields> {
   const record = await findRecord(id)
   const isOurs = record?.kind === 'gate' && ledgerKindOf(record.ledger) === 'changes' && record.ledger.startsWith(`${org}/`) // oxfmt-ignore
-  if (record === undefined || !isOurs) throw new Problem('not_found', `there is no gate ${id}`)
+  const unknown = new Problem('not_found', `there is no gate ${id}`)
+  if (record === undefined || !isOurs) throw unknown
   const fields = JSON.parse(Buffer.from(record.bytes).toString()) as GateFields | OverrideFields // gatePayload, overridePayload
+  if (!may(who, 'operate', { org, repository: fields.repository })) throw unknown
   if (fields.verdict === 'overridden') throw new Problem('request_invalid', `${id} is an override of ${fields.overrides}`) // oxfmt-ignore
   return fields
 }

@@ -209,7 +209,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
           return send(reply, answer)
         } finally {
           // What was asked for and not given is a use as well. Behind the answer, since only that may know the repository.
-          if (route.records === 'summed' && who.scopes.has('audit'))
+          if (route.records === 'summed' && isReader(who))
             await deps.recordUse({ who, route: route.name, params: asked, repository: about, records: 'summed' })
         }
       } finally {
@@ -237,6 +237,9 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
     })
   }
 }
+
+/** Whose reads go on record: who audits, and people whatever their role gives. What a program pulls shows as a consumer. */
+const isReader = ({ scopes, method }: Principal): boolean => scopes.has('audit') || method === 'login'
 
 /** Asks for no credential and yet refuses people: each refusal counts against their address, as one of a credential does. */
 const isSignIn = ({ open, problems }: Route): boolean => open === 'always' && problems.includes('unauthenticated')

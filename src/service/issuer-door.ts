@@ -19,6 +19,7 @@ export async function openIssuerDoor(
   const askerOf = (origin: string): Promise<Asker> => {
     const asker = byOrigin.get(origin) ?? openAsker(origin, { timeout_ms, allow_metadata_addresses, ca_file })
     byOrigin.set(origin, asker)
+    asker.catch(() => byOrigin.delete(origin)) // a file that could not be read just now is tried again
     return asker
   }
   const ask = async (url: string, request: Omit<AskRequest, 'path'>): Promise<{ status: number; text: string }> => {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { keySetOf } from '../../src/access/fetch-keys.ts'
 import { type IssuerKeys, createIssuerKeys } from '../../src/access/issuer-keys.ts'
@@ -26,6 +29,22 @@ beforeEach(async () => {
 afterEach(async () => {
   await getter.close()
   await issuer.close()
+})
+
+it('a file of authorities that could not be read for a moment keeps no address of the issuer away for ever', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'proofline-door-'))
+  const file = join(folder, 'ca.pem')
+  await writeFile(file, '')
+  const door = await openIssuerDoor(issuer.url, file, { timeout_ms: 1_000, allow_metadata_addresses: false })
+  const other = `${issuer.url.replace('127.0.0.1', 'localhost')}/.well-known/openid-configuration`
+  await rm(file)
+  await expect(door.get(other)).rejects.toThrow('ca_file')
+  await writeFile(file, '')
+  expect(await door.get(other)).toMatchObject({ issuer: issuer.url })
+  await rm(file)
+  await expect(door.get(other.replace('localhost', '127.0.0.2'))).rejects.toThrow('ca_file')
+  await door.close()
+  await rm(folder, { recursive: true })
 })
 
 describe('the keys of an issuer', () => {

@@ -39,6 +39,7 @@ login:
   timeout_ms: 500
   roles:
     - {claim: groups, value: operators, scopes: [feed, audit, operate]}
+    - {claim: groups, value: readers, scopes: [feed]}
     - {claim: realm.roles, value: auditor, scopes: [audit], repositories: [github.com/acme/payments]}
 ${settings}`,
     {},
@@ -346,6 +347,14 @@ describe('a session', () => {
     expect((await post({ origin: own })).status).toBe(200)
     expect(served.commands).toHaveLength(2)
     expect((await browser.open('/v1/me', { headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(403)
+  })
+
+  it('that may read the feed and not audit is on record for it all the same: it is a person', async () => {
+    issuer.person = { sub: 'u-11', groups: ['readers'] }
+    await browser.signIn()
+    expect(await (await browser.open('/v1/me')).json()).toMatchObject({ scopes: ['feed'] })
+    expect((await browser.open('/v1/feed/unit?cursor=earliest')).status).toBe(200)
+    expect(uses.at(-1)).toMatchObject({ who: { id: `login:${issuer.url}#u-11` }, route: 'readFeed', records: 'summed' })
   })
 
   it('pulls the feed under no name: a link could have anybody who signs in move the place of a program', async () => {

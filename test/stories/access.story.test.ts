@@ -201,6 +201,18 @@ describe('what was planted', () => {
     expect(lineage.text.replaceAll(run, '')).not.toContain(word)
   })
 
+  it('was overridden is told to nobody who may not see the gate', async () => {
+    const headers = { 'content-type': 'application/json' }
+    const override = (gate: string, token: string) =>
+      http.send({ method: 'POST', path: `/v1/gates/${gate}/override`, body: JSON.stringify({ reason: 'urgent', ticket: 'T-1' }), headers, authorization: `Bearer ${token}` })
+    const made = await override(main.facts.gate, tokens.main.operate)
+    const { id } = JSON.parse(made.text.slice(made.text.indexOf('\n'))) as { id: string }
+    expect((await override(id, tokens.own.operate)).status).toBe(400)
+    const refused = await override(id, tokens.other.operate)
+    expect(refused.status, refused.text).toBe(404)
+    expect(refused.text).not.toContain(main.facts.gate)
+  })
+
   it('is disposed of by its own org only, whatever the repository is called', async () => {
     const [route] = named('dispose')
     if (route === undefined) throw new Error('there is no such route')
