@@ -3,6 +3,7 @@ import type { Admission, Admitted } from '../admission/admission.ts'
 import { declareRun, pushRun, putInventory, putLineMaps, putPart, sealRun } from '../api/run-routes.ts'
 import type { PartQuery, PushQuery } from '../api/queries.ts'
 import type { Declaration, SealRequest, Shard, TestTotals } from '../api/runs.ts'
+import { parseTraceparent } from '../record/traceparent.ts'
 import { asSigned, decodeBody } from './body.ts'
 import type { Call, Mount, Reply } from './mount.ts'
 import type { HttpLimits } from './settings.ts'
@@ -52,9 +53,8 @@ function answer({ created, answer: body }: Admitted<unknown>): Reply {
 /** The caller's trace goes on record with the run, whether it stands in the body or in the header. */
 function withTrace(declaration: Declaration, traceparent: unknown): Declaration {
   if (declaration.traceparent !== undefined || typeof traceparent !== 'string') return declaration
-  return /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent)
-    ? { ...declaration, traceparent }
-    : declaration
+  const trace = parseTraceparent(traceparent)
+  return trace === undefined ? declaration : { ...declaration, traceparent: trace }
 }
 
 function toPart(

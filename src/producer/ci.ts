@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { parseTraceparent } from '../record/traceparent.ts'
 import type { Ci, Environment } from './ci-facts.ts'
 import { isTrue, providers } from './providers.ts'
 import { toRunPiece } from './run-identity.ts'
@@ -23,7 +24,7 @@ export function readCi(env: Environment, event?: unknown): Ci | undefined {
     commit: toCommit(facts.commit),
     headCommit: toCommit(facts.headCommit),
     build: `${found.provider}.${pipeline}`,
-    traceparent: /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(set['TRACEPARENT'] ?? '')?.[0],
+    traceparent: parseTraceparent(set['TRACEPARENT'] ?? ''),
   }
 }
 

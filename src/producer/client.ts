@@ -1,9 +1,10 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { Readable } from 'node:stream'
 import { guard } from '../network/guard.ts'
-import { problems, Problem, type ProblemCode } from '../record/problem.ts'
+import { Problem } from '../record/problem.ts'
 import type { runRoutes } from '../api/run-routes.ts'
 import type { Environment } from './ci-facts.ts'
+import { readProblem } from './read-problem.ts'
 
 /**
  * HTTP to the service: sends once, never repeats, never follows a redirect (it would carry the token elsewhere). node:http and not
@@ -111,7 +112,12 @@ export function createClient({ url, token, authorize, env, userAgent, certificat
     const response = await exchange(sent, input)
     const { statusCode: status = 0, headers } = response
     if (status < 300 || status === 304) return { status, headers, body: response }
-    throw toProblem(status, headers, await readAll(response, 1 << 20).catch(() => Buffer.alloc(0)), where)
+    throw readProblem(
+      await readAll(response, 1 << 20).catch(() => Buffer.alloc(0)),
+      status,
+      headers['retry-after'],
+      where,
+    )
   }
 
   const explained = <T>(work: Promise<T>): Promise<T> =>
@@ -165,44 +171,6 @@ async function readAll(body: AsyncIterable<Buffer>, maxBytes: number): Promise<B
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
-}
-
-/** A problem document as it came; anything else (a proxy's page) by its status alone. */
-function toProblem(status: number, headers: Answer['headers'], body: Buffer, where: string): Problem {
-  const document = parseObject(body)
-  const retryAfter = Number(headers['retry-after'])
-  const extra = { status, ...(Number.isFinite(retryAfter) ? { retry_after: retryAfter } : {}) }
-  const { code, detail, title } = document
-  const known = typeof code === 'string' && code in problems ? (code as ProblemCode) : codeOf(status) // the table is the proof
-  const said = [detail, title].find((text) => typeof text === 'string' && text !== '')
-  const named = typeof code !== 'string' || known === code ? '' : ` [${code}]`
-  return new Problem(
-    known,
-    typeof said === 'string' ? `${said}${named}` : `${where} answers with status ${status}${named}`,
-    { extra },
-  )
-}
-
-function codeOf(status: number): ProblemCode {
-  if (status >= 300 && status < 400) return 'request_invalid'
-  const exact: Partial<Record<number, ProblemCode>> = {
-    401: 'unauthenticated',
-    403: 'forbidden',
-    404: 'not_found',
-    408: 'request_timeout',
-    413: 'body_too_large',
-    429: 'rate_limited',
-  }
-  return exact[status] ?? (status >= 500 ? 'unavailable' : 'request_invalid')
-}
-
-function parseObject(body: Buffer): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(body.toString('utf8'))
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
-  } catch {
-    return {}
-  }
 }
 
 const meanings: Readonly<Record<string, string>> = {

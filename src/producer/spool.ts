@@ -5,23 +5,13 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Problem } from '../record/problem.ts'
 import { openArtifact, readArtifact, type Artifact } from './artifact.ts'
+import type { SpooledPlan } from './spool-plan.ts'
 import { inventoryBody, type Plan } from './upload.ts'
 
 /**
  * Keeps a run in a folder until the service can be reached: one folder a run, complete or not there (written under another name, synced,
  * renamed). It holds everything that is sent, so the checkout may be gone by then. Draining twice, or beside a push, does no harm.
  */
-
-const format = 'proofline.spool.v1'
-
-interface Stored {
-  format: typeof format
-  run: string
-  declaration: Plan['declaration']
-  inventory: string | null
-  parts: { query: Plan['parts'][number]['query']; file: string; sha256: string }[]
-  seal: Plan['seal'] | null
-}
 
 /** Writes `plan` below `folder` and returns where. The same plan spooled again replaces nothing: a second folder is made. */
 export async function writeSpool(plan: Plan, folder: string): Promise<string> {
@@ -37,14 +27,21 @@ export async function writeSpool(plan: Plan, folder: string): Promise<string> {
         : openArtifact(plan.inventory.artifact, ignore).stream
     await keep(body, join(unfinished, inventory))
   }
-  const parts: Stored['parts'] = []
+  const parts: SpooledPlan['parts'] = []
   for (const [index, { query, artifact }] of plan.parts.entries()) {
     const file = `part-${index}`
     await keep(openArtifact(artifact, ignore).stream, join(unfinished, file))
     parts.push({ query, file, sha256: artifact.sha256 })
   }
   const { run, declaration, seal } = plan
-  const stored: Stored = { format, run, declaration, inventory: inventory ?? null, parts, seal: seal ?? null }
+  const stored: SpooledPlan = {
+    format: 'proofline.spool.v1',
+    run,
+    declaration,
+    inventory: inventory ?? null,
+    parts,
+    seal: seal ?? null,
+  }
   await writeFile(join(unfinished, 'plan.json'), `${JSON.stringify(stored, undefined, 2)}\n`, { flush: true })
   const finished = join(folder, name)
   await rename(unfinished, finished)
@@ -92,15 +89,20 @@ export async function removeSpool(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
 }
 
-async function readStored(folder: string): Promise<Stored> {
+async function readStored(folder: string): Promise<SpooledPlan> {
+  let text: string
   try {
-    const stored: unknown = JSON.parse(await readFile(join(folder, 'plan.json'), 'utf8'))
-    if (typeof stored === 'object' && stored !== null && 'format' in stored && stored.format === format)
-      return stored as Stored // our own format
+    text = await readFile(join(folder, 'plan.json'), 'utf8')
   } catch (cause) {
     throw new Problem('request_invalid', `${folder} holds no spooled run`, { cause })
   }
-  throw new Problem('request_invalid', `${folder} was spooled by another version`)
+  const { parseSpooledPlan } = await import('./spool-plan.ts') // loads zod, which a push does without
+  try {
+    return parseSpooledPlan(text)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : ''
+    throw new Problem('request_invalid', `${folder} holds no run that this version spooled: ${why}`, { cause })
+  }
 }
 
 async function keep(body: NodeJS.ReadableStream, file: string): Promise<void> {

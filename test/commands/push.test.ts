@@ -258,6 +258,24 @@ describe('proofline push', { timeout: 90_000 }, () => {
     expect(readdirSync(join(folder, '../spool'))).toHaveLength(1)
   })
 
+  it('drains the others where a folder holds a plan that nobody spooled, which leads to no file outside of it', async () => {
+    service.failNext('PUT', 'drop', 1)
+    await push(...unit, '--retry-for', '0', '--spool', '../spool')
+    const [spooled = ''] = readdirSync(join(folder, '../spool'))
+    const plan = readFileSync(join(folder, '../spool', spooled, 'plan.json'), 'utf8')
+    const broken = [
+      '{"format":"proofline.spool.v1"}',
+      '{',
+      plan.replace('"part-0"', '"../../payments/coverage/lcov.info"'),
+    ]
+    for (const [i, text] of broken.entries()) write(folder, `../spool/a${i}/plan.json`, text)
+    const { code, stdout, stderr } = await push('--drain', '../spool')
+    expect(code).toBe(2)
+    expect(stdout).toMatch(/^recorded: local\./)
+    expect(stderr.match(/a\d stays: .* holds no run that this version spooled: /g)).toHaveLength(3)
+    expect(readdirSync(join(folder, '../spool'))).toEqual(['a0', 'a1', 'a2'])
+  })
+
   it('takes patterns, each file once, and tells files of one name outside the checkout apart', async () => {
     write(folder, 'packages/a/lcov.info', lcov)
     write(folder, 'packages/b/lcov.info', lcov)

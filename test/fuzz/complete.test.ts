@@ -14,8 +14,6 @@ const reader =
 const exempt: Readonly<Record<string, string>> = {
   'admission/run-at-head readRunAtHead': 'a name, looked up in the ledger',
   'admission/run openParts': 'a name, looked up in the ledger',
-  'access/run-statement openRunStatement':
-    'needs a database; its bytes go to log/run-statement parseRunStatement first',
   'delivery/bindings readHere': 'a name, looked up in the database',
   'delivery/body readCheck': 'a digest that this program made',
   'delivery/body readRawCheck': 'a digest that this program made',
@@ -24,7 +22,7 @@ const exempt: Readonly<Record<string, string>> = {
   'producer/configuration readGivenConfiguration': 'a path',
   'producer/artifact readArtifact': 'opens a file; its bytes go to the formats',
   'producer/artifact readDecoded': 'opens a file; http/body decodes alike',
-  'producer/spool readSpool': 'what this program wrote into a folder of its own',
+  'producer/spool readSpool': 'a folder; what its plan says goes to producer/spool-plan parseSpooledPlan first',
   'producer/git readTree': 'asks git; names end in NUL',
   'producer/git findCheckout': 'a folder',
   'producer/git findCommit': 'asks git',

@@ -6,9 +6,9 @@ import { parseArgs } from 'node:util'
 import { forkFake } from '../chaos/fakes.ts'
 import { createRandom } from '../support/fail-modes.ts'
 import { ask, cleanEnvironment, runCli, startServe } from '../support/service.ts'
-import { sendGarbage } from './garbage.ts'
 import { createLoad } from './load.ts'
 import { createMeter } from './meter.ts'
+import { meterGarbage } from './metered-garbage.ts'
 import { judge, readProcess, type Reading } from './readings.ts'
 
 /**
@@ -78,8 +78,8 @@ try {
     ),
     repeat(150, load.ask),
     repeat(150, load.ask),
-    repeat(400, () => sendGarbage(service, meter, random)),
-    repeat(400, () => sendGarbage(service, meter, random)),
+    repeat(400, () => meterGarbage(service, meter, random)),
+    repeat(400, () => meterGarbage(service, meter, random)),
     watch(),
   ])
   await siem.behave()

@@ -44,7 +44,11 @@ describe.skipIf(browserFile === undefined)('a person in Chromium (skipped where 
       login: { issuer: url, client_id, client_secret, roles },
     }
     await writeFile(config, JSON.stringify(settings))
-    service = await startServe({ dataDir: folder.path, databaseUrl: database.url, args: ['--config', config] })
+    service = await startServe({
+      dataDir: join(folder.path, 'data'),
+      databaseUrl: database.url,
+      args: ['--config', config],
+    })
     other = createServer((_request, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end(anotherSite)) // oxfmt-ignore
     other.listen(0, '127.0.0.1')
     await once(other, 'listening')

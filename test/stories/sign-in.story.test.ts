@@ -34,14 +34,14 @@ it('an auditor signs in, reads, and is on record for it; an operator ends the se
   cleanups.push(() => issuer.close())
   issuer.person = { sub: 'u-42', groups: ['auditors'], email: 'jane@acme.example' }
   const config = join(folder.path, 'proofline.yaml')
-  await writeFile(join(folder.path, 'client-secret'), `${issuer.clientSecret}\n`)
+  await writeFile(join(folder.path, 'client-secret.key'), `${issuer.clientSecret}\n`)
   await writeFile(
     config,
     `http: {public_url: 'http://127.0.0.1:7357'}
 login:
   issuer: ${issuer.url}
   client_id: ${issuer.clientId}
-  client_secret_file: ${join(folder.path, 'client-secret')}
+  client_secret_file: ${join(folder.path, 'client-secret.key')}
   roles: [{claim: groups, value: auditors, scopes: [feed, audit]}]
 `,
   )
@@ -88,7 +88,7 @@ login:
   }
 
   // The issuer refuses this service: a page for the browser, the reason for the operator, the secret and the code for nobody.
-  await writeFile(join(folder.path, 'client-secret'), `${planted('another-client-secret')}\n`)
+  await writeFile(join(folder.path, 'client-secret.key'), `${planted('another-client-secret')}\n`)
   const begun = await fetch(`${service.url}/login`, { redirect: 'manual' })
   const back = new URL((await fetch(begun.headers.get('location') ?? '', { redirect: 'manual' })).headers.get('location') ?? '') // oxfmt-ignore
   const headers = { cookie: cookieOf(begun, 'proofline-login'), accept: 'text/html' }
