@@ -40,8 +40,14 @@ export interface RunEnd {
 
 const maxRuns = 1_000
 const maxInventories = 4
+/** Of the inventories that are kept; one of 200,000 files with long paths has 200 MiB. The newest is kept whatever it takes. */
+const usualInventoryBytes = 128 * 1_048_576
 
-export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore {
+export function createRunsStore(
+  db: Queryable,
+  reader: LedgerReader,
+  maxInventoryBytes = usualInventoryBytes,
+): RunsStore {
   const runs = new Map<string, RunFields>()
   const inventories = new Map<string, Uint8Array[]>()
 
@@ -56,6 +62,11 @@ export function createRunsStore(db: Queryable, reader: LedgerReader): RunsStore 
     for await (const some of readInventoryPayloads(reader, { ledger, ...found }))
       for (const payload of some) payloads.push(Uint8Array.from(payload))
     remember(inventories, name, payloads, maxInventories)
+    let bytes = 0
+    for (const [other, own] of [...inventories].toReversed()) {
+      bytes += own.reduce((sum, payload) => sum + payload.length, 0)
+      if (other !== name && bytes > maxInventoryBytes) inventories.delete(other)
+    }
     return payloads
   }
 
