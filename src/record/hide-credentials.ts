@@ -14,7 +14,7 @@ const forms: readonly (readonly [RegExp, string])[] = [
   [/PRIVATE\+KEY\+[^\s"']+/g, 'PRIVATE+KEY+[secret]'],
   [/-----BEGIN ([A-Z ]*)PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g, '[secret]'],
   // A JWS: head, claims, signature.
-  [/\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*/g, '[secret]'],
+  [/(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*/g, '[secret]'],
   // Up to the last @: a password may hold one.
   [/([a-z][a-z0-9+.-]{0,40}:\/\/[^\s:/@?#"']{0,256}:)[^\s/?#"']{1,512}@/gi, '$1[secret]@'],
   [/\b(bearer|basic|splunk|apikey|statement) +[A-Za-z0-9._~+/=-]{8,}/gi, '$1 [secret]'],

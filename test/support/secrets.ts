@@ -62,7 +62,7 @@ export const takeLeaks = (): string[] => leaks.splice(0)
 
 /** The one place for each secret that a service keeps; and artifacts, which are what somebody sent, compressed. */
 const keepsSecrets =
-  /^(?:operator-token|keys\/|guard\/|artifacts\/|open-parts\/|postgres\/(?!.*\.log$)|[^/]*\.key$|state\/)/
+  /^(?:operator-token|proofline\.(?:yaml|pem)$|keys\/|guard\/|artifacts\/|open-parts\/|postgres\/(?!.*\.log$)|[^/]*\.key$|state\/)/
 
 /** The files of a data folder, but for those that are made to hold secrets. For the end of a service: files may go meanwhile. */
 export function searchFolder(folder: string): void {
