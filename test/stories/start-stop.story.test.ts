@@ -326,7 +326,7 @@ describe('on a database of its own', () => {
       ['--config', '/nowhere/proofline.yaml'],
       undefined,
       {},
-      /^proofline: \/nowhere\/proofline\.yaml: /,
+      /^proofline: the configuration \/nowhere\/proofline\.yaml cannot be read \(ENOENT\) /,
     ],
     [
       'an address of another machine',

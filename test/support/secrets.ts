@@ -60,9 +60,12 @@ export function searchSecrets(where: string, text: string, allowed: readonly For
 /** What was found since it was asked last. */
 export const takeLeaks = (): string[] => leaks.splice(0)
 
-/** The one place for each secret that a service keeps; and artifacts, which are what somebody sent, compressed. */
+/**
+ * The one place for each secret that a service keeps; artifacts, which are what somebody sent, compressed; and what tests lay there
+ * themselves, as a user would: a configuration, programs of CI agents.
+ */
 const keepsSecrets =
-  /^(?:operator-token|proofline\.(?:yaml|pem)$|keys\/|guard\/|artifacts\/|open-parts\/|postgres\/(?!.*\.log$)|[^/]*\.key$|state\/)/
+  /^(?:operator-token|proofline\.(?:yaml|pem)$|bin\/|keys\/|guard\/|artifacts\/|open-parts\/|postgres\/(?!.*\.log$)|[^/]*\.key$|state\/)/
 
 /** The files of a data folder, but for those that are made to hold secrets. For the end of a service: files may go meanwhile. */
 export function searchFolder(folder: string): void {
