@@ -1,4 +1,5 @@
 import type { Queryable } from '../database/database.ts'
+import { ownBytes } from './own-bytes.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, type Micros, parseRecordId } from '../record/record.ts'
 import { type Append, bufferOf, payloadAt } from './batch.ts'
@@ -85,7 +86,8 @@ export function createReader(db: Queryable, watch: Watch, cold?: ColdSource): Le
   const known = createKnownSegments()
   let cachedBytes = 0
 
-  const keep = (key: string, decoded: Decoded): Decoded => {
+  const keep = (key: string, { raw: bytes, isKnown }: Decoded): Decoded => {
+    const decoded = { raw: ownBytes(bytes), isKnown }
     cachedBytes += decoded.raw.length - (cache.get(key)?.raw.length ?? 0)
     cache.delete(key)
     cache.set(key, decoded)

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import type { Known, RunState } from '../../src/history/repository-memory.ts'
+import { createStateCache, runStateBytes } from '../../src/history/state-cache.ts'
+import { packStates } from '../../src/history/states.ts'
+import { ownBytes } from '../../src/ledger/own-bytes.ts'
+
+const known = (text: string): Known => ({ text, states: [{ definition: 'lcov.da@1', blob: undefined, packed: Buffer.alloc(100) }] }) // oxfmt-ignore
+const stateOf = (files: number, text: string): Map<number, Known> =>
+  new Map(Array.from({ length: files }, (_, id) => [id, known(text)]))
+
+describe('states that are kept', () => {
+  it('cost what differs from their base', () => {
+    const bytesOf = runStateBytes()
+    const base = stateOf(1_000, 'x'.repeat(300))
+    const whole = bytesOf(base)
+    expect(whole).toBeGreaterThan(1_000 * (300 + 100))
+    const next: RunState = new Map([...base, [7, known('y'.repeat(300))]])
+    expect(bytesOf(next)).toBeLessThan(whole / 10)
+    expect(bytesOf(next)).toBeGreaterThan(1_000)
+  })
+
+  it('are bounded by their bytes, whatever they have in common; the oldest go first, and never the last', () => {
+    const cache = createStateCache<string>(1_000, (text) => text.length)
+    for (const key of ['a', 'b', 'c']) cache.set(key, key.repeat(400))
+    cache.get('a')
+    cache.trim()
+    expect(['a', 'b', 'c'].map((key) => cache.get(key)?.length)).toEqual([400, undefined, 400])
+    cache.set('d', 'd'.repeat(5_000))
+    cache.trim()
+    expect(['a', 'c', 'd'].map((key) => cache.get(key)?.length)).toEqual([undefined, undefined, 5_000])
+    cache.set('d', 'd')
+    cache.set('e', 'e'.repeat(900))
+    cache.trim()
+    expect(['d', 'e'].map((key) => cache.get(key)?.length)).toEqual([1, 900])
+  })
+})
+
+describe('bytes that are kept', () => {
+  it('hold no more memory than they are', () => {
+    for (const bytes of [
+      Buffer.from('small, out of the slab'),
+      Buffer.alloc(65_536).subarray(0, 10),
+      Buffer.alloc(0),
+    ]) {
+      const own = ownBytes(bytes)
+      expect(own.equals(bytes)).toBe(true)
+      expect(own.buffer.byteLength).toBeLessThanOrEqual(bytes.length + 256)
+    }
+    const large = Buffer.alloc(100_000)
+    expect(ownBytes(large)).toBe(large)
+  })
+
+  it('are those of states too', () => {
+    const packed = packStates([{ covered: [1, 5], partial: [], missed: [7, 9] }])
+    expect(packed.buffer.byteLength).toBeLessThan(1_000)
+  })
+})
