@@ -55,6 +55,7 @@ describe('a connection ends, though the caller never hangs up', () => {
     ['sends a body to what is not there', head('POST /nowhere', 'content-length: 1000000\r\n'), 'x', '404'],
     ['expects a miracle', head('POST /nowhere', 'expect: miracle\r\ncontent-length: 1000000\r\n'), 'x', '404'],
     ['sends on behind a refusal', head(`PUT /v1/runs/${run}`, 'content-length: 1000000\r\n'), 'x', '401'],
+    ['has a path that is none', head('POST /%zz', 'content-length: 1000000\r\n'), 'x', '400'],
     ['has a path that is too long', head(`POST /${'x'.repeat(9_000)}`, 'content-length: 1000000\r\n'), 'x', '414'],
   ])('%s', async (_what, bytes, more, status) => {
     const served = await start()
