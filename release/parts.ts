@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { sha256Hex } from '../src/record/sha256.ts'
 import type { Part } from './sbom.ts'
 
 /**
@@ -77,7 +77,7 @@ function fileOf(path: string, name: string, within: string): Part {
     ...(known === undefined || version === undefined
       ? {}
       : { cpe: `cpe:2.3:a:${known.product}:${version}:*:*:*:*:*:*:*` }),
-    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sha256: sha256Hex(bytes),
     within,
   }
 }

@@ -1,14 +1,15 @@
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { printVkey } from '../src/log/vkey.ts'
+import { sha256Hex } from '../src/record/sha256.ts'
 import { clone, linkModules, pack, run, textOf } from './build.ts'
 import { type Manifest, partsOf } from './parts.ts'
 import { provenanceOf, readReleaseKey, signProvenance } from './provenance.ts'
 import { completeCycloneDx, completeSpdx } from './sbom.ts'
-import { names, printSums, sha256Of, verifyRelease } from './verify.ts'
+import { names, printSums, verifyRelease } from './verify.ts'
 
 /** `npm run release -- --key FILE [--out FOLDER] [--publish]`, or `--dry-run`: docs/release.md. */
 
@@ -66,15 +67,15 @@ async function release(): Promise<void> {
     writeFileSync(join(out, names.spdx), completeSpdx(bom('spdx'), parts, at))
 
     const digests = (files: readonly string[]) =>
-      files.map((file) => ({ name: file, sha256: sha256Of(readFileSync(join(out, file))) }))
+      files.map((file) => ({ name: file, sha256: sha256Hex(readFileSync(join(out, file))) }))
     const statement = provenanceOf({
       subjects: digests([name, names.cycloneDx, names.spdx]),
       version: manifest.version,
       tag,
       commit,
       source: sourceOf(),
-      lockSha256: sha256Of(readFileSync(join(first, 'package-lock.json'))),
-      node: { version: process.versions.node, sha256: createHash('sha256').update(readFileSync(process.execPath)).digest('hex') }, // oxfmt-ignore
+      lockSha256: sha256Hex(readFileSync(join(first, 'package-lock.json'))),
+      node: { version: process.versions.node, sha256: sha256Hex(readFileSync(process.execPath)) }, // oxfmt-ignore
       npm: textOf(first, 'npm', ['--version']),
       sourceDateEpoch,
       ...builderOf(process.env),

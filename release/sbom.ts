@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../src/record/sha256.ts'
 
 /**
  * npm's bill of materials made complete and repeatable: npm writes the time and a random name into it, calls the package by its folder, and
@@ -96,7 +96,7 @@ function toPackage({ name, version, purl, description, license, cpe, sha256 }: P
 
 /** A UUID of version 8 (RFC 9562: by a method of one's own), made of what it names. */
 function uuidOf(value: unknown): string {
-  const hex = createHash('sha256').update(JSON.stringify(value)).digest('hex')
+  const hex = sha256Hex(Buffer.from(JSON.stringify(value)))
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 

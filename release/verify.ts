@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { verifyEd25519 } from '../src/log/ed25519.ts'
 import { openStatement } from '../src/log/statement.ts'
 import { parseVkey } from '../src/log/vkey.ts'
+import { sha256Hex } from '../src/record/sha256.ts'
 import { inTotoType } from './provenance.ts'
 
 /** The files of a release, beside the package itself. */
@@ -14,8 +14,6 @@ export const names = {
   cycloneDx: 'sbom.cdx.json',
   spdx: 'sbom.spdx.json',
 } as const
-
-export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 /** As `sha256sum` prints and `sha256sum --check` reads. */
 export const printSums = (sums: readonly { name: string; sha256: string }[]): string =>
@@ -41,7 +39,7 @@ export async function verifyRelease(folder: string, vkey: string): Promise<strin
     throw new Error(`${names.signature} is not by this key over ${names.sums}`)
   const sums = parseSums(text.toString())
   for (const { name, sha256 } of sums)
-    if (sha256Of(read(name)) !== sha256) throw new Error(`${name} is not what ${names.sums} says`)
+    if (sha256Hex(read(name)) !== sha256) throw new Error(`${name} is not what ${names.sums} says`)
   const unlisted = readdirSync(folder).filter(
     (name) => name !== names.sums && name !== names.signature && !sums.some((one) => one.name === name),
   )

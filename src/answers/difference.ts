@@ -49,8 +49,6 @@ async function compare({ db }: SubjectDeps, { repository, resolved, views, contr
   // By construction; an answer that does not add up is none.
   if (sum('found') !== difference.found || sum('executed') !== difference.executed || sum('linesA') !== sideA.found || sum('linesB') !== sideB.found)
     throw new Problem('internal', 'the steps do not add up to the difference')
-  const printed: Awaited<ReturnType<typeof printStep<Exclude<Step['kind'], 'same'>>>>[] = []
-  for (const step of steps) if (step.kind !== 'same') printed.push(await printStep(step, step.kind, a, b, contract.effective))
   return {
     as_of: printAsOf(resolved.asOf),
     rules: differenceRules,
@@ -58,7 +56,7 @@ async function compare({ db }: SubjectDeps, { repository, resolved, views, contr
     a: sideA,
     b: sideB,
     difference,
-    steps: printed,
+    steps: await Promise.all(steps.flatMap((step) => (step.kind === 'same' ? [] : [printStep(step, step.kind, a, b, contract.effective)]))),
     same: steps.filter(({ kind }) => kind === 'same').reduce((all, { linesA }) => all + linesA, 0),
     only_a: onlyOf(a, b),
     only_b: onlyOf(b, a),

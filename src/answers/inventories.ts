@@ -7,6 +7,7 @@ import { fieldsAt, fieldsOf, readSpan } from '../history/read-records.ts'
 import { createPause } from '../ledger/pause.ts'
 import type { Reader } from '../ledger/read.ts'
 import type { LedgerName } from '../record/record.ts'
+import { createKept } from './kept.ts'
 
 /** The files of a commit as its inventory has them, read off its records; they never change, so what was read is kept for a while. */
 export interface Inventories {
@@ -35,40 +36,23 @@ const maxContracts = 2
 const recordsAtOnce = 32
 
 export function createInventories(reader: Pick<Reader, 'readBatch'>, maxBytes = usualBytes): Inventories {
-  const kept = new Map<string, { inventory: Promise<Inventory>; bytes: number }>()
-  let bytes = 0
-  const keep = (key: string, ledger: LedgerName, seq: number): Promise<Inventory> => {
-    const entry = { inventory: readInventory(reader, ledger, seq), bytes: 0 }
-    kept.set(key, entry)
-    entry.inventory.then(
-      ({ files }) => {
-        for (const [path, blob] of files) entry.bytes += path.length + blob.length + fileBytes
-        bytes += entry.bytes
-        for (const [oldest, { bytes: own }] of kept) {
-          if (bytes <= maxBytes || oldest === key) break
-          kept.delete(oldest)
-          bytes -= own
-        }
-      },
-      () => kept.delete(key),
-    )
-    return entry.inventory
-  }
+  const kept = createKept<Inventory>(maxBytes)
   return {
     async of(views, commit) {
       for (const { history, inventories } of views) {
         const found = history.inventories.slice(0, inventories).findLast((one) => one.commit === commit)
         if (found === undefined) continue
-        const key = `${history.ledger} ${found.seq}`
-        const known = kept.get(key)
-        if (known === undefined) return keep(key, history.ledger, found.seq)
-        kept.delete(key)
-        kept.set(key, known)
-        return known.inventory
+        return kept(`${history.ledger} ${found.seq}`, () => readInventory(reader, history.ledger, found.seq), bytesOf)
       }
       return undefined
     },
   }
+}
+
+function bytesOf({ files }: Inventory): number {
+  let bytes = 0
+  for (const [path, blob] of files) bytes += path.length + blob.length + fileBytes
+  return bytes
 }
 
 /** `last` is the seq of its last window; the others stand before it, without a gap. */

@@ -26,13 +26,16 @@ export async function notesOnFiles(
   const decisions = found.flat()
   if (decisions.length === 0) return []
   const moment = await momentOf({ db, reader }, resolved.ledgers)
-  const blobs = new Map<string, string | undefined>([...(inventory?.files ?? []), ...[...production, ...other].map(({ path, blob }) => [path, blob ?? inventory?.files.get(path)] as const)]) // oxfmt-ignore
+  const measured = new Map([...production, ...other].map((file) => [file.path, file]))
+  const blobOf = (path: string): string | undefined => measured.get(path)?.blob ?? inventory?.files.get(path)
   const notes = decisions.flatMap((decision): FileNote[] => {
     const { target, shown } = toDisposed(decision, moment)
-    if (!('path' in target) || !target.path.startsWith(prefix) || !blobs.has(target.path)) return []
+    if (!('path' in target) || !target.path.startsWith(prefix)) return []
     const { path } = target
+    const isKnown = blobOf(path) !== undefined
+    if (!isKnown && !measured.has(path)) return []
     // Where the content of the file is not known, only its date says whether a note holds.
-    const told = blobs.get(path) === undefined ? shown : toDisposed(decision, moment, () => blobs.get(path)).shown
+    const told = isKnown ? toDisposed(decision, moment, blobOf).shown : shown
     return [{ path, ...(target.kind === 'lines' ? { lines: target.lines } : {}), ...told }]
   })
   return notes.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))

@@ -3,6 +3,7 @@ import { fieldsAt, readSpan } from '../history/read-records.ts'
 import { type RunReadDeps, readParts } from '../history/read-run.ts'
 import type { LineStates } from '../history/states.ts'
 import { type LedgerName, type TestType, ledgerKindOf } from '../record/record.ts'
+import { createKept } from './kept.ts'
 import { uniteStates } from './union.ts'
 
 /**
@@ -54,37 +55,18 @@ const usualBytes = 96 * 1_048_576
 const fileBytes = 64
 
 export function createRunEvidences(deps: RunReadDeps, maxBytes = usualBytes): RunEvidences {
-  const kept = new Map<string, { evidence: Promise<RunEvidence>; bytes: number }>()
+  const kept = createKept<RunEvidence>(maxBytes / 2)
   const texts = createTexts(maxBytes / 2)
-  let bytes = 0
 
   return {
     of(ledger, seq) {
-      const key = `${ledger} ${seq}`
-      const known = kept.get(key)
-      kept.delete(key)
-      if (known !== undefined) {
-        kept.set(key, known)
-        return known.evidence
-      }
       // A run keeps what it was the first to read, whatever the texts forget.
       const cost = { bytes: 0 }
-      const entry = { evidence: readEvidence(deps, (record) => texts(record, cost), ledger, seq), bytes: 0 }
-      kept.set(key, entry)
-      entry.evidence.then(
-        ({ files }) => {
-          if (kept.get(key) !== entry) return
-          entry.bytes = files.length * fileBytes + cost.bytes
-          bytes += entry.bytes
-          for (const [oldest, { bytes: own }] of kept) {
-            if (bytes <= maxBytes / 2 || oldest === key) break
-            kept.delete(oldest)
-            bytes -= own
-          }
-        },
-        () => kept.get(key) === entry && kept.delete(key),
+      return kept(
+        `${ledger} ${seq}`,
+        () => readEvidence(deps, (record) => texts(record, cost), ledger, seq),
+        ({ files }) => files.length * fileBytes + cost.bytes,
       )
-      return entry.evidence
     },
   }
 }

@@ -1,14 +1,13 @@
 /**
  * Globs over paths of a repository. A contract is written by whoever may push, and is matched against every path of a commit, so no
  * pattern may take more than its length times that of the path: matchers that go by way of a regular expression have patterns
- * (`*a*a*a*a*b`) that take exponents of it. The loop below goes back to the last star only, which is enough: an earlier one cannot match more than the last one can.
+ * (`*a*a*a*a*b`) that take exponents of it. It is enough to go back to the last star: an earlier one cannot match more than the last one can.
  */
 
-/** The code of a character of a name, or what stands for one: `any`, a class, `star` for any number. */
+/** The code of a character of a name, or what stands for one: `any`, a class. */
 type Token = number | ClassTest
 type ClassTest = (code: number) => boolean
 const any = -1
-const star = -2
 /** A segment of a pattern: a whole name, a test of one, or `**` for any number of segments. */
 type Segment = string | ((name: string) => boolean)
 
@@ -96,38 +95,47 @@ function toSegment(text: string): Segment {
     throw new Error(`${JSON.stringify(text)} is no name of a file or folder`)
   if (text.includes('**')) throw new Error('** stands alone between slashes: write src/**/*.ts')
   if (!/[*?[\]]/.test(text)) return text
-  if (!/[?[\]]/.test(text)) return toPieces(text)
-  const tokens: Token[] = []
+  let piece: Token[] = []
+  const pieces = [piece]
   for (let i = 0; i < text.length; i++) {
     const char = text[i] ?? ''
     if (char === ']') throw new Error('] without [')
-    if (char !== '[') {
-      tokens.push(char === '*' ? star : char === '?' ? any : char.charCodeAt(0))
-      continue
+    if (char === '*') pieces.push((piece = []))
+    else if (char !== '[') piece.push(char === '?' ? any : char.charCodeAt(0))
+    else {
+      const end = text.indexOf(']', i + 2)
+      if (end < 0) throw new Error('[ without ]')
+      piece.push(toClass(text.slice(i + 1, end)))
+      i = end
     }
-    const end = text.indexOf(']', i + 2)
-    if (end < 0) throw new Error('[ without ]')
-    tokens.push(toClass(text.slice(i + 1, end)))
-    i = end
   }
-  return (name) => matchName(tokens, name)
+  return matchPieces(pieces)
 }
 
-/** `*.test.ts` and most others: what stands between stars is found in its order, the first and the last piece at the ends. */
-function toPieces(text: string): (name: string) => boolean {
-  const [first = '', ...between] = text.split('*')
-  const last = between.pop() ?? ''
+/** What stands between stars is found in its order, as early as it can be; the first and the last piece at the ends. */
+function matchPieces([first = [], ...between]: readonly (readonly Token[])[]): (name: string) => boolean {
+  const last = between.pop()
+  if (last === undefined) return (name) => name.length === first.length && isAt(first, name, 0)
   return (name) => {
     const end = name.length - last.length
-    if (first.length > end || !name.startsWith(first) || !name.endsWith(last)) return false
+    if (first.length > end || !isAt(first, name, 0) || !isAt(last, name, end)) return false
     let at = first.length
     for (const piece of between) {
-      const found = name.indexOf(piece, at)
-      if (found < 0 || found + piece.length > end) return false
-      at = found + piece.length
+      while (at + piece.length <= end && !isAt(piece, name, at)) at++
+      at += piece.length
+      if (at > end) return false
     }
     return true
   }
+}
+
+function isAt(piece: readonly Token[], name: string, at: number): boolean {
+  for (let i = 0; i < piece.length; i++) {
+    const token = piece[i]
+    const code = name.charCodeAt(at + i)
+    if (token !== code && token !== any && !(typeof token === 'function' && token(code))) return false
+  }
+  return true
 }
 
 function toClass(text: string): ClassTest {
@@ -167,28 +175,4 @@ function matchPath(segments: readonly Segment[], names: readonly string[]): bool
   }
   while (segments[p] === '**') p++
   return p === segments.length
-}
-
-/** The same for the tokens of a segment and one name; a loop of its own, which a shared one with calls takes ten times as long for. */
-function matchName(tokens: readonly Token[], name: string): boolean {
-  let p = 0
-  let s = 0
-  let lastStar = -1
-  let resume = 0
-  while (s < name.length) {
-    const token = tokens[p]
-    const code = name.charCodeAt(s)
-    if (token === star) {
-      lastStar = p++
-      resume = s
-    } else if (token === code || token === any || (typeof token === 'function' && token(code))) {
-      p++
-      s++
-    } else if (lastStar >= 0) {
-      p = lastStar + 1
-      s = ++resume
-    } else return false
-  }
-  while (tokens[p] === star) p++
-  return p === tokens.length
 }

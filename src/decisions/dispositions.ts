@@ -15,7 +15,7 @@ import {
   dispositionPayload,
 } from '../record/changes.ts'
 import { Problem } from '../record/problem.ts'
-import type { LedgerName } from '../record/record.ts'
+import { type LedgerName, orgOf } from '../record/record.ts'
 import { type Standing, type StandingDeps, readStanding } from './standing.ts'
 
 /** Puts on record what a person says about something that is on record. It changes no number. */
@@ -85,7 +85,7 @@ async function checkTarget(deps: DispositionsDeps, { repository, target, blob }:
     }
     case 'gate': {
       const record = await findRecord(target.id)
-      const isOurs = record?.kind === 'gate' && record.ledger.startsWith(`${deps.org}/`)
+      const isOurs = record?.kind === 'gate' && orgOf(record.ledger) === deps.org
       const fields = isOurs ? (JSON.parse(Buffer.from(record.bytes).toString()) as { repository?: string }) : undefined
       if (fields?.repository !== repository) throw unknown()
       return undefined

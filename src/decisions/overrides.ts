@@ -9,7 +9,7 @@ import { packSegment } from '../ledger/segments.ts'
 import { changeKeys } from '../record/change-keys.ts'
 import { type GateFields, type OverrideFields, overridePayload } from '../record/changes.ts'
 import { Problem } from '../record/problem.ts'
-import { ledgerKindOf } from '../record/record.ts'
+import { ledgerKindOf, orgOf } from '../record/record.ts'
 import { type Standing, type StandingDeps, readStanding } from './standing.ts'
 
 /** Lets go on what a gate did not let pass: a record beside the decision, which stays what it was. */
@@ -65,7 +65,7 @@ async function override(
 /** A decision of this org that this credential may override; an override is none. */
 async function findGate({ org, findRecord }: OverridesDeps, who: Principal, id: string): Promise<GateFields> {
   const record = await findRecord(id)
-  const isOurs = record?.kind === 'gate' && ledgerKindOf(record.ledger) === 'changes' && record.ledger.startsWith(`${org}/`) // oxfmt-ignore
+  const isOurs = record?.kind === 'gate' && ledgerKindOf(record.ledger) === 'changes' && orgOf(record.ledger) === org // oxfmt-ignore
   const unknown = new Problem('not_found', `there is no gate ${id}`)
   if (record === undefined || !isOurs) throw unknown
   const fields = JSON.parse(Buffer.from(record.bytes).toString()) as GateFields | OverrideFields // gatePayload, overridePayload

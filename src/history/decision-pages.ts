@@ -27,12 +27,10 @@ export async function newestDecisions(db: Queryable, ledger: LedgerName, filter:
   const { kind, repositories, from, before, limit, commit, build, environment, verdict, target } = filter
   const values: unknown[] = [ledger, kind, from, before, limit]
   const pieces: string[] = []
-  const where = (name: string, text: (n: string) => string, ...given: (string | undefined)[]): string[] => {
-    if (given.includes(undefined)) return []
+  const where = (name: string, text: (n: string) => string, given: string | undefined): string[] => {
+    if (given === undefined) return []
     pieces.push(name)
-    const condition = text(`$${values.length + 1}`)
-    values.push(...given)
-    return [condition]
+    return [text(`$${values.push(given)}`)]
   }
   // Of one commit or build there are few, and in whichever order: they are read first, else the planner may look for them along the whole list.
   const named = [

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Made, provenanceOf, readReleaseKey, signProvenance } from '../../release/provenance.ts'
-import { names, parseSums, printSums, sha256Of, verifyRelease } from '../../release/verify.ts'
+import { names, parseSums, printSums, verifyRelease } from '../../release/verify.ts'
 import { preAuthEncoding } from '../../src/log/statement.ts'
 import { printVkey } from '../../src/log/vkey.ts'
+import { sha256Hex } from '../../src/record/sha256.ts'
 
 const pemOf = (): string =>
   generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
@@ -39,7 +40,7 @@ beforeEach(async () => {
   const key = await readReleaseKey(pem)
   vkey = printVkey(key)
   writeFileSync(path('proofline-0.1.0.tgz'), 'a package')
-  const subject = { name: 'proofline-0.1.0.tgz', sha256: sha256Of(readFileSync(path('proofline-0.1.0.tgz'))) }
+  const subject = { name: 'proofline-0.1.0.tgz', sha256: sha256Hex(readFileSync(path('proofline-0.1.0.tgz'))) }
   writeFileSync(path(names.provenance), await signProvenance(provenanceOf(made([subject])), key))
   await sign()
 })
@@ -49,7 +50,7 @@ afterEach(() => {
 
 async function sign(): Promise<void> {
   const listed = ['proofline-0.1.0.tgz', names.provenance]
-  const sums = printSums(listed.map((name) => ({ name, sha256: sha256Of(readFileSync(path(name))) })))
+  const sums = printSums(listed.map((name) => ({ name, sha256: sha256Hex(readFileSync(path(name))) })))
   writeFileSync(path(names.sums), sums)
   writeFileSync(path(names.signature), await (await readReleaseKey(pem)).sign(Buffer.from(sums)))
 }
@@ -81,7 +82,7 @@ describe('a release', () => {
       'the provenance of another key',
       /no trusted signature/,
       async () => {
-        const subject = { name: 'proofline-0.1.0.tgz', sha256: sha256Of(readFileSync(path('proofline-0.1.0.tgz'))) }
+        const subject = { name: 'proofline-0.1.0.tgz', sha256: sha256Hex(readFileSync(path('proofline-0.1.0.tgz'))) }
         writeFileSync(
           path(names.provenance),
           await signProvenance(provenanceOf(made([subject])), await readReleaseKey(pemOf())),
