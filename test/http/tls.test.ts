@@ -5,7 +5,7 @@ import { type ConnectionOptions, type TLSSocket, connect } from 'node:tls'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { httpSettings } from '../../src/http/settings.ts'
 import { openTls } from '../../src/http/tls.ts'
-import { silentLogger } from '../../src/telemetry/logger.ts'
+import { type LogFields, silentLogger } from '../../src/telemetry/logger.ts'
 import { type Authority, createAuthority } from '../support/certificates.ts'
 import { type ServeOptions, type Served, servers } from './serve.ts'
 
@@ -111,7 +111,7 @@ it('shows a new certificate to new connections as soon as it is there, and goes 
   expect(await answered).toMatch(/^HTTP\/1.1 200/)
 })
 
-it('keeps what it shows while the files hold what cannot be used, and says so once', async () => {
+it('keeps what it shows while the files hold what cannot be used', async () => {
   const { served, certificate_file, key_file, put } = await start()
   const before = serialOf(await dial(served))
   const other = authority.issue('localhost')
@@ -130,6 +130,29 @@ it('keeps what it shows while the files hold what cannot be used, and says so on
   }
   put(other)
   await expect.poll(async () => serialOf(await dial(served))).not.toBe(before)
+})
+
+it('says once, however often it looks, that what should replace a certificate has expired or is not valid yet', () => {
+  const own = authority.issue('localhost')
+  const logged: string[] = []
+  const note = (event: string, fields?: LogFields): void =>
+    void logged.push(`${event} ${String(fields?.['error'] ?? '')}`)
+  const settings = { certificate_file: own.certFile, key_file: own.keyFile, client_certificates: 'required', reload_ms: 1 } as const // oxfmt-ignore
+  const tls = openTls(settings, { info: note, warn: note })
+  const put = ({ cert, key }: { cert: Buffer; key: Buffer }): void => {
+    writeFileSync(own.certFile, cert)
+    writeFileSync(own.keyFile, key)
+    for (let look = 0; look < 3; look++) tls.reload()
+  }
+  put(authority.issue('localhost', -1))
+  put(authority.issue('localhost', 100, 1))
+  expect(tls.certificate().unread).toMatch(/is not valid before/)
+  put(own)
+  expect(tls.certificate().unread).toBeUndefined()
+  put(authority.issue('localhost', 50))
+  expect(logged).toMatchObject(
+    [/unread .* expired/, /unread .* not valid before/, /loaded/].map((one) => expect.stringMatching(one)),
+  )
 })
 
 it('lets nobody in without a client certificate that its authority signed, where they are required', async () => {
