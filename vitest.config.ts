@@ -6,6 +6,8 @@ Object.assign(process.env, compileCache)
 
 const database = '**/*.db.test.ts'
 const stories = '**/*.story.test.ts'
+/** What is waited for comes at once, or late on a machine that has much else to do. */
+const poll = { timeout: 15_000 }
 const elsewhere = ['**/node_modules/**', 'test/programs/**', 'test/fixtures/**']
 
 /**
@@ -23,6 +25,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...elsewhere, database, stories],
           setupFiles: ['test/support/no-secrets.ts'],
+          expect: { poll },
           pool: 'threads',
           maxWorkers: 2,
           isolate: false,
@@ -39,7 +42,8 @@ export default defineConfig({
           maxWorkers: 3,
           globalSetup: ['test/support/setup.ts'],
           setupFiles: ['test/support/no-secrets.ts'],
-          testTimeout: 30_000,
+          expect: { poll },
+          testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },
@@ -53,6 +57,7 @@ export default defineConfig({
           maxWorkers: 3,
           globalSetup: ['test/support/setup.ts'],
           setupFiles: ['test/support/no-secrets.ts'],
+          expect: { poll },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -30,6 +30,8 @@ const size = z.int().min(1)
 const databaseUrl = z
   .string()
   .regex(/^(?:postgres(?:ql)?:\/\/|socket:)/, 'is no address of a PostgreSQL: postgresql://user@host:5432/database')
+  // With a Unix socket as a parameter the host may be empty.
+  .refine((url) => URL.canParse(url.replace('@/', '@host/')), 'cannot be read: / ? # in a password are %2F %3F %23')
 
 const settings = z.strictObject({
   org: z
@@ -210,12 +212,12 @@ export function withoutSecrets({ otlp: _otlp, ...config }: Config): Omit<Config,
 }
 
 const withoutPassword = (url: string): string =>
-  url.replace(/^([^/]*\/\/[^:/@]*:)[^/?#]*@/, '$1[secret]@').replace(/([?&](?:ssl)?password=)[^&]*/g, '$1[secret]')
+  url.replace(/^([^/]*\/\/[^:/@]*:).*@/s, '$1[secret]@').replace(/([?&](?:ssl)?password=)[^&]*/g, '$1[secret]')
 
 /** Chat services give out addresses whose path is all that it takes to write there. */
 function withoutPath(text: string): string {
   const { origin, pathname, search } = new URL(text)
-  return pathname === '/' && search === '' ? text : `${origin}/[secret]`
+  return `${origin}/${pathname === '/' && search === '' ? '' : '[secret]'}`
 }
 
 /** Reads the file that --config or PROOFLINE_CONFIG names, else proofline.yaml where there is one. */

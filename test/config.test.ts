@@ -60,6 +60,16 @@ describe('readConfig', () => {
     expect(readConfig(file, { DATABASE_URL: '' }).database.url).toBe('postgres://file/x')
   })
 
+  it.each([
+    'postgresql://user@db:5432/x',
+    'postgres://user:a%2Fb@db/x?sslmode=require',
+    'postgresql://user@/x?host=/run/postgresql',
+    'postgresql://user@%2Frun%2Fpostgresql/x',
+    'socket:/run/postgresql?db=x',
+  ])('takes the address %s', (url) => {
+    expect(readConfig(undefined, { DATABASE_URL: url }).database.url).toBe(url)
+  })
+
   it('makes of the environment what the schema wants: numbers, booleans, lists, and text that looks like neither', () => {
     const destinations = 'destinations: { main-siem: { type: elastic, url: "https://siem.example", username: u } }'
     const config = readConfig(destinations, {
@@ -195,6 +205,13 @@ describe('readConfig', () => {
       {},
       /^database\.owner_url: is given without database\.url$/,
     ],
+    [
+      'a password that ends the address it stands in',
+      undefined,
+      { DATABASE_URL: 'postgres://user:hunter2/hunter3@db/x' },
+      {},
+      /^database\.url: cannot be read(?![^]*hunter)/,
+    ],
     ['a certificate without its key', 'http: { tls: { certificate_file: a.pem } }', {}, {}, /^http\.tls\.key_file: /],
     ['a destination of no kind', 'destinations: { a: { url: "https://x" } }', {}, {}, /^destinations\.a\.type: /],
     [
@@ -291,7 +308,10 @@ describe('withoutSecrets', () => {
       DATABASE_URL: 'postgres://user:hunter2@hunter8@db/x?sslpassword=hunter3&sslmode=require',
       PROOFLINE_DATABASE_OWNER_URL: 'postgres://db/x?user=a&password=hunter4',
     }
-    const shown = JSON.stringify(withoutSecrets(readConfig(file, env)))
+    const shown = JSON.stringify([
+      withoutSecrets(readConfig(file, env)),
+      withoutSecrets(readConfig('watch: { webhook: { url: "https://a:hunter8@chat.example/#hunter9" } }', { DATABASE_URL: 'postgres://user:12/hunter2@db/x' })),
+    ]) // oxfmt-ignore
     expect(shown).not.toMatch(/hunter/)
     expect(shown).toContain('"url":"https://chat.example/[secret]"')
     expect(shown).toContain('postgres://user:[secret]@db/x?sslpassword=[secret]&sslmode=require')

@@ -58,16 +58,19 @@ const maxTokenAgeS = 600
 export function createSignIn(deps: SignInDeps): SignIn {
   const { settings, redirectUri, keys, get, post, now = () => new Date() } = deps
   const { issuer, client_id: clientId } = settings
-  let known: { atMs: number; document: Readonly<Record<string, unknown>> } | undefined
+  let known: { atMs: number; document: ReturnType<typeof discover> } | undefined
 
   const unavailable = (error: unknown): never => {
     deps.onTrouble(error instanceof Error ? error.message : String(error))
     throw new Problem('unavailable', `${issuer} cannot be asked just now: try again`, { cause: error })
   }
-  const readDiscovery = async (): Promise<Readonly<Record<string, unknown>>> => {
-    if (known !== undefined && now().getTime() - known.atMs < keepDiscoveryMs) return known.document
-    const document = await discover(issuer, get)
-    known = { atMs: now().getTime(), document }
+  /** Whoever comes meanwhile waits with the first one: many browsers are one question to the issuer. */
+  const readDiscovery = (): ReturnType<typeof discover> => {
+    const atMs = now().getTime()
+    if (known !== undefined && atMs - known.atMs < keepDiscoveryMs) return known.document
+    const document = discover(issuer, get)
+    known = { atMs, document }
+    document.catch(() => (known = undefined)) // the next one asks again
     return document
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { recording } from './decisions.ts'
 import { noBody, nothing, route } from './route.ts'
 import { count, ledgerName, seq, text, time } from './shapes.ts'
 
@@ -54,7 +55,7 @@ export const forgetConsumer = route({
   query: nothing,
   body: { kind: 'json', schema: z.strictObject({ reason: text }) },
   answers: [{ status: 200, what: 'Forgotten', content: { 'application/json': forgotten } }],
-  problems: ['recording_stopped', 'clock_step', 'signer_not_current', 'rollback_detected'],
+  problems: recording,
 })
 
 export const consumerRoutes = [listConsumers, forgetConsumer] as const

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { recording } from './decisions.ts'
 import { noBody, nothing, route, scopes } from './route.ts'
 import { time } from './shapes.ts'
 
@@ -40,7 +41,7 @@ export const finishLogin = route({
     error: parameter(512),
   }),
   answers: [page('A page that goes on to where the sign-in began')],
-  problems: ['unauthenticated', 'forbidden', 'not_found', 'recording_stopped'],
+  problems: ['unauthenticated', 'forbidden', 'not_found', ...recording],
 })
 
 export const logout = route({

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Environment } from '../producer/ci-facts.ts'
 import { Problem } from '../record/problem.ts'
 
@@ -11,7 +12,6 @@ export function clientCertificate(env: Environment): { certificate?: { cert: Buf
   if (certFile === '' && keyFile === '') return {}
   if (certFile === '' || keyFile === '')
     throw new Problem('request_invalid', 'PROOFLINE_CLIENT_CERTIFICATE_FILE and PROOFLINE_CLIENT_KEY_FILE go together')
-  const { readFileSync } = process.getBuiltinModule('node:fs')
   try {
     return { certificate: { cert: readFileSync(certFile), key: readFileSync(keyFile) } }
   } catch (cause) {

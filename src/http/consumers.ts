@@ -6,13 +6,13 @@ import { printTime } from '../record/record.ts'
 import type { RecordCommand } from '../watch/commands.ts'
 import type { Mount } from './mount.ts'
 
-/** `/v1/consumers`. A position is about all repositories, so a credential that is bound to some sees none. */
 export interface ConsumersDeps {
   list: () => Promise<ConsumerTold[]>
   forget: Consumers['forget']
   recordCommand: RecordCommand
 }
 
+/** `/v1/consumers`. A position is about all repositories, so a credential that is bound to some sees none. */
 export function mountConsumers(mount: Mount, { list, forget, recordCommand }: ConsumersDeps): void {
   mount(listConsumers, async ({ who }) => {
     if (!may(who, 'operate', {}) && !may(who, 'audit', {}))

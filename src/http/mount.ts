@@ -168,7 +168,7 @@ export function createMount(app: FastifyInstance, settings: HttpSettings, deps: 
 
   return (route, handler) => {
     const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-      if (underWay >= limits.requests && route.open !== 'always')
+      if (underWay >= limits.requests && (route.open !== 'always' || isSignIn(route)))
         throw new Problem('overloaded', `${limits.requests} requests are under way already`)
       underWay += 1
       whenOver(request.raw, reply.raw, () => (underWay -= 1))

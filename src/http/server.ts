@@ -201,7 +201,9 @@ function createApp(settings: HttpSettings, tls: Tls | undefined, pipelines: Pipe
       return typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : randomUUID()
     },
     routerOptions: { maxParamLength: 1_024 },
-    frameworkErrors: (error, _request, reply) => {
+    // What has no path that could be decoded meets none of the hooks.
+    frameworkErrors: (error, request, reply) => {
+      discardRest(request.raw, limits.linger_ms)
       void sendProblem(reply, toProblem(error) ?? new Problem('request_invalid', error.message))
     },
     clientErrorHandler: (error, socket) => {

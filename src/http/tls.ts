@@ -58,14 +58,15 @@ export function openTls(settings: TlsSettings, log: Pick<Logger, 'info' | 'warn'
   const reload = (): void => {
     try {
       const found = readFiles(settings)
+      if (found.digest !== shown.digest) {
+        const why = whyNotNow(found)
+        if (why !== undefined && whyNotNow(shown) === undefined) throw new Error(why)
+        // Connections that are open go on with what they began with; tickets of the old context resume none of the new.
+        server?.setSecureContext(found.context)
+        shown = found
+        log.info('certificate.loaded', { subject: found.certificate.subject, until: found.certificate.validTo })
+      }
       unread = undefined
-      if (found.digest === shown.digest) return
-      if (hasExpired(found) && !hasExpired(shown))
-        throw new Error(`the certificate expired at ${found.certificate.validTo}`)
-      // Connections that are open go on with what they began with; tickets of the old context resume none of the new.
-      server?.setSecureContext(found.context)
-      shown = found
-      log.info('certificate.loaded', { subject: found.certificate.subject, until: found.certificate.validTo })
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
       if (why !== unread) log.warn('certificate.unread', { error: why })
@@ -98,7 +99,11 @@ export function openTls(settings: TlsSettings, log: Pick<Logger, 'info' | 'warn'
   }
 }
 
-const hasExpired = ({ certificate }: Files): boolean => certificate.validToDate.getTime() <= Date.now()
+function whyNotNow({ certificate }: Files): string | undefined {
+  const { validFrom, validTo, validFromDate, validToDate } = certificate
+  if (validToDate.getTime() <= Date.now()) return `the certificate expired at ${validTo}`
+  return validFromDate.getTime() > Date.now() ? `the certificate is not valid before ${validFrom}` : undefined
+}
 
 /** Throws Problem request_invalid where a file cannot be read, certificate and key are no pair, or the authorities are none. */
 function readFiles({ certificate_file, key_file, client_ca_file }: TlsSettings): Files {

@@ -56,7 +56,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.asked()).toBe(1)
   })
 
-  it('are not asked for again within the cooldown, however many made-up ids are named', async () => {
+  it('case 34: are not asked for again within the cooldown, however many made-up ids are named', async () => {
     for (let i = 0; i < 50; i++) expect((await keys.find(header(`made-up-${i}`))).kind).toBe('unknown')
     expect(issuer.asked()).toBe(1)
     clock = minute

@@ -127,7 +127,7 @@ describe('a token of a CI job', () => {
     ['that is none', async () => 'a.b.c', 'no token of a CI job'],
     ['that is too long', async () => token({ filler: 'x'.repeat(16_384) }), 'too long'],
     ['of another provider under this issuer', () => token({ ...gitlab, iss: issuer.url, repository: undefined, repository_owner_id: undefined, run_id: undefined }), 'forbidden'],
-  ])('is refused: one %s', async (_, make, reason) => {
+  ])('case 34: is refused: one %s', async (_, make, reason) => {
     expect(await refusal(await make())).toMatch(new RegExp(reason))
   }) // oxfmt-ignore
 

@@ -138,7 +138,7 @@ describe('findMismatch', () => {
     ['a rerun, by its own workflow', 'circleci', { run: 'circleci.99999999-aaaa-4bbb-8ccc-dddddddddddd~2b3c4d5e.api.unit' }, {}, {}, undefined],
     ['a rerun of another workflow', 'circleci', { run: 'circleci.99999999-aaaa-4bbb-8ccc-dddddddddddd~00000000.api.unit' }, {}, {}, 'is not the run'],
     ['any commit, which CircleCI does not tell', 'circleci', { commit: 'a'.repeat(40) }, {}, {}, undefined],
-  ])('%s', (_, provider, change, claims, rule, expected) => {
+  ])('case 32: %s', (_, provider, change, claims, rule, expected) => {
     const found = mismatch(provider, change, claims, rule)
     if (expected === undefined) expect(found).toBeUndefined()
     else expect(found).toContain(expected)

@@ -10,6 +10,8 @@ export interface FakeReader extends Reader {
   reads: number
   /** How often somebody began to wait for more. */
   waits: number
+  /** How many wait now. */
+  waiting: number
 }
 
 export const startMicros = Date.parse('2026-11-23T05:00:00Z') * 1000
@@ -25,6 +27,7 @@ export function createFakeReader(ledger: LedgerName = 'main/unit'): FakeReader {
   const reader: FakeReader = {
     reads: 0,
     waits: 0,
+    waiting: 0,
     add(count, { kind = 'coverage', repository = 'github.com/acme/payments', at } = {}) {
       if (at !== undefined) time = at
       const added: StoredRecord[] = []
@@ -63,11 +66,16 @@ export function createFakeReader(ledger: LedgerName = 'main/unit'): FakeReader {
     findRecord: async (id) => records.find((record) => record.id === id),
     async *tail(asked, next, signal, options) {
       reader.waits += 1
-      for (let at = next; !signal.aborted;) {
-        const found = await batch(asked, at, options)
-        at = found.next
-        if (found.records.length > 0) yield found
-        else await sleep(5, undefined, { signal }).catch(() => {})
+      reader.waiting += 1
+      try {
+        for (let at = next; !signal.aborted;) {
+          const found = await batch(asked, at, options)
+          at = found.next
+          if (found.records.length > 0) yield found
+          else await sleep(5, undefined, { signal }).catch(() => {})
+        }
+      } finally {
+        reader.waiting -= 1
       }
     },
     earliest: async () => 0,

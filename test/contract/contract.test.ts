@@ -7,32 +7,7 @@ import { effectiveContract, isTracked, productionFilter } from '../../src/contra
 import { durationMs } from '../../src/contract/form.ts'
 import { basicReasons, contractReasons } from '../../src/contract/reasons.ts'
 import { Problem } from '../../src/record/problem.ts'
-
-export const whole = `
-version: 1
-repository: github.com/acme/payments
-mode: enforce
-refs: [refs/heads/main, 'refs/heads/release/*']
-production:
-  include: ['src/**']
-  exclude:
-    - glob: src/generated/**
-      reason: written by protoc
-suites:
-  - name: api
-    test_type: unit
-    stage: test
-    tool: nyc@17.1
-    definition: [lcov.da@1, istanbul.statement@1]
-    cadence: 24h
-    owner: team-payments
-    thresholds: { lines: 80.5, changed_lines: 90 }
-  - { name: api, test_type: integration, required: false }
-thresholds:
-  unit: { lines: 75 }
-configuration: ${'ab'.repeat(32)}
-late: 7d
-`
+import { whole } from './whole.ts'
 
 /** What is wrong with it, as `line:column where`. */
 function errorsOf(text: string): string[] {

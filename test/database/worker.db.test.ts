@@ -141,7 +141,7 @@ describe('runWorker', () => {
     })
     const said: string[] = []
     createInterface(child.stdout).on('line', (line) => said.push(line))
-    await expect.poll(() => said, { timeout: 10_000 }).toEqual(['running'])
+    await expect.poll(() => said).toEqual(['running'])
 
     const end = new AbortController()
     let runs = 0

@@ -19,8 +19,8 @@ export const quick = {
   probe_ms: { min: 20, max: 50 },
   position_every_ms: 50,
   drain_ms: 200,
-  unresolved_after_ms: 10_000,
-  unproved_after_ms: 10_000,
+  unresolved_after_ms: 60_000,
+  unproved_after_ms: 60_000,
 }
 
 export function splunkSettings(fake: FakeHec, extra: Record<string, unknown> = {}): DestinationSettings {
@@ -84,7 +84,7 @@ export async function startLane(options: LaneOptions): Promise<RunningLane> {
 export async function eventually(
   check: () => boolean | Promise<boolean>,
   what: () => unknown = () => 'not yet',
-  ms = 10_000,
+  ms = 45_000,
 ): Promise<void> {
   const end = Date.now() + ms
   while (!(await check())) {

@@ -1,19 +1,11 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Problem } from '../../src/record/problem.ts'
-import { type ServeOptions, type Served, raw, run, serve } from './serve.ts'
+import { raw, run, servers } from './serve.ts'
 
-const open: Served[] = []
-const start = async (options?: ServeOptions): Promise<Served> => {
-  const served = await serve(options)
-  open.push(served)
-  return served
-}
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((served) => served.close()))
-})
+const start = servers()
 
 const parts = `/v1/runs/${run}/parts?name=lcov.info`
 const head = (more: string): string =>
@@ -39,11 +31,6 @@ function reading() {
   return { seen, admission: { addPart: addPart as never } }
 }
 
-async function until(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !done(); i++) await sleep(10)
-  expect(done()).toBe(true)
-}
-
 describe('a body', () => {
   it('arrives as it is sent, without being gathered', async () => {
     const { seen, admission } = reading()
@@ -67,10 +54,10 @@ describe('a body', () => {
       socket.on('error', () => {})
       socket.write(head(header) + sent)
       const before = seen.length
-      await until(() => seen.length > before && seen.at(-1)!.bytes === sent.replace(/^\w+\r\n|\r\n$/g, '').length)
+      await expect.poll(() => seen.length > before && seen.at(-1)!.bytes === sent.replace(/^\w+\r\n|\r\n$/g, '').length).toBe(true) // oxfmt-ignore
       if (halfClose) socket.end()
       else socket.resetAndDestroy()
-      await until(() => seen.at(-1)!.error !== undefined)
+      await expect.poll(() => seen.at(-1)!.error).toBeDefined()
       expect(seen.at(-1)!.error).toMatchObject({ code: 'body_incomplete' })
       socket.destroy()
     }
@@ -127,20 +114,21 @@ describe('a body', () => {
   })
 
   it('finds a place or is told to come back', async () => {
-    let finish = (): void => {}
+    const finish: (() => void)[] = []
     const admission = {
-      addPart: () => new Promise<never>((_, reject) => (finish = () => reject(new Problem('report_empty', 'x')))),
+      addPart: () => new Promise<never>((_, reject) => finish.push(() => reject(new Problem('report_empty', 'x')))),
     }
     const served = await start({ admission, limits: { uploads: 1 } })
-    const first = served.fetch(parts, { method: 'PUT', body: 'x', token: 'push' })
-    await sleep(50)
-    const second = await served.fetch(parts, { method: 'PUT', body: 'x', token: 'push' })
+    const put = () => served.fetch(parts, { method: 'PUT', body: 'x', token: 'push' })
+    const first = put()
+    await expect.poll(() => finish.length).toBe(1)
+    const second = await put()
     expect([second.status, second.headers.get('retry-after')]).toEqual([503, '1'])
-    finish()
+    finish[0]?.()
     expect((await first).status).toBe(422)
-    const third = served.fetch(parts, { method: 'PUT', body: 'x', token: 'push' })
-    await sleep(50)
-    finish()
+    const third = put()
+    await expect.poll(() => finish.length).toBe(2)
+    finish[1]?.()
     expect((await third).status).toBe(422)
   })
 

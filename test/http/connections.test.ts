@@ -3,18 +3,12 @@ import { type Socket, connect } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
 import { Problem } from '../../src/record/problem.ts'
 import { whenOver } from '../../src/http/connections.ts'
-import { type ServeOptions, type Served, run, serve } from './serve.ts'
+import { type Served, run, servers } from './serve.ts'
 
-const open: Served[] = []
+const start = servers()
 const sockets: Socket[] = []
-const start = async (options: ServeOptions): Promise<Served> => {
-  const served = await serve(options)
-  open.push(served)
-  return served
-}
-afterEach(async () => {
+afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy()
-  await Promise.all(open.splice(0).map((served) => served.close()))
 })
 
 /** A connection, what came over it, and whether it has ended. */
@@ -94,7 +88,7 @@ it('no more requests are under way than may be, whatever connections they came b
   const refused = await served.fetch('/v1/status', { token: 'audit' })
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
   expect(await refused.json()).toMatchObject({ code: 'overloaded' })
-  expect((await served.fetch('/healthz')).status).toBe(200)
+  expect([(await served.fetch('/healthz')).status, (await served.fetch('/login')).status]).toEqual([200, 503])
   // One of each pair waits behind the other and has no connection of its own that could close.
   pair.socket.destroy()
   other.socket.destroy()
@@ -127,7 +121,7 @@ it('no more connections are accepted than may be', async () => {
 it('a connection that is not used ends', async () => {
   const served = await start({ limits: { keep_alive_ms: 100 } })
   const used = dial(served, health)
-  await expect.poll(() => used.seen.closed, { timeout: 10_000 }).toBe(true)
+  await expect.poll(() => used.seen.closed).toBe(true)
   expect(used.seen.text).toMatch(/^HTTP\/1.1 200/)
 })
 
@@ -136,7 +130,7 @@ it('a body that comes steadily does not come for ever', async () => {
   const head = `PUT /v1/runs/${run}/parts?name=x HTTP/1.1\r\nhost: x\r\nauthorization: Bearer push\r\ncontent-length: 1000000\r\n\r\n`
   const slow = dial(served, head)
   const dripping = setInterval(() => slow.socket.write('x'), 20)
-  await expect.poll(() => slow.seen.closed, { timeout: 10_000 }).toBe(true)
+  await expect.poll(() => slow.seen.closed).toBe(true)
   clearInterval(dripping)
   expect(slow.seen.text).not.toContain('HTTP/1.1 2')
 })

@@ -1,18 +1,14 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { printTime } from '../../src/record/record.ts'
 import { startMicros } from '../answers/fake-reader.ts'
-import { type Served, serve } from './serve.ts'
+import { type Served, servers } from './serve.ts'
 
-const open: Served[] = []
+const startWith = servers()
 const start = async (count: number): Promise<Served> => {
-  const served = await serve()
-  open.push(served)
+  const served = await startWith()
   served.reader.add(count)
   return served
 }
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((served) => served.close()))
-})
 
 const ask = (served: Served, method: 'HEAD' | 'GET', query: string, headers: Record<string, string> = {}) =>
   served.fetch(`/v1/feed/unit?${query}`, { method, token: 'feed', headers })

@@ -1,21 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { FeedPage } from '../../src/api/records.ts'
 import { printTime } from '../../src/record/record.ts'
 import { startMicros } from '../answers/fake-reader.ts'
-import { type ServeOptions, type Served, serve } from './serve.ts'
+import { type ServeOptions, type Served, servers } from './serve.ts'
 
-const open: Served[] = []
+const startWith = servers()
 const start = async (count: number, options?: ServeOptions): Promise<Served> => {
-  const served = await serve(options)
-  open.push(served)
+  const served = await startWith(options)
   served.reader.add(count)
   return served
 }
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((served) => served.close()))
-})
 
 const get = (served: Served, path: string, headers: Record<string, string> = {}): Promise<Response> =>
   served.fetch(path, { token: 'feed', headers })
@@ -128,7 +123,7 @@ describe('GET /v1/feed/{ledger}', () => {
   it('waits for what comes', async () => {
     const served = await start(1)
     const waiting = page(served, 'cursor=latest&wait=10')
-    while (served.reader.waits === 0) await sleep(10) // what is `latest` is decided before
+    await expect.poll(() => served.reader.waits).toBe(1) // what is `latest` is decided before
     served.reader.add(1)
     expect(seqs(await waiting)).toEqual([1])
   })
@@ -139,13 +134,10 @@ describe('GET /v1/feed/{ledger}', () => {
     const waiting = served
       .fetch('/v1/feed/unit?cursor=latest&wait=30', { token: 'feed', signal: gone.signal })
       .catch(() => 'gone')
-    await sleep(50)
+    await expect.poll(() => served.reader.waits).toBe(1)
     gone.abort()
     expect(await waiting).toBe('gone')
-    await sleep(50)
-    const reads = served.reader.reads
-    await sleep(100)
-    expect(served.reader.reads).toBe(reads)
+    await expect.poll(() => served.reader.waiting).toBe(0)
   })
 
   it('says on every page whether it is worth to ask on: dumb pollers know nothing but that flag', async () => {

@@ -1,17 +1,9 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { exposures } from '../../src/http/exposure.ts'
 import { httpSettings } from '../../src/http/settings.ts'
-import { type ServeOptions, type Served, raw, serve } from './serve.ts'
+import { type ServeOptions, type Served, raw, servers } from './serve.ts'
 
-const open: Served[] = []
-const start = async (options?: ServeOptions): Promise<Served> => {
-  const served = await serve(options)
-  open.push(served)
-  return served
-}
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((served) => served.close()))
-})
+const start = servers()
 
 /** The link to the next page as somebody gets it who asks for the feed with these headers. */
 async function linkOf(served: Served, headers: string): Promise<string> {

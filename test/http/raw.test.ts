@@ -1,20 +1,12 @@
 import { connect } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ambiguousRequests, smuggled } from '../garbage/ambiguous.ts'
 import { statusesOf } from '../garbage/wire.ts'
-import { type ServeOptions, type Served, raw, run, serve } from './serve.ts'
+import { raw, run, servers } from './serve.ts'
 
 /** What comes over a socket and is no request that two readers would understand in the same way. */
 
-const open: Served[] = []
-const start = async (options?: ServeOptions): Promise<Served> => {
-  const served = await serve(options)
-  open.push(served)
-  return served
-}
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((served) => served.close()))
-})
+const start = servers()
 
 const part = `/v1/runs/${run}/parts?name=x`
 const put = (headers: string, body = ''): string =>

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { afterEach } from 'vitest'
 import { type Principal, type Scope, may, scopes } from '../../src/access/principal.ts'
 import type { Admission } from '../../src/admission/admission.ts'
 import type { RegisteredContract } from '../../src/admission/contracts.ts'
@@ -89,6 +90,19 @@ function principalOf(authorization: string | undefined): Principal | undefined {
   if (held.length === 0) return undefined
   const base = { org: 'main', id: `token:${name}`, method: 'token', scopes: new Set<Scope>(held) } as const
   return repository === undefined ? base : { ...base, repositories: [repository] }
+}
+
+/** For a file of tests: starts servers, which end after each test. */
+export function servers(): (options?: ServeOptions) => Promise<Served> {
+  const open: Served[] = []
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((served) => served.close()))
+  })
+  return async (options) => {
+    const served = await serve(options)
+    open.push(served)
+    return served
+  }
 }
 
 export async function serve(options: ServeOptions = {}): Promise<Served> {

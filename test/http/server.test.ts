@@ -1,19 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { routes } from '../../src/api/routes.ts'
 import { httpSettings } from '../../src/http/settings.ts'
 import { Problem, problems } from '../../src/record/problem.ts'
-import { type ServeOptions, type Served, declaration, raw, run, serve } from './serve.ts'
+import { declaration, raw, run, servers } from './serve.ts'
 
-const open: Served[] = []
-const start = async (options?: ServeOptions): Promise<Served> => {
-  const served = await serve(options)
-  open.push(served)
-  return served
-}
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((served) => served.close()))
-})
+const start = servers()
 
 async function expectProblem(answer: Response, code: keyof typeof problems): Promise<Record<string, unknown>> {
   expect(answer.headers.get('content-type')).toBe('application/problem+json')

@@ -5,9 +5,9 @@ import { type ConnectionOptions, type TLSSocket, connect } from 'node:tls'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { httpSettings } from '../../src/http/settings.ts'
 import { openTls } from '../../src/http/tls.ts'
-import { silentLogger } from '../../src/telemetry/logger.ts'
+import { type LogFields, silentLogger } from '../../src/telemetry/logger.ts'
 import { type Authority, createAuthority } from '../support/certificates.ts'
-import { type ServeOptions, type Served, serve } from './serve.ts'
+import { type ServeOptions, type Served, servers } from './serve.ts'
 
 let authority: Authority
 let clients: Authority
@@ -20,24 +20,23 @@ afterAll(() => {
   clients.remove()
 })
 
-const open: Served[] = []
+const startWith = servers()
 const sockets: { destroy(): unknown }[] = []
-afterEach(async () => {
+afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy()
-  await Promise.all(open.splice(0).map((served) => served.close()))
 })
 
+let shown = 0
 /** A server over files that a test may change; the files hold what `issue` made for localhost. */
 async function start(more: Record<string, unknown> = {}, limits: ServeOptions['limits'] = {}) {
-  const certificate_file = join(authority.folder, `shown-${open.length}-${sockets.length}.pem`)
+  const certificate_file = join(authority.folder, `shown-${++shown}.pem`)
   const key_file = certificate_file.replace('.pem', '.key')
   const put = ({ certFile, keyFile }: { certFile: string; keyFile: string }): void => {
     copyFileSync(certFile, certificate_file)
     copyFileSync(keyFile, key_file)
   }
   put(authority.issue('localhost'))
-  const served = await serve({ limits, settings: { tls: { certificate_file, key_file, reload_ms: 20, ...more } } })
-  open.push(served)
+  const served = await startWith({ limits, settings: { tls: { certificate_file, key_file, reload_ms: 20, ...more } } })
   return { served, certificate_file, key_file, put }
 }
 
@@ -105,14 +104,14 @@ it('shows a new certificate to new connections as soon as it is there, and goes 
   const before = await dial(served)
   const next = authority.issue('localhost', 50)
   put(next)
-  await expect.poll(async () => serialOf(await dial(served)), { timeout: 10_000 }).not.toBe(serialOf(before))
+  await expect.poll(async () => serialOf(await dial(served))).not.toBe(serialOf(before))
   expect(served.logged).toContainEqual(expect.objectContaining({ event: 'certificate.loaded', level: 'info' }))
   const answered = new Promise<string>((resolve) => before.once('data', (chunk: Buffer) => resolve(chunk.toString())))
   before.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n')
   expect(await answered).toMatch(/^HTTP\/1.1 200/)
 })
 
-it('keeps what it shows while the files hold what cannot be used, and says so once', async () => {
+it('keeps what it shows while the files hold what cannot be used', async () => {
   const { served, certificate_file, key_file, put } = await start()
   const before = serialOf(await dial(served))
   const other = authority.issue('localhost')
@@ -126,11 +125,35 @@ it('keeps what it shows while the files hold what cannot be used, and says so on
   for (const [why, broken] of breaks) {
     const told = served.logged.length
     broken()
-    await expect.poll(() => served.logged.slice(told).filter(({ event }) => event === 'certificate.unread').length, { timeout: 10_000 }).toBeGreaterThan(0) // oxfmt-ignore
+    await expect.poll(() => served.logged.slice(told).filter(({ event }) => event === 'certificate.unread').length).toBeGreaterThan(0) // oxfmt-ignore
     expect(serialOf(await dial(served)), why).toBe(before)
   }
   put(other)
-  await expect.poll(async () => serialOf(await dial(served)), { timeout: 10_000 }).not.toBe(before)
+  await expect.poll(async () => serialOf(await dial(served))).not.toBe(before)
+})
+
+it('says once, however often it looks, that what should replace a certificate has expired or is not valid yet', () => {
+  const own = authority.issue('localhost')
+  const logged: [string, unknown][] = []
+  const note = (event: string, fields?: LogFields): void => void logged.push([event, fields?.['error']])
+  const settings = { certificate_file: own.certFile, key_file: own.keyFile, client_certificates: 'required', reload_ms: 1 } as const // oxfmt-ignore
+  const tls = openTls(settings, { info: note, warn: note })
+  const put = ({ cert, key }: { cert: Buffer; key: Buffer }): void => {
+    writeFileSync(own.certFile, cert)
+    writeFileSync(own.keyFile, key)
+    for (let look = 0; look < 3; look++) tls.reload()
+  }
+  put(authority.issue('localhost', -1))
+  put(authority.issue('localhost', 100, 1))
+  expect(tls.certificate().unread).toMatch(/is not valid before/)
+  put(own)
+  expect(tls.certificate().unread).toBeUndefined()
+  put(authority.issue('localhost', 50))
+  expect(logged).toEqual([
+    ['certificate.unread', expect.stringContaining('expired')],
+    ['certificate.unread', expect.stringContaining('not valid before')],
+    ['certificate.loaded', undefined],
+  ])
 })
 
 it('lets nobody in without a client certificate that its authority signed, where they are required', async () => {
@@ -165,7 +188,7 @@ it('believes other authorities of clients once their file changed, and not by ti
   session = first.getSession()
   expect(session).toBeDefined()
   copyFileSync(authority.caFile, client_ca_file)
-  await expect.poll(() => dial(served, { cert: next.cert, key: next.key }).then(() => true, () => false), { timeout: 10_000 }).toBe(true) // oxfmt-ignore
+  await expect.poll(() => dial(served, { cert: next.cert, key: next.key }).then(() => true, () => false)).toBe(true) // oxfmt-ignore
   await expect(dial(served, { cert: old.cert, key: old.key, maxVersion: 'TLSv1.2', session })).rejects.toThrow()
 })
 

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { openCheckpoint, parseCheckpoint, printCheckpoint } from '../../src/log/checkpoint.ts'
+import { parseDecimal } from '../../src/log/log-error.ts'
 import { emptyRoot, hashLeaf } from '../../src/log/merkle.ts'
 import { sealNote } from '../../src/log/note.ts'
 import { createSigningKey, parsePrivateKey, parseVkey } from '../../src/log/vkey.ts'
@@ -107,6 +109,23 @@ describe('checkpoints', () => {
     ['carriage returns', nine.replaceAll('\n', '\r\n')],
   ])('case 14: with %s are malformed', (_what, wrong) => {
     expect(() => parseCheckpoint(wrong)).toThrow(expect.objectContaining({ code: 'malformed' }))
+  })
+
+  it('are read as they were printed, whatever the log is called', () => {
+    const origin = fc.string({ minLength: 1, unit: 'grapheme' }).filter((text) => !/[\u0000-\u001f\ufeff]/.test(text)) // oxlint-disable-line no-control-regex
+    const size = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
+    const root = fc.uint8Array({ minLength: 32, maxLength: 32 })
+    fc.assert(
+      fc.property(fc.record({ origin, size, root }), (one) => {
+        expect(parseCheckpoint(printCheckpoint(one))).toEqual(one)
+      }),
+    )
+  })
+
+  it('tell a size that cannot be counted with from what is no number', () => {
+    for (const text of ['9007199254740992', '9223372036854775808', '18446744073709551615', '99999999999999999999'])
+      expect(() => parseDecimal(text, 'the size')).toThrow(`the size is too large: ${text}`)
+    expect(() => parseDecimal('1'.repeat(21), 'the size')).toThrow('the size is not a decimal number')
   })
 
   it('are not printed for what no reader takes', () => {

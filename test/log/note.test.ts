@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { decodeBase64, encodeBase64 } from '../../src/log/base64.ts'
-import { splitCosignature } from '../../src/log/cosignature.ts'
+import { joinCosignature, splitCosignature } from '../../src/log/cosignature.ts'
 import { isUsablePublicKey, verifyEd25519 } from '../../src/log/ed25519.ts'
 import { addSignatures, cosign, openNote, parseNote, sealNote } from '../../src/log/note.ts'
 import {
@@ -306,6 +306,9 @@ describe('cosignatures', () => {
     expect(splitCosignature(published.subarray(4))?.time).toBe(1_727_964_367)
     expect(splitCosignature(new Uint8Array(72).fill(0xff))).toBeUndefined()
     expect(splitCosignature(new Uint8Array(64))).toBeUndefined()
+    const latest = joinCosignature(Number.MAX_SAFE_INTEGER, new Uint8Array(64))
+    expect(splitCosignature(latest)?.time).toBe(Number.MAX_SAFE_INTEGER)
+    expect(splitCosignature(joinCosignature(2 ** 53, new Uint8Array(64)))).toBeUndefined()
   })
 
   it('with another time, or by a key of type 1, do not verify', async () => {

@@ -45,5 +45,5 @@ describe('what is printed', () => {
   it('takes no longer than its length, whatever it is made of', () => {
     for (const piece of ['a://', 'a:', 'bearer ', 'pl_', '-----BEGIN ', 'eyJ.', '?code', 'cookie:', 'a:b@'])
       expect(hideCredentials(piece.repeat(20_000)).length).toBeGreaterThan(0)
-  }, 5_000)
+  })
 }) // oxfmt-ignore

@@ -91,7 +91,7 @@ describe('a key behind signer.command', () => {
     const message = await open(3_000).sign(ledger, await tree.requestAt(9, 4)).then(() => '', String) // oxfmt-ignore
     const [, pid] = /did not answer within 3000 ms: (\d+)/.exec(message) ?? []
     expect(Number(pid)).toBeGreaterThan(0)
-    await expect.poll(() => isAlive(Number(pid)), { timeout: 10_000 }).toBe(false)
+    await expect.poll(() => isAlive(Number(pid))).toBe(false)
     await behave('good')
     expect(await signer.sign(ledger, await tree.requestAt(9, 9))).toMatchObject({ kind: 'signed' })
   })

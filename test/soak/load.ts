@@ -170,7 +170,8 @@ export function createLoad(service: { url: string; token: string }, meter: Meter
   }
 }
 
-const receiptOf = ({ text }: Answer): string => {
-  const { seqs, checkpoint: _checkpoint, ...rest } = JSON.parse(text) as Record<string, unknown>
-  return JSON.stringify([seqs, rest['recorded_at'], rest['id']])
+/** What a repetition is answered with again. */
+function receiptOf({ text }: Answer): string {
+  const { part, seal } = JSON.parse(text) as { part: { part_record: { id: string } }; seal: { id: string } }
+  return `${part.part_record.id} ${seal.id}`
 }

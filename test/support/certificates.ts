@@ -8,8 +8,8 @@ export interface Authority {
   folder: string
   caFile: string
   ca: Buffer
-  /** Certificate and key for a name; `days` may be negative: it has expired. */
-  issue(name: string, days?: number): { certFile: string; keyFile: string; cert: Buffer; key: Buffer }
+  /** Certificate and key for a name; `days` may be negative: it has expired. `from`, in days too, may be to come. */
+  issue(name: string, days?: number, from?: number): { certFile: string; keyFile: string; cert: Buffer; key: Buffer }
   remove(): void
 }
 
@@ -43,11 +43,11 @@ commonName = supplied
     folder,
     caFile,
     ca: readFileSync(caFile),
-    issue(subject, days = 100) {
+    issue(subject, days = 100, from = Math.min(0, days) - 1) {
       const n = ++issued
       const [certFile, keyFile] = [join(folder, `${n}.pem`), join(folder, `${n}.key`)]
       const end = new Date(Date.now() + days * 86_400_000)
-      const start = new Date(Math.min(Date.now(), end.getTime()) - 86_400_000)
+      const start = new Date(Date.now() + from * 86_400_000)
       const time = (at: Date): string => `${at.toISOString().replaceAll(/[-:T]/g, '').slice(0, 14)}Z`
       openssl('req', ...curve, '-keyout', keyFile, '-out', `${n}.csr`, '-subj', `/CN=${subject}`, '-addext', `subjectAltName=DNS:${subject},IP:127.0.0.1,IP:127.0.0.2`) // oxfmt-ignore
       openssl('ca', '-batch', '-notext', '-config', 'ca.cnf', '-startdate', time(start), '-enddate', time(end), '-in', `${n}.csr`, '-out', certFile) // oxfmt-ignore

@@ -31,11 +31,15 @@ const forms: readonly (readonly [string, RegExp])[] = [
   ['a token of an issuer', /\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{20,}/],
   ['a private key', /PRIVATE\+KEY\+|-----BEGIN [A-Z ]*PRIVATE KEY-----/],
   ['a password in an address', /\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@"']*:(?!\[secret\])[^\s/@"']+@/],
-  ['an Authorization header', /\bauthorization["']?\s*[:=]\s*["']?(?:bearer|basic|splunk|apikey|statement) +[A-Za-z0-9._~+/=-]{8,}/i],
+  ['an Authorization header', /\bauthorization["'\\]*\s*[:=]\s*["'\\]*(?:bearer|basic|splunk|apikey|statement) +[A-Za-z0-9._~+/=-]{8,}/i],
   ['a signed address', /x-amz-signature=[0-9a-f]{8}/i],
 ] // oxfmt-ignore
 
 export type Form = 'a token' | 'a private key'
+
+/** One expression as PostgreSQL reads it, for whatever may be one. */
+export const anySecret = (): string =>
+  [...forms.map(([, { source }]) => source.replaceAll('\\b', '\\m')), ...[...known].map((one) => one.replaceAll(/\W/g, '\\$&'))].join('|') // oxfmt-ignore
 
 /** What of it is a secret, each with what is around it, masked: a search must not tell either. */
 export function findSecrets(text: string, allowed: readonly Form[] = []): string[] {

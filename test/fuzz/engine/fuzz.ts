@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { maxInputBytes } from './mutate.ts'
 import type { Finding, Played } from './play.ts'
-import type { Order } from './worker.ts'
+import type { Order, Shared } from './worker.ts'
 
 /** Fuzzes the targets of one module in a thread of its own, with little memory, watched from outside. */
 export interface Fuzzer {
@@ -9,18 +9,16 @@ export interface Fuzzer {
   close(): Promise<void>
 }
 
-const headBytes = 8
-
 /** `stallMs`: one input may take that long on a machine with much else to do; what is slower is a finding. */
 export function createFuzzer(module: URL, { stallMs = 30_000, maxHeapMb = 512 } = {}): Fuzzer {
-  const shared = new SharedArrayBuffer(headBytes + maxInputBytes)
-  const [head, memory] = [new Int32Array(shared, 0, 2), new Uint8Array(shared, headBytes)]
+  const head = new Int32Array(new SharedArrayBuffer(8))
+  const memory = new Uint8Array(new SharedArrayBuffer(maxInputBytes))
   const whatRan = (): Uint8Array => memory.slice(0, Atomics.load(head, 1))
   let worker: Worker | undefined
 
   const start = (): Worker =>
     new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: { module: module.href, shared },
+      workerData: { module: module.href, head, memory } satisfies Shared,
       resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
     })
   const stop = async (): Promise<void> => {

@@ -12,11 +12,15 @@ export interface Order {
   seconds: number
 }
 
-/** Rounds begun; length of the input. */
-export const sharedHead = 2
+/** What the thread and whoever watches it see both. */
+export interface Shared {
+  module: string
+  /** Rounds begun; length of the input. */
+  head: Int32Array
+  memory: Uint8Array
+}
 
-const { module, shared } = workerData as { module: string; shared: SharedArrayBuffer }
-const [head, memory] = [new Int32Array(shared, 0, sharedHead), new Uint8Array(shared, 4 * sharedHead)]
+const { module, head, memory } = workerData as Shared
 const { targets } = (await import(module)) as { targets: readonly FuzzTarget[] }
 
 parentPort?.on('message', ({ name, ...order }: Order) => {

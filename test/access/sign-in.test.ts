@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest'
+import { createSignIn } from '../../src/access/sign-in.ts'
+
+it('asks the issuer once for however many sign-ins begin meanwhile, and again after it failed', async () => {
+  const issuer = 'https://sso.example'
+  const asked: PromiseWithResolvers<unknown>[] = []
+  const signIn = createSignIn({
+    settings: { issuer, client_id: 'proofline', request_scopes: ['openid'], algorithms: ['RS256'], leeway_s: 0 },
+    redirectUri: 'https://proofline.example/login/callback',
+    secret: async () => undefined,
+    keys: { find: async () => ({ kind: 'unknown' }) },
+    get: () => {
+      const one = Promise.withResolvers<unknown>()
+      asked.push(one)
+      return one.promise
+    },
+    post: async () => ({ status: 500, answer: undefined }),
+    onTrouble: () => {},
+  })
+  const begun = Promise.allSettled([signIn.begin(), signIn.begin(), signIn.begin()])
+  expect(asked.length).toBe(1)
+  asked[0]?.reject(new Error('it is away'))
+  expect((await begun).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+  const again = Promise.all([signIn.begin(), signIn.begin()])
+  expect(asked.length).toBe(2)
+  asked[1]?.resolve({ issuer, authorization_endpoint: `${issuer}/authorize` })
+  const urls = (await again).map(({ url }) => new URL(url))
+  expect(new Set(urls.map(({ searchParams }) => searchParams.get('state'))).size).toBe(2)
+  await signIn.begin()
+  expect(asked.length).toBe(2)
+})
