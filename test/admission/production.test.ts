@@ -63,7 +63,7 @@ describe('createProduction', () => {
   it('lets others have their turn while the globs of a contract take their time', async () => {
     const many = Array.from({ length: 16 }, (_, i) => `'**/*?${'a'.repeat(100)}${i}/**'`)
     const slow = parseContract(`version: 1\nproduction: { include: [${many.join(',')}] }`)
-    const long = Array.from({ length: 2_000 }, (_, i) => ({ path: `${'a'.repeat(200)}/${String(i).padStart(5, '0')}`, blob: 'b' })) // oxfmt-ignore
+    const long = Array.from({ length: 40_000 }, (_, i) => ({ path: `${'a'.repeat(200)}/${String(i).padStart(5, '0')}`, blob: 'b' })) // oxfmt-ignore
     const turns = await countTurns(() =>
       createProduction(async () => inventoryPayloads('main/unit', 'r', 'c', long)).digestOf(commit, slow),
     )
