@@ -15,6 +15,8 @@ export interface SignIn {
   begin(): Promise<{ url: string; pending: Pending }>
   /** Throws Problem `unauthenticated`, with why; `unavailable` when the issuer cannot be asked. */
   finish(returned: Returned, pending: Pending): Promise<{ subject: string; claims: Claims }>
+  /** Since when, in milliseconds, and how the issuer refuses this client: until it takes it, nobody can sign in. */
+  trouble(): { sinceMs: number; detail: string } | undefined
 }
 
 export interface Pending {
@@ -48,6 +50,7 @@ export interface SignInDeps {
   /** Told what is only for the operator: addresses, certificates, what an issuer says of the client. */
   onTrouble: (detail: string) => void
   now?: () => Date
+  nowMs?: () => number
 }
 
 const keepDiscoveryMs = 600_000
@@ -56,9 +59,10 @@ const maxTokenLength = 65_536
 const maxTokenAgeS = 600
 
 export function createSignIn(deps: SignInDeps): SignIn {
-  const { settings, redirectUri, keys, get, post, now = () => new Date() } = deps
+  const { settings, redirectUri, keys, get, post, now = () => new Date(), nowMs = () => performance.now() } = deps
   const { issuer, client_id: clientId } = settings
   let known: { atMs: number; document: ReturnType<typeof discover> } | undefined
+  let refusing: { sinceMs: number; detail: string } | undefined
 
   const unavailable = (error: unknown): never => {
     deps.onTrouble(error instanceof Error ? error.message : String(error))
@@ -86,10 +90,12 @@ export function createSignIn(deps: SignInDeps): SignIn {
     const { id_token: token, error } = typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>) : {} // oxfmt-ignore
     if (status !== 200) {
       const why = sayError(error)
+      if (ofClient.has(why)) refusing = { sinceMs: refusing?.sinceMs ?? nowMs(), detail: `status ${status}, ${why}` }
       // The code is the browser's affair; anything else is between the issuer and us.
       if (why !== 'invalid_grant') throw new Error(`it refuses this service with status ${status}: ${why}`)
       throw refused('the issuer takes this code no more')
     }
+    refusing = undefined
     if (typeof token !== 'string' || token.length > maxTokenLength) throw new Error('it gave no id token, or one over 64 KiB') // oxfmt-ignore
     return token
   }
@@ -153,8 +159,13 @@ export function createSignIn(deps: SignInDeps): SignIn {
         return unavailable(cause)
       }
     },
+
+    trouble: () => refusing,
   }
 }
+
+/** RFC 6749 section 5.2: what no code of a browser brings about. */
+const ofClient: ReadonlySet<string> = new Set(['invalid_client', 'unauthorized_client'])
 
 const random = (): string => randomBytes(32).toString('base64url')
 

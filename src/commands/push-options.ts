@@ -17,6 +17,8 @@ const outcome = (what: string): Option =>
 const junit = (): Option =>
   new Option('--junit <glob>', 'count the tests in JUnit XML files; may be repeated').argParser(each)
 const tests = (): Option => new Option('--tests <total,passed,failed,skipped>', 'the test totals themselves')
+const statement = (): Option =>
+  new Option('--statement <keyfile>', 'sign what is sent with this key (`proofline key producer create`)')
 const retryFor = (number: (text: string) => number): Option =>
   new Option(
     '--retry-for <seconds>',
@@ -62,7 +64,7 @@ export function addPushCommands(program: Command, run: Run, number: (text: strin
       '--atomic',
       'one small report in one request, durable once it is answered: for machines that may die at any moment',
     )
-    .option('--statement <keyfile>', 'sign what is sent with this key (`proofline key producer create`)')
+    .addOption(statement())
     .option('--receipt <file>', 'write the receipt with its proofs, for `proofline verify`')
     .option('--dry-run', 'tell what would be recorded, without a service')
     .addOption(
@@ -96,6 +98,9 @@ export function addPushCommands(program: Command, run: Run, number: (text: strin
     .addOption(
       outcome('how the tests ended; default the worst of its shards, and failed where totals given here say so'),
     )
+    .addOption(statement())
+    .option('--repository <name>', 'with --statement, where the run is of another than that of this checkout')
+    .option('--commit <id>', 'with --statement, where the run is of another than what is checked out')
     .addOption(retryFor(number))
     .option('--json', 'answer in JSON, for machines')
     .action((options) =>

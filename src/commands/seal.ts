@@ -2,7 +2,8 @@ import { readEnvironment, readCi, ciRunName, earlierRunNames } from '../producer
 import type { Ci } from '../producer/ci-facts.ts'
 import { callOf } from '../producer/client.ts'
 import { warnOfFailed } from '../producer/outcome.ts'
-import { readTests, toRunId, type PushOptions } from '../producer/plan.ts'
+import { findCheckout } from '../producer/git.ts'
+import { findMeasured, readTests, toRunId, type PushOptions } from '../producer/plan.ts'
 import { isRunId } from '../producer/run-identity.ts'
 import { json, putOnce, retried, shapes, splitSeal } from '../producer/upload.ts'
 import type { SealReceipt, SealRequest, SealWaiting } from '../api/runs.ts'
@@ -10,18 +11,24 @@ import { Problem } from '../record/problem.ts'
 import { connect } from './connect.ts'
 import { withoutIdentity } from './no-identity.ts'
 import { printList, sealNotes } from './receipt.ts'
+import type { Signing } from './sign-requests.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 import { uploading } from './uploading.ts'
 import { count } from './count.ts'
 
 /** `proofline seal`: ends a run that several jobs pushed to, or one that was pushed with --no-seal. */
 
-export interface SealCommand extends Pick<PushOptions, 'suite' | 'junit' | 'tests' | 'parts'> {
+export interface SealCommand extends Pick<
+  PushOptions,
+  'suite' | 'junit' | 'tests' | 'parts' | 'repository' | 'commit'
+> {
   testType: PushOptions['testType']
   run?: string
   outcome?: NonNullable<SealRequest['outcome']>
   /** Names or ids of earlier attempts; with CI they are found. */
   earlier?: string[]
+  /** The key of a producer: it signs for the run's repository and commit. */
+  statement?: string
   retryFor?: number
 }
 
@@ -40,10 +47,11 @@ export async function seal(options: SealCommand, terminal: Terminal, signal: Abo
     ...(options.parts === undefined ? {} : { parts: options.parts }),
     ...earlierOf(options, ci),
   }
-  const refused = await withoutIdentity(ci, run, env, terminal)
+  const signing = await signingFor(options, run, ci)
+  const refused = signing === undefined ? await withoutIdentity(ci, run, env, terminal) : undefined
   if (refused !== undefined) return refused
   for (const warning of warnOfFailed(options.outcome, tests)) terminal.say(`note: ${warning}`)
-  const client = await connect(undefined, { say: terminal.say })
+  const client = await connect(undefined, { say: terminal.say, ...(signing === undefined ? {} : { signing }) })
   try {
     const means = uploading(options, terminal, signal)
     const { status, answer } = await retried(
@@ -58,6 +66,15 @@ export async function seal(options: SealCommand, terminal: Terminal, signal: Abo
   } finally {
     client.close()
   }
+}
+
+async function signingFor(options: SealCommand, run: string, ci: Ci | undefined): Promise<Signing | undefined> {
+  const { statement, repository, commit } = options
+  if (statement === undefined) {
+    if (repository === undefined && commit === undefined) return undefined
+    throw new Problem('request_invalid', '--repository and --commit go with --statement: the run says them itself')
+  }
+  return { keyFile: statement, run, ...findMeasured(options, await findCheckout(process.cwd()), ci) }
 }
 
 /** What CI says of earlier attempts is worked out: one that died before it declared anything is no mistake. */

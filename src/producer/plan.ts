@@ -53,14 +53,7 @@ export async function planRun(patterns: readonly string[], options: PushOptions,
   const ci = options.backfill === true ? undefined : around
   const share = readShare(options, ci)
   const [checkout, tests] = await Promise.all([findCheckout(cwd), readTests(options, cwd)])
-  const commit = options.commit ?? checkout?.commit ?? ci?.commit
-  const repository = options.repository ?? around?.repository ?? checkout?.repository
-  if (commit === undefined)
-    throw new Problem('request_invalid', 'no commit is known here: run this in a git checkout, or say --commit')
-  if (repository === undefined)
-    throw new Problem('request_invalid', 'no repository is known here: run this in a git checkout, or say --repository')
-  if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(commit))
-    throw new Problem('request_invalid', `--commit takes a full commit id of 40 or 64 hex digits, not ${commit}`)
+  const { repository, commit } = findMeasured(options, checkout, ci, around)
   const files = await expandFiles(patterns, cwd)
   const outcome = outcomeOf(options.outcome, tests)
   const parts = await planParts(files, options, { cwd, checkout, share, outcome, tests })
@@ -91,6 +84,24 @@ export async function planRun(patterns: readonly string[], options: PushOptions,
     ...warnOfFailed(options.outcome, tests),
   ]
   return { plan, warnings }
+}
+
+/** What was measured. A backfill has the repository of the job that sends it, and not its commit. */
+export function findMeasured(
+  options: Pick<PushOptions, 'repository' | 'commit'>,
+  checkout: Checkout | undefined,
+  ci: Ci | undefined,
+  around = ci,
+): { repository: string; commit: string } {
+  const commit = options.commit ?? checkout?.commit ?? ci?.commit
+  const repository = options.repository ?? around?.repository ?? checkout?.repository
+  if (commit === undefined)
+    throw new Problem('request_invalid', 'no commit is known here: run this in a git checkout, or say --commit')
+  if (repository === undefined)
+    throw new Problem('request_invalid', 'no repository is known here: run this in a git checkout, or say --repository')
+  if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(commit))
+    throw new Problem('request_invalid', `--commit takes a full commit id of 40 or 64 hex digits, not ${commit}`)
+  return { repository, commit }
 }
 
 /** The totals that the options give; null when they give none. */

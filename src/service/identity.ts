@@ -9,8 +9,8 @@ import { createProducers } from '../access/producers.ts'
 import { createTokens } from '../access/tokens.ts'
 import { type Config, ConfigError } from '../config.ts'
 import type { Queryable } from '../database/database.ts'
-import { printTime } from '../record/record.ts'
 import { openIssuerDoor, parseJson } from './issuer-door.ts'
+import { issuerUnreachable } from './issuer-findings.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Finding } from '../watch/alerts.ts'
 
@@ -55,11 +55,7 @@ export async function openIdentity(config: Config, db: Queryable, log: Logger): 
     findings: () =>
       open.flatMap(({ settings, keys }) => {
         const trouble = keys.trouble()
-        if (trouble === undefined) return []
-        const since = printTime(Math.round((Date.now() - (performance.now() - trouble.sinceMs)) * 1000))
-        return [
-          { code: 'issuer_unreachable', subject: settings.issuer, detail: `no keys since ${since}: ${trouble.detail}` },
-        ]
+        return trouble === undefined ? [] : [issuerUnreachable(settings.issuer, 'no keys', trouble)]
       }),
     async close() {
       clearInterval(timer)

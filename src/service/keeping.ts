@@ -17,7 +17,6 @@ import type { Witnessed } from '../ledger/witnessed.ts'
 import type { Objects } from '../objects/objects.ts'
 import type { LedgerName } from '../record/record.ts'
 import type { Shelf } from '../publish/shelf.ts'
-import type { OpenIdentity } from './identity.ts'
 import { publishing } from './publishing.ts'
 import { scrubbing } from './scrubbing.ts'
 import type { OpenSigner } from './signer.ts'
@@ -62,7 +61,8 @@ export interface KeepingDeps {
   shelf: Shelf | undefined
   witnesses: readonly AskedWitness[]
   heads: Heads
-  identity: OpenIdentity
+  /** Of the issuers that identities come from. */
+  findIssuers: () => Finding[]
   destinations: Deliveries['destinations']
   log: Logger
   metrics: Metrics
@@ -85,9 +85,9 @@ const keepers: readonly Keeper[] = [
   watchDeployments,
   scrubbing,
   keepTimestamps,
-  async ({ identity }) =>
+  async ({ findIssuers }) =>
     async () =>
-      identity.findings(),
+      findIssuers(),
 ]
 
 export async function startKeeping(deps: KeepingDeps): Promise<Keeping> {

@@ -9,15 +9,19 @@ import { secretOf } from '../delivery/wire.ts'
 import type { Login } from '../http/login.ts'
 import { createCookies } from '../http/session-cookie.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import type { Finding } from '../watch/alerts.ts'
 import { openIssuerDoor } from './issuer-door.ts'
+import { issuerUnreachable } from './issuer-findings.ts'
 
 export interface OpenLogin {
   /** Undefined where nobody signs in here. */
   login: Login | undefined
+  /** That nobody can sign in, and why. */
+  findings(): Finding[]
   close(): Promise<void>
 }
 
-/** The issuer is asked when somebody signs in: a start does not wait for it. */
+/** The issuer's keys are looked after in the background, so that its absence shows before somebody needs it: a start does not wait. */
 export async function openLogin(
   config: Config,
   db: Queryable,
@@ -25,7 +29,7 @@ export async function openLogin(
   log: Logger,
 ): Promise<OpenLogin> {
   const { login: settings, org, identity, http } = config
-  if (settings === undefined) return { login: undefined, close: async () => {} }
+  if (settings === undefined) return { login: undefined, findings: () => [], close: async () => {} }
   const secret = await secretOf('login.client_secret', settings.client_secret, settings.client_secret_file)
   const door = await openIssuerDoor(settings.issuer, settings.ca_file, settings)
   const keys = createIssuerKeys({
@@ -35,20 +39,23 @@ export async function openLogin(
     keepMs: identity.keep_ms,
     nowMs: () => performance.now(),
   })
+  void keys.refresh()
+  const timer = setInterval(() => void keys.refresh(), identity.cooldown_ms)
   const publicUrl = http.public_url ?? '' // or the start was refused
   const sessions = createSessions(db, { org, issuer: settings.issuer, hours: settings.session_hours })
+  const signIn = createSignIn({
+    settings,
+    redirectUri: `${publicUrl}/login/callback`,
+    secret: async () => (await secret?.read())?.reveal(),
+    keys,
+    get: door.get,
+    post: door.post,
+    onTrouble: (detail) => log.warn('login.unavailable', { issuer: settings.issuer, detail }),
+  })
   return {
     login: {
       issuer: settings.issuer,
-      signIn: createSignIn({
-        settings,
-        redirectUri: `${publicUrl}/login/callback`,
-        secret: async () => (await secret?.read())?.reveal(),
-        keys,
-        get: door.get,
-        post: door.post,
-        onTrouble: (detail) => log.warn('login.unavailable', { issuer: settings.issuer, detail }),
-      }),
+      signIn,
       sessions,
       roles: settings.roles,
       sessionHours: settings.session_hours,
@@ -58,6 +65,16 @@ export async function openLogin(
       ownOrigin: new URL(publicUrl).origin,
       find: sessions.find,
     },
-    close: door.close,
+    findings() {
+      const subject = `login ${settings.issuer}`
+      const away = keys.trouble()
+      if (away !== undefined) return [issuerUnreachable(subject, 'no keys', away)]
+      const refusing = signIn.trouble()
+      return refusing === undefined ? [] : [issuerUnreachable(subject, 'it refuses this client', refusing)]
+    },
+    async close() {
+      clearInterval(timer)
+      await door.close()
+    },
   }
 }

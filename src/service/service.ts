@@ -174,10 +174,10 @@ export async function startService(config: Config, version: string): Promise<Ser
     const identity = keep('identity', await openIdentity(config, db, log), (opened) => opened.close())
     const tokenFile = await ensureFirstToken(db, config, operations.ledger)
     const onRecord = keep('uses', await openOnRecord({ db, operations, generations: generations.chain(operations.ledger), dataDir: config.data_dir, log }), (opened) => opened.close()) // oxfmt-ignore
-    const { login } = keep('login', await openLogin(config, db, onRecord.recordUse, log), (opened) => opened.close())
+    const signIn = keep('login', await openLogin(config, db, onRecord.recordUse, log), (opened) => opened.close())
     const server = await createServer(config.http, {
       authenticate: identity.authenticate,
-      sessions: login,
+      sessions: signIn.login,
       recordUse: onRecord.recordUse,
       logPublic: config.log.public,
       log,
@@ -199,7 +199,7 @@ export async function startService(config: Config, version: string): Promise<Ser
       db, reader, ofRuns, changes: changes.ledger, runs, contracts, everyMs: config.watch.evidence_every_ms, unsealedMs: config.watch.unsealed_ms, now: () => new Date(),
     }) // oxfmt-ignore
     const keepingDeps: KeepingDeps = {
-      config, db, reader, ledgers, generations, treeOf: everyTree, books: books.all, operations, signer, keys: books.keys, objects, recordCommand, originOf, witnessed, shelf: outside.shelf, witnesses: outside.witnesses, heads, identity, destinations: deliveries.destinations, log, metrics, signal,
+      config, db, reader, ledgers, generations, treeOf: everyTree, books: books.all, operations, signer, keys: books.keys, objects, recordCommand, originOf, witnessed, shelf: outside.shelf, witnesses: outside.witnesses, heads, findIssuers: () => [...identity.findings(), ...signIn.findings()], destinations: deliveries.destinations, log, metrics, signal,
     } // oxfmt-ignore
     const keeping = await startKeeping(keepingDeps)
     const watching = await startWatching({ config, db, reader, ledgers, generationBefore, operations, deliveries, readLedgers: readBooks, recordCommand, evidence, keeping, ownCertificate: server.certificate, node: { node, host: hostname(), version }, log, metrics, signal }) // oxfmt-ignore
@@ -242,9 +242,9 @@ export async function startService(config: Config, version: string): Promise<Ser
     mountDeciding(server.mount, { db, reader, generations, changes, contracts, runs, subjects, keep: keepText, recordingRefusals }) // oxfmt-ignore
     mountKeys(server.mount, { keys: books.keys, ledgers, guardId: signer.guardId, recordCommand })
     mountWatch(server.mount, { ...watching, recordCommand })
-    mountLogin(server.mount, login)
+    mountLogin(server.mount, signIn.login)
     mountPage(server.mount, {
-      sessions: login,
+      sessions: signIn.login,
       org: config.org,
       version,
       isReady: async () =>

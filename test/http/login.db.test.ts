@@ -6,6 +6,8 @@ import type { Use } from '../../src/http/mount.ts'
 import { type OpenLogin, openLogin } from '../../src/service/login.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
+import { planted } from '../support/secrets.ts'
+import type { Misbehaviour } from '../support/issuer.ts'
 import { type SignInIssuer, startSignInIssuer } from '../support/sign-in-issuer.ts'
 import { type Served, artifactDigest, serve } from './serve.ts'
 
@@ -26,8 +28,14 @@ afterAll(() => test.drop())
 beforeEach(() => start())
 afterEach(() => stop())
 
-async function start(settings = '', limits: Record<string, number> = {}, publicUrl = own): Promise<void> {
+async function start(
+  settings = '',
+  limits: Record<string, number> = {},
+  publicUrl = own,
+  how?: Misbehaviour,
+): Promise<void> {
   issuer = await startSignInIssuer()
+  issuer.behave(how)
   uses = []
   isStopped = false
   const config = readConfig(
@@ -292,6 +300,26 @@ describe('what a sign-in refuses', () => {
     issuer.behave('foreign')
     expect((await aBrowser().open('/login')).status).toBe(503)
   })
+})
+
+it('is found out while nobody signs in that the issuer is away, and that it is back', async () => {
+  await stop()
+  await start('identity: {cooldown_ms: 1000}', {}, own, 'down')
+  await expect.poll(() => opened.findings()).toMatchObject([{ code: 'issuer_unreachable', subject: `login ${issuer.url}`, detail: expect.stringMatching(/^no keys since 2.*503/) }]) // oxfmt-ignore
+  issuer.behave()
+  await expect.poll(() => opened.findings()).toEqual([])
+})
+
+it('is found out by the first sign-in that the issuer takes this client no more, and by the next that it does again', async () => {
+  issuer.person = operator
+  const secret = issuer.clientSecret
+  issuer.clientSecret = planted('the-next-secret')
+  const browser = aBrowser()
+  expect((await browser.signIn()).status).toBe(503)
+  expect(opened.findings()).toMatchObject([{ code: 'issuer_unreachable', detail: expect.stringMatching(/^it refuses this client since 2.*: status 401, invalid_client$/) }]) // oxfmt-ignore
+  issuer.clientSecret = secret
+  expect((await browser.signIn()).status).toBe(200)
+  expect(opened.findings()).toEqual([])
 })
 
 describe('another site', () => {

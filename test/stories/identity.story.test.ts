@@ -57,7 +57,10 @@ afterAll(async () => {
 })
 
 const push = (env: Record<string, string>, ...more: string[]): Promise<Finished> =>
-  runCli(['push', 'coverage/lcov.info', '--test-type', 'unit', '--suite', 'api', '--tests', '3,3,0,0', ...more], {
+  ofSuite('push', env, 'coverage/lcov.info', ...more)
+const seal = (env: Record<string, string>, ...more: string[]): Promise<Finished> => ofSuite('seal', env, ...more)
+const ofSuite = (command: string, env: Record<string, string>, ...more: string[]): Promise<Finished> =>
+  runCli([command, '--test-type', 'unit', '--suite', 'api', '--tests', '3,3,0,0', ...more], {
     cwd: checkout,
     env: {
       ...cleanEnvironment(join(folder.path, 'ci'), { PROOFLINE_URL: service.url, PROOFLINE_AUDIENCE: audience }),
@@ -258,6 +261,19 @@ describe('a job that signs what it pushes', () => {
     })
     expect(await recordOf('seal', run)).toMatchObject({ by, admitted: true, parts: 2 })
     expect((await push({ ...jenkins, BUILD_NUMBER: '8' }, '--statement', file, '--atomic')).code).toBe(0)
+    const open = { ...jenkins, BUILD_NUMBER: '80' }
+    expect((await push(open, '--statement', file, '--no-seal')).code).toBe(0)
+    expect(await seal(open, '--statement', file, '--commit', 'f'.repeat(40))).toMatchObject({ code: 1, stderr: expect.stringContaining('[identity_mismatch]') }) // oxfmt-ignore
+    expect(await seal(open, '--statement', file, '--commit', 'HEAD')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('full commit id'),
+    })
+    expect(await seal(open, '--commit', head)).toMatchObject({ code: 2, stderr: expect.stringContaining('go with --statement') }) // oxfmt-ignore
+    expect(await seal(open, '--statement', file)).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('identity: a statement signed with'),
+    })
+    expect(await recordOf('seal', 'jenkins.payments-80.api.unit')).toMatchObject({ by, parts: 1 })
     const foreign = await push(jenkins, '--statement', file, '--repository', 'github.com/acme/other', '--run', 'x')
     expect(foreign).toMatchObject({ code: 1, stderr: expect.stringContaining('[forbidden]') })
     expect((await producer('list')).stdout).toMatch(new RegExp(`${id} +jenkins +github.com/acme/payments`))

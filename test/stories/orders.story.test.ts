@@ -213,6 +213,20 @@ it('estimates what each would get', async () => {
   for (const { stored_bytes, wire_bytes } of ledgers) expect(wire_bytes).toBeGreaterThan(stored_bytes)
 })
 
+it('takes a puller that will not come again off the list, until it comes again', async () => {
+  const pull = async () =>
+    expect((await ask(service, '/v1/feed/unit?cursor=earliest&limit=1&consumer=old-indexer')).status).toBe(200)
+  const listed = async (): Promise<boolean> => (await cli('consumers')).stdout.includes('old-indexer')
+  const forget = () => cli('consumers', 'forget', 'old-indexer', '--reason', 'replaced')
+  await pull()
+  await expect.poll(listed).toBe(true)
+  expect(await forget()).toMatchObject({ code: 0, stdout: 'old-indexer is forgotten; when it pulls again it is there again\n' }) // oxfmt-ignore
+  expect(await listed()).toBe(false)
+  expect(await forget()).toMatchObject({ code: 1, stderr: expect.stringContaining('[not_found]') })
+  await pull()
+  await expect.poll(listed).toBe(true)
+})
+
 it('has every word on record, with who and why, and says that an address is where it was', async () => {
   const same = await cli('destinations', 'moved', 'elk', '--reason', 'only asking')
   expect(same.stdout).toMatch(/^elk is at 127\.0\.0\.1:\d+, cluster [0-9a-f-]{36} \(as before\)\n$/)
@@ -228,7 +242,9 @@ it('has every word on record, with who and why, and says that an address is wher
     ['destination.redeliver', 'elk', 'to be sure'],
     ['destination.settle', 'cloud', 'settled by an export'],
     ['destination.settle', 'cloud', 'CHG-12'],
+    ['consumer.forget', undefined, 'replaced'],
     ['destination.moved', 'elk', 'only asking'],
   ])
+  expect(commands.find(({ command }) => command === 'consumer.forget')).toMatchObject({ consumer: 'old-indexer' })
   for (const { by } of commands.slice(1)) expect(by).toMatchObject({ method: 'token' })
 })

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { createTestDatabase } from '../support/database.ts'
-import { type RunningService, anLcov, cleanEnvironment, pushRun, readLedger, runCli, startServe, temporaryFolder } from '../support/service.ts' // oxfmt-ignore
+import { type RunningService, anLcov, ask, cleanEnvironment, pushRun, readLedger, runCli, startServe, temporaryFolder } from '../support/service.ts' // oxfmt-ignore
 import { planted, searchSecrets } from '../support/secrets.ts'
 import { type SignInIssuer, startSignInIssuer } from '../support/sign-in-issuer.ts'
 
@@ -43,6 +43,7 @@ login:
   client_id: ${issuer.clientId}
   client_secret_file: ${join(folder.path, 'client-secret.key')}
   roles: [{claim: groups, value: auditors, scopes: [feed, audit]}]
+watch: {alerts_every_ms: 1000}
 `,
   )
   const args = ['--config', config]
@@ -98,6 +99,9 @@ login:
   searchSecrets('the page', page)
   expect(page).toContain('cannot be asked just now')
   expect(service.log()).toContain('invalid_client')
+  await expect
+    .poll(async () => (await ask(service, '/v1/alerts')).text)
+    .toContain(`issuer_unreachable:login ${issuer.url}`)
   const written = `${service.log()}${page}${JSON.stringify(await readLedger(service, 'operations'))}`
   const told = [issuer.clientSecret, planted('another-client-secret'), back.searchParams.get('code'), new URLSearchParams(callback).get('code'), cookie.slice(-43), 'jane'] // oxfmt-ignore
   for (const secret of told) expect(written).not.toContain(secret)

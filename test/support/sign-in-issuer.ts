@@ -6,6 +6,7 @@ import { alsoSecret, planted } from './secrets.ts'
 /** An issuer that people sign in at: the authorization code flow with PKCE, held to by the issuer, and whoever is sent there is let in at once. */
 export interface SignInIssuer extends FakeIssuer {
   clientId: string
+  /** That it takes. */
   clientSecret: string
   /** Who signs in from now on, and what the id token says of them beside what the flow fills in; these win. */
   person: Record<string, unknown>
@@ -32,7 +33,7 @@ export async function startSignInIssuer(): Promise<SignInIssuer> {
     redeemed += 1
     const form = new URLSearchParams(body)
     const encode = (value: string): string => new URLSearchParams({ '': value }).toString().slice(1)
-    const basic = Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')
+    const basic = Buffer.from(`${encode(clientId)}:${encode(issuer.clientSecret)}`).toString('base64')
     if (authorization !== `Basic ${basic}`) return [401, { error: 'invalid_client' }]
     const code = form.get('code') ?? ''
     const grant = granted.get(code)
