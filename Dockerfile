@@ -11,6 +11,19 @@ RUN node_modules/.bin/tsc -p tsconfig.build.json
 RUN npm prune --omit=dev --ignore-scripts
 
 FROM ${NODE_IMAGE}
+RUN useradd --system --uid 7357 --home-dir /var/lib/proofline --create-home --shell /usr/sbin/nologin proofline
+WORKDIR /app
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY bin bin
+COPY migrations migrations
+COPY package.json openapi.yaml LICENSE README.md ./
+ENV NODE_ENV=production PROOFLINE_HOST=0.0.0.0 PROOFLINE_DATA_DIR=/var/lib/proofline
+USER proofline
+VOLUME /var/lib/proofline
+EXPOSE 7357
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "-e", "fetch('http://127.0.0.1:7357/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Given by whoever builds (docs/release.md); an image without them does not say what it was made of.
 ARG VERSION=unknown
 ARG REVISION=unknown
@@ -25,18 +38,5 @@ LABEL org.opencontainers.image.title="Proofline" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.base.name="${NODE_IMAGE}"
-RUN useradd --system --uid 7357 --home-dir /var/lib/proofline --create-home --shell /usr/sbin/nologin proofline
-WORKDIR /app
-COPY --from=build /app/node_modules node_modules
-COPY --from=build /app/dist dist
-COPY bin bin
-COPY migrations migrations
-COPY package.json openapi.yaml LICENSE README.md ./
-ENV NODE_ENV=production PROOFLINE_HOST=0.0.0.0 PROOFLINE_DATA_DIR=/var/lib/proofline
-USER proofline
-VOLUME /var/lib/proofline
-EXPOSE 7357
-STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "-e", "fetch('http://127.0.0.1:7357/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/app/bin/proofline.js"]
 CMD ["serve"]

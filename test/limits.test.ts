@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { zstdWindowLog } from '../src/admission/decoder.ts'
 import { maxPage } from '../src/api/records.ts'
 import { readConfig } from '../src/config.ts'
 import { maxContractBytes } from '../src/contract/contract.ts'
@@ -11,6 +10,7 @@ import { xmlLimits } from '../src/formats/xml-elements.ts'
 import { maxWaitingBytes } from '../src/ledger/append-queue.ts'
 import { maxPathBytes, maxStringBytes } from '../src/record/coverage.ts'
 import { maxRecordBytes } from '../src/record/record.ts'
+import { zstdWindowLog } from '../src/record/zstd-window.ts'
 
 const root = join(import.meta.dirname, '..')
 const rows = readFileSync(join(root, 'docs/limits.md'), 'utf8')
@@ -36,7 +36,7 @@ const known = new Map([
   ...named('json', jsonLimits),
   ...named('record', { maxRecordBytes, maxPathBytes, maxStringBytes }),
   ...named('contract', { maxContractBytes, maxGlobLength, maxExpandedTogether }),
-  ...named('decoder', { zstdWindowLog }),
+  ...named('zstd-window', { zstdWindowLog }),
   ...named('ledger', { maxWaitingBytes }),
   ...named('api', { maxPage }),
   ['parse threads of one repository', 'all but one'] as const,

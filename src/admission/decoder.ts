@@ -1,9 +1,7 @@
 import { type Gunzip, type ZstdDecompress, constants, createGunzip, createZstdDecompress } from 'node:zlib'
 import { Problem } from '../record/problem.ts'
+import { zstdWindowLog } from '../record/zstd-window.ts'
 import type { Encoding } from './body-headers.ts'
-
-/** RFC 9659: what is sent with Content-Encoding zstd has windows of at most 8 MiB. A few bytes can ask for 128, and each upload for its own. */
-export const zstdWindowLog = 23
 
 /** For a body that is sent compressed; what it throws is for `toDecodeProblem`. */
 export function createDecoder(encoding: Exclude<Encoding, 'identity'>): Gunzip | ZstdDecompress {

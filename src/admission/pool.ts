@@ -24,6 +24,12 @@ export function createParsePool(log: Logger, size: number = Math.max(4, availabl
   const waiting: { repository: string; taker: (worker: Worker) => void }[] = []
   let closed = false
 
+  const forget = (worker: Worker): void => {
+    all.delete(worker)
+    const at = idle.indexOf(worker)
+    if (at >= 0) idle.splice(at, 1)
+  }
+
   const spawn = (): Worker => {
     const worker = new Worker(
       new URL(import.meta.url.endsWith('.ts') ? './parse-worker.ts' : './parse-worker.js', import.meta.url),
@@ -35,12 +41,10 @@ export function createParsePool(log: Logger, size: number = Math.max(4, availabl
     // A worker that dies closes its job's port, which fails the job; the next job gets a fresh one.
     worker.on('error', (error) => {
       log.error('parse_worker.died', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
-      all.delete(worker)
+      forget(worker)
     })
     worker.on('exit', () => {
-      all.delete(worker)
-      const at = idle.indexOf(worker)
-      if (at >= 0) idle.splice(at, 1)
+      forget(worker)
       if (!closed) serve()
     })
     return worker

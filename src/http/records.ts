@@ -4,7 +4,7 @@ import { getArtifact, getProof, getRecord } from '../api/records.ts'
 import type { Reader, StoredRecord } from '../ledger/read.ts'
 import type { Tree } from '../ledger/tree.ts'
 import { Problem } from '../record/problem.ts'
-import { type LedgerName, parseRecordId } from '../record/record.ts'
+import { type LedgerName, orgOf, parseRecordId } from '../record/record.ts'
 import { chooseEncoding } from './encoding.ts'
 import type { Mount } from './mount.ts'
 
@@ -20,7 +20,8 @@ export function mountRecords(mount: Mount, { reader, treeOf, openArtifact }: Rec
   /** What is not there and what this caller may not see look the same. */
   const getVisible = async (who: Principal, id: string): Promise<StoredRecord> => {
     const parsed = parseRecordId(id)
-    const record = parsed?.ledger.startsWith(`${who.org}/`) === true ? await reader.findRecord(id) : undefined
+    const isOwn = parsed !== undefined && orgOf(parsed.ledger) === who.org
+    const record = isOwn ? await reader.findRecord(id) : undefined
     if (record === undefined || !isVisible(who, record))
       throw new Problem('not_found', `there is no published record ${id}`)
     return record

@@ -3,8 +3,16 @@ import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createGunzip, createZstdCompress, createZstdDecompress } from 'node:zlib'
+import {
+  type Gunzip,
+  type ZstdDecompress,
+  constants,
+  createGunzip,
+  createZstdCompress,
+  createZstdDecompress,
+} from 'node:zlib'
 import { Problem } from '../record/problem.ts'
+import { zstdWindowLog } from '../record/zstd-window.ts'
 import { createContent } from './content.ts'
 
 /** A report on disk: read twice, first to know it, then to send it, and never held whole. */
@@ -50,7 +58,7 @@ export async function readArtifact(file: string, needle: string): Promise<Artifa
       return { file, encoding, ...describe(decoded, decoded), ...content.found() }
     }
     try {
-      const decompress = encoding === 'gzip' ? createGunzip() : createZstdDecompress()
+      const decompress = createDecompress(encoding)
       await pipeline(chunks, stored.pass, decompress, async (report) => {
         for await (const chunk of report as AsyncIterable<Buffer>) take(chunk)
       })
@@ -70,11 +78,18 @@ export async function readArtifact(file: string, needle: string): Promise<Artifa
   }
 }
 
+/** Takes what the service takes. */
+function createDecompress(encoding: 'gzip' | 'zstd'): Gunzip | ZstdDecompress {
+  return encoding === 'gzip'
+    ? createGunzip()
+    : createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLog } })
+}
+
 /** The report itself, decompressed. Throws what the file system throws. */
 export async function readDecoded(file: string): Promise<{ encoding: Encoding; chunks: AsyncIterable<Uint8Array> }> {
   const encoding = await findEncoding(file)
   if (encoding === 'identity') return { encoding, chunks: readChunks(file) }
-  const decompress = encoding === 'gzip' ? createGunzip() : createZstdDecompress()
+  const decompress = createDecompress(encoding)
   pipeline(readChunks(file), decompress).catch(() => undefined) // the error destroys `decompress`, and its reader is told
   return { encoding, chunks: decompress }
 }

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { Readable } from 'node:stream'
+import { constants, createZstdCompress, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openArtifact, readArtifact } from '../../src/producer/artifact.ts'
+import { openArtifact, readArtifact, readDecoded } from '../../src/producer/artifact.ts'
 import { makeFolder, write } from '../commands/run-program.ts'
 
 let folder: string
@@ -45,6 +46,20 @@ describe('readArtifact', () => {
     const cut = gzipSync(text).subarray(0, 100)
     const artifact = await readArtifact(write(folder, 'r', cut), '')
     expect(artifact).toMatchObject({ encoding: 'gzip', sha256: createHash('sha256').update(cut).digest('hex') })
+  })
+
+  it('takes a zstd window of 8 MiB and none that the service would refuse', async () => {
+    for (const [log, isTaken] of [
+      [23, true],
+      [24, false],
+    ] as const) {
+      const params = { [constants.ZSTD_c_windowLog]: log }
+      const bytes = await buffer(Readable.from([text]).pipe(createZstdCompress({ params })))
+      const { sha256, file } = await readArtifact(write(folder, 'r', bytes), '')
+      expect(sha256 === digest).toBe(isTaken)
+      const read = buffer((await readDecoded(file)).chunks)
+      await (isTaken ? expect(read).resolves.toHaveLength(text.length) : expect(read).rejects.toThrow('memory'))
+    }
   })
 })
 
