@@ -32,6 +32,8 @@ export interface PartRequest extends PartParameters {
   contentLength?: number | undefined
   /** Who brought it, where their credential is of one run. */
   by?: By | undefined
+  /** Names the credential that it came with. */
+  credential?: string
   /** Of the decoded body, where whoever brought it signed that. */
   sha256?: string | undefined
   /** The body comes from our own artifact. */
@@ -97,7 +99,7 @@ export function createParts(deps: PartsDeps): Parts {
       },
     }
     try {
-      const taken = await takeIn(pool, job, request.body)
+      const taken = await takeIn(pool, job, request.body, request.credential)
       offered.sha256 = taken.summary.sha256
       offered.bytes = taken.summary.bytes
       if (room !== undefined) await counted(taken, repository)
