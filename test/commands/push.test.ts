@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runRoutes } from '../../src/api/run-routes.ts'
 import { declaration } from '../../src/api/runs.ts'
 import { calls } from '../../src/producer/client.ts'
+import { type PushOptions, planRun } from '../../src/producer/plan.ts'
 import { sha256, startFakeService, type FakeService } from './fake-service.ts'
 import { commit, git, lcov, makeCheckout, makeFolder, runProgram, write, type Ran } from './run-program.ts'
 
@@ -21,7 +22,8 @@ afterEach(async () => {
 
 const push = (...args: string[]): Promise<Ran> =>
   runProgram(folder, ['push', ...args], { PROOFLINE_URL: service.url, PROOFLINE_TOKEN: 'secret-token' })
-const unit = ['coverage/lcov.info', '--test-type', 'unit']
+const report = ['coverage/lcov.info']
+const unit = [...report, '--test-type', 'unit']
 const circle = { CIRCLECI: 'true', CIRCLE_WORKFLOW_ID: 'wf-1', CIRCLE_JOB: 'unit' }
 const lines = (): string[] => service.requests.map(({ line }) => line)
 
@@ -504,22 +506,33 @@ describe('proofline push', { timeout: 90_000 }, () => {
     expect(JSON.stringify(said)).not.toContain('someone')
   })
 
+  it.each<[string[], Partial<PushOptions>, RegExp]>([
+    [['nothing.info'], {}, /nothing\.info is no file in/],
+    [['coverage/*.xml'], {}, /coverage\/\*\.xml matches no file/],
+    [['coverage'], {}, /coverage is no file/],
+    [report, { tests: '1,2,3,4' }, /are not 1/],
+    [report, { junit: ['no/*.xml'] }, /matches no file/],
+    [report, { commit: 'abc' }, /40 or 64 hex digits/],
+    [report, { backfill: true }, /--backfill needs --commit/],
+    [report, { occurredAt: '2026-01-01T00:00:00Z' }, /--occurred-at goes with --backfill/],
+    [report, { parts: 3 }, /no CI system is recognized here: name the run/],
+    [report, { shard: 'a' }, /say with --parts how many/],
+    [report, { parts: 3, seal: false }, /--no-seal to end it yourself/],
+    [report, { configuration: ['no.ini'] }, /--configuration no\.ini is no file/],
+  ])('is not planned, and said why: %j %j', async (files, options, said) => {
+    const place = { cwd: folder, env: {}, event: undefined, version: '0', now: () => new Date() }
+    const asked = { testType: 'unit', suite: 'default', seal: true, fetch: true, ...options } as const
+    await expect(planRun(files, asked, place)).rejects.toMatchObject({
+      code: 'request_invalid',
+      message: expect.stringMatching(said) as string,
+    })
+  })
+
   it.each([
-    [['nothing.info', '--test-type', 'unit'], /nothing\.info is no file in/],
-    [['coverage/lcov.info'], /say --test-type unit or --test-type integration/],
     [[...unit, '--tests', '1,2,3,4'], /are not 1/],
-    [[...unit, '--junit', 'no/*.xml'], /matches no file/],
-    [[...unit, '--commit', 'abc'], /40 or 64 hex digits/],
-    [['coverage/*.xml', '--test-type', 'unit'], /coverage\/\*\.xml matches no file/],
-    [['coverage', '--test-type', 'unit'], /coverage is no file/],
-    [[...unit, '--backfill'], /--backfill needs --commit/],
-    [[...unit, '--occurred-at', '2026-01-01T00:00:00Z'], /--occurred-at goes with --backfill/],
+    [['coverage/lcov.info'], /say --test-type unit or --test-type integration/],
     [[...unit, '--parts', '0'], /a whole number from 1/],
-    [[...unit, '--parts', '3'], /no CI system is recognized here: name the run/],
-    [[...unit, '--shard', 'a'], /say with --parts how many/],
-    [[...unit, '--parts', '3', '--no-seal'], /--no-seal to end it yourself/],
     [[...unit, '--on-unavailable', 'spool'], /needs --spool DIR/],
-    [[...unit, '--configuration', 'no.ini'], /--configuration no\.ini is no file/],
     [[...unit, '--format', 'bad'], /no format is called "bad"; known: lcov, .*stryker \[request_invalid\]/],
     [
       [...unit, '--receipt', 'no/such/folder/receipt.json'],

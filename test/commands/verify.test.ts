@@ -1,9 +1,8 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { ReceiptDocument } from '../../src/commands/receipt.ts'
 import { sha256, startFakeService, type FakeService } from './fake-service.ts'
-import { makeCheckout, runProgram, write, type Ran } from './run-program.ts'
+import { makeCheckout, runProgram, type Ran } from './run-program.ts'
 
 let service: FakeService
 let folder: string
@@ -17,125 +16,9 @@ afterEach(async () => {
 })
 
 const proofline = (...args: string[]): Promise<Ran> => runProgram(folder, args, { PROOFLINE_URL: service.url })
-const otherKey = 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW'
 const appendMany = async (count: number): Promise<void> => {
   for (let i = 0; i < count; i++) await service.append({ run: 'r', n: service.records.length })
 }
-
-describe('proofline verify <receipt>', () => {
-  const receipt = (): string => join(folder, '../receipt.json')
-  const change = (edit: (document: ReceiptDocument) => void): void => {
-    const document = JSON.parse(readFileSync(receipt(), 'utf8')) as ReceiptDocument
-    edit(document)
-    writeFileSync(receipt(), JSON.stringify(document))
-  }
-  beforeEach(async () => {
-    await appendMany(300)
-    await proofline(
-      'push',
-      'coverage/lcov.info',
-      '--test-type',
-      'unit',
-      '--tests',
-      '1,1,0,0',
-      '--receipt',
-      '../receipt.json',
-    )
-  })
-
-  it('needs neither service nor database, only a key, given or in the data folder', async () => {
-    await service.close()
-    const given = await proofline('verify', receipt(), '--key', service.vkey)
-    expect(given).toEqual({
-      code: 0,
-      stderr: '',
-      stdout: expect.stringMatching(
-        /^ok {2}part coverage\/lcov\.info {2}main\.unit-302-\S+, in the log of 304 records signed by localhost\/main\/unit\nok {2}seal {21}main\.unit-303-.*\nok {2}run {22}local\.\S+, 1 part, ended by the seal\n$/,
-      ) as string,
-    })
-    write(folder, '.proofline/keys/main.unit.vkey', `${service.vkey}\n`)
-    expect(await proofline('verify', receipt())).toMatchObject({
-      code: 0,
-      stderr: expect.stringMatching(/^believed are the keys in \S+\.proofline\/keys; /),
-    })
-    service = await startFakeService()
-  })
-
-  it.each<[string, (document: ReceiptDocument) => void, RegExp]>([
-    [
-      'a receipt that says other than its record',
-      (d) => void Object.assign(d.parts[0]!.totals.recomputed, { lines: { found: 2, covered: 2 } }),
-      /the receipt and its record differ in totals/,
-    ],
-    [
-      'a record with other bytes',
-      (d) => void (d.evidence[0]!.record = d.evidence[0]!.record.replace('"files":1', '"files":2')),
-      /malformed: expected a record of main\/unit, found record \S+: payload hashes to/,
-    ],
-    [
-      'a proof of another record',
-      (d) => void (d.evidence[0]!.proof = d.evidence[1]!.proof),
-      /proof-mismatch: expected a proof for index 302, found a proof for index 303/,
-    ],
-    [
-      'a checkpoint with another size',
-      (d) => void (d.evidence[0]!.proof = d.evidence[0]!.proof.replace('\n304\n', '\n305\n')),
-      /bad signature for key localhost\/main\/unit/,
-    ],
-    [
-      'a receipt that calls the run otherwise',
-      (d) => void (d.run = 'nightly.default.unit'),
-      /the receipt is of nightly\.default\.unit in main\/unit, record \S+ of local\./,
-    ],
-    [
-      'the declaration of another run',
-      (d) => void (d.declaration!.run = 'nightly.default.unit'),
-      /the declaration of nightly\.default\.unit in main\/unit/,
-    ],
-    [
-      'a receipt without its parts',
-      (d) => void (d.parts = []),
-      /holds the proof of record main\.unit-302-\S+, but says nothing of that record\n.*the seal counts 1 part, the receipt holds none/,
-    ],
-    [
-      'a receipt without its parts and their proofs',
-      (d) => void Object.assign(d, { parts: [], evidence: d.evidence.slice(1) }),
-      /the seal counts 1 part, the receipt holds none/,
-    ],
-    [
-      'a receipt without its seal',
-      (d) => void (d.seal = null),
-      /holds the proof of record main\.unit-303-\S+, but says nothing of that record/,
-    ],
-    [
-      'a part that is passed off as the seal',
-      (d) => void (d.seal!.id = d.evidence[0]!.id),
-      /expected a record of kind seal, found "part"/,
-    ],
-  ])('names %s', async (_, edit, said) => {
-    change(edit)
-    const { code, stdout } = await proofline('verify', receipt(), '--key', service.vkey)
-    expect(code).toBe(1)
-    expect(stdout).toMatch(said)
-    expect(stdout).toMatch(/^DIFFERS/m)
-  })
-
-  it('ends with 3 when the receipt holds no proofs, and with 2 without a key or for another file', async () => {
-    expect((await proofline('verify', receipt())).stderr).toContain('say whose signature is believed: --key')
-    change((document) => void (document.evidence = []))
-    expect((await proofline('verify', receipt(), '--key', service.vkey)).code).toBe(3)
-    const none = await proofline('verify', 'nofile.json', '--key', service.vkey)
-    expect(none).toMatchObject({ code: 2, stderr: 'proofline: there is no file nofile.json [request_invalid]\n' })
-    writeFileSync(receipt(), '{}')
-    expect((await proofline('verify', receipt(), '--key', service.vkey)).code).toBe(2)
-  })
-
-  it('believes no key but those it was given', async () => {
-    const { code, stdout } = await proofline('verify', receipt(), '--key', otherKey)
-    expect(code).toBe(1)
-    expect(stdout).toContain('no key given here is for a log of ledger main/unit: PeterNeumann')
-  })
-})
 
 describe('proofline verify <service>', () => {
   const verify = (...args: string[]): Promise<Ran> =>
