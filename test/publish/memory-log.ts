@@ -26,17 +26,25 @@ export async function createMemoryLog(count: number, text = 'a', from = 0): Prom
     return encodeRecord(encoder.encode(JSON.stringify(fields)), place)
   })
   const leaves = Buffer.concat(records.map(hashLeaf))
+  // Hashed once: what rounds that fail at each effect ask for hundreds of times is the same few tiles and notes.
+  const kept = new Map<string, unknown>()
+  const once = <T>(what: string, make: () => T): T => {
+    if (!kept.has(what)) kept.set(what, make())
+    return kept.get(what) as T // one kind of value by each kind of name
+  }
   const rootAt = (size: number): Uint8Array => rootOfLeaves(leaves.subarray(0, size * 32))
   const nodeAt = (height: number, index: number): Uint8Array =>
     rootOfLeaves(leaves.subarray(32 * index * 2 ** height, 32 * (index + 1) * 2 ** height))
   return {
     key,
     records,
-    note: (size) => sealNote(printCheckpoint({ origin, size, root: rootAt(size) }), [key]),
+    note: (size) => once(`note ${size}`, () => sealNote(printCheckpoint({ origin, size, root: rootAt(size) }), [key])),
     tree: {
       async tile(level, index, width) {
-        const at = Array.from({ length: width }, (_, i) => nodeAt(level * 8, index * tileWidth + i))
-        return (index * tileWidth + width) * tileWidth ** level > count ? undefined : Buffer.concat(at)
+        if ((index * tileWidth + width) * tileWidth ** level > count) return undefined
+        return once(`tile ${level}/${index}.p/${width}`, () =>
+          Buffer.concat(Array.from({ length: width }, (_, i) => nodeAt(level * 8, index * tileWidth + i))),
+        )
       },
       entries: async (index, width) => encodeBundle(records.slice(index * tileWidth, index * tileWidth + width)),
     },
