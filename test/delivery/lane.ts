@@ -24,6 +24,9 @@ export const quick = {
   unproved_after_ms: 60_000,
 }
 
+/** For tests that count tries: however slow the machine, none is given up before it is sent or answered. */
+export const patient = { send_before_ms: 20_000, request_timeout_ms: 20_000 }
+
 export function splunkSettings(fake: FakeHec, extra: Record<string, unknown> = {}): DestinationSettings {
   const search = { url: fake.searchUrl, token: fake.searchToken, lag_ms: 0, timeout_ms: 1_000 }
   return destinationSettings.parse({

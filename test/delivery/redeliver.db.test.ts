@@ -5,7 +5,16 @@ import { insertDifferences } from '../../src/watch/comparison-store.ts'
 import { type FakeBulk, startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type FakeHec, startFakeHec } from '../support/hec.ts'
-import { elasticSettings, eventually, findStatus, getStatus, mortal, splunkSettings, startLane } from './lane.ts'
+import {
+  elasticSettings,
+  eventually,
+  findStatus,
+  getStatus,
+  mortal,
+  patient,
+  splunkSettings,
+  startLane,
+} from './lane.ts'
 import { ann, isDone, openOrdering } from './ordering.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
@@ -56,7 +65,7 @@ describe.each([
   ['elastic', elastic],
 ] as const)('an order to %s', (kind, start) => {
   it('case 40: sends what a comparison found missing, and nothing else, once, on record', async () => {
-    const { fake, settings } = await start()
+    const { fake, settings } = await start(patient)
     const { name, lane, orders } = await delivered(settings)
     const lost = [3, 9, 17, 18, 39]
     for (const seq of lost) expect(fake.forget(idOf(seq))).toBe(true)
@@ -87,7 +96,7 @@ describe.each([
   })
 
   it('of a stretch takes no position back, and makes copies only where copies can be made', async () => {
-    const { fake, settings } = await start()
+    const { fake, settings } = await start(patient)
     const { name, lane, orders } = await delivered(settings)
     const told = await orders.redeliver(ann, name, { ledger: 'unit', from: '5', to: '20' }, 'a new index')
     expect(told).toEqual({ orders: [{ ledger: 'main/unit', n: 1, first: 5, last: 20 }], records: 16, left: 0 })
@@ -172,7 +181,7 @@ describe.each([
 
 describe('orders and what is new', () => {
   it('never meet in one record: what is in doubt is left to its attempt', async () => {
-    const { fake, settings } = await splunk()
+    const { fake, settings } = await splunk(patient)
     const name = nextName()
     const reader = createMemoryReader([...forty])
     fake.failNext('drop-after-storing', 9) // every request: five cuts, four of them with a part, which is a request of its own

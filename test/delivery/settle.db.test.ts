@@ -7,7 +7,7 @@ import { sha256Hex } from '../../src/record/sha256.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type FakeHec, startFakeHec } from '../support/hec.ts'
 import { answerSearch, type SplunkEvent } from '../support/spl.ts'
-import { eventually, findStatus, getStatus, mortal, splunkSettings, startLane } from './lane.ts'
+import { eventually, findStatus, getStatus, mortal, patient, splunkSettings, startLane } from './lane.ts'
 import { ann, isDone, openOrdering, type Orders } from './ordering.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
@@ -60,7 +60,7 @@ async function cloudy() {
   fake.failNext('drop-after-storing')
   fake.failNext('drop-before-storing')
   const name = nextName()
-  const settings = splunkSettings(fake, blind)
+  const settings = splunkSettings(fake, { ...blind, ...patient })
   const reader = createMemoryReader([...thirty])
   const lane = await startLane({ name, db: database.db, reader, settings })
   await eventually(async () => (await findStatus(database.db, name))?.parked === 20)
@@ -148,7 +148,9 @@ describe('a search that a person ran', () => {
     await Promise.all([lane.stop(), orders.close()])
     await fake.close()
     expect(thirty.map(({ id }) => fake.copies(id))).toEqual(thirty.map(() => 1))
-    expect(fake.event(idOf(12))?.fields).toMatchObject({ proofline_attempt: '2', proofline_possible_dup: '1' })
+    // More than one where the machine was too slow to send the first in time.
+    const again = { proofline_attempt: expect.stringMatching(/^(?!1$)\d+$/) as string, proofline_possible_dup: '1' }
+    expect(fake.event(idOf(12))?.fields).toMatchObject(again)
     const { rows } = await database.db.query({
       text: `select marks, receipt ->> 'operator' as by from outcomes where destination = $1 and source = 'operator' order by first_seq`,
       values: [name],
