@@ -3,10 +3,9 @@ import { type Scope, scopes } from '../../src/access/principal.ts'
 import { createTokens } from '../../src/access/tokens.ts'
 import type { Route } from '../../src/api/route.ts'
 import { routes } from '../../src/api/routes.ts'
-import { createClockBehind } from '../support/clock.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { ask, temporaryFolder } from '../support/service.ts'
-import { beginSecondGeneration, closeDays } from './access/closed.ts'
+import { beginSecondGeneration, closeDays, setBack } from './access/closed.ts'
 import { type Example, examples } from './access/examples.ts'
 import { type Facts, type Org, otherRepository, shared, startOrg, tokensOf, wordsOf } from './access/orgs.ts'
 import { type Seen, createRequester } from './access/request.ts'
@@ -29,7 +28,7 @@ beforeAll(async () => {
   database = await createTestDatabase()
   folder = await temporaryFolder('access')
   // What both have was recorded some days ago, on days of their own: these are over, and in the archive.
-  const clock = await createClockBehind(database.owner, 3)
+  const clock = await setBack(database.owner, 3)
   for (const org of ['main', 'rival']) await beginSecondGeneration(database.owner, org)
   rival = await startOrg('rival', folder.path, database)
   await clock.set(2)

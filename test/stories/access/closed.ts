@@ -1,6 +1,7 @@
 import type { Database } from '../../../src/database/database.ts'
 import { insertClosed } from '../../../src/ledger/closed-store.ts'
 import { emptyEdge, rootOf } from '../../../src/log/merkle.ts'
+import { createSettableClock } from '../../support/clock.ts'
 import { type Answered, type Asked, ask, type RunningService } from '../../support/service.ts'
 import { shared } from './orgs.ts'
 
@@ -20,6 +21,14 @@ export async function beginSecondGeneration(owner: Database, org: string): Promi
     reason: 'matrix',
     byWhom: 'console',
   })
+}
+
+/** The database clock, some days behind, with the months that these may lie in. */
+export async function setBack(owner: Database, days: number): Promise<{ set(days: number): Promise<void> }> {
+  const ago = (some: number): number => (Date.now() - some * 86_400_000) * 1_000
+  const clock = await createSettableClock(owner, ago(days))
+  await owner.query({ text: 'select proofline.ensure_partitions(current_date - $1::integer, 2)', values: [days] })
+  return { set: (some) => clock.set(ago(some)) }
 }
 
 /** Writes the days that are over into the archive, as an operator asks for it; answers the first one of `unit`. */
