@@ -17,7 +17,8 @@ let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'proofline-embedded-'))
 })
-afterEach(() => rm(folder, { recursive: true, force: true }))
+// A server whose process was killed ends by itself, and may write until then.
+afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 }))
 
 const start = (where = folder) => startEmbedded(where, { log: silentLogger })
 

@@ -245,7 +245,7 @@ describe('proofline recover --accept-loss', () => {
     expect(status, JSON.stringify(body)).toBe(200)
     const [{ series }] = body['lines'] as [{ series: { generation?: number }[] }]
     expect(series.map(({ generation }) => generation)).toEqual([undefined, 2])
-    expect(body['as_of']).toMatch(/^unit\/2:\d+,integration:0$/)
+    expect(body['as_of']).toMatch(/^unit\/2:\d+,integration:0,changes\/2:\d+$/)
   })
 
   it('opens the third generation after another loss', async () => {
