@@ -52,11 +52,13 @@ export interface HistoryShape {
   names?: readonly string[]
   /** Branches come back. */
   merges?: boolean
+  /** Runs of every commit beside the random number of them. */
+  moreRuns?: number
 }
 
 export function makeHistory(
   seed: number,
-  { names = ['a.ts', 'b.ts', 'c.ts'], merges = false }: HistoryShape = {},
+  { names = ['a.ts', 'b.ts', 'c.ts'], merges = false, moreRuns = 0 }: HistoryShape = {},
 ): History {
   const random = createRandom(seed)
   const chance = (n: number): boolean => random(n) === 0
@@ -163,7 +165,7 @@ export function makeHistory(
   let tip = grow(undefined)
   const length = 2 + random(7)
   const record = (commit: Commit, ref: string): void => {
-    for (let runs = random(4); runs > 0; runs--) {
+    for (let runs = moreRuns + random(4); runs > 0; runs--) {
       const ledger = random(2)
       events.push({ kind: 'run', ledger, run: runAt(commit, ref, ledger, chance(3) ? 'e2e' : 'api') })
     }
