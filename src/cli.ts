@@ -85,7 +85,12 @@ configuration(program.command('serve').description('run the service'))
   .option('--port <port>', 'port to listen on')
   .option('--public-host <name>', 'name in the origin of the log; fixed at the first start')
   .action((options) =>
-    run(options, async (terminal, signal) => (await import('./commands/serve.ts')).serve(options, terminal, signal)),
+    run(options, async (terminal, signal) => {
+      // Starts the process anew, so before the service is loaded: that takes longer than the rest of a start, and would be done twice.
+      const { keepMemorySteady } = await import('./commands/steady-memory.ts')
+      keepMemorySteady()
+      return (await import('./commands/serve.ts')).serve(options, terminal, signal)
+    }),
   )
 
 configuration(program.command('signer').description('run the signer that several services share'))

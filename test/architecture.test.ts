@@ -216,16 +216,25 @@ describe('src', () => {
     expect(cycles).toEqual([])
   })
 
+  /** What is loaded with a file of `src/`, itself included. */
+  function loadedWith(name: string, loaded = new Set<string>()): Set<string> {
+    if (loaded.has(name)) return loaded
+    loaded.add(name)
+    for (const one of imports) if (one.from === name && !one.typeOnly && isOurs(one)) loadedWith(one.to, loaded)
+    return loaded
+  }
+
   it('loads neither the database nor the service for `proofline signer`, which runs as a user of its own', () => {
-    const loaded = new Set<string>()
-    const load = (name: string): void => {
-      if (loaded.has(name)) return
-      loaded.add(name)
-      for (const one of imports) if (one.from === name && !one.typeOnly && isOurs(one)) load(one.to)
-    }
-    load('commands/signer')
+    const loaded = loadedWith('commands/signer')
     expect(loaded).toContain('signing/guard')
     expect([...loaded].filter((name) => /^(database|ledger|http|service)\//.test(name) && !['http/settings', 'http/address', 'service/signer'].includes(name))).toEqual([]) // oxfmt-ignore
+  })
+
+  it('starts `proofline serve` anew before the service is loaded, which would be loaded twice', () => {
+    expect(textOf('cli.ts')).toMatch(/keepMemorySteady\(\)\s*return \(await import\('\.\/commands\/serve\.ts'\)\)/)
+    const loaded = [...loadedWith('commands/steady-memory')].map(roomOf)
+    expect(loaded.filter((room) => !['commands', 'producer', 'record'].includes(room))).toEqual([])
+    expect(loadedWith('commands/serve')).not.toContain('commands/steady-memory')
   })
 
   it('imports pg in database/ only, and no package that package.json does not name', () => {

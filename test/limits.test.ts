@@ -40,6 +40,7 @@ const known = new Map([
   ...named('ledger', { maxWaitingBytes }),
   ...named('api', { maxPage }),
   ['parse threads of one repository', 'all but one'] as const,
+  ['parse threads of one credential', 'all but one'] as const,
   ['query parameters', 'those of the route, each once'] as const,
 ])
 

@@ -218,7 +218,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       return recordingRefusals(offered, async () => {
         const { repository, commit, suite } = await declared(who, run, offered)
         const of = { ledger, repository, commit, suite }
-        const submission = await takeInventory(deps.pool, bookOf(ledger), of, body, deps.maxInventoryFiles)
+        const submission = await takeInventory(deps.pool, bookOf(ledger), of, body, deps.maxInventoryFiles, who.id)
         const recorded = only(await bookOf(ledger).appender.submit([submission]))
         const total = fieldOf(await reader.payload(ledger, recorded.firstSeq), 'total')
         return {
@@ -243,7 +243,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       const offered = { ledger, run, part: request.name, by: byOf(who) }
       return recordingRefusals(offered, async () => {
         const fields = await declared(who, run, offered)
-        const recorded = await parts.record(fields, { ...request, by: jobOf(who) }, offered)
+        const recorded = await parts.record(fields, { ...request, by: jobOf(who), credential: who.id }, offered)
         return {
           created: !recorded.repeated,
           answer: partReceipt(await firstRecord(ledger, recorded), recorded.checkpoint),
@@ -271,7 +271,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       }
       return recordingRefusals(offered, async () => {
         const { fields, submission } = await runSubmission(who, run, offered, declaration)
-        const ofPart = await parts.prepare(fields, { ...part, by: jobOf(who) }, offered)
+        const ofPart = await parts.prepare(fields, { ...part, by: jobOf(who), credential: who.id }, offered)
         const { appender } = bookOf(ledger)
         // One of several pushes: what it brings is recorded first, since only then whoever comes last sees all of it.
         const alone = seal.parts === undefined ? await closing.prepare(fields, seal) : undefined

@@ -47,18 +47,25 @@ const maxInFlight = 4 * 1_048_576
 const handOverBytes = 262_144
 
 /** Throws RefusedBody for what the client is to blame for, Error when a worker died. */
-export function takeIn(pool: ParsePool, job: ParseJob, body: AsyncIterable<Uint8Array>): Promise<Taken>
+export function takeIn(
+  pool: ParsePool,
+  job: ParseJob,
+  body: AsyncIterable<Uint8Array>,
+  credential: string | undefined,
+): Promise<Taken>
 export function takeIn(
   pool: ParsePool,
   job: InventoryJob,
   body: AsyncIterable<Uint8Array>,
+  credential: string | undefined,
 ): Promise<Taken<InventorySummary>>
 export async function takeIn(
   pool: ParsePool,
   job: Job,
   body: AsyncIterable<Uint8Array>,
+  credential: string | undefined,
 ): Promise<Taken<ParseSummary | InventorySummary>> {
-  const { port, free } = await pool.start(job)
+  const { port, free } = await pool.start(job, credential)
   const box = createMailbox<FromWorker, ToWorker>(port)
   let inFlight = 0
   let bytes = 0

@@ -16,6 +16,8 @@ export interface PartName {
   summary: ParseSummary
   /** Who brought it, where their credential is of one run. */
   by?: By | undefined
+  /** As many as the run may have. */
+  maxParts?: number
 }
 
 type Range = [first: number, last: number]
@@ -87,14 +89,14 @@ export function partSubmission(
   link: ChainLink,
   keepList: (list: Uint8Array) => Promise<void>,
 ): Submission {
-  const { id, part, digest } = name
+  const { id, part, digest, maxParts } = name
   partPayload(name, []) // refuses what cannot end before anything of it is recorded
   return {
     key: keys.part(id.run, part),
     digest,
     run: id.run,
     conflict: 'part_conflict',
-    decide: decidePart(id.run, part, digest),
+    decide: decidePart(id.run, part, digest, maxParts),
     async segments(at: AtHead) {
       const { payload, list } = partPayload(name, sliceRanges(id.run, part, at.run))
       if (list !== undefined) await keepList(list)

@@ -32,6 +32,8 @@ export interface PartRequest extends PartParameters {
   contentLength?: number | undefined
   /** Who brought it, where their credential is of one run. */
   by?: By | undefined
+  /** Names the credential that it came with. */
+  credential?: string
   /** Of the decoded body, where whoever brought it signed that. */
   sha256?: string | undefined
   /** The body comes from our own artifact. */
@@ -66,14 +68,15 @@ const maxTogetherBytes = 4 * 1_048_576
 const slicesInFlight = 3
 
 export function createParts(deps: PartsDeps): Parts {
-  const { pool, bookOf, runs, openParts, limits, quotas } = deps
+  const { pool, bookOf, runs, openParts, limits, quotas, maxParts } = deps
 
   const take = async (run: RunFields, request: PartRequest, offered: Offered): Promise<Taken> => {
     const { ledger, repository, commit, ref, build, build_seq, suite, test_type } = run
     // What is there already needs no room: a repeat gets its receipt whatever the quota says.
     const needsRoom = request.isKept !== true && !(await runs.hasPart(ledger, run.run, request.name))
-    if (needsRoom && (await runs.hasParts(ledger, run.run, deps.maxParts)))
-      throw new Problem('too_many_parts', `${run.run} has ${deps.maxParts} parts already`)
+    // Decided when it is recorded; what is known to be too much by now is not even read.
+    if (needsRoom && (await runs.hasParts(ledger, run.run, maxParts)))
+      throw new Problem('too_many_parts', `${run.run} has ${maxParts} parts already`)
     const room = needsRoom ? await quotas.admit(repository, request.contentLength) : undefined
     const job: ParseJob = {
       encoding: toEncoding(request.contentEncoding),
@@ -97,7 +100,7 @@ export function createParts(deps: PartsDeps): Parts {
       },
     }
     try {
-      const taken = await takeIn(pool, job, request.body)
+      const taken = await takeIn(pool, job, request.body, request.credential)
       offered.sha256 = taken.summary.sha256
       offered.bytes = taken.summary.bytes
       if (room !== undefined) await counted(taken, repository)
@@ -132,7 +135,7 @@ export function createParts(deps: PartsDeps): Parts {
         index,
         ...segments.map((segment) => hash('sha256', segment.idHashes, 'hex')),
       ])
-      const decide = decideSlice(run.run, part, digest, before)
+      const decide = decideSlice(run.run, part, digest, before, maxParts)
       before = { index, digest: own }
       return {
         key: keys.slice(run.run, part, index),
@@ -155,7 +158,7 @@ export function createParts(deps: PartsDeps): Parts {
       const digest = partDigest(summary.sha256, parameters)
       const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
       const part = partSubmission(
-        { id: run, part: request.name, digest, parameters, summary, by: request.by },
+        { id: run, part: request.name, digest, parameters, summary, by: request.by, maxParts },
         await link(-1),
         deps.keep,
       )
@@ -209,7 +212,7 @@ export function createParts(deps: PartsDeps): Parts {
         const digest = partDigest(taken.summary.sha256, parameters)
         const link = (number: number) => book.link(run.repository, run.suite, request.name, number)
         const part = partSubmission(
-          { id: run, part: request.name, digest, parameters, summary: taken.summary, by: request.by },
+          { id: run, part: request.name, digest, parameters, summary: taken.summary, by: request.by, maxParts },
           await link(-1),
           deps.keep,
         )
@@ -238,9 +241,9 @@ const parametersOf = ({ format, contentType, strip, root, section, shard }: Part
   shard,
 })
 
-/** The part can never be recorded with this content: a run that ended takes no more, and other bytes never will be these. */
+/** The part can never be recorded with this content: a run that ended or is full takes no more, and other bytes never will be these. */
 export function isOver(error: unknown): boolean {
-  return error instanceof Problem && (error.code === 'run_sealed' || error.code === 'part_conflict')
+  return error instanceof Problem && ['run_sealed', 'too_many_parts', 'part_conflict'].includes(error.code)
 }
 
 /** A rejection is met where the promise is awaited; until then it must not end the process. */

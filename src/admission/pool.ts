@@ -6,11 +6,15 @@ import type { Job } from './messages.ts'
 /**
  * Parse workers. A job has a worker to itself from its first byte to its last slice; a job that finds all of them busy waits. There is
  * always one more than the large bodies that two cores can keep going, so that a small push does not wait behind a big one. One repository
- * never has all of them: whoever may push may also send a byte now and then, and would stop everybody for as long as an upload may take.
+ * never has all of them, nor has one credential, which may push for several: whoever may push may also send a byte now and then, and would
+ * stop everybody for as long as an upload may take.
  */
 export interface ParsePool {
-  /** Gives a worker the job; the port speaks messages.ts. Call `free` when the job is over, whatever its end. */
-  start(job: Job): Promise<{ port: MessagePort; free: () => void }>
+  /**
+   * Gives a worker the job; the port speaks messages.ts. Call `free` when the job is over, whatever its end. `credential` is whose body it
+   * is; absent for what the service itself goes on with.
+   */
+  start(job: Job, credential?: string): Promise<{ port: MessagePort; free: () => void }>
   /** Starts two workers ahead: one loads for some 200 ms, which the first upload would wait for. */
   warm(): void
   close(): Promise<void>
@@ -19,9 +23,10 @@ export interface ParsePool {
 export function createParsePool(log: Logger, size: number = Math.max(4, availableParallelism() + 2)): ParsePool {
   const idle: Worker[] = []
   const most = Math.max(1, size - 1)
+  /** Jobs that have a worker, by repository and by credential. */
   const busy = new Map<string, number>()
   const all = new Set<Worker>()
-  const waiting: { repository: string; taker: (worker: Worker) => void }[] = []
+  const waiting: { holders: string[]; taker: (worker: Worker) => void }[] = []
   let closed = false
 
   const forget = (worker: Worker): void => {
@@ -50,34 +55,35 @@ export function createParsePool(log: Logger, size: number = Math.max(4, availabl
     return worker
   }
 
-  /** In the order they came; those of a repository that has all it may have are passed over. */
+  /** In the order they came; those of a repository or credential that has all it may have are passed over. */
   const serve = (): void => {
     while (idle.length > 0 || all.size < size) {
-      const at = waiting.findIndex(({ repository }) => (busy.get(repository) ?? 0) < most)
+      const at = waiting.findIndex(({ holders }) => holders.every((holder) => (busy.get(holder) ?? 0) < most))
       const [next] = at < 0 ? [] : waiting.splice(at, 1)
       if (next === undefined) return
-      busy.set(next.repository, (busy.get(next.repository) ?? 0) + 1)
+      for (const holder of next.holders) busy.set(holder, (busy.get(holder) ?? 0) + 1)
       next.taker(idle.pop() ?? spawn())
     }
   }
 
-  const take = (repository: string): Promise<Worker> =>
+  const take = (holders: string[]): Promise<Worker> =>
     new Promise((taker) => {
-      waiting.push({ repository, taker })
+      waiting.push({ holders, taker })
       serve()
     })
 
-  const leave = (repository: string): void => {
-    const left = (busy.get(repository) ?? 1) - 1
-    if (left === 0) busy.delete(repository)
-    else busy.set(repository, left)
+  const leave = (holder: string): void => {
+    const left = (busy.get(holder) ?? 1) - 1
+    if (left === 0) busy.delete(holder)
+    else busy.set(holder, left)
   }
 
   return {
-    async start(job) {
+    async start(job, credential) {
       if (closed) throw new Error('the parse pool is closed')
       const repository = 'kind' in job ? job.repository : job.run.repository
-      const worker = await take(repository)
+      const holders = [`repository ${repository}`, ...(credential === undefined ? [] : [`credential ${credential}`])]
+      const worker = await take(holders)
       const { port1, port2 } = new MessageChannel()
       worker.postMessage({ job, port: port2 }, [port2])
       let freed = false
@@ -87,7 +93,7 @@ export function createParsePool(log: Logger, size: number = Math.max(4, availabl
           if (freed) return
           freed = true
           port1.close()
-          leave(repository)
+          holders.forEach(leave)
           if (all.has(worker)) idle.push(worker)
           if (!closed) serve()
         },

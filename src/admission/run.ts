@@ -70,8 +70,16 @@ function toNumbers(tests: TestTotals | null): number[] | null {
   return tests === null ? null : [tests.total, tests.passed, tests.failed, tests.skipped]
 }
 
-/** Parts and slices need a declared run that has not ended; a slice or part under a name that holds other content is a conflict. */
-export function decidePart(run: string, part: string, digest: Buffer): (view: RunView) => Problem | undefined {
+/**
+ * Parts and slices need a declared run that has not ended, and a place among its `maxParts`; a slice or part under a name that holds other
+ * content is a conflict. Decided at the head, so however many uploads are under way, at however many services, there are never more.
+ */
+export function decidePart(
+  run: string,
+  part: string,
+  digest: Buffer,
+  maxParts = Infinity,
+): (view: RunView) => Problem | undefined {
   return (view) => {
     if (!view.has(keys.run(run))) return new Problem('run_unknown', `declare ${run} first`)
     const first = view.get(keys.part(run, part))
@@ -79,8 +87,21 @@ export function decidePart(run: string, part: string, digest: Buffer): (view: Ru
       return new Problem('part_conflict', `${part} of ${run} was recorded with other content`)
     }
     if (view.has(keys.end(run))) return new Problem('run_sealed', `${run} has ended`)
-    return undefined
+    // Whoever has a slice has a place: a part that was begun and may not end would keep its run open.
+    if (view.has(keys.slice(run, part, 0)) || partNames(run, view).size < maxParts) return undefined
+    return new Problem('too_many_parts', `${run} has ${maxParts} parts already`)
   }
+}
+
+/** The parts that are recorded or were begun. */
+function partNames(run: string, view: RunView): Set<string> {
+  const names = new Set<string>()
+  const [parts, slices] = [keys.part(run, ''), `slice:${run}/`]
+  for (const key of view.keys()) {
+    if (key.startsWith(parts)) names.add(key.slice(parts.length))
+    else if (key.startsWith(slices)) names.add(key.slice(slices.length, key.lastIndexOf('/')))
+  }
+  return names
 }
 
 /**
@@ -92,8 +113,9 @@ export function decideSlice(
   part: string,
   digest: Buffer,
   before: SliceName | undefined,
+  maxParts?: number,
 ): (view: RunView) => Problem | undefined {
-  const asPart = decidePart(run, part, digest)
+  const asPart = decidePart(run, part, digest, maxParts)
   return (view) => {
     const refused = asPart(view)
     if (refused !== undefined || before === undefined) return refused
@@ -122,14 +144,7 @@ export function decideEnd(run: string): (view: RunView) => Problem | undefined {
 }
 
 export function openParts(run: string, view: RunView): string[] {
-  const open = new Set<string>()
-  const prefix = `slice:${run}/`
-  for (const key of view.keys()) {
-    if (!key.startsWith(prefix)) continue
-    const part = key.slice(prefix.length, key.lastIndexOf('/'))
-    if (!view.has(keys.part(run, part))) open.add(part)
-  }
-  return [...open].toSorted()
+  return [...partNames(run, view)].filter((part) => !view.has(keys.part(run, part))).toSorted()
 }
 
 /** Closed seq ranges of a part's slices, joined where they touch. */

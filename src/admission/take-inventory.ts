@@ -13,9 +13,10 @@ export async function takeInventory(
   { ledger, repository, commit, suite }: Pick<RunIdentity, 'ledger' | 'repository' | 'commit' | 'suite'>,
   body: AsyncIterable<Uint8Array>,
   maxFiles: number,
+  credential?: string,
 ): Promise<Submission> {
   const job = { kind: 'inventory', ledger, repository, commit, maxFiles } as const
-  const taken = await takeIn(pool, job, body).catch((error: unknown) => {
+  const taken = await takeIn(pool, job, body, credential).catch((error: unknown) => {
     throw error instanceof RefusedBody ? error.problem : error
   })
   try {

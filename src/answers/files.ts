@@ -4,6 +4,7 @@ import { measuredStates, unpackStates } from '../history/states.ts'
 import type { PlacedRun } from '../history/ref-runs.ts'
 import type { Block, Series } from '../history/timeline.ts'
 import { type LedgerName, type TestType, printTime } from '../record/record.ts'
+import { printNotes } from './file-notes.ts'
 import { nameOf, printEvidence, printHead, shownSeries } from './lines.ts'
 import { type FileQuestion, type HistoryDeps, type OpenedFile, openFile } from './open-file.ts'
 
@@ -53,6 +54,7 @@ export async function answerFiles(deps: HistoryDeps, ledgers: readonly LedgerNam
         ...(one.left.length === 0 ? {} : { rewritten: picture(one.left) }),
       }
     }),
+    ...printNotes(opened, placements.map((placement, i) => ({ line: i + 1, placement }))), // oxfmt-ignore
     evidence: series.map(({ of }) => printEvidence(opened, of)),
   }
 }

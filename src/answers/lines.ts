@@ -5,6 +5,7 @@ import { type Placed, resolveLine } from '../history/resolve-line.ts'
 import { type PlacedRun, type SeriesRuns, counts, runsWithin } from '../history/ref-runs.ts'
 import type { Series } from '../history/timeline.ts'
 import { type LedgerName, type TestType, generationOf, ledgerKindOf, printTime } from '../record/record.ts'
+import { printNotes } from './file-notes.ts'
 import { type FileQuestion, type HistoryDeps, type OpenedFile, openFile } from './open-file.ts'
 import { printAsOf } from './position.ts'
 import { readIds, readLayouts, recordSeqs } from './record-places.ts'
@@ -30,6 +31,7 @@ export async function answerLines(deps: HistoryDeps, ledgers: readonly LedgerNam
     const placed = resolveLine(facts, timeline, versions, anchor, line)
     return {
       line,
+      placement: placed,
       series: series.map((one) => {
         const states = statesOf(facts, one.of)
         return { one: one.of, intervals: cutIntervals(one.blocks, placed, states), left: cutIntervals(one.left, placed, states) }
@@ -59,6 +61,7 @@ export async function answerLines(deps: HistoryDeps, ledgers: readonly LedgerNam
         ...(left.length === 0 ? {} : { rewritten: left.map((interval) => print(one, interval)) }),
       })),
     })),
+    ...printNotes(opened, cut, ({ at }) => at !== null),
     evidence: series.map(({ of }) => printEvidence(opened, of)),
   }
 } // oxfmt-ignore

@@ -1,14 +1,17 @@
 import type { Database } from '../database/database.ts'
 import { type AsOfLedger, type FileFacts, readFileFacts, viewOf } from '../history/file-facts.ts'
 import { type Versions, createVersions } from '../history/follow-line.ts'
+import { type Decision, notesAbout } from '../history/decision-store.ts'
 import type { Histories } from '../history/ledger-history.ts'
 import type { Anchor } from '../history/resolve-line.ts'
 import { type LedgerView, type RefRuns, createRefRuns } from '../history/ref-runs.ts'
 import { type Timeline, createTimeline } from '../history/timeline.ts'
 import type { Reader } from '../ledger/read.ts'
 import { Problem } from '../record/problem.ts'
-import type { LedgerName } from '../record/record.ts'
+import { type LedgerName, type Micros, ledgerKindOf } from '../record/record.ts'
 import { type ResolvedAsOf, answerStill, resolveAsOf } from './as-of.ts'
+import { notesOfFile } from './file-notes.ts'
+import { parseAsOf } from './position.ts'
 import { momentOf, toWindow } from './window.ts'
 
 /** What every question about a file begins with: sizes, ref, window, the runs in their order, and the version that line numbers are of. */
@@ -27,6 +30,10 @@ export interface FileQuestion {
 
 export interface OpenedFile {
   resolved: ResolvedAsOf
+  /** What people said of the file under any of its names; nothing where as_of names no `changes`. */
+  notes: readonly Decision[]
+  /** The time as of which a note holds or has lapsed. */
+  notedUntil: Micros
   /** Of the ledgers that know the repository; everything else counts by their indexes. */
   views: readonly LedgerView[]
   ref: RefRuns
@@ -47,35 +54,46 @@ export interface HistoryDeps {
 /** Of large repositories: some MB each. */
 const maxRefs = 16
 
+/**
+ * `ledgers` are those of runs, and behind them those of `changes`. An as_of that names no changes (as answers before notes were shown printed
+ * them) is asked of runs alone.
+ */
 export async function openFile(deps: HistoryDeps, ledgers: readonly LedgerName[], question: FileQuestion): Promise<OpenedFile> {
-  return answerStill(deps.db, () => resolveAsOf(deps, ledgers, question.asOf), (resolved) => openAsOf(deps, resolved, question))
+  const named = question.asOf === undefined ? undefined : parseAsOf(question.asOf)
+  const asked = named !== undefined && named.changes === undefined ? ledgers.filter((ledger) => !isOfChanges(ledger)) : ledgers // oxfmt-ignore
+  return answerStill(deps.db, () => resolveAsOf(deps, asked, question.asOf), (resolved) => openAsOf(deps, resolved, question))
 } // oxfmt-ignore
+
+const isOfChanges = (ledger: LedgerName): boolean => ledgerKindOf(ledger) === 'changes'
 
 async function openAsOf({ db, reader, histories, refs }: HistoryDeps, resolved: ResolvedAsOf, question: FileQuestion): Promise<OpenedFile> {
   const { repository, path } = question
-  const [opened, moment] = await Promise.all([
+  const { changes = [], runs = [] } = Object.groupBy(resolved.ledgers, ({ ledger }) => (isOfChanges(ledger) ? 'changes' : 'runs'))
+  const [opened, moment, notedUntil, decided] = await Promise.all([
     Promise.all(
-      resolved.ledgers.map(async ({ ledger, generation, size }): Promise<AsOfLedger[]> => {
+      runs.map(async ({ ledger, generation, size }): Promise<AsOfLedger[]> => {
         const history = await histories.open(ledger, repository, generation, size)
         // Also where no run ended: its inventories and line maps hold for the other one's.
         return history === undefined ? [] : [viewOf(history, size)]
       }),
     ),
+    momentOf({ db, reader }, runs),
     momentOf({ db, reader }, resolved.ledgers),
+    Promise.all(changes.map(({ ledger, size }) => notesAbout(db, ledger, size, repository, ['file', 'lines']))),
   ])
   const known = opened.flat()
-  if (known.every(({ runs }) => runs === 0))
+  if (known.every(({ runs: ended }) => ended === 0))
     throw new Problem('not_found', `no run of ${repository} has ended`)
   const window = toWindow(question, moment, known)
   const facts = await readFileFacts(db, known, path)
   // Runs of a ledger are only added, so their counts say which; a history that was rebuilt has another generation.
-  const key = JSON.stringify([repository, window, resolved.ledgers.map(({ ledger, generation }) => [ledger, generation]), known.map(({ history, runs, inventories, commits }) => [history.ledger, runs, inventories, commits])])
+  const key = JSON.stringify([repository, window, runs.map(({ ledger, generation }) => [ledger, generation]), known.map(({ history, runs: counted, inventories, commits }) => [history.ledger, counted, inventories, commits])])
   const ref = refs.get(key) ?? createRefRuns(known, window)
   refs.delete(key)
   refs.set(key, ref)
   if (refs.size > maxRefs) refs.delete(refs.keys().next().value ?? '')
   const timeline = createTimeline(facts, ref)
-  return { resolved, views: known, ref, facts, timeline, versions: createVersions(facts.maps), anchor: findAnchor(facts, timeline, ref, question) }
+  return { resolved, notes: notesOfFile(decided.flat(), facts.paths), notedUntil, views: known, ref, facts, timeline, versions: createVersions(facts.maps), anchor: findAnchor(facts, timeline, ref, question) }
 } // oxfmt-ignore
 
 /** The newest commit of the ref that has the file, unless one is named. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { shownDisposition } from './decisions.ts'
 import { noBody, nothing, route } from './route.ts'
 import { commit, count, path, recordId, repository, runId, testType, text, time } from './shapes.ts'
 
@@ -20,7 +21,7 @@ const question = {
     .string()
     .max(100)
     .optional()
-    .describe('sizes as an answer prints them (unit:184471,integration:99210), or a time; default: now'),
+    .describe('sizes as an answer prints them (unit:184471,integration:99210,changes:513), or a time; default: now'),
 }
 
 export const linesQuery = z.strictObject({
@@ -105,6 +106,18 @@ const evidence = z
   })
   .meta({ id: 'SuiteEvidence' })
 
+const dispositions = z
+  .array(
+    shownDisposition.extend({
+      path: path.describe('as it was noted: it may be an earlier name'),
+      lines: z.string().optional().describe('as they were noted; absent for a note on the whole file'),
+      at: z.string().nullable().optional().describe('which of the lines asked about these are; null when none of them'),
+      by_number: z.literal(true).optional().describe('no line maps lead there: these are lines of the same numbers'),
+    }),
+  )
+  .optional()
+  .describe('what people said of the file and of lines of it; it changes no state. Absent when as_of names no changes')
+
 const intervals = z.array(interval)
 export const linesAnswer = z
   .object({
@@ -121,6 +134,7 @@ export const linesAnswer = z
         ),
       }),
     ),
+    dispositions,
     evidence: z.array(evidence),
   })
   .meta({ id: 'LineHistory' })
@@ -142,6 +156,7 @@ export const filesAnswer = z
     lines: count,
     letters: z.record(lineState, z.string()),
     series: z.array(z.object({ ...name, columns, rewritten: columns.optional() })),
+    dispositions,
     evidence: z.array(evidence),
   })
   .meta({ id: 'FileHistory' })

@@ -1,10 +1,14 @@
 import type { FilesAnswer, LinesAnswer } from '../api/history.ts'
 import { oneLine, printTable } from './terminal.ts'
 import { count } from './count.ts'
+import { printBy } from './print-by.ts'
 
 /** Histories for people: pure. */
 
-type Head = Pick<LinesAnswer, 'as_of' | 'repository' | 'path' | 'ref' | 'from' | 'to' | 'at' | 'order' | 'evidence'>
+type Head = Pick<
+  LinesAnswer,
+  'dispositions' | 'as_of' | 'repository' | 'path' | 'ref' | 'from' | 'to' | 'at' | 'order' | 'evidence'
+>
 
 export function printLineHistory(answer: LinesAnswer): string {
   const lines = answer.lines.flatMap(({ line, series }) => [
@@ -14,7 +18,7 @@ export function printLineHistory(answer: LinesAnswer): string {
       indent(printTable([...intervals.map((one) => row(one)), ...rewritten.map((one) => [...row(one), 'on commits that the ref left behind'])])),
     ]),
   ]) // oxfmt-ignore
-  return [printHead(answer), ...lines, '', printEvidence(answer)].join('\n')
+  return [printHead(answer), ...lines, ...printNotes(answer), '', printEvidence(answer)].join('\n')
 }
 
 type Interval = LinesAnswer['lines'][number]['series'][number]['intervals'][number]
@@ -60,7 +64,7 @@ export function printFileHistory(answer: FilesAnswer): string {
     ]
   }) // oxfmt-ignore
   const letters = Object.entries(answer.letters).map(([state, letter]) => `${letter} ${state}`)
-  return [printHead(answer), ...series, '', `${letters.join(', ')}; capital letters go by number`, printEvidence(answer)].join('\n') // oxfmt-ignore
+  return [printHead(answer), ...series, ...printNotes(answer), '', `${letters.join(', ')}; capital letters go by number`, printEvidence(answer)].join('\n') // oxfmt-ignore
 }
 
 function printHead({ as_of: asOf, repository, path, ref, from, to, at, order }: Head): string {
@@ -71,6 +75,18 @@ function printHead({ as_of: asOf, repository, path, ref, from, to, at, order }: 
     `${from.slice(0, 10)} to ${to.slice(0, 10)}, as of ${asOf}: ${count(order.commits, 'commit')} ${by}`,
   ].join('\n')
 }
+
+function printNotes({ dispositions = [] }: Head): string[] {
+  if (dispositions.length === 0) return []
+  const rows = dispositions.map(({ recorded_at: recordedAt, path, lines, at, by_number: isByNumber, verdict, lapsed, by, note }) => [
+    recordedAt.slice(0, 10),
+    at === undefined ? 'the file' : at === null ? `${path}:${lines ?? ''}, not here` : `line ${at}${isByNumber === true ? ' by number' : ''}`,
+    lapsed === undefined ? (verdict ?? '') : `lapsed (${lapsed})`,
+    printBy(by),
+    note,
+  ])
+  return ['\nnotes', indent(printTable(rows.map((cells) => cells.map(oneLine))))]
+} // oxfmt-ignore
 
 function printName({
   test_type: testType,

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { loadConfig } from '../config.ts'
 import { startService } from '../service/service.ts'
-import { keepMemorySteady } from './steady-memory.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
@@ -30,7 +29,6 @@ const flagsOf = ({ config, dataDir, host, port, publicHost }: ServeCommand) => (
 
 /** `proofline serve`: runs until the signal aborts, then stops everything. */
 export async function serve(options: ServeCommand, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
-  keepMemorySteady()
   const config = loadConfig(flagsOf(options))
   const service = await startService(config, version())
   terminal.print(

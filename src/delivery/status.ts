@@ -39,38 +39,44 @@ const dayMicros = 86_400_000_000
 export async function deliveryStatus(db: Queryable, org: string, now: Date = new Date()): Promise<LaneStatus[]> {
   const all: LaneStatus[] = []
   for (const lane of await lanes(db, org)) {
-    const found = await readLane(db, lane)
-    if (found === undefined) continue
-    const { ends } = found
-    const open = found.open.map(foundAttempt)
-    const inFlight = open.filter(({ hand, row }) => hand === 'lost' && row.deadline > now.getTime() * 1000)
-    for (const attempt of inFlight) attempt.hand = 'held'
-    const { sentTo, provedTo, inDoubt, inDoubtSince } = progressOf(open, ends.next, ends.lastMonth)
-    const pause = await currentPause(db, lane)
-    const standing =
-      pause === undefined
-        ? await latestStanding(db, lane)
-        : { state: 'paused' as const, reason: `by ${pause.byWhom}`, detail: pause.reason, at: pause.at }
-    all.push({
-      destination: lane.destination,
-      ledger: lane.ledger,
-      state: standing?.state ?? 'running',
-      reason: standing === undefined || standing.reason === 'none' ? undefined : standing.reason,
-      detail: standing?.detail ?? '',
-      since: standing?.at ?? null,
-      start: ends.start,
-      next: ends.next,
-      sentTo,
-      provedTo,
-      inFlight: inFlight.length,
-      inDoubt,
-      inDoubtSince: inDoubtSince ?? null,
-      parked: await countDeadLetters(db, lane),
-      orders: await ordersSince(db, lane, now.getTime() * 1000 - dayMicros),
-      failure: await lastFailure(db, lane, open.map(({ row }) => row)), // oxfmt-ignore
-    })
+    const status = await laneStatus(db, lane, now)
+    if (status !== undefined) all.push(status)
   }
   return all
+}
+
+/** Where one stands; undefined when it has not begun. */
+export async function laneStatus(db: Queryable, lane: Lane, now: Date = new Date()): Promise<LaneStatus | undefined> {
+  const found = await readLane(db, lane)
+  if (found === undefined) return undefined
+  const { ends } = found
+  const open = found.open.map(foundAttempt)
+  const inFlight = open.filter(({ hand, row }) => hand === 'lost' && row.deadline > now.getTime() * 1000)
+  for (const attempt of inFlight) attempt.hand = 'held'
+  const { sentTo, provedTo, inDoubt, inDoubtSince } = progressOf(open, ends.next, ends.lastMonth)
+  const pause = await currentPause(db, lane)
+  const standing =
+    pause === undefined
+      ? await latestStanding(db, lane)
+      : { state: 'paused' as const, reason: `by ${pause.byWhom}`, detail: pause.reason, at: pause.at }
+  return {
+    destination: lane.destination,
+    ledger: lane.ledger,
+    state: standing?.state ?? 'running',
+    reason: standing === undefined || standing.reason === 'none' ? undefined : standing.reason,
+    detail: standing?.detail ?? '',
+    since: standing?.at ?? null,
+    start: ends.start,
+    next: ends.next,
+    sentTo,
+    provedTo,
+    inFlight: inFlight.length,
+    inDoubt,
+    inDoubtSince: inDoubtSince ?? null,
+    parked: await countDeadLetters(db, lane),
+    orders: await ordersSince(db, lane, now.getTime() * 1000 - dayMicros),
+    failure: await lastFailure(db, lane, open.map(({ row }) => row)), // oxfmt-ignore
+  }
 }
 
 export const parkedKinds = ['refused', 'unresolved', 'unproved'] as const

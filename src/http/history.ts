@@ -9,7 +9,7 @@ import type { Mount } from './mount.ts'
 /** `/v1/history`: lines and files through the runs of a ref. */
 export function mountHistory(mount: Mount, answers: HistoryAnswers, generations: Pick<Generations, 'chain'>): void {
   const ledgersOf = ({ org }: Principal): LedgerName[] =>
-    testTypes.flatMap((type) => generations.chain(toLedgerName(`${org}/${type}`)))
+    [...testTypes, 'changes' as const].flatMap((kind) => generations.chain(toLedgerName(`${org}/${kind}`)))
   const demandVisible = (who: Principal, repository: string): void => {
     if (!may(who, 'audit', { repository }))
       throw new Problem('forbidden', `this credential may not see the history of ${repository}`)

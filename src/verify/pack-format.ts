@@ -3,8 +3,8 @@ import type { LedgerName } from '../record/record.ts'
 /** What stands where in an evidence pack, and what its own words are. docs/evidence.md says the same to people. */
 
 /** Named in scope.json. Raised whenever the same records would give other tables, sums or report than before; packs of earlier rules are checked by theirs. */
-export const packRules = 'evidence@2'
-export const knownRules = ['evidence@1', packRules] as const
+export const packRules = 'evidence@3'
+export const knownRules = ['evidence@1', 'evidence@2', packRules] as const
 export type PackRules = (typeof knownRules)[number]
 export const packSchema = 'proofline.evidence.v1'
 

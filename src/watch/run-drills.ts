@@ -5,7 +5,7 @@ import type { Destination } from '../delivery/destination.ts'
 import { durationMs } from '../delivery/duration.ts'
 import type { Lane } from '../delivery/lane.ts'
 import type { DestinationSettings } from '../delivery/settings.ts'
-import { deliveryStatus, type LaneStatus } from '../delivery/status.ts'
+import { deliveryStatus, laneStatus, type LaneStatus } from '../delivery/status.ts'
 import type { Book } from '../ledger/book.ts'
 import type { Reader } from '../ledger/read.ts'
 import { packSegment } from '../ledger/segments.ts'
@@ -64,7 +64,7 @@ export async function beginDrill(
   { destination, ledger }: Lane,
   { forMs, reason, byWhom }: { forMs: number; reason: string; byWhom: string },
 ): Promise<DrillRow> {
-  const status = (await deliveryStatus(db, orgOf(ledger), now())).find((lane) => lane.destination === destination && lane.ledger === ledger) // oxfmt-ignore
+  const status = await laneStatus(db, { destination, ledger }, now())
   if (status === undefined || !destinations.has(destination))
     throw new Problem('not_found', `${destination} does not get ${ledger}`)
   const refuse = (why: string) => new Problem('destination_not_running', `${destination} ${ledger}: ${why}`)
@@ -103,7 +103,7 @@ async function advance(deps: DrillDeps, drill: DrillRow, signal: AbortSignal): P
   const { db, destinations, now, log } = deps
   const { ledger, destination } = drill
   const found = destinations.get(destination)
-  const lane = (await deliveryStatus(db, orgOf(ledger), now())).find((one) => one.destination === destination && one.ledger === ledger) // oxfmt-ignore
+  const lane = await laneStatus(db, { destination, ledger }, now())
   const end = async (verdict: 'held' | 'not_held' | 'inconclusive', reason: string, result: object): Promise<void> => {
     if (!(await insertDrillStep(db, drill, { step: 'ended', verdict, result: { ...result, reason } }))) return
     log[verdict === 'held' ? 'info' : 'error']('drill.ended', { destination, ledger, drill: drill.n, verdict, reason })

@@ -16,9 +16,9 @@ let pool: ParsePool
 afterEach(() => pool.close())
 
 /** Asks for a worker, and tells when it has one. */
-function ask(repository: string): { has: boolean; free(): void } {
+function ask(repository: string, credential?: string): { has: boolean; free(): void } {
   const asked = { has: false, free: () => {} }
-  void pool.start(jobOf(repository)).then(({ free }) => Object.assign(asked, { has: true, free }))
+  void pool.start(jobOf(repository), credential).then(({ free }) => Object.assign(asked, { has: true, free }))
   return asked
 }
 const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -39,6 +39,21 @@ it('one repository never has all workers: a body that does not end stops nobody 
   own[0]?.free()
   await settled()
   expect(own.map(({ has }) => has)).toEqual([true, true, true, false])
+})
+
+it('one credential never has all workers, however many repositories it names', async () => {
+  pool = createParsePool(log, 3)
+  const own = ['a', 'b', 'c'].map((repository) => ask(repository, 'token:1'))
+  const other = ask('c', 'token:2')
+  await settled()
+  expect([own.map(({ has }) => has), other.has]).toEqual([[true, true, false], true])
+  // What the other one leaves is not for it either; its own place is.
+  other.free()
+  await settled()
+  expect(own[2]?.has).toBe(false)
+  own[0]?.free()
+  await settled()
+  expect(own[2]?.has).toBe(true)
 })
 
 it('the only worker there is takes everybody in their order', async () => {

@@ -120,6 +120,37 @@ describe('decidePart', () => {
   })
 })
 
+describe('decidePart of a run that may have two parts', () => {
+  const asked = (part: string, view: Parameters<typeof known>[0]) =>
+    decidePart(run, part, digest('1'), 2)(known({ ...declared, ...view }))?.code
+
+  it('counts what is recorded and what was begun once each, whatever their names', () => {
+    expect(asked('c', { [keys.part(run, 'a')]: ['1'] })).toBeUndefined()
+    const both: Parameters<typeof known>[0] = {
+      [keys.part(run, 'a')]: ['1'],
+      [keys.slice(run, 'a', 0)]: ['s'],
+      [keys.slice(run, 'a', 1)]: ['s'],
+    }
+    expect(asked('c', both)).toBeUndefined()
+    expect(asked('c', { ...both, [keys.slice(run, 'a/0', 0)]: ['s'] })).toBe('too_many_parts')
+    expect(asked('c', { ...both, [keys.part(run, 'b')]: ['1'] })).toBe('too_many_parts')
+  })
+
+  it('lets a part end that was begun, also where the run may have fewer by now', () => {
+    const begun: Parameters<typeof known>[0] = {
+      [keys.part(run, 'a')]: ['1'],
+      [keys.part(run, 'b')]: ['1'],
+      [keys.slice(run, 'c', 0)]: ['s'],
+    }
+    expect([asked('c', begun), asked('d', begun)]).toEqual([undefined, 'too_many_parts'])
+  })
+
+  it('is asked by the first slice', () => {
+    const full = known({ ...declared, [keys.part(run, 'a')]: ['1'], [keys.part(run, 'b')]: ['1'] })
+    expect(decideSlice(run, 'c', digest('1'), undefined, 2)(full)?.code).toBe('too_many_parts')
+  })
+})
+
 describe('decideSlice', () => {
   const second = decideSlice(run, 'a', digest('1'), { index: 0, digest: digest('s') })
 

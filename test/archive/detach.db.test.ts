@@ -1,51 +1,58 @@
 import { readFile, writeFile, chmod, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { detachDueMonths, dueMonths } from '../../src/archive/detach.ts'
 import { archiveDays } from '../../src/archive/run-archive.ts'
 import { setRetention } from '../../src/archive/retention-store.ts'
 import { auditDatabase } from '../../src/ledger/audit-database.ts'
 import { parseProof } from '../../src/log/proof.ts'
 import { parseVkey } from '../../src/log/vkey.ts'
-import { createFolderObjects } from '../../src/objects/folder.ts'
-import type { Objects } from '../../src/objects/objects.ts'
 import type { LedgerName } from '../../src/record/record.ts'
 import { dayKey, leavesFile, manifestFile, recordsFile } from '../../src/verify/day-manifest.ts'
 import { findFrame } from '../../src/verify/zstd-frames.ts'
-import { type SettableClock, createSettableClock } from '../support/clock.ts'
-import { type TestDatabase, createTestDatabase } from '../support/database.ts'
-import { temporaryFolder } from '../support/service.ts'
 import { type ArchiveNode, openArchiveNode } from './archive.ts'
+import { type ArchivePlace, type ArchiveTemplate, createArchiveTemplate, placeLedgers } from './place.ts'
 
 const signal = new AbortController().signal
-const ledgers = ['main/unit', 'main/operations'] as const
-let database: TestDatabase
-let folder: Awaited<ReturnType<typeof temporaryFolder>>
-let objects: Objects
-let clock: SettableClock
-let node: ArchiveNode
+let empty: ArchiveTemplate
+let threeMonths: ArchiveTemplate
+let place: ArchivePlace | undefined
+let database: ArchivePlace['database']
+let folder: ArchivePlace['folder']
+let objects: ArchivePlace['objects']
+let clock: ArchivePlace['clock']
+let node: ArchivePlace['node']
 
-beforeEach(async () => {
-  database = await createTestDatabase()
-  folder = await temporaryFolder('detach')
-  objects = await createFolderObjects(folder.path)
-  clock = await createSettableClock(database.owner, '2027-11-02T10:00:00Z')
-  await database.db.query({ text: `select ensure_partitions('2027-11-01', 36)` })
-  node = await open()
+beforeAll(async () => {
+  empty = await createArchiveTemplate()
+  threeMonths = await createArchiveTemplate(recordThreeMonths)
 })
 afterEach(async () => {
-  await node.close()
-  await database.drop()
-  await folder.remove()
+  await place?.close()
+  place = undefined
+})
+afterAll(async () => {
+  await empty.drop()
+  await threeMonths.drop()
 })
 
-const open = (signer?: ArchiveNode['signer']): Promise<ArchiveNode> =>
-  openArchiveNode({ db: database.db, objects, ledgers, ...(signer === undefined ? {} : { signer }) })
-const archive = () => archiveDays(node.writer('main/unit'), 900_000_000, signal)
+async function begin(template: ArchiveTemplate): Promise<void> {
+  place = await template.copy()
+  ;({ database, folder, objects, clock, node } = place)
+}
+
+const open = (signer: ArchiveNode['signer']): Promise<ArchiveNode> =>
+  openArchiveNode({ db: database.db, objects, ledgers: placeLedgers, signer })
+const archive = (from: ArchiveNode) => archiveDays(from.writer('main/unit'), 900_000_000, signal)
 const detach = (from = node) =>
   detachDueMonths(
-    { db: database.db, operations: from.books.get('main/operations')!, online: 15, archived: ledgers.map(from.writer) },
+    {
+      db: database.db,
+      operations: from.books.get('main/operations')!,
+      online: 15,
+      archived: placeLedgers.map(from.writer),
+    },
     signal,
   )
 const attached = async () =>
@@ -54,7 +61,7 @@ const attached = async () =>
   ).rows.map(({ month }) => month)
 
 /** Three months of one suite, whose runs are compressed with each other; archived to the end of January. */
-async function threeMonths(): Promise<void> {
+async function recordThreeMonths({ clock, node }: ArchivePlace): Promise<void> {
   for (const [run, at] of [
     ['r1', '2027-11-02T10:00:00Z'],
     ['r2', '2027-11-20T10:00:00Z'],
@@ -65,7 +72,7 @@ async function threeMonths(): Promise<void> {
     await node.record('main/unit', run, 'acme/pay', 1_300)
   }
   await clock.set('2028-02-01T01:00:00Z')
-  await archive()
+  await archive(node)
 }
 
 async function everything(from: ArchiveNode, ledger: LedgerName = 'main/unit'): Promise<Buffer[]> {
@@ -90,7 +97,7 @@ describe('dueMonths', () => {
 
 describe('a month that leaves the tables', () => {
   it('reads on from the archive: records, proofs, times, the tree and the audit, also of months that were compressed with it', async () => {
-    await threeMonths()
+    await begin(threeMonths)
     const before = await everything(node)
     const proofs = await Promise.all([0, 700, 2_700, 4_000].map(async (seq) => node.books.get('main/unit')?.tree.proof(seq)))
     const dayStart = await node.reader.seqAt('main/unit', Date.parse('2027-11-20T00:00:00Z') * 1000)
@@ -125,7 +132,7 @@ describe('a month that leaves the tables', () => {
   })
 
   it('is on record before and after, each once', async () => {
-    await threeMonths()
+    await begin(threeMonths)
     await clock.set('2029-03-01T00:00:00Z')
     await detach()
     await detach()
@@ -139,11 +146,11 @@ describe('a month that leaves the tables', () => {
   })
 
   it.each([
-    ['before its time', '2029-02-28T23:59:59Z', undefined, 'is not over for 15 months'],
-    ['before twelve months, whatever the settings say', '2028-11-30T23:59:59Z', 12, 'is not over for 12 months'],
+    ['before its time', '2029-02-28T23:50:00Z', undefined, 'is not over for 15 months'],
+    ['before twelve months, whatever the settings say', '2028-11-30T23:50:00Z', 12, 'is not over for 12 months'],
     ['before a longer time that was promised', '2029-03-01T00:00:00Z', 24, 'is not over for 24 months'],
   ])('case 40: is refused by the database %s', async (_, at, online, why) => {
-    await threeMonths()
+    await begin(threeMonths)
     await clock.set(at)
     if (online !== undefined) await setRetention(database.db, 'main/operations', online, 36)
     await expect(database.db.query({ text: `select detach_month('unit', '2027-11-01')` })).rejects.toThrow(why)
@@ -151,9 +158,10 @@ describe('a month that leaves the tables', () => {
   })
 
   it('case 40: is refused by the database while an older month is there, a day is not archived, or it is the current one', async () => {
+    await begin(empty)
     await node.record('main/unit', 'r1', 'acme/pay', 10)
     await clock.set('2027-11-30T10:00:00Z')
-    await archive()
+    await archive(node)
     await clock.set('2029-03-01T00:00:00Z')
     await expect(database.db.query({ text: `select detach_month('unit', '2027-12-01')` })).rejects.toThrow('a month before 2027-12-01 is still here')
     await expect(database.db.query({ text: `select detach_month('unit', '2027-11-01')` })).rejects.toThrow('2027-11 of main/unit is not whole in the archive')
@@ -165,7 +173,7 @@ describe('a month that leaves the tables', () => {
   })
 
   it('stays whole when the server process dies or another one holds the table just before the end', async () => {
-    await threeMonths()
+    await begin(threeMonths)
     const before = Buffer.concat(await everything(node))
     await clock.set('2029-03-01T00:00:00Z')
     await database.db.query({ text: 'insert into archive_readings (ledger, day) select ledger, day from cold_days' })
@@ -189,18 +197,18 @@ describe('a month that leaves the tables', () => {
   })
 
   it('does not leave when the archive lost, changed or swapped what it had a year ago; nor by a reading that is older than a week', async () => {
-    await threeMonths()
+    await begin(threeMonths)
     const before = Buffer.concat(await everything(node))
     await clock.set('2029-03-01T00:00:00Z')
     await expect(database.db.query({ text: `select detach_month('unit', '2027-11-01')` })).rejects.toThrow('2027-11-02 of main/unit was not read back from the archive within seven days')
-    const file = (name: string): string => join(folder.path, dayKey('main/unit', '2027-11-20', name))
+    const file = (name: string): string => join(folder, dayKey('main/unit', '2027-11-20', name))
     const swap = async (name: string, bytes: Uint8Array | undefined): Promise<Buffer> => {
       const old = await readFile(file(name))
       await unlink(file(name))
       if (bytes !== undefined) await writeFile(file(name), bytes)
       return old
     }
-    const elsewhere = await readFile(join(folder.path, dayKey('main/unit', '2027-11-02', manifestFile)))
+    const elsewhere = await readFile(join(folder, dayKey('main/unit', '2027-11-02', manifestFile)))
     const records = await readFile(file(recordsFile))
     const reframed = zstdCompressSync(zstdDecompressSync(records.subarray(0, findFrame(records)?.length))) // the same first records, in another frame
     for (const [name, bytes, why] of [
@@ -229,10 +237,10 @@ describe('a month that leaves the tables', () => {
   })
 
   it('is never served altered: a changed byte in the archive is an integrity problem, and another record of it reads on', async () => {
-    await threeMonths()
+    await begin(threeMonths)
     await clock.set('2029-03-01T00:00:00Z')
     await detach()
-    const file = join(folder.path, dayKey('main/unit', '2027-11-20', recordsFile))
+    const file = join(folder, dayKey('main/unit', '2027-11-20', recordsFile))
     const bytes = await readFile(file)
     bytes[100] = (bytes[100] ?? 0) ^ 1
     await chmod(file, 0o600)

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { detachDueMonths } from '../../src/archive/detach.ts'
 import { expireLedger, keptFrom, planExpiry } from '../../src/archive/expire.ts'
 import { createHolds } from '../../src/archive/holds.ts'
@@ -11,43 +11,44 @@ import { createAudit } from '../../src/verify/audit.ts'
 import { auditLog } from '../../src/verify/audit-log.ts'
 import { restoreHolds } from '../../src/archive/restore.ts'
 import { setRetention } from '../../src/archive/retention-store.ts'
-import { createFolderObjects } from '../../src/objects/folder.ts'
 import { type Artifacts, createArtifacts } from '../../src/objects/objects.ts'
 import type { Objects } from '../../src/objects/objects.ts'
 import { dayKey } from '../../src/verify/day-manifest.ts'
-import { type SettableClock, createSettableClock } from '../support/clock.ts'
-import { type TestDatabase, createTestDatabase } from '../support/database.ts'
-import { temporaryFolder } from '../support/service.ts'
-import { type ArchiveNode, openArchiveNode } from './archive.ts'
+import { type ArchivePlace, type ArchiveTemplate, createArchiveTemplate, placeLedgers } from './place.ts'
 
 const signal = new AbortController().signal
-const ledgers = ['main/unit', 'main/operations'] as const
-let database: TestDatabase
-let folder: Awaited<ReturnType<typeof temporaryFolder>>
-let objects: Objects
+let empty: ArchiveTemplate
+let aYearOn: ArchiveTemplate
+let place: ArchivePlace | undefined
+let database: ArchivePlace['database']
+let objects: ArchivePlace['objects']
 let artifacts: Artifacts
-let clock: SettableClock
-let node: ArchiveNode
+let clock: ArchivePlace['clock']
+let node: ArchivePlace['node']
 
-beforeEach(async () => {
-  database = await createTestDatabase()
-  folder = await temporaryFolder('expire')
-  objects = await createFolderObjects(folder.path)
-  artifacts = createArtifacts(objects)
-  clock = await createSettableClock(database.owner, '2027-11-02T10:00:00Z')
-  await database.db.query({ text: `select ensure_partitions('2027-11-01', 36)` })
-  node = await openArchiveNode({ db: database.db, objects, ledgers })
+beforeAll(async () => {
+  empty = await createArchiveTemplate()
+  aYearOn = await createArchiveTemplate(recordAYear)
 })
 afterEach(async () => {
-  await node.close()
-  await database.drop()
-  await folder.remove()
+  await place?.close()
+  place = undefined
 })
+afterAll(async () => {
+  await empty.drop()
+  await aYearOn.drop()
+})
+
+async function begin(template: ArchiveTemplate): Promise<void> {
+  place = await template.copy()
+  ;({ database, objects, clock, node } = place)
+  artifacts = createArtifacts(objects)
+}
 
 const operations = () => node.books.get('main/operations')!
 const expire = (over: Objects = objects) =>
   expireLedger(
-    { db: database.db, reader: node.reader, objects: over, operations: operations(), ledgers },
+    { db: database.db, reader: node.reader, objects: over, operations: operations(), ledgers: placeLedgers },
     'main/unit',
     signal,
   )
@@ -56,35 +57,34 @@ const expireDay = (day: string) =>
 /** As a database is that was filled again from the records. */
 const lose = (table: string, where: string) =>
   database.owner.query({ text: `alter table proofline.${table} disable trigger write_once_row; delete from proofline.${table} where ${where}; alter table proofline.${table} enable always trigger write_once_row` }) // oxfmt-ignore
-async function keep(text: string): Promise<string> {
-  const writer = await artifacts.writer()
-  await writer.write(Buffer.from(text))
-  return (await writer.commit()).sha256
-}
 const records = async (): Promise<Record<string, unknown>[]> => {
   const { records: found } = await node.reader.readBatch('main/operations', 0, { maxRecords: 10_000 })
   return found.map(({ bytes }) => JSON.parse(Buffer.from(bytes).toString()))
 }
 
+/** The digests of three reports, and how many records there are at the end of November. */
+const kept = { lone: '', shared: '', web: '', november: 0 }
+
 /** Pay on 2 and 20 November, web on 20 November; `shared` is named in November and December, `lone` in November only. The clock is at 2028-12-01, two months are in the archive only. */
-async function aYearOn(): Promise<{ lone: string; shared: string; web: string; november: number }> {
-  const [lone, shared, web] = [await keep('lone'), await keep('shared'), await keep('web')]
-  await node.record('main/unit', 'r1', 'acme/pay', 5, lone)
-  await clock.set('2027-11-20T10:00:00Z')
-  await node.record('main/unit', 'r2', 'acme/pay', 5, shared)
-  await node.record('main/unit', 'w1', 'acme/web', 5, web)
-  const november = (await node.reader.published('main/unit'))?.size ?? 0
-  await clock.set('2027-12-20T10:00:00Z')
-  await node.record('main/unit', 'r3', 'acme/pay', 5, shared)
-  await clock.set('2028-01-01T01:00:00Z')
-  await archiveDays(node.writer('main/unit'), 900_000_000, signal)
-  await clock.set('2028-12-01T10:00:00Z')
-  await setRetention(database.db, 'main/operations', 12, 12)
-  await detachDueMonths(
-    { db: database.db, operations: operations(), online: 12, archived: ledgers.map(node.writer) },
-    signal,
-  )
-  return { lone, shared, web, november }
+async function recordAYear({ database: { db }, objects: into, clock: at, node: by }: ArchivePlace): Promise<void> {
+  for (const name of ['lone', 'shared', 'web'] as const) {
+    const writer = await createArtifacts(into).writer()
+    await writer.write(Buffer.from(name))
+    kept[name] = (await writer.commit()).sha256
+  }
+  await by.record('main/unit', 'r1', 'acme/pay', 5, kept.lone)
+  await at.set('2027-11-20T10:00:00Z')
+  await by.record('main/unit', 'r2', 'acme/pay', 5, kept.shared)
+  await by.record('main/unit', 'w1', 'acme/web', 5, kept.web)
+  kept.november = (await by.reader.published('main/unit'))?.size ?? 0
+  await at.set('2027-12-20T10:00:00Z')
+  await by.record('main/unit', 'r3', 'acme/pay', 5, kept.shared)
+  await at.set('2028-01-01T01:00:00Z')
+  await archiveDays(by.writer('main/unit'), 900_000_000, signal)
+  await at.set('2028-12-01T10:00:00Z')
+  await setRetention(db, 'main/operations', 12, 12)
+  const operationsBook = by.books.get('main/operations')!
+  await detachDueMonths({ db, operations: operationsBook, online: 12, archived: placeLedgers.map(by.writer) }, signal)
 }
 
 describe('keptFrom', () => {
@@ -99,7 +99,8 @@ describe('keptFrom', () => {
 
 describe('expiry', () => {
   it('case 41: deletes what has passed its retention, and no other: files, artifacts that nothing younger names; the rest reads on and is proved', async () => {
-    const { lone, shared, web, november } = await aYearOn()
+    await begin(aYearOn)
+    const { lone, shared, web, november } = kept
     const proof = await node.books.get('main/unit')?.tree.proof(november + 2)
     const manifest = await objects.has(dayKey('main/unit', '2027-11-02', 'manifest.json'))
     expect((await planExpiry(database.db, 'main/operations', 'main/unit'))?.days.length).toBe(29) // 2 to 30 November
@@ -181,7 +182,8 @@ describe('expiry', () => {
   })
 
   it('case 40: is found by the audit where somebody deleted without it: the first seq, and that the archive lost that day', async () => {
-    const { november } = await aYearOn()
+    await begin(aYearOn)
+    const { november } = kept
     await objects.remove(dayKey('main/unit', '2027-11-20', 'records.ndjson.zst'))
     const audited = await auditDatabase({
       db: database.db,
@@ -202,16 +204,17 @@ describe('expiry', () => {
   })
 
   it('keeps an artifact that a record names which is not archived yet', async () => {
-    const { lone } = await aYearOn()
+    await begin(aYearOn)
+    const { lone } = kept
     await node.record('main/unit', 'again', 'acme/pay', 1, lone)
     await expire()
     expect(await artifacts.has(lone)).toBe(true)
   })
 
   it('case 40: is refused by the database before its time, while records are kept for ever, and of a day in the tables', async () => {
-    await aYearOn()
+    await begin(aYearOn)
     await expect(expireDay('2027-12-20')).rejects.toThrow('2027-12-20 of main/unit is still in the tables')
-    await clock.set('2028-11-02T23:59:59Z')
+    await clock.set('2028-11-02T23:50:00Z')
     await expect(expireDay('2027-11-02')).rejects.toThrow('2027-11-02 of main/unit is kept for 12 months')
     await clock.set('2028-12-01T10:00:00Z')
     await expect(expireDay('2027-10-31')).rejects.toThrow('is not in the archive')
@@ -231,8 +234,9 @@ describe('expiry', () => {
   })
 
   it('may be promised later, never sooner: a lower setting stops the start with the reason, and what was promised is on record', async () => {
-    const promise = (kept: number | 'forever') =>
-      promiseRetention(database.db, node.reader, operations(), { online: 12, kept, detach: true, expire: true })
+    await begin(empty)
+    const promise = (months: number | 'forever') =>
+      promiseRetention(database.db, node.reader, operations(), { online: 12, kept: months, detach: true, expire: true })
     await promise(36)
     await promise(36)
     await promise(48)
@@ -242,20 +246,21 @@ describe('expiry', () => {
     await promise('forever')
     await expect(promise(1_200)).rejects.toThrow('for ever')
     const promised = [['settings', 36], ['settings', 48], ['settings', 'forever']] // oxfmt-ignore
-    expect((await records()).map(({ act, kept }) => [act, kept])).toEqual(promised)
+    expect((await records()).map((record) => [record['act'], record['kept']])).toEqual(promised)
     // A database that came back from a backup, or from nothing: what is on record counts.
     await lose('retention_settings', 'n > 0')
     await expect(promise(48)).rejects.toThrow('for ever')
     await promise('forever')
     await lose('retention_settings', 'true')
     await expect(promise(48)).rejects.toThrow('for ever')
-    expect((await records()).map(({ act, kept }) => [act, kept])).toEqual(promised)
+    expect((await records()).map((record) => [record['act'], record['kept']])).toEqual(promised)
   })
 
   it.each(['removed', 'not removed'] as const)(
     'is finished by the next pass when deleting fails anywhere (%s), and on record once',
     async (flavour) => {
-      const { november } = await aYearOn()
+      await begin(aYearOn)
+      const { november } = kept
       const failing = (at: number): Objects => {
         let calls = 0
         return {
@@ -278,7 +283,7 @@ describe('expiry', () => {
   )
 
   it('leaves what the storage has locked, and comes again', async () => {
-    await aYearOn()
+    await begin(aYearOn)
     const locking: Objects = {
       ...objects,
       remove: async (key) => (key.includes('2027/11/20/records') ? 'locked' : objects.remove(key)),
@@ -293,7 +298,8 @@ describe('a hold', () => {
   const wanted = { repository: 'acme/pay', path: null, from: null, to: null, reason: 'litigation', ticket: 'LEGAL-7' }
 
   it('case 40: keeps every day with records of its repository, also by a run that names none, and their artifacts; the others go', async () => {
-    const { lone, web } = await aYearOn()
+    await begin(aYearOn)
+    const { lone, web } = kept
     const held = await holds().add({ ...wanted, to: '2027-11-10' }, 'alice')
     expect(held).toMatchObject({ days: 1, releasedBy: null })
     await expect(expireDay('2027-11-02')).rejects.toThrow(`is under hold ${held.hold}`)
@@ -302,12 +308,12 @@ describe('a hold', () => {
     expect(await expire()).toMatchObject({ days: 28 })
     expect([await artifacts.has(lone), await artifacts.has(web)]).toEqual([true, false])
     // Single records of a held day can still be read, behind what has expired.
-    const { records: kept } = await node.reader.readBatch('main/unit', 2, { maxRecords: 1 })
-    expect(kept).toHaveLength(1)
+    const { records: single } = await node.reader.readBatch('main/unit', 2, { maxRecords: 1 })
+    expect(single).toHaveLength(1)
   })
 
   it('is released by two people only, each step on record', async () => {
-    await aYearOn()
+    await begin(aYearOn)
     const { hold } = await holds().add(wanted, 'alice')
     expect(await holds().release(hold, 'settled', 'bob')).toMatchObject({ askedBy: 'bob', releasedBy: null })
     await expect(holds().release(hold, 'settled', 'bob')).rejects.toMatchObject({ code: 'second_person' })
@@ -325,7 +331,7 @@ describe('a hold', () => {
   })
 
   it('is in force again in a database that lost its rows, and released where it was, as the records say', async () => {
-    await aYearOn()
+    await begin(aYearOn)
     const { hold } = await holds().add({ ...wanted, to: '2027-11-10' }, 'alice')
     const { hold: other } = await holds().add({ ...wanted, repository: 'acme/web' }, 'alice')
     await holds().release(other, 'settled', 'bob')
@@ -346,6 +352,7 @@ describe('a hold', () => {
   })
 
   it('is put on record later when a crash came between', async () => {
+    await begin(empty)
     await database.db.query({ text: `select add_hold('main/operations', 'hold-x', 'acme/pay', null, null, null, 'why', 'T-1', 'alice')` })
     await holds().recordMissing()
     await holds().recordMissing()

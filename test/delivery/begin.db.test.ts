@@ -4,8 +4,8 @@ import { destinationSettings } from '../../src/delivery/settings.ts'
 import { startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startFakeHec } from '../support/hec.ts'
-import { elasticSettings, eventually, splunkSettings, startLane } from './lane.ts'
-import { ann, isDone, laneOf, openOrdering } from './ordering.ts'
+import { elasticSettings, eventually, findStatus, getStatus, splunkSettings, startLane } from './lane.ts'
+import { ann, isDone, openOrdering } from './ordering.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 let database: TestDatabase
@@ -36,7 +36,7 @@ describe('where a lane begins', () => {
     const name = nextName()
     const reader = createMemoryReader([...ten])
     const lane = await startLane({ name, db: database.db, reader, settings: elasticSettings(fake, { start }) })
-    await eventually(async () => (await laneOf(database, name).catch(() => undefined))?.provedTo === 10)
+    await eventually(async () => (await findStatus(database.db, name))?.provedTo === 10)
     expect(fake.ids().toSorted()).toEqual(
       ten
         .slice(first)
@@ -47,9 +47,9 @@ describe('where a lane begins', () => {
     // Written for ever: another word later changes nothing.
     const again = await startLane({ name, db: database.db, reader, settings: elasticSettings(fake, { start: 'beginning' }) }) // oxfmt-ignore
     reader.add(makeRecord(10))
-    await eventually(async () => (await laneOf(database, name)).provedTo === 11)
+    await eventually(async () => (await getStatus(database.db, name)).provedTo === 11)
     expect(fake.ids().length).toBe(11 - first)
-    expect((await laneOf(database, name)).start).toBe(first)
+    expect((await getStatus(database.db, name)).start).toBe(first)
     await again.stop()
     await fake.close()
   })
@@ -80,8 +80,8 @@ describe('the SIEM that a name began with', () => {
     const settings = splunkSettings(other)
     const lane = await startLane({ name, db: database.db, reader, settings })
     reader.add(...ten.slice(5))
-    await eventually(async () => (await laneOf(database, name)).state === 'blocked')
-    const told = await laneOf(database, name)
+    await eventually(async () => (await getStatus(database.db, name)).state === 'blocked')
+    const told = await getStatus(database.db, name)
     expect(told).toMatchObject({ reason: 'settings', next: 5 })
     expect(told.detail).toContain(
       `it began at ${addressOf(old.url)}, and the configuration names ${addressOf(other.url)}`,
@@ -102,7 +102,7 @@ describe('the SIEM that a name began with', () => {
     })
     expect(await orders.moved(ann, name, 'again')).toMatchObject({ changed: false })
     await eventually(() => isDone(database, name, 10))
-    expect(await laneOf(database, name)).toMatchObject({ state: 'running', sentTo: 10 })
+    expect(await getStatus(database.db, name)).toMatchObject({ state: 'running', sentTo: 10 })
     expect(other.ids().length).toBe(5) // the position went on; what the old one had is not sent to the new one
     expect(orders.commands).toMatchObject([{ command: 'destination.moved', reason: 'new load balancer' }, {}])
     await Promise.all([again.stop(), orders.close()])
@@ -125,9 +125,9 @@ describe('the SIEM that a name began with', () => {
     expect(await bindings(name)).toEqual([{ address: addressOf(fake.url), cluster: first, by_whom: 'configuration' }])
 
     fake.cluster.uuid = 'the-other-one'
-    await eventually(async () => (await laneOf(database, name)).state === 'blocked')
+    await eventually(async () => (await getStatus(database.db, name)).state === 'blocked')
     reader.add(...ten.slice(5))
-    const told = await laneOf(database, name)
+    const told = await getStatus(database.db, name)
     expect(told).toMatchObject({ reason: 'settings', next: 5 })
     expect(told.detail).toContain(`it began with cluster ${first}, and cluster the-other-one answers at ${addressOf(fake.url)}: `) // oxfmt-ignore
     expect(told.detail).toContain(`proofline destinations moved ${name} --reason TEXT`)
@@ -139,9 +139,9 @@ describe('the SIEM that a name began with', () => {
     // The first one is back: nobody has to say anything.
     fake.cluster.uuid = first
     await eventually(() => isDone(database, name, 10))
-    expect(await laneOf(database, name)).toMatchObject({ state: 'running' })
+    expect(await getStatus(database.db, name)).toMatchObject({ state: 'running' })
     fake.cluster.uuid = 'restored'
-    await eventually(async () => (await laneOf(database, name)).state === 'blocked')
+    await eventually(async () => (await getStatus(database.db, name)).state === 'blocked')
     reader.add(makeRecord(10))
     const orders = await openOrdering(database, name, settings, reader)
     const here = { address: addressOf(fake.url), cluster: 'restored' }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll } from 'vitest'
-import { deliveryStatus, type LaneStatus, listDeadLetters } from '../../src/delivery/status.ts'
+import { type LaneStatus, listDeadLetters } from '../../src/delivery/status.ts'
 import type { DestinationSettings } from '../../src/delivery/settings.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { eventually, type LaneOptions, type RunningLane, startLane } from './lane.ts'
+import { eventually, findStatus, type LaneOptions, type RunningLane, startLane } from './lane.ts'
 import { createMemoryReader, makeRecord, type MemoryReader } from './records.ts'
 
 /** What tests of single hard cases have in common: one database, and lanes of their own in it. */
@@ -41,8 +41,7 @@ export function setUpCases(): Cases {
       const name = options.name ?? `siem-${++lanes}`
       const reader = options.reader ?? createMemoryReader([...sixty])
       const lane = await startLane({ db: database.db, settings, ...options, name, reader })
-      const status = async (): Promise<LaneStatus | undefined> =>
-        (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
+      const status = (): Promise<LaneStatus | undefined> => findStatus(database.db, name)
       return {
         name,
         lane,

@@ -2,13 +2,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Destination } from '../../src/delivery/destination.ts'
 import { openDestination } from '../../src/delivery/open-destination.ts'
 import { insertPauses } from '../../src/delivery/pauses.ts'
-import { deliveryStatus, listDeadLetters } from '../../src/delivery/status.ts'
+import { listDeadLetters } from '../../src/delivery/status.ts'
 import { sha256Hex } from '../../src/record/sha256.ts'
 import { startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startFakeHec } from '../support/hec.ts'
 import type { FailMode } from '../support/fail-modes.ts'
-import { elasticSettings, eventually, mortal, type MortalDatabase, splunkSettings, startLane } from './lane.ts'
+import {
+  elasticSettings,
+  eventually,
+  findStatus,
+  mortal,
+  type MortalDatabase,
+  splunkSettings,
+  startLane,
+} from './lane.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 let database: TestDatabase
@@ -32,12 +40,8 @@ async function elastic() {
   return { fake, settings: elasticSettings(fake) }
 }
 
-async function finished(name: string): Promise<boolean> {
-  return (
-    (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)?.provedTo ===
-    records.length
-  )
-}
+const finished = async (name: string): Promise<boolean> =>
+  (await findStatus(database.db, name))?.provedTo === records.length
 
 /** A sender that dies: its statements end, its sockets are closed, and nothing of it runs on. */
 async function dying(name: string, settings: ReturnType<typeof splunkSettings>) {
@@ -128,10 +132,10 @@ describe('a lane that begins in a later month than its records', () => {
     await insertPauses(database.db, name, ['main/unit'], { ...pause, at: 2, paused: false })
     await eventually(() => db.dead)
     await destination.close()
-    const [status] = (await deliveryStatus(database.db, 'main')).filter((lane) => lane.destination === name)
+    const status = await findStatus(database.db, name)
     expect(status).toMatchObject({ next: 10, sentTo: 0, provedTo: 0 })
     const heir = await startLane({ name, db: database.db, reader, settings })
-    await eventually(async () => (await deliveryStatus(database.db, 'main')).find((lane) => lane.destination === name)?.provedTo === 10) // oxfmt-ignore
+    await eventually(async () => (await findStatus(database.db, name))?.provedTo === 10)
     await heir.stop()
     await fake.close()
     expect(fake.ids().length).toBe(10)
@@ -191,7 +195,7 @@ describe('two workers on one lane', () => {
     )
     await eventually(
       () => finished(name),
-      async () => (await deliveryStatus(database.db, 'main')).filter(({ destination }) => destination === name),
+      () => findStatus(database.db, name),
       25_000,
     )
     await Promise.all(twins.map((twin) => twin.stop()))
@@ -264,8 +268,7 @@ describe('a shutdown', () => {
     const lane = await startLane({ name, db: database.db, reader: createMemoryReader(records), settings })
     await eventually(() => fake.counters.requests > 0)
     await lane.stop()
-    const [status] = (await deliveryStatus(database.db, 'main')).filter(({ destination }) => destination === name)
-    expect(status).toMatchObject({ provedTo: 30, inDoubt: 0, inFlight: 0 })
+    expect(await findStatus(database.db, name)).toMatchObject({ provedTo: 30, inDoubt: 0, inFlight: 0 })
     await fake.close()
   })
 })

@@ -7,8 +7,8 @@ import { toSend } from '../../src/watch/order-missing.ts'
 import { type FakeBulk, startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type FakeHec, startFakeHec } from '../support/hec.ts'
-import { elasticSettings, eventually, splunkSettings, startLane } from './lane.ts'
-import { ann, isDone, laneOf, openOrdering } from './ordering.ts'
+import { elasticSettings, eventually, getStatus, splunkSettings, startLane } from './lane.ts'
+import { ann, isDone, openOrdering } from './ordering.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 let database: TestDatabase
@@ -238,7 +238,7 @@ describe('what a comparison found', () => {
       await orders.close()
     }
     expect(await letters()).toEqual(shown)
-    expect((await laneOf(database, name)).orders).toEqual([])
+    expect((await getStatus(database.db, name)).orders).toEqual([])
     const orders = await openOrdering(database, name, deselected, reader)
     expect(await orders.discard(ann, { letters: named }, 'gone for good')).toEqual({ decided: 2, left: 0 })
     await orders.close()
@@ -270,7 +270,7 @@ describe('what a comparison found', () => {
     }
     expect(pages).toEqual((await letters()).map(({ letter }) => letter))
     expect(new Set(pages).size).toBe(5)
-    await expect(laneOf(database, name)).resolves.toMatchObject({ parked: 3 })
+    await expect(getStatus(database.db, name)).resolves.toMatchObject({ parked: 3 })
     await close()
   })
 })

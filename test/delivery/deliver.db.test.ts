@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { deliveryStatus, listDeadLetters } from '../../src/delivery/status.ts'
+import { listDeadLetters } from '../../src/delivery/status.ts'
 import { type FakeBulk, startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type FakeHec, startFakeHec } from '../support/hec.ts'
 import { type FailMode, modesOf } from '../support/fail-modes.ts'
-import { elasticSettings, eventually, splunkSettings, startLane } from './lane.ts'
+import { elasticSettings, eventually, findStatus, getStatus, splunkSettings, startLane } from './lane.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 let database: TestDatabase
@@ -19,11 +19,7 @@ afterAll(async () => {
 /** Every case has a destination of its own in the one database. */
 const nextName = (): string => `siem-${++lanes}`
 
-async function status(name: string) {
-  const lane = (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
-  if (lane === undefined) throw new Error(`${name} has not begun`)
-  return lane
-}
+const status = (name: string) => getStatus(database.db, name)
 
 const sixty = Array.from({ length: 60 }, (_, seq) => makeRecord(seq, { kind: seq % 20 === 19 ? 'part' : 'coverage' }))
 
@@ -97,7 +93,7 @@ describe.each(Object.entries(connectors))('delivery to %s', (_, connector) => {
     fake.failNext(mode, 3)
     const lane = await startLane({ name, db: database.db, reader: createMemoryReader(sixty), settings })
     await eventually(
-      async () => (await status(name).catch(() => undefined))?.provedTo === 60,
+      async () => (await findStatus(database.db, name))?.provedTo === 60,
       () => status(name),
     )
     await lane.stop()
@@ -124,7 +120,7 @@ describe('a batch that HEC takes apart', () => {
         settings: splunkSettings(fake),
       })
       await eventually(
-        async () => (await status(name).catch(() => undefined))?.provedTo === 60,
+        async () => (await findStatus(database.db, name))?.provedTo === 60,
         () => status(name),
       )
       await lane.stop()
@@ -150,7 +146,7 @@ describe('a batch that HEC takes apart', () => {
       settings: splunkSettings(fake),
     })
     await eventually(
-      async () => (await status(name).catch(() => undefined))?.provedTo === 12,
+      async () => (await findStatus(database.db, name))?.provedTo === 12,
       () => status(name),
     )
     await lane.stop()
@@ -176,7 +172,7 @@ describe('Elastic with a foreign document under our id', () => {
       settings: elasticSettings(fake),
     })
     await eventually(
-      async () => (await status(name).catch(() => undefined))?.provedTo === 60,
+      async () => (await findStatus(database.db, name))?.provedTo === 60,
       () => status(name),
     )
     await lane.stop()
@@ -206,7 +202,7 @@ describe('Elastic with a foreign document under our id', () => {
       settings: elasticSettings(fake),
     })
     await eventually(
-      async () => (await status(name).catch(() => undefined))?.provedTo === 10,
+      async () => (await findStatus(database.db, name))?.provedTo === 10,
       () => status(name),
     )
     await lane.stop()
@@ -227,7 +223,7 @@ describe('what a destination is sent', () => {
     const reader = createMemoryReader(sixty.slice(0, 10))
     const lane = await startLane({ name, db: database.db, reader, settings: splunkSettings(fake) })
     await eventually(
-      async () => (await status(name).catch(() => undefined))?.state === 'blocked',
+      async () => (await findStatus(database.db, name))?.state === 'blocked',
       () => status(name),
     )
     expect(await status(name)).toMatchObject({ reason: 'credentials', detail: 'HEC 403/1', sentTo: 0 })
@@ -261,7 +257,7 @@ describe('what a destination is sent', () => {
     const reader = createMemoryReader(records.slice(0, 1))
     const lane = await startLane({ name, db: database.db, reader, settings })
     await eventually(
-      async () => (await status(name).catch(() => undefined))?.start === 1,
+      async () => (await findStatus(database.db, name))?.start === 1,
       () => status(name),
     )
     reader.add(...records.slice(1))

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { deliveryStatus, listDeadLetters } from '../../src/delivery/status.ts'
+import { listDeadLetters } from '../../src/delivery/status.ts'
 import { type FakeBulk, type ItemFailure, startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { elasticSettings, eventually, startLane } from './lane.ts'
+import { elasticSettings, eventually, findStatus, getStatus, startLane } from './lane.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 /** Answers of Elastic that say nothing against a record, and those that do: what is kept, what is parked. */
@@ -17,11 +17,7 @@ afterAll(() => database.drop())
 const records = Array.from({ length: 20 }, (_, seq) => makeRecord(seq))
 const ids = records.map(({ id }) => id)
 
-async function status(name: string) {
-  const lane = (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
-  if (lane === undefined) throw new Error(`${name} has not begun`)
-  return lane
-}
+const status = (name: string) => getStatus(database.db, name)
 
 async function delivering(prepare: (fake: FakeBulk) => void) {
   const fake = await startFakeBulk()
@@ -32,7 +28,7 @@ async function delivering(prepare: (fake: FakeBulk) => void) {
   const has = (wanted: Partial<Awaited<ReturnType<typeof status>>>) =>
     eventually(
       async () => {
-        const found = await status(name).catch(() => undefined)
+        const found = await findStatus(database.db, name)
         const there = new Map(Object.entries(found ?? {}))
         return Object.entries(wanted).every(([key, value]) => there.get(key) === value)
       },
@@ -88,7 +84,7 @@ describe('an index of another name in the configuration', () => {
       const reader = createMemoryReader([...records])
       fake.failNext(mode)
       const first = await startLane({ name, db: database.db, reader, settings: elasticSettings(fake, { retry_delays_ms: [600_000] }) }) // oxfmt-ignore
-      await eventually(async () => ((await status(name).catch(() => undefined))?.inDoubt ?? 0) === 20)
+      await eventually(async () => ((await findStatus(database.db, name))?.inDoubt ?? 0) === 20)
       await first.stop()
       const settings = elasticSettings(fake, { indexes: { unit: 'coverage' } })
       const second = await startLane({ name, db: database.db, reader, settings })

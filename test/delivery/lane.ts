@@ -4,6 +4,7 @@ import type { DeliveryDeps } from '../../src/delivery/lane.ts'
 import { type DeliveryMetrics, silentMetrics } from '../../src/delivery/metrics.ts'
 import { openDestination } from '../../src/delivery/open-destination.ts'
 import { type DestinationSettings, destinationSettings } from '../../src/delivery/settings.ts'
+import { type LaneStatus, laneStatus } from '../../src/delivery/status.ts'
 import type { Reader } from '../../src/ledger/read.ts'
 import { type Logger, silentLogger } from '../../src/telemetry/logger.ts'
 import type { FakeBulk } from '../support/bulk.ts'
@@ -78,6 +79,16 @@ export async function startLane(options: LaneOptions): Promise<RunningLane> {
       await done.finally(() => destination.close())
     },
   }
+}
+
+/** How one lane stands. Asked for alone: a file has scores of lanes, and looks every few milliseconds. */
+export const findStatus = (db: Database, destination: string): Promise<LaneStatus | undefined> =>
+  laneStatus(db, { ledger: 'main/unit', destination })
+
+export async function getStatus(db: Database, destination: string): Promise<LaneStatus> {
+  const status = await findStatus(db, destination)
+  if (status === undefined) throw new Error(`${destination} has not begun`)
+  return status
 }
 
 /** Polls until `check` is true; fails after `ms` with what it last saw. */

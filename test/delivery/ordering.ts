@@ -2,11 +2,11 @@ import type { Database } from '../../src/database/database.ts'
 import type { Destination } from '../../src/delivery/destination.ts'
 import { openDestination } from '../../src/delivery/open-destination.ts'
 import type { DestinationSettings } from '../../src/delivery/settings.ts'
-import { deliveryStatus, type LaneStatus } from '../../src/delivery/status.ts'
 import type { Reader } from '../../src/ledger/read.ts'
 import { createOrdering, type Ordering } from '../../src/watch/ordering.ts'
 import type { Command } from '../../src/watch/commands.ts'
 import type { TestDatabase } from '../support/database.ts'
+import { findStatus } from './lane.ts'
 
 export const ann = { id: 'token:ann', method: 'token' } as const
 
@@ -43,14 +43,8 @@ export async function openOrdering(
   return { ...ordering, commands, duplicates: () => duplicates, close: () => destination.close() }
 }
 
-export async function laneOf(database: TestDatabase, name: string): Promise<LaneStatus> {
-  const lane = (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
-  if (lane === undefined) throw new Error(`${name} has not begun`)
-  return lane
-}
-
 /** Whether it has `records` and carried out everything that was ordered. */
 export async function isDone(database: TestDatabase, name: string, records: number): Promise<boolean> {
-  const lane = await laneOf(database, name).catch(() => undefined)
+  const lane = await findStatus(database.db, name)
   return lane?.provedTo === records && lane.orders.every(({ endedAt }) => endedAt !== undefined)
 }

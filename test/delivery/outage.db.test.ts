@@ -9,8 +9,8 @@ import { silentLogger } from '../../src/telemetry/logger.ts'
 import { startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startFakeHec } from '../support/hec.ts'
-import { elasticSettings, eventually, splunkSettings, startLane } from './lane.ts'
-import { isDone, laneOf } from './ordering.ts'
+import { elasticSettings, eventually, findStatus, getStatus, splunkSettings, startLane } from './lane.ts'
+import { isDone } from './ordering.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 let database: TestDatabase
@@ -78,7 +78,7 @@ describe('a database that takes no rows', () => {
     store.readOnly = false
     await eventually(
       () => isDone(database, name, 30),
-      () => laneOf(database, name),
+      () => getStatus(database.db, name),
     )
     expect(recordsOf(30).map(({ id }) => fake.copies(id))).toEqual(recordsOf(30).map(() => 1))
     expect(fake.counters.duplicates).toBe(0)
@@ -114,15 +114,15 @@ describe('a backlog', () => {
     const { reader, furthest } = backlog(6_000)
     const lane = await startLane({ name, db: database.db, reader, settings })
     // Nothing is acknowledged: five attempts are open, and what is read ahead is four thousand records at most.
-    await eventually(async () => (await laneOf(database, name).catch(() => undefined))?.next === 500)
+    await eventually(async () => (await findStatus(database.db, name))?.next === 500)
     await new Promise((resolve) => setTimeout(resolve, 300))
-    expect((await laneOf(database, name)).next).toBe(500)
+    expect((await getStatus(database.db, name)).next).toBe(500)
     expect(furthest()).toBeLessThanOrEqual(4_500)
     expect(fake.ids()).toEqual(recordsOf(500).map(({ id }) => id))
     fake.ackAfterMs = 0
     await eventually(
       () => isDone(database, name, 6_000),
-      () => laneOf(database, name),
+      () => getStatus(database.db, name),
       60_000,
     )
     expect(fake.ids()).toEqual(recordsOf(6_000).map(({ id }) => id))
@@ -143,8 +143,8 @@ describe('one destination that is down', () => {
       await startLane({ name: second, db: database.db, reader, settings: splunkSettings(down) }),
     ]
     await eventually(() => isDone(database, first, 30))
-    await eventually(async () => (await laneOf(database, second)).state === 'blocked')
-    expect(await laneOf(database, second)).toMatchObject({ sentTo: 0 })
+    await eventually(async () => (await getStatus(database.db, second)).state === 'blocked')
+    expect(await getStatus(database.db, second)).toMatchObject({ sentTo: 0 })
     const { requests } = up.counters
     const added = await startFakeBulk()
     running.push(await startLane({ name: third, db: database.db, reader, settings: elasticSettings(added) }))
@@ -168,7 +168,7 @@ describe('a shutdown with requests on their way', () => {
     const lane = await startLane({ name, db: database.db, reader, settings })
     await eventually(() => fake.counters.requests === 2)
     await lane.stop()
-    const stopped = await laneOf(database, name)
+    const stopped = await getStatus(database.db, name)
     expect(stopped.next).toBeLessThan(40)
     expect(stopped).toMatchObject({ inDoubt: 0, inFlight: 0, provedTo: 0 })
     const { requests } = fake.counters

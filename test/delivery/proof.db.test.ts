@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { deliveryStatus, listDeadLetters } from '../../src/delivery/status.ts'
+import { listDeadLetters } from '../../src/delivery/status.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startFakeHec } from '../support/hec.ts'
-import { eventually, splunkSettings, startLane } from './lane.ts'
+import { eventually, findStatus, getStatus, splunkSettings, startLane } from './lane.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 const sixty = Array.from({ length: 60 }, (_, seq) => makeRecord(seq))
@@ -18,11 +18,7 @@ afterAll(async () => {
 /** Every case has a destination of its own in the one database. */
 const nextName = (): string => `siem-${++lanes}`
 
-async function status(name: string) {
-  const lane = (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
-  if (lane === undefined) throw new Error(`${name} has not begun`)
-  return lane
-}
+const status = (name: string) => getStatus(database.db, name)
 
 describe('a Splunk that cannot be asked', () => {
   const blind = { search: undefined, proof: 'answer' }
@@ -34,7 +30,7 @@ describe('a Splunk that cannot be asked', () => {
     const reader = createMemoryReader(sixty.slice(0, 10))
     const lane = await startLane({ name, db: database.db, reader, settings: splunkSettings(fake, blind) })
     await eventually(
-      async () => (await status(name).catch(() => undefined))?.parked === 10,
+      async () => (await findStatus(database.db, name))?.parked === 10,
       () => status(name),
     )
     reader.add(...sixty.slice(10))
@@ -58,7 +54,7 @@ describe('a Splunk that cannot be asked', () => {
     const settings = splunkSettings(fake, { ...blind, on_unresolved: 'resend_marked' })
     const lane = await startLane({ name, db: database.db, reader: createMemoryReader(sixty.slice(0, 10)), settings })
     await eventually(
-      async () => (await status(name).catch(() => undefined))?.provedTo === 10,
+      async () => (await findStatus(database.db, name))?.provedTo === 10,
       () => status(name),
     )
     await lane.stop()
@@ -96,7 +92,7 @@ describe('proof', () => {
       settings: splunkSettings(fake, { proof: 'ack', search: undefined }),
     })
     await eventually(
-      async () => (await status(name).catch(() => undefined))?.sentTo === 60,
+      async () => (await findStatus(database.db, name))?.sentTo === 60,
       () => status(name),
     )
     expect((await status(name)).provedTo).toBe(0)
@@ -120,7 +116,7 @@ describe('proof', () => {
       settings: splunkSettings(fake, { proof: 'search', unproved_after_ms: 100 }),
     })
     await eventually(
-      async () => (await status(name).catch(() => undefined))?.parked === 5,
+      async () => (await findStatus(database.db, name))?.parked === 5,
       () => status(name),
     )
     await lane.stop()

@@ -5,8 +5,8 @@ import { insertDifferences } from '../../src/watch/comparison-store.ts'
 import { type FakeBulk, startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type FakeHec, startFakeHec } from '../support/hec.ts'
-import { elasticSettings, eventually, mortal, splunkSettings, startLane } from './lane.ts'
-import { ann, isDone, laneOf, openOrdering } from './ordering.ts'
+import { elasticSettings, eventually, findStatus, getStatus, mortal, splunkSettings, startLane } from './lane.ts'
+import { ann, isDone, openOrdering } from './ordering.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 let database: TestDatabase
@@ -79,7 +79,7 @@ describe.each([
       ['destination.redeliver', name, 'the index was restored'],
       ['destination.redeliver', name, 'once more'],
     ])
-    expect((await laneOf(database, name)).orders).toMatchObject([
+    expect((await getStatus(database.db, name)).orders).toMatchObject([
       { n: 1, why: 'missing', reason: 'the index was restored', byWhom: 'token:ann', next: 40 },
     ])
     await Promise.all([lane.stop(), orders.close()])
@@ -92,7 +92,7 @@ describe.each([
     const told = await orders.redeliver(ann, name, { ledger: 'unit', from: '5', to: '20' }, 'a new index')
     expect(told).toEqual({ orders: [{ ledger: 'main/unit', n: 1, first: 5, last: 20 }], records: 16, left: 0 })
     await eventually(async () => {
-      expect(await laneOf(database, name)).toMatchObject({ sentTo: 40, provedTo: 40 })
+      expect(await getStatus(database.db, name)).toMatchObject({ sentTo: 40, provedTo: 40 })
       return isDone(database, name, 40)
     })
     const copies = forty.filter(({ id }) => fake.copies(id) > 1).map(({ seq }) => seq)
@@ -136,7 +136,7 @@ describe.each([
     const heir = await startLane({ name, db: database.db, reader, settings })
     await eventually(
       () => isDone(database, name, 40),
-      () => laneOf(database, name),
+      () => getStatus(database.db, name),
     )
     await Promise.all([heir.stop(), orders.close()])
     await fake.close()
@@ -160,7 +160,7 @@ describe.each([
     await orders.redeliver(ann, name, { ledger: undefined }, 'the index was deleted')
     await eventually(
       () => isDone(database, name, 40),
-      () => laneOf(database, name),
+      () => getStatus(database.db, name),
       25_000,
     )
     await Promise.all([lane.stop(), ...twins.map((twin) => twin.stop()), orders.close()])
@@ -178,10 +178,10 @@ describe('orders and what is new', () => {
     fake.failNext('drop-after-storing', 9) // every request: five cuts, four of them with a part, which is a request of its own
     fake.searchDown = true
     const lane = await startLane({ name, db: database.db, reader, settings })
-    await eventually(async () => (await laneOf(database, name).catch(() => undefined))?.inDoubt === 40)
+    await eventually(async () => (await findStatus(database.db, name))?.inDoubt === 40)
     const orders = await openOrdering(database, name, settings, reader)
     await orders.redeliver(ann, name, { ledger: 'unit', from: '0', to: '39' }, 'everything')
-    await eventually(async () => (await laneOf(database, name)).orders[0]?.endedAt !== undefined)
+    await eventually(async () => (await getStatus(database.db, name)).orders[0]?.endedAt !== undefined)
     fake.searchDown = false
     await eventually(() => isDone(database, name, 40))
     await Promise.all([lane.stop(), orders.close()])
@@ -195,11 +195,11 @@ describe('orders and what is new', () => {
     const { name, lane, reader, orders } = await delivered(settings)
     fake.ackAfterMs = Infinity
     await orders.redeliver(ann, name, { ledger: 'unit', from: '0', to: '39' }, 'an order that takes its time')
-    await eventually(async () => (await laneOf(database, name)).orders[0]?.next === 2)
+    await eventually(async () => (await getStatus(database.db, name)).orders[0]?.next === 2)
     // The order has its half. What is new goes, until it has its own.
     reader.add(...[40, 41, 42, 43].map((seq) => makeRecord(seq)))
     await eventually(() => fake.copies(makeRecord(41).id) === 1)
-    expect(await laneOf(database, name)).toMatchObject({ orders: [{ next: 2 }], next: 42 })
+    expect(await getStatus(database.db, name)).toMatchObject({ orders: [{ next: 2 }], next: 42 })
     fake.ackAfterMs = 0
     await eventually(() => isDone(database, name, 44))
     await Promise.all([lane.stop(), orders.close()])

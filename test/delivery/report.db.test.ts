@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DestinationSettings } from '../../src/delivery/settings.ts'
-import { deliveryStatus } from '../../src/delivery/status.ts'
 import { startFakeBulk } from '../support/bulk.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startFakeHec } from '../support/hec.ts'
-import { elasticSettings, eventually, splunkSettings, startLane } from './lane.ts'
+import { elasticSettings, eventually, findStatus, splunkSettings, startLane } from './lane.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 let test: TestDatabase
@@ -26,7 +25,7 @@ async function deliver(settings: DestinationSettings): Promise<{ resolved: Recor
   }
   const reader = createMemoryReader(Array.from({ length: 10 }, (_, seq) => makeRecord(seq)))
   const lane = await startLane({ name, db: test.db, reader, settings, metrics })
-  const status = async () => (await deliveryStatus(test.db, 'main')).find(({ destination }) => destination === name)
+  const status = () => findStatus(test.db, name)
   await eventually(async () => (await status())?.provedTo === 10, status)
   await lane.stop()
   return { resolved, proved }

@@ -7,8 +7,8 @@ import { sha256Hex } from '../../src/record/sha256.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type FakeHec, startFakeHec } from '../support/hec.ts'
 import { answerSearch, type SplunkEvent } from '../support/spl.ts'
-import { eventually, mortal, splunkSettings, startLane } from './lane.ts'
-import { ann, isDone, laneOf, openOrdering, type Orders } from './ordering.ts'
+import { eventually, findStatus, getStatus, mortal, splunkSettings, startLane } from './lane.ts'
+import { ann, isDone, openOrdering, type Orders } from './ordering.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 let database: TestDatabase
@@ -63,8 +63,8 @@ async function cloudy() {
   const settings = splunkSettings(fake, blind)
   const reader = createMemoryReader([...thirty])
   const lane = await startLane({ name, db: database.db, reader, settings })
-  await eventually(async () => (await laneOf(database, name).catch(() => undefined))?.parked === 20)
-  await eventually(async () => (await laneOf(database, name)).provedTo === 30)
+  await eventually(async () => (await findStatus(database.db, name))?.parked === 20)
+  await eventually(async () => (await getStatus(database.db, name)).provedTo === 30)
   const orders = await openOrdering(database, name, settings, reader)
   return { fake, name, settings, reader, lane, orders }
 }
@@ -104,7 +104,7 @@ describe('a search that a person ran', () => {
     await expect(settle(orders, name, exportOf(fake, search, later(), true), true)).rejects.toMatchObject({
       code: 'request_invalid',
     })
-    expect((await laneOf(database, name)).parked).toBe(10)
+    expect((await getStatus(database.db, name)).parked).toBe(10)
     await new Promise((resolve) => setTimeout(resolve, 200))
     expect(fake.ids().length).toBe(20)
     await Promise.all([lane.stop(), orders.close()])
@@ -136,14 +136,14 @@ describe('a search that a person ran', () => {
     const settings = splunkSettings(fake, { batch: blind.batch, concurrency: 1, look_delays_ms: [0, 3_600_000] })
     const reader = createMemoryReader([...thirty])
     const lane = await startLane({ name, db: database.db, reader, settings })
-    await eventually(async () => (await laneOf(database, name).catch(() => undefined))?.next === 30)
-    await eventually(async () => (await laneOf(database, name)).inDoubt === 20)
+    await eventually(async () => (await findStatus(database.db, name))?.next === 30)
+    await eventually(async () => (await getStatus(database.db, name)).inDoubt === 20)
     const orders = await openOrdering(database, name, settings, reader)
     const told = await settle(orders, name, exportOf(fake, await lookedUp(orders, name, 20)), true)
     expect(told.ledgers[0]).toMatchObject({ delivered: 10, absent: 10, open: 0 })
     await eventually(
       () => isDone(database, name, 30),
-      () => laneOf(database, name),
+      () => getStatus(database.db, name),
     )
     await Promise.all([lane.stop(), orders.close()])
     await fake.close()
@@ -179,7 +179,7 @@ describe('a search that a person ran', () => {
       const reader = createMemoryReader([...thirty])
       const lane = await startLane({ name, db: database.db, reader, settings })
       await eventually(async () => {
-        const told = await laneOf(database, name).catch(() => undefined)
+        const told = await findStatus(database.db, name)
         return told?.next === 30 && (isParked ? told.parked : told.inDoubt) === 20
       })
       const db = mortal(database.db)
@@ -193,7 +193,7 @@ describe('a search that a person ran', () => {
       // Without the bell whoever works on the lane loses its next step to what was settled, and goes on from there.
       await eventually(
         () => isDone(database, name, 30),
-        () => laneOf(database, name),
+        () => getStatus(database.db, name),
       )
       expect(thirty.map(({ id }) => fake.copies(id))).toEqual(thirty.map(() => 1))
       expect(await listDeadLetters(database.db, { org: 'main', destination: name })).toEqual([])

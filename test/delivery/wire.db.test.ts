@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { deliveryStatus, listDeadLetters } from '../../src/delivery/status.ts'
+import { listDeadLetters } from '../../src/delivery/status.ts'
 import { startBalancer } from '../support/balancer.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startFakeBulk } from '../support/bulk.ts'
 import { type FakeHec, startFakeHec } from '../support/hec.ts'
-import { elasticSettings, eventually, splunkSettings, startLane } from './lane.ts'
+import { elasticSettings, eventually, findStatus, splunkSettings, startLane } from './lane.ts'
 import { createMemoryReader, makeRecord } from './records.ts'
 
 /** What the lane makes of the wire: trails that outlive a process, tokens, sizes, a proof that does not come. */
@@ -29,8 +29,7 @@ async function hec(options: Parameters<typeof startFakeHec>[0] = {}): Promise<Fa
   closers.push(fake.close)
   return fake
 }
-const find = async (name: string) =>
-  (await deliveryStatus(database.db, 'main')).find(({ destination }) => destination === name)
+const find = (name: string) => findStatus(database.db, name)
 const proves = async (name: string, provedTo: number): Promise<void> =>
   eventually(
     async () => (await find(name))?.provedTo === provedTo,

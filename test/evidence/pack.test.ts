@@ -58,6 +58,17 @@ function fill(into: MemoryLog): void {
   note(`gate:${gate.id}`, { verdict: 'accepted' })
   note('deployment:d2', { until: '2026-10-30', verdict: 'planned' })
   note('run:ci.4.api.unit', { until: '2026-11-01' })
+  const sum = {
+    access: 'a-1',
+    by: 'token:578dff14b20d2f10',
+    method: 'token',
+    route: 'getRecord',
+    repository: of.repository,
+  }
+  into.add('main/operations', 'access', { ...sum, count: 2, from: '2026-11-01T00:01:00.000000Z', until: '2026-11-01T00:01:50.000000Z' }) // oxfmt-ignore
+  const local = { by: { method: 'local', subject: 'uid:1000' }, commanded_at: '2026-11-01T00:02:00.000000Z' }
+  into.add('main/operations', 'command', { command: 'token.create', token: '12eeeb874afa32d8', scopes: ['feed'], repositories: ['github.com/acme/*'], expires_at: '2027-01-30T00:00:00.000000Z', ...local, command_id: 'c-1' }) // oxfmt-ignore
+  into.add('main/operations', 'command', { command: 'session.revoke', session: 'f4b1', ...local, command_id: 'c-2' })
   into.add('main/operations', 'alert', { alert: 'disk_low:data', n: 1, code: 'disk_low', state: 'opened', detail: 'x' })
 }
 
@@ -128,6 +139,23 @@ describe('checkPack', () => {
     later.addRun('late.api.unit')
     const again = await unzip(await makePack(later.sources, { as_of, to: question.to }))
     expect([...again].map(([name, bytes]) => [name, bytes.toString()])).toEqual([...files].map(([name, bytes]) => [name, bytes.toString()])) // oxfmt-ignore
+  })
+
+  it('says over which time a sum of reads goes, and which token or session a command was about', () => {
+    const cellsOf = (table: string, wanted: readonly string[]) => {
+      const [names = [], ...rows] = textOf(files, `population/${table}.csv`)
+        .split('\r\n')
+        .slice(0, -1)
+        .map((row) => row.split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/))
+      return rows.map((cells) => wanted.map((name) => cells[names.indexOf(name)]))
+    }
+    expect(cellsOf('access', ['count', 'from', 'until'])).toEqual([
+      ['2', '2026-11-01T00:01:00.000000Z', '2026-11-01T00:01:50.000000Z'],
+    ])
+    expect(cellsOf('commands', ['command', 'command_id', 'token', 'session'])).toEqual([
+      ['token.create', 'c-1', '12eeeb874afa32d8', ''],
+      ['session.revoke', 'c-2', '', 'f4b1'],
+    ])
   })
 
   it.each(knownRules)('verifies the golden pack of the rules %s for ever', async (rules) => {

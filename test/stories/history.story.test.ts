@@ -79,6 +79,16 @@ describe('proofline history', () => {
     expect((await ask(service, path)).text).toBe(later.text)
   }, 60_000)
 
+  it('shows what people noted about lines beside what runs said of them', async () => {
+    const before = await cli('history', 'src/file0.ts:1', '--repository', repository)
+    expect(before.stdout).not.toContain('notes')
+    const noted = await cli('dispose', 'lines:src/file0.ts:1-2', '--note', 'made by a tool', '--verdict', 'accepted', '--repository', repository, '--commit', commits[2] ?? '') // oxfmt-ignore
+    expect(noted.code, noted.stderr).toBe(0)
+    await expect.poll(async () => (await cli('history', 'src/file0.ts:1', '--repository', repository)).stdout).toMatch(/\nnotes\n {4}\d{4}-\d\d-\d\d {2}line 1 by number {2}accepted {2}token:\S+ {2}made by a tool\n/) // oxfmt-ignore
+    expect((await cli('history', 'src/file0.ts', '--repository', repository)).stdout).toMatch(/line 1-2 by number/)
+    expect((await cli('history', 'src/file0.ts:3', '--repository', repository)).stdout).not.toContain('notes')
+  })
+
   it('takes a time as as_of, and names the sizes', async () => {
     const { body } = await ask(service, `/v1/history/lines?repository=${repository}&path=src/file1.ts&line=1`)
     const lines = body['lines'] as { series: { intervals: { first: { recorded_at: string } }[] }[] }[]

@@ -2,7 +2,17 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type RunningService, anLcov, ask, readLedger, startServe, temporaryFolder } from '../support/service.ts'
+import {
+  type RunningService,
+  anLcov,
+  ask,
+  cleanEnvironment,
+  pushRun,
+  readLedger,
+  runCli,
+  startServe,
+  temporaryFolder,
+} from '../support/service.ts'
 
 /** A database that answers nothing any more, and many who push: what comes is refused, and nothing is gathered for later. */
 
@@ -10,7 +20,10 @@ let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let service: RunningService
 beforeAll(async () => {
   folder = await temporaryFolder('frozen')
-  service = await startServe({ dataDir: folder.path, env: { PROOFLINE_INTAKE_MAX_PARTS: '2' } })
+  service = await startServe({
+    dataDir: folder.path,
+    env: { PROOFLINE_INTAKE_MAX_PARTS: '2', PROOFLINE_INTAKE_WORKERS: '3' },
+  })
 })
 afterAll(async () => {
   freeze('SIGCONT')
@@ -92,8 +105,8 @@ it('refuses pushes while its database stands still, with a time to come back, in
   expect(new Set(seals.map(({ run }) => run)).size).toBe(seals.length)
 })
 
-it('takes no more parts of a run than it may have, and answers those that it has as ever', async () => {
-  const run = 'ci.parts.api.unit'
+/** Declares it, and answers how to send parts of it. */
+async function declareRun(run: string) {
   const put = (path: string, body: string) =>
     ask(service, `/v1/runs/${run}${path}`, {
       method: 'PUT',
@@ -105,11 +118,54 @@ it('takes no more parts of a run than it may have, and answers those that it has
     JSON.stringify({ repository: 'github.com/acme/payments', test_type: 'unit', suite: 'api', commit: '4'.repeat(40) }),
   )
   expect(declared.status).toBe(201)
-  const part = (name: string) => put(`/parts?name=${name}`, anLcov(name.length))
+  return (name: string) => put(`/parts?name=${name}`, anLcov(name.length))
+}
+
+it('takes no more parts of a run than it may have, and answers those that it has as ever', async () => {
+  const part = await declareRun('ci.parts.api.unit')
   expect([(await part('a')).status, (await part('bb')).status]).toEqual([201, 201])
   const third = await part('ccc')
   expect([third.status, third.body['code']]).toEqual([422, 'too_many_parts'])
   expect((await part('a')).status).toBe(200)
   const rejections = await readLedger(service, 'unit', 'rejection')
   expect(rejections).toContainEqual(expect.objectContaining({ reason: 'too_many_parts' }))
+})
+
+it('takes no more parts of a run than it may have of many that are under way at once, and the run ends', async () => {
+  const run = 'ci.at-once.api.unit'
+  const part = await declareRun(run)
+  const answers = await Promise.all(Array.from('abcdef', part))
+  const told = answers.map(({ status, body }) => (status === 201 ? 'recorded' : String(body['code'])))
+  expect(told.toSorted()).toEqual(['recorded', 'recorded', ...Array<string>(4).fill('too_many_parts')])
+  const parts = await readLedger(service, 'unit', 'part')
+  expect(parts.filter((one) => one['run'] === run)).toHaveLength(2)
+  const sealed = await ask(service, `/v1/runs/${run}/seal`, {
+    method: 'PUT',
+    body: { outcome: 'completed', tests: null },
+  })
+  expect(sealed.status).toBe(201)
+})
+
+it('takes what others push while the bodies of one credential do not end, whatever repositories these are of', async () => {
+  const made = await runCli(['token', 'create', 'other', '--scope', 'push', '--data-dir', folder.path], {
+    env: cleanEnvironment(folder.path),
+  })
+  expect(made).toMatchObject({ code: 0 })
+  const token = made.stdout.trim()
+  const gate = Promise.withResolvers<void>()
+  let begun = 0
+  async function* slowly(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(anLcov(1))
+    begun++
+    await gate.promise
+  }
+  const slow = ['x', 'y', 'z'].map((name) => {
+    const query = new URLSearchParams({ run: `ci.slow-${name}.api.unit`, name: 'lcov.info', repository: `github.com/acme/${name}`, test_type: 'unit', suite: 'api', commit: '4'.repeat(40), tests: '3,3,0,0' }) // oxfmt-ignore
+    return ask(service, `/v1/push?${query.toString()}`, { method: 'POST', body: slowly() })
+  })
+  await expect.poll(() => begun).toBe(3)
+  await sleep(500) // until they have their threads
+  expect((await pushRun({ ...service, token }, 'ci.beside.api.unit', anLcov(2))).status).toBe(201)
+  gate.resolve()
+  expect((await Promise.all(slow)).map(({ status }) => status)).toEqual([201, 201, 201])
 })

@@ -12,9 +12,19 @@ import type { Keys } from '../../src/signing/keys.ts'
 import { type Signer, createSigner } from '../../src/signing/signer.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
 
+/** What a signer knows: a copy of it is a signer that goes on from there, beside a copy of the database. */
+export interface SignerMemory {
+  heads: Map<LedgerName, Head>
+  plans: Map<KeyOwner, KeyPlan>
+}
+
+export const createSignerMemory = (from?: SignerMemory): SignerMemory => ({
+  heads: new Map(from?.heads),
+  plans: new Map(from?.plans),
+})
+
 /** The real signer with its guard and keys in memory. Shared by the "nodes" of a test. */
-export async function createMemorySigner(): Promise<Signer> {
-  const heads = new Map<LedgerName, Head>()
+export async function createMemorySigner({ heads, plans } = createSignerMemory()): Promise<Signer> {
   const origin = (ledger: LedgerName): string => `localhost/${ledger}`
   const guard: Guard = {
     id: '0'.repeat(32),
@@ -22,12 +32,11 @@ export async function createMemorySigner(): Promise<Signer> {
     store: async (ledger, head) => void heads.set(ledger, head),
     close() {},
   }
-  return createSigner({ keys: createMemoryKeys(origin), guard, origin })
+  return createSigner({ keys: createMemoryKeys(origin, plans), guard, origin })
 }
 
 /** Keys whose seeds are known: 7, 8, ... */
-function createMemoryKeys(origin: (ledger: LedgerName) => string): Keys {
-  const plans = new Map<KeyOwner, KeyPlan>()
+function createMemoryKeys(origin: (ledger: LedgerName) => string, plans: SignerMemory['plans']): Keys {
   const make = (of: KeyOwner, n: number): Promise<SigningKey> =>
     createSigningKey(of === 'statement' ? 'localhost/main/statement' : origin(of), 1, new Uint8Array(32).fill(7 + n))
   const open = async (of: KeyOwner) => {

@@ -36,7 +36,7 @@ import { type FuzzTarget, target } from '../engine/target.ts'
 /** What is carried away and checked later: packs, receipts, reports, time-stamps, days of the archive. None that was changed is ever found right. */
 
 const here = (name: string): URL => new URL(name, import.meta.url)
-const zip = readFileSync(here('../../evidence/golden-2.zip'))
+const zip = readFileSync(here('../../evidence/golden-3.zip'))
 const files = await unzip(zip)
 const { trust } = await createMemoryLog()
 const temporary = join(mkdtempSync(join(tmpdir(), 'proofline-fuzz-')), 'pack.zip')
