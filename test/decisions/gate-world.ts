@@ -88,7 +88,9 @@ function spoil(event: Event, random: (n: number) => number): Event {
   if (event.kind === 'maps') return event
   const run: RunToRecord = { ...event.run, reasons: chance(6) ? notAdmitted[random(notAdmitted.length)]! : [] }
   if (chance(12)) run.ending = chance(2) ? 'none' : 'abandoned'
-  if (chance(12)) run.parts = run.parts.map((part) => ({ ...part, files: part.files.map((file, i) => (i === 0 && file.blob !== undefined ? { ...file, blob: 'e'.repeat(40) } : file)) }))
+  // All parts of a run take blobs from one inventory.
+  const path = run.parts[0]?.files[0]?.path
+  if (chance(12)) run.parts = run.parts.map((part) => ({ ...part, files: part.files.map((file) => (file.path === path && file.blob !== undefined ? { ...file, blob: 'e'.repeat(40) } : file)) }))
   return { ...event, run }
 } // oxfmt-ignore
 
