@@ -1,5 +1,4 @@
 import type { Queryable } from '../database/database.ts'
-import { ownBytes } from '../ledger/own-bytes.ts'
 import type { LedgerName } from '../record/record.ts'
 import {
   type DefinedState,
@@ -93,7 +92,7 @@ export async function loadRunState(db: Queryable, ledger: LedgerName, memory: Re
   for (const { path, definition, blob, state: packed } of rows) {
     if (packed === null) continue
     const known = state.get(path) ?? { text: undefined, states: [] }
-    known.states.push({ definition, blob: blob ?? undefined, packed: ownBytes(packed) })
+    known.states.push({ definition, blob: blob ?? undefined, packed: packed.toString('latin1') })
     state.set(path, known)
   }
   return state

@@ -22,7 +22,7 @@ export interface HistoryMemory {
 }
 
 /** Of one ledger. The last state of each kind is kept whatever it takes. */
-const maxRunBytes = 64 * 1_048_576
+const maxRunBytes = 32 * 1_048_576
 const maxInventoryBytes = 16 * 1_048_576
 const maxRepositories = 200
 

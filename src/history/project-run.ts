@@ -43,7 +43,14 @@ export function gatherRun(memory: RepositoryMemory, base: RunState, rows: Rows):
         }
         const states = statesOf(text)
         for (const { definition, blob, packed } of changedStates(before?.states ?? [], states))
-          rows.changes.push({ repository: memory.id, path: id, definition, seq, blob: toBytes(blob), state: packed })
+          rows.changes.push({
+            repository: memory.id,
+            path: id,
+            definition,
+            seq,
+            blob: toBytes(blob),
+            state: packed === null ? null : Buffer.from(packed, 'latin1'),
+          })
         state.set(id, { text, states })
       }
       for (const [id, { states }] of base)
@@ -59,10 +66,10 @@ export function gatherRun(memory: RepositoryMemory, base: RunState, rows: Rows):
 function changedStates(
   before: readonly DefinedState[],
   now: readonly DefinedState[],
-): { definition: string; blob: string | undefined; packed: Buffer | null }[] {
+): { definition: string; blob: string | undefined; packed: string | null }[] {
   const changed = now.filter(({ definition, blob, packed }) => {
     const known = before.find((one) => one.definition === definition)
-    return known === undefined || known.blob !== blob || !known.packed.equals(packed)
+    return known === undefined || known.blob !== blob || known.packed !== packed
   })
   const gone = before.filter(({ definition }) => !now.some((one) => one.definition === definition))
   return [...changed, ...gone.map(({ definition }) => ({ definition, blob: undefined, packed: null }))]
@@ -77,7 +84,7 @@ function statesOf(text: string): DefinedState[] {
     .map(([definition, some]) => ({
       definition,
       blob: some.find(({ blob }) => blob !== undefined)?.blob,
-      packed: packStates(some.map(({ states }) => states)),
+      packed: packStates(some.map(({ states }) => states)).toString('latin1'),
     }))
 }
 

@@ -1,5 +1,4 @@
 import { type LineRanges, appendRange } from '../record/lines.ts'
-import { ownBytes } from '../ledger/own-bytes.ts'
 
 /**
  * The lines of one file in one run, packed: stretches of equal state one behind the other, each as two variable-length numbers (seven bits a
@@ -26,7 +25,7 @@ export function packStates(all: readonly LineStates[]): Buffer {
     putNumber(bytes, (to - from + 1) * 4 + state)
     end = to
   }
-  return ownBytes(Buffer.from(bytes))
+  return Buffer.from(bytes)
 }
 
 interface Stretch {

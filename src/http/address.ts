@@ -33,8 +33,11 @@ const toPlain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/
 const withoutPort = (address: string): string =>
   /^\[([^\]]*)\](?::\d{1,5})?$/.exec(address)?.[1] ?? /^([^:]*):\d{1,5}$/.exec(address)?.[1] ?? address
 
-/** Who is counted together: an address of IPv4, the /64 of IPv6, of which everybody who has one address has all. */
-export function countedAs(address: string): string {
+/**
+ * Who is counted together: an address of IPv4, the /64 of IPv6, of which everybody who has one address has all. A socket that was gone before
+ * its request was looked at has no address any more (node says undefined, whatever the type of `request.ip`): those are one, and hear nothing.
+ */
+export function countedAs(address = ''): string {
   const plain = toPlain(withoutPort(address))
   if (isIP(plain) !== 6) return plain
   const [head = '', tail] = plain.split('::')

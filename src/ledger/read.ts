@@ -76,6 +76,9 @@ interface Decoded {
   isKnown: boolean
 }
 
+/** With the buffer's objects, within the heap and outside it: most segments of small pushes are smaller than these. */
+const bytesOf = ({ raw }: Decoded): number => raw.length + 700
+
 /** A segment of which less is wanted is checked record by record: that is cheaper than to hash all that is stored of it. */
 const fewRecords = 32
 
@@ -88,13 +91,14 @@ export function createReader(db: Queryable, watch: Watch, cold?: ColdSource): Le
 
   const keep = (key: string, { raw: bytes, isKnown }: Decoded): Decoded => {
     const decoded = { raw: ownBytes(bytes), isKnown }
-    cachedBytes += decoded.raw.length - (cache.get(key)?.raw.length ?? 0)
+    const before = cache.get(key)
+    cachedBytes += bytesOf(decoded) - (before === undefined ? 0 : bytesOf(before))
     cache.delete(key)
     cache.set(key, decoded)
-    for (const [oldest, { raw }] of cache) {
+    for (const [oldest, one] of cache) {
       if (cachedBytes <= maxCachedBytes) break
       cache.delete(oldest)
-      cachedBytes -= raw.length
+      cachedBytes -= bytesOf(one)
     }
     return decoded
   }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createDatabase } from '../../src/database/database.ts'
 import { findEmbedded, startEmbedded } from '../../src/database/embedded.ts'
 import type { Embedded } from '../../src/database/embedded.ts'
@@ -17,9 +17,24 @@ let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'proofline-embedded-'))
 })
-afterEach(() => rm(folder, { recursive: true, force: true }))
+// A server whose process was killed ends by itself, and may write until then.
+afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 }))
 
 const start = (where = folder) => startEmbedded(where, { log: silentLogger })
+
+/** A folder of a server that was started once and stopped: to make one takes as long as all the rest of most tests. */
+let made: string
+beforeAll(async () => {
+  made = await mkdtemp(join(tmpdir(), 'proofline-embedded-'))
+  await (await start(made)).stop()
+})
+afterAll(() => rm(made, { recursive: true, force: true }))
+
+/** `cp` keeps owners and rights, which node's does not. */
+function startedOnce(where = folder): void {
+  const { status } = spawnSync('cp', ['-a', `${made}/.`, where])
+  if (status !== 0) throw new Error(`${made} cannot be copied`)
+}
 
 async function ask(server: Pick<Embedded, 'url'>, text: string): Promise<Record<string, unknown>[]> {
   const db = createDatabase({ url: server.url, role: 'none' })
@@ -59,6 +74,7 @@ describe('startEmbedded', () => {
   })
 
   it('is durable, on a Unix socket only, and asks for a password', async () => {
+    startedOnce()
     const server = await start()
     const text = `select name, setting from pg_settings where name in ('fsync', 'full_page_writes', 'synchronous_commit', 'listen_addresses', 'data_checksums', 'jit')`
     const settings = Object.fromEntries((await ask(server, text)).map(({ name, setting }) => [name, setting]))
@@ -89,6 +105,7 @@ describe('startEmbedded', () => {
   })
 
   it('says that the folder is in use also when the process that has it is frozen', async () => {
+    startedOnce()
     const { child } = await startChild()
     child.kill('SIGSTOP')
     await expect(start()).rejects.toThrow('another process, which does not answer')
@@ -98,6 +115,7 @@ describe('startEmbedded', () => {
   })
 
   it('comes back after its process was killed, at once or later, with everything that was committed', async () => {
+    startedOnce()
     const { child, url } = await startChild()
     await ask({ url }, 'create table public.kept as select 2 as n')
     child.kill('SIGKILL')
@@ -108,6 +126,7 @@ describe('startEmbedded', () => {
   })
 
   it('comes back after server and process were killed together', async () => {
+    startedOnce()
     const { child, url } = await startChild()
     await ask({ url }, 'create table public.kept as select 3 as n')
     process.kill(await postmasterPid(), 'SIGKILL')
@@ -119,6 +138,7 @@ describe('startEmbedded', () => {
   })
 
   it('takes over a server that survived', async () => {
+    startedOnce()
     const first = await start()
     const pid = await postmasterPid()
     // As if its process had died where nothing binds the server to it: only the lock is gone.
@@ -136,6 +156,7 @@ describe('startEmbedded', () => {
   })
 
   it('tells when the server ends by itself', async () => {
+    startedOnce()
     const server = await start()
     const lost = once(server.lost, 'abort')
     process.kill(await postmasterPid(), 'SIGQUIT')
@@ -151,14 +172,15 @@ describe('startEmbedded', () => {
   })
 
   it('refuses data of another major version', async () => {
-    const server = await start()
-    await server.stop()
+    startedOnce()
     await writeFile(join(folder, 'data', 'PG_VERSION'), '17\n')
     await expect(start()).rejects.toThrow('made by PostgreSQL 17, this program has 18')
   })
 
   it('works in a folder whose path is too long for a socket', async () => {
     const deep = join(folder, 'd'.repeat(60), 'e'.repeat(60))
+    await mkdir(deep, { recursive: true })
+    startedOnce(deep)
     const server = await start(deep)
     await expect(start(deep)).rejects.toThrow(`in use by process ${process.pid}`)
     expect(await ask(server, 'select 1 as one')).toEqual([{ one: 1 }])

@@ -57,6 +57,8 @@ it('counts an address of IPv4 by itself and IPv6 by its /64', () => {
   expect(countedAs('fe80::1%eth0')).toBe('fe80:0:0:0::/64')
   // As some proxies forward it: another port for each connection is no other caller.
   expect(['192.0.2.7:4711', '[2001:db8:0:7::1]:4711', '[2001:db8:0:7::1]'].map(countedAs)).toEqual(['192.0.2.7', '2001:db8:0:7::/64', '2001:db8:0:7::/64']) // oxfmt-ignore
+  // A caller whose socket is gone before its request is looked at has none: that is no fault of the service.
+  expect(countedAs(undefined)).toBe('')
 })
 
 describe('a caller on this machine', () => {

@@ -2,13 +2,15 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
+import { createTestDatabase } from '../support/database.ts'
 import { anLcov, ask, cleanEnvironment, pushRun, type RunningService, runCli, startServe, temporaryFolder } from '../support/service.ts' // oxfmt-ignore
 
 it('publishes what is pushed, through kills; an altered file stops the copy with an alert and stays as it is', async () => {
+  const database = await createTestDatabase()
   const { path, remove } = await temporaryFolder('publish')
   const [dataDir, copy] = [join(path, 'data'), join(path, 'copy')]
   const env = { PROOFLINE_PUBLISH_FOLDER: copy, PROOFLINE_PUBLISH_EVERY_MS: '200', PROOFLINE_WATCH_ALERTS_EVERY_MS: '1000' } // oxfmt-ignore
-  const start = (): Promise<RunningService> => startServe({ dataDir, env })
+  const start = (): Promise<RunningService> => startServe({ dataDir, databaseUrl: database.url, env })
   const verify = () =>
     runCli(['verify', '--published', copy, '--since', join(path, 'seen.json'), '--data-dir', dataDir], { env: cleanEnvironment(dataDir) }) // oxfmt-ignore
   const until = async (size: number): Promise<void> => {
@@ -54,5 +56,6 @@ it('publishes what is pushed, through kills; an altered file stops the copy with
   expect(code).toBe(0)
   service.signal('SIGTERM')
   await service.ended
+  await database.drop()
   await remove()
 })

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { chooseGarbage } from '../garbage/kinds.ts'
 import { head, statusesOf } from '../garbage/wire.ts'
+import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { createRandom } from '../support/fail-modes.ts'
 import { type RunningService, anLcov, cleanEnvironment, pushRun, readLedger, runCli, startServe, temporaryFolder } from '../support/service.ts' // oxfmt-ignore
 
@@ -15,12 +16,15 @@ const pieces = Number(process.env['PROOFLINE_GARBAGE'] ?? 300)
 const [lanes, pushes] = [16, 40]
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let database: TestDatabase
 let service: RunningService
 let env: Record<string, string>
 beforeAll(async () => {
+  database = await createTestDatabase()
   folder = await temporaryFolder('garbage')
   service = await startServe({
     dataDir: folder.path,
+    databaseUrl: database.url,
     // Those who push have the address of those who guess tokens; half a head is given up soon, and a stop waits not long.
     env: {
       PROOFLINE_TELEMETRY_LOG: 'json',
@@ -30,11 +34,12 @@ beforeAll(async () => {
       PROOFLINE_HTTP_LIMITS_SHUTDOWN_MS: '2000',
     },
   })
-  env = cleanEnvironment(folder.path)
+  env = cleanEnvironment(folder.path, { DATABASE_URL: database.url })
 })
 afterAll(async () => {
   service.signal('SIGKILL')
   await service.ended
+  await database.drop()
   await folder.remove()
 })
 

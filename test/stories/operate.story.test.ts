@@ -185,8 +185,10 @@ it('drills a ledger: holds it, finds missing what is pushed meanwhile, and prove
 
 it('knows nothing of a name that is none, and puts nothing on record about it', async () => {
   const because = ['--reason', 'x']
-  for (const args of [['pause', 'none', ...because], ['resume', 'none', ...because], ['setup', 'none'], ['check', 'none'], ['reconcile', 'none'], ['drill', 'none', ...because], ['moved', 'none', ...because], ['redeliver', 'none', '--missing', ...because], ['estimate', 'none'], ['lookup', 'none']]) // oxfmt-ignore
-    expect([args, await cli(...args)]).toMatchObject([args, { code: 1, stderr: expect.stringContaining('no destination none') as string }]) // oxfmt-ignore
+  const orders = [['pause', 'none', ...because], ['resume', 'none', ...because], ['setup', 'none'], ['check', 'none'], ['reconcile', 'none'], ['drill', 'none', ...because], ['moved', 'none', ...because], ['redeliver', 'none', '--missing', ...because], ['estimate', 'none'], ['lookup', 'none']] // oxfmt-ignore
+  const answers = await Promise.all(orders.map(async (args) => [args, await cli(...args)]))
+  for (const [args, answer] of answers)
+    expect([args, answer]).toMatchObject([args, { code: 1, stderr: expect.stringContaining('no destination none') as string }]) // oxfmt-ignore
   const commands = await readLedger(service, 'operations', 'command')
   expect(commands.filter(({ destination }) => destination === 'none')).toEqual([])
 })

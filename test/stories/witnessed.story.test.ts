@@ -7,13 +7,18 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openCheckpoint } from '../../src/log/checkpoint.ts'
 import { parseProof } from '../../src/log/proof.ts'
 import { parseVkey } from '../../src/log/vkey.ts'
+import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { anLcov, ask, cleanEnvironment, cli, endOf, pushRun, runCli, startServe, temporaryFolder, type RunningService } from '../support/service.ts' // oxfmt-ignore
 
 /** A service with a policy, and a witness that somebody else runs. */
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let database: TestDatabase
 const ends: (() => Promise<unknown>)[] = []
-beforeEach(async () => void (folder = await temporaryFolder('witnessed')))
+beforeEach(async () => {
+  folder = await temporaryFolder('witnessed')
+  database = await aDatabase()
+})
 afterEach(async () => {
   for (const end of ends.splice(0).toReversed()) await end()
   await folder.remove()
@@ -38,9 +43,16 @@ async function startWitness(logs: string[], port = 0): Promise<{ url: string; vk
   return { ...(JSON.parse(line) as { url: string; vkey: string }), kill }
 } // oxfmt-ignore
 
+/** One that goes with the test. */
+async function aDatabase(): Promise<TestDatabase> {
+  const made = await createTestDatabase()
+  ends.push(() => made.drop())
+  return made
+}
+
 const dataDir = (): string => join(folder.path, 'data')
 async function serve(env: Record<string, string>): Promise<RunningService> {
-  const service = await startServe({ dataDir: dataDir(), env: { PROOFLINE_WITNESS_EVERY_MS: '100', PROOFLINE_WATCH_ALERTS_EVERY_MS: '1000', ...env } }) // oxfmt-ignore
+  const service = await startServe({ dataDir: dataDir(), databaseUrl: database.url, env: { PROOFLINE_WITNESS_EVERY_MS: '100', PROOFLINE_WATCH_ALERTS_EVERY_MS: '1000', ...env } }) // oxfmt-ignore
   ends.push(async () => {
     service.signal('SIGTERM')
     await service.ended
@@ -125,6 +137,7 @@ it('case 8, 48: keys without the database and the guard that they had do not beg
   await second.ended
 
   await rename(dataDir(), `${dataDir()}.lost`)
+  database = await aDatabase()
   await cp(join(`${dataDir()}.lost`, 'keys'), join(dataDir(), 'keys'), { recursive: true })
   const third = await serve({ PROOFLINE_LOG_POLICY: policy })
   type Ledgers = { ledgers: { ledger: string; stopped: { code: string } | null }[] }
