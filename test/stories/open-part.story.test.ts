@@ -72,7 +72,7 @@ const isRecorded = async (): Promise<boolean> => {
   return rows.length > 0
 }
 const until = async (condition: () => Promise<boolean>): Promise<void> => {
-  for (const end = performance.now() + 30_000; !(await condition()); await sleep(5)) {
+  for (const end = performance.now() + 30_000; !(await condition()); await sleep(10)) {
     if (performance.now() > end) throw new Error('it did not happen within 30 s')
   }
 }
