@@ -16,7 +16,7 @@ import { digestOf, keys } from './run.ts'
 export interface Builds {
   /** Of the build, which is on record then. */
   numberOf(build: BuildFields): Promise<number>
-  /** As it is on record; undefined where nothing named it yet. */
+  /** As it is on record and published; undefined where nothing named it yet. */
   find(repository: string, build: string): Promise<KnownBuild | undefined>
 }
 
@@ -28,7 +28,7 @@ export function createBuilds(
   db: Queryable,
   generations: Pick<Generations, 'chain' | 'closing'>,
   book: Book,
-  reader: Pick<LedgerReader, 'payload'>,
+  reader: Pick<LedgerReader, 'payload' | 'published'>,
 ): Builds {
   const places: { ledger: LedgerName; from: number }[] = []
   let from = 0
@@ -72,6 +72,9 @@ export function createBuilds(
     async find(repository, build) {
       const { known } = await look(repository, build)
       if (known === undefined) return undefined
+      // Committed a moment ago by another: whoever is told of it looks for it in what is published.
+      const published = (await reader.published(known.ledger))?.size ?? 0
+      if (known.ledger === book.ledger && published <= known.seq) await book.publisher.covering(known.seq + 1)
       const payload = await reader.payload(known.ledger, known.seq)
       const { commit, ref } = JSON.parse(payload.toString()) as BuildFields // by buildPayload
       return { repository, build, commit, ref, build_seq: known.from + known.seq }

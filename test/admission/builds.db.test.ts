@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Builds, createBuilds } from '../../src/admission/builds.ts'
 import { digestOf, keys } from '../../src/admission/run.ts'
+import { findSubmissions } from '../../src/ledger/store.ts'
 import { packSegment } from '../../src/ledger/segments.ts'
 import { buildPayload } from '../../src/record/changes.ts'
+import type { Signer } from '../../src/signing/signer.ts'
 import { ensurePartitions } from '../../src/service/storage.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { type TestNode, createMemorySigner, openNode } from '../support/ledger.ts'
@@ -13,10 +16,21 @@ let database: TestDatabase
 let node: TestNode
 let builds: Builds
 
+/** Signatures wait for this. */
+let held: Promise<void> | undefined
+
 beforeAll(async () => {
   database = await createTestDatabase()
   await ensurePartitions(database.db)
-  node = await openNode(database.db, await createMemorySigner(), 'test', ledger)
+  const signer = await createMemorySigner()
+  const slow: Signer = {
+    ...signer,
+    async sign(of, request) {
+      await held
+      return signer.sign(of, request)
+    },
+  }
+  node = await openNode(database.db, slow, 'test', ledger)
   builds = createBuilds(database.db, { chain: () => [ledger], closing: () => undefined }, node.book, node.reader)
 })
 afterAll(async () => {
@@ -64,5 +78,19 @@ describe('the number of a build', () => {
   it('is one for all who name it at the same time', async () => {
     const at = await Promise.all(Array.from({ length: 5 }, () => builds.numberOf({ repository: 'r/x', build: 'y/1', commit: commit('a') }))) // oxfmt-ignore
     expect(new Set(at).size).toBe(1)
+  })
+
+  it('is told when it is published: a gate that asks for a build that was named a moment ago looks there', async () => {
+    const { promise, resolve: release } = Promise.withResolvers<void>()
+    held = promise
+    const named = builds.numberOf({ repository: 'r/z', build: '1', commit: commit('a') })
+    const isCommitted = async () =>
+      (await findSubmissions(database.db, ledger, [keys.build('r/z', '1')], [])).length > 0
+    await expect.poll(isCommitted).toBe(true)
+    const published = builds.find('r/z', '1').then(async () => (await node.reader.published(ledger))?.size)
+    // Who does not wait is answered by now.
+    await Promise.race([published, sleep(200)])
+    release()
+    expect(await published).toBe((await named) + 1)
   })
 })

@@ -29,6 +29,8 @@ const ledgers: LedgerName[] = ['main/unit', 'main/integration', 'main/changes']
 
 interface World extends History {
   contract: ModelContract | undefined
+  /** Of the contract. */
+  production: string[] | undefined
   /** By index of the event before which it is recorded: commits that are deployed. */
   deployed: { at: number; commit: string; name: string }[]
 }
@@ -49,17 +51,18 @@ function makeWorld(seed: number): World {
     { name: 'e2e', test_type: 'integration', required: !chance(3) },
     { name: 'api', test_type: 'integration', required: chance(3) },
   ].slice(0, 1 + random(3))
-  const contract = chance(4) ? undefined : { production, suites: chance(5) ? undefined : suites }
+  const isProduction = production && ((path: string): boolean => production.includes(path))
+  const contract = chance(4) ? undefined : { production: isProduction, suites: chance(5) ? undefined : suites }
   const commits = [...new Set(history.events.flatMap((event) => (event.kind === 'run' ? [event.run.commit] : [])))]
   const deployed = commits.flatMap((commit, i) => (chance(2) ? [{ at: random(history.events.length), commit, name: `d${i}` }] : []))
-  return { ...history, contract, deployed }
+  return { ...history, contract, production, deployed }
 } // oxfmt-ignore
 
 /** What a seal says of the production files: over paths and blobs of the commit's inventory. */
 function productionOf({ events, contract }: World, commit: string): string | undefined {
   const inventory = events.find((event) => event.kind === 'inventory' && event.commit === commit)
   if (inventory?.kind !== 'inventory' || contract?.production === undefined) return undefined
-  const files = Object.entries(inventory.files).filter(([path]) => contract.production?.includes(path)).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const files = Object.entries(inventory.files).filter(([path]) => contract.production?.(path)).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return createHash('sha256').update(files.map(([path, blob]) => `${path}\0${blob}\n`).join('')).digest('hex')
 } // oxfmt-ignore
 
@@ -86,9 +89,11 @@ async function record(world: World, repository: string, order: readonly number[]
       continue
     }
     const run = { ...event.run, run: event.run.run.replace('NAME', repository), repository }
-    const submissions = await runSubmissions(book, { ...run, production: productionOf(world, run.commit) })
-    // Some never end.
-    await book.appender.submit(index % 9 === 8 ? submissions.slice(0, -1) : submissions)
+    // Some never end, or are ended by nobody.
+    const ending = index % 9 === 8 ? 'none' : index % 9 === 7 ? 'abandoned' : undefined
+    await book.appender.submit(
+      await runSubmissions(book, { ...run, production: productionOf(world, run.commit), ending }),
+    )
   }
 }
 
@@ -134,9 +139,9 @@ beforeAll(async () => {
     evidences: createRunEvidences({ db, reader, readList: async () => undefined }),
     inventories: createInventories(reader),
     contractAt: async (repository): Promise<HeldContract> => {
-      const contract = worlds[Number(repository.slice(1, -1))]?.contract
+      const { contract, production } = worlds[Number(repository.slice(1, -1))]!
       if (contract === undefined) return { own: undefined, org: undefined, effective: undefined }
-      const { production, suites } = contract
+      const { suites } = contract
       const effective = { version: 1, inherit: true, production: production && { include: production, exclude: [] }, suites } as unknown as Contract // oxfmt-ignore
       return { own: { contract: 'c'.repeat(64), contract_version: 1 }, org: undefined, effective }
     },

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ModelRecord } from '../history/model.ts'
+import { readFiles, readLines } from './model-lines.ts'
 
 /**
  * The report of a commit in plain loops over all records: what the answers are compared with. It shares no code with them, and reads its rules from
@@ -7,8 +8,8 @@ import type { ModelRecord } from '../history/model.ts'
  */
 
 export interface ModelContract {
-  /** Names of files; absent: all that were measured. */
-  production?: readonly string[] | undefined
+  /** Absent: all that were measured. */
+  production?: ((path: string) => boolean) | undefined
   suites?: readonly { name: string; test_type: string; required: boolean }[] | undefined
 }
 
@@ -26,7 +27,7 @@ const types = ['unit', 'integration']
 export function askReportModel(all: readonly ModelRecord[], contract: ModelContract | undefined, { repository, commit, before = Infinity }: ModelSubject) {
   const records = all.filter((one) => text(one, 'repository') === repository)
   const ofKind = (kind: string): ModelRecord[] => records.filter((one) => text(one, 'kind') === kind)
-  const seals = ofKind('seal')
+  const seals = [...ofKind('seal'), ...ofKind('abandonment')]
   const counts = (seal: ModelRecord): boolean => seal.fields['admitted'] === true && seal.recordedAt < before
 
   const missingOf = (of: string): string[] => {
@@ -52,14 +53,8 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
     isMeasured(of) && (contract?.suites === undefined || missingOf(of).length === 0)
 
   // The same production files elsewhere, by paths and blobs.
-  const filesOf = (of: string): Map<string, string> | undefined => {
-    for (const type of types) {
-      const listed = ofKind('inventory').filter((one) => typeOf(one) === type && text(one, 'commit') === of)
-      if (listed.length > 0) return new Map(listed.flatMap((one) => one.fields['files'] as [string, string][]))
-    }
-    return undefined
-  }
-  const isProduction = (path: string): boolean => contract?.production?.includes(path) ?? true
+  const filesOf = (of: string): Map<string, string> | undefined => readFiles(records, of)
+  const isProduction = (path: string): boolean => contract?.production?.(path) ?? true
   const productionOf = (of: string): string | undefined => {
     const files = filesOf(of)
     if (contract?.production !== undefined && files !== undefined)
@@ -94,37 +89,7 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
     ...ofKind('run').filter((run) => text(run, 'commit') === commit && !seals.some((seal) => text(seal, 'run') === text(run, 'run'))).map((run) => ({ run: text(run, 'run'), reasons: ['unsealed'] })),
   ]
 
-  // Every line by itself: 3 covered, 2 partial, 1 missed; the highest that a run said stands.
-  const states = new Map<string, Map<number, number>>()
-  const note = (name: unknown[], line: number, rank: number): void => {
-    const key = JSON.stringify(name)
-    const lines = states.get(key) ?? new Map<number, number>()
-    if (line > 0) lines.set(line, Math.max(lines.get(line) ?? 0, rank))
-    states.set(key, lines)
-  }
-  const blobs = new Map<string, Set<string>>()
-  for (const seal of counted)
-    for (const part of ofKind('part')) {
-      if (text(part, 'run') !== text(seal, 'run') || part.ledger !== seal.ledger) continue
-      for (const [first, last] of part.fields['ranges'] as [number, number][])
-        for (const one of records) {
-          if (one.ledger !== part.ledger || one.seq < first || one.seq > last) continue
-          const [path, definition] = [text(one, 'path'), text(one, 'definition')]
-          if (typeof one.fields['blob'] === 'string') blobs.set(path, (blobs.get(path) ?? new Set()).add(one.fields['blob']))
-          for (const [rank, state] of ['missed', 'partial', 'covered'].entries())
-            for (const line of linesOf((one.fields['ranges'] as Record<string, string>)[state] ?? '')) {
-              note([path, definition, typeOf(seal)], line, rank + 1)
-              note([path, definition, typeOf(seal), text(seal, 'suite')], line, rank + 1)
-            }
-          note([path, definition, typeOf(seal)], 0, 0)
-          note([path, definition, typeOf(seal), text(seal, 'suite')], 0, 0)
-        }
-    }
-  const names = [...states.keys()].map((key) => JSON.parse(key) as string[])
-  const linesIn = (...name: string[]): Map<number, number> | undefined => states.get(JSON.stringify(name))
-  const paths = [...new Set(names.map(([path]) => path!))].sort()
-  const definitions = [...new Set(names.map(([, definition]) => definition!))].sort()
-  const isMeasuredBy = (path: string, type: string): boolean => definitions.some((definition) => linesIn(path, definition, type) !== undefined)
+  const { names, paths, definitions, blobs, linesIn, isMeasuredBy } = readLines(records, counted)
   const isComparable = (path: string, definition: string): boolean => {
     const [unit, integration] = [linesIn(path, definition, 'unit'), linesIn(path, definition, 'integration')]
     if (unit !== undefined && integration !== undefined) return true
@@ -189,12 +154,4 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
 function digestOf(files: [path: string, blob: string][]): string {
   const text = files.sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, blob]) => `${path}\0${blob}\n`)
   return createHash('sha256').update(text.join('')).digest('hex')
-}
-
-function linesOf(ranges: string): number[] {
-  if (ranges === '') return []
-  return ranges.split(',').flatMap((range) => {
-    const [from = 0, to = from] = range.split('-').map(Number)
-    return Array.from({ length: to - from + 1 }, (_, i) => from + i)
-  })
 }

@@ -1,3 +1,5 @@
+import { followLine, readMaps } from './model-maps.ts'
+
 /**
  * The history of a line in plain loops over all records, without anything that makes it fast: what the projection and the answers are compared
  * with. It shares no code with them, and reads its rules from docs/history.md.
@@ -97,22 +99,7 @@ export function askModel(all: readonly ModelRecord[], { repository, path, ref, l
   }
 
   // Line maps, and the names that they join to the file.
-  const maps = ofKind('linemap').map((one) => {
-    const from = one.fields['from'] as { path: string; blob: string }
-    const hunks =
-      text(one, 'hunks') === ''
-        ? []
-        : text(one, 'hunks')
-            .split(' ')
-            .map((hunk) => hunk.match(/\d+/g)!.map(Number))
-    return {
-      from: `${from.blob} ${from.path}`,
-      fromPath: from.path,
-      to: `${text(one, 'blob')} ${text(one, 'path')}`,
-      toPath: text(one, 'path'),
-      hunks,
-    }
-  })
+  const maps = readMaps(records)
   const names = new Set([path])
   for (let size = 0; size < names.size;) {
     size = names.size
@@ -122,51 +109,6 @@ export function askModel(all: readonly ModelRecord[], { repository, path, ref, l
     }
   }
   const paths = [path, ...[...names].filter((name) => name !== path).sort()]
-  const across = (hunks: number[][], back: boolean, from: number): number => {
-    // Numbers of lines that stay, one after the other on both sides.
-    let [a, b] = [1, 1]
-    const edge = [...hunks, [1_000, 0, 1_000, 0]]
-    for (const [oldLine = 0, oldCount = 0, newLine = 0, newCount = 0] of edge) {
-      const end = oldCount === 0 ? oldLine : oldLine - 1
-      while (a <= end) {
-        if ((back ? b : a) === from) return back ? a : b
-        a += 1
-        b += 1
-      }
-      a = oldCount === 0 ? oldLine + 1 : oldLine + oldCount
-      b = newCount === 0 ? newLine + 1 : newLine + newCount
-    }
-    return 0
-  }
-  /** Every version that maps join to this one: nearest first, then by name. */
-  const follow = (version: string, from: number): Map<string, number> => {
-    const edges = maps.flatMap((map) => [
-      { at: map.from, to: map.to, back: false, hunks: map.hunks },
-      { at: map.to, to: map.from, back: true, hunks: map.hunks },
-    ])
-    const found = new Map([[version, from]])
-    for (let level = [version]; level.length > 0;) {
-      const next: string[] = []
-      for (const at of level.sort())
-        for (const edge of edges) {
-          if (edge.at !== at || found.has(edge.to)) continue
-          const number = across(edge.hunks, edge.back, found.get(at)!)
-          if (number === 0) continue
-          found.set(edge.to, number)
-          next.push(edge.to)
-        }
-      level = next
-    }
-    for (let more = true; more;) {
-      more = false
-      for (const { at, to } of edges)
-        if (found.has(at) && !found.has(to)) {
-          found.set(to, 0)
-          more = true
-        }
-    }
-    return found
-  }
 
   // What is in a commit under a name: a blob, '' for a file without one, 'absent', or it is not known.
   const measured = (name: string, commit: string): string | undefined => {
@@ -202,7 +144,7 @@ export function askModel(all: readonly ModelRecord[], { repository, path, ref, l
   const learn = (name: string, commit: string, number: number, byNumber: boolean): void => {
     const blob = presence(name, commit)
     if (blob === undefined || blob === '' || blob === 'absent') return
-    for (const [version, at] of follow(`${blob} ${name}`, number))
+    for (const [version, at] of followLine(maps, `${blob} ${name}`, number))
       if (!known.has(version)) known.set(version, { line: at, byNumber })
   }
   const places = new Map<string, At>()

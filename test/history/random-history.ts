@@ -40,13 +40,26 @@ interface Commit {
   tree: Tree
   parents: string[]
   at: number
-  maps: { from: Commit; list: LineMap[] } | undefined
+  /** From each parent. */
+  maps: { from: Commit; list: LineMap[] }[]
 }
 
 const sha1 = (text: string): string => createHash('sha1').update(text).digest('hex')
 const blobOf = (lines: readonly number[]): string => sha1(lines.join())
 
-export function makeHistory(seed: number): History {
+export interface HistoryShape {
+  /** Of the three files. */
+  names?: readonly string[]
+  /** Branches come back. */
+  merges?: boolean
+  /** Runs of every commit beside the random number of them. */
+  moreRuns?: number
+}
+
+export function makeHistory(
+  seed: number,
+  { names = ['a.ts', 'b.ts', 'c.ts'], merges = false, moreRuns = 0 }: HistoryShape = {},
+): History {
   const random = createRandom(seed)
   const chance = (n: number): boolean => random(n) === 0
   let text = 0
@@ -63,10 +76,10 @@ export function makeHistory(seed: number): History {
   }
 
   const commits: Commit[] = []
-  const names = ['a.ts', 'b.ts', 'c.ts']
   const old: (readonly number[])[] = []
-  const grow = (parent: Commit | undefined): Commit => {
+  const grow = (parent: Commit | undefined, merged?: Commit): Commit => {
     const tree: Tree = new Map(parent?.tree ?? names.slice(0, 2).map((name) => [name, lines(3 + random(5))]))
+    for (const [name, content] of merged?.tree ?? []) if (chance(2)) tree.set(name, content)
     const renamed = new Map<string, string>()
     if (parent !== undefined)
       for (const name of names) {
@@ -88,8 +101,10 @@ export function makeHistory(seed: number): History {
     // Time stands still now and then, and is set back.
     const at = (parent?.at ?? 1_700_000_000_000) + (chance(6) ? -5_000 : random(3) * 1_000)
     const parents = parent === undefined ? [] : [parent.id, ...parent.parents]
-    const list = parent === undefined ? [] : mapsBetween(parent.tree, tree, renamed)
-    const commit: Commit = { id, tree, parents, at, maps: parent === undefined ? undefined : { from: parent, list } }
+    const maps = [parent, merged].flatMap((from) =>
+      from === undefined ? [] : { from, list: mapsBetween(from.tree, tree, from === parent ? renamed : new Map()) },
+    )
+    const commit: Commit = { id, tree, parents, at, maps }
     commits.push(commit)
     return commit
   }
@@ -150,7 +165,7 @@ export function makeHistory(seed: number): History {
   let tip = grow(undefined)
   const length = 2 + random(7)
   const record = (commit: Commit, ref: string): void => {
-    for (let runs = random(4); runs > 0; runs--) {
+    for (let runs = moreRuns + random(4); runs > 0; runs--) {
       const ledger = random(2)
       events.push({ kind: 'run', ledger, run: runAt(commit, ref, ledger, chance(3) ? 'e2e' : 'api') })
     }
@@ -162,18 +177,22 @@ export function makeHistory(seed: number): History {
           commit: commit.id,
           files: Object.fromEntries([...commit.tree].map(([path, content]) => [path, blobOf(content)])),
         })
-      const { maps } = commit
-      const kept = maps?.list.filter(() => isWhole || !chance(5)) ?? []
-      if (maps !== undefined && kept.length > 0)
-        events.push({ kind: 'maps', ledger, from: maps.from.id, to: commit.id, maps: kept })
+      for (const { from, list } of commit.maps) {
+        const kept = list.filter(() => isWhole || !chance(5))
+        if (kept.length > 0) events.push({ kind: 'maps', ledger, from: from.id, to: commit.id, maps: kept })
+      }
     }
   }
   record(tip, 'refs/heads/main')
+  let side: Commit | undefined
   for (let i = 1; i < length; i++) {
     const what = random(6)
     if (what === 0) tip = commits[random(commits.length)]! // the ref was rewritten, or goes on from elsewhere
-    else if (what === 1) record(grow(tip), 'refs/heads/other')
-    tip = grow(tip)
+    else if (what === 1) {
+      side = grow(tip)
+      record(side, 'refs/heads/other')
+    }
+    tip = grow(tip, merges && side !== undefined && chance(2) ? side : undefined)
     record(tip, 'refs/heads/main')
   }
   const asked = Array.from({ length: 2 }, () => ({ path: names[random(3)]!, line: 1 + random(8) }))

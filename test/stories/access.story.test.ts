@@ -5,6 +5,7 @@ import type { Route } from '../../src/api/route.ts'
 import { routes } from '../../src/api/routes.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { ask, temporaryFolder } from '../support/service.ts'
+import { beginSecondGeneration, closeDays, setBack } from './access/closed.ts'
 import { type Example, examples } from './access/examples.ts'
 import { type Facts, type Org, otherRepository, shared, startOrg, tokensOf, wordsOf } from './access/orgs.ts'
 import { type Seen, createRequester } from './access/request.ts'
@@ -26,7 +27,14 @@ let refused: Record<string, string | readonly string[]>
 beforeAll(async () => {
   database = await createTestDatabase()
   folder = await temporaryFolder('access')
-  ;[main, rival] = await Promise.all([startOrg('main', folder.path, database), startOrg('rival', folder.path, database)]) // oxfmt-ignore
+  // What both have was recorded some days ago, on days of their own: these are over, and in the archive.
+  const clock = await setBack(database.owner, 3)
+  for (const org of ['main', 'rival']) await beginSecondGeneration(database.owner, org)
+  rival = await startOrg('rival', folder.path, database)
+  await clock.set(2)
+  main = await startOrg('main', folder.path, database)
+  await clock.set(0)
+  for (const { service, facts } of [main, rival]) facts.day = await closeDays(service)
   http = createRequester(main.service.url)
   tokens = {
     main: await tokensOf(database, 'main'),

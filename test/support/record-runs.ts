@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Declaration } from '../../src/api/runs.ts'
+import { abandonmentSubmission } from '../../src/admission/abandon.ts'
 import { partSubmission } from '../../src/admission/part-record.ts'
 import { keys } from '../../src/admission/run.ts'
 import { runPayload } from '../../src/admission/run-record.ts'
@@ -33,6 +34,8 @@ export interface RunToRecord {
   /** Reasons why it does not count. */
   reasons?: readonly string[] | undefined
   production?: string | undefined
+  /** Default: by a seal. */
+  ending?: 'none' | 'abandoned' | undefined
 }
 
 export type LineBook = Pick<Book, 'ledger' | 'appender' | 'link'>
@@ -85,6 +88,8 @@ export async function runSubmissions(book: LineBook, told: RunToRecord): Promise
       partSubmission({ id: fields, part: name, digest, parameters: {}, summary: summary as never }, await book.link(repository, suite, name, -1), async () => {}),
     ) // oxfmt-ignore
   }
+  if (told.ending === 'none') return submissions
+  if (told.ending === 'abandoned') return [...submissions, abandonmentSubmission(fields, 86_400_000)]
   const judged = { counts: reasons.length === 0, reasons: [...reasons], observed: [], production_digest: production }
   submissions.push(
     sealSubmission(fields, { outcome: 'completed', tests: { total: 1, passed: 1, failed: 0, skipped: 0 } }, await book.link(repository, suite, '', -2), async () => {}, async () => judged as never),

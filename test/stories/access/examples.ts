@@ -28,7 +28,6 @@ const hidden = 'what is not there and what may not be seen look the same'
 const byId = (status: readonly number[] = [200]) => ({ status, bound: { own: status, other: [404], why: hidden } })
 const filtered = { status: [200], bound: { own: [200], other: [200], why: 'it lists what the credential may see' } }
 const ofRun = (status: readonly number[]) => ({ status, bound: { own: status, other: [403], why: 'the run says which repository it is of' } }) // oxfmt-ignore
-const absent = { status: [404], bound: { own: [404], other: [404], why: 'no ledger was closed here' } }
 const reasoned = json({ reason: 'matrix' })
 
 export const examples: Readonly<Record<string, Example>> = {
@@ -51,7 +50,7 @@ export const examples: Readonly<Record<string, Example>> = {
   listDispositions: { path: () => '/v1/dispositions', ...filtered },
   readFeed: { path: () => `/v1/feed/unit?cursor=earliest&${of}`, status: [200] },
   listDays: { path: () => '/v1/feed/unit/days', status: [200] },
-  getDayFile: { path: () => '/v1/feed/unit/days/2028-02-29/manifest.json', status: [404] },
+  getDayFile: { path: ({ day }) => `/v1/feed/unit/days/${day}/manifest.json`, status: [200] },
   lineHistory: { path: () => `/v1/history/lines?${of}&path=src/a.ts&line=1`, status: [200, 404] },
   fileHistory: { path: () => `/v1/history/files?${of}&path=src/a.ts`, status: [200, 404] },
   recordLineage: { path: ({ record }) => `/v1/lineage/record/${record}`, ...byId() },
@@ -78,12 +77,12 @@ export const examples: Readonly<Record<string, Example>> = {
   getProof: { path: ({ record }) => `/v1/records/${record}/proof`, ...byId() },
   getArtifact: { path: ({ artifact }) => `/v1/artifacts/${artifact}`, status: [200] },
   makeEvidence: { path: () => '/v1/evidence', body: json({ from: '2026-01-01T00:00:00Z', repository }), status: [200] },
-  getCheckpoint: { path: () => '/log/main/unit/checkpoint', status: [200] },
-  getEntries: { path: () => '/log/main/unit/tile/entries/000.p/2', status: [200] },
-  getTile: { path: () => '/log/main/unit/tile/0/000.p/2', status: [200] },
-  getLaterCheckpoint: { path: () => '/log/main/unit/2/checkpoint', ...absent },
-  getLaterEntries: { path: () => '/log/main/unit/2/tile/entries/000.p/2', ...absent },
-  getLaterTile: { path: () => '/log/main/unit/2/tile/0/000.p/2', ...absent },
+  getCheckpoint: { path: ({ org }) => `/log/${org}/unit/checkpoint`, status: [200] },
+  getEntries: { path: ({ org }) => `/log/${org}/unit/tile/entries/000.p/2`, status: [200] },
+  getTile: { path: ({ org }) => `/log/${org}/unit/tile/0/000.p/2`, status: [200] },
+  getLaterCheckpoint: { path: ({ org }) => `/log/${org}/integration/2/checkpoint`, status: [200] },
+  getLaterEntries: { path: ({ org }) => `/log/${org}/integration/2/tile/entries/000.p/1`, status: [200] },
+  getLaterTile: { path: ({ org }) => `/log/${org}/integration/2/tile/0/000.p/1`, status: [200] },
   listConsumers: { path: () => '/v1/consumers', status: [200] },
   forgetConsumer: { path: () => '/v1/consumers/nobody/forget', body: reasoned, status: [404] },
   getStatus: { path: () => '/v1/status', status: [200] },

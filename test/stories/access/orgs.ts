@@ -49,6 +49,9 @@ export interface Facts {
   vkey: string
   attempt: string
   run: string
+  org: string
+  /** A day of `unit` that is over: not the same in both orgs. */
+  day: string
 }
 
 export async function startOrg(name: string, folder: string, database: TestDatabase): Promise<Org> {
@@ -99,7 +102,7 @@ async function prepare(org: string, service: RunningService): Promise<Facts> {
   const [first] = said
   const [record] = await readLedger(service, 'unit', 'coverage')
   const letter = await find(service, '/v1/dead-letters', 'dead_letters')
-  const alert = await find(service, '/v1/alerts', 'alerts')
+  const alert = await find(service, '/v1/alerts', 'alerts', ({ code }) => code === 'dead_letters')
   const { keys } = (await ask(service, '/v1/keys')).body as { keys: { vkey: string }[] }
   const text = (value: unknown): string => {
     if (typeof value !== 'string') throw new Error(`${org}: a fact is missing: ${JSON.stringify(said)}`)
@@ -117,14 +120,21 @@ async function prepare(org: string, service: RunningService): Promise<Facts> {
     vkey: text(keys[0]?.vkey),
     attempt: `${shared.destination}:${org}/unit:0:1`,
     run: `local.${words.shared}-1.${words.shared}.unit`,
+    org,
+    day: '', // none is over yet
   }
 }
 
-/** The first of a list, once there is one. */
-async function find(service: RunningService, path: string, name: string): Promise<Record<string, unknown>> {
+/** The first of a list that is meant, once there is one. */
+async function find(
+  service: RunningService,
+  path: string,
+  name: string,
+  isMeant: (one: Record<string, unknown>) => boolean = () => true,
+): Promise<Record<string, unknown>> {
   for (let tries = 0; tries < 400; tries++) {
     const { body } = await ask(service, path)
-    const [first] = body[name] as Record<string, unknown>[]
+    const first = (body[name] as Record<string, unknown>[]).find(isMeant)
     if (first !== undefined) return first
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
