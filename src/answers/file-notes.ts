@@ -1,4 +1,3 @@
-import type { Decision } from '../history/decision-store.ts'
 import { type Placement, placedAt } from '../history/resolve-line.ts'
 import { type LineRanges, fromSorted, intersect, parseLines, printLines } from '../record/lines.ts'
 import { type ShownDisposition, toDisposed } from './dispositions.ts'
@@ -78,13 +77,4 @@ function createContains(ranges: LineRanges): (line: number) => boolean {
     }
     return line > 0 && (ranges[low * 2] ?? Infinity) <= line
   }
-}
-
-/** Those of this file under any of its names. */
-export function notesOfFile(decisions: readonly Decision[], paths: readonly string[]): Decision[] {
-  const names = new Set(paths)
-  return decisions.filter(({ fields }) => {
-    const { target } = JSON.parse(fields) as { target: { path?: string } } // by dispositionPayload
-    return target.path !== undefined && names.has(target.path)
-  })
 }

@@ -1,4 +1,5 @@
-import { type Decision, decisionsOfBuild, decisionsOfCommit, notesAbout } from '../history/decision-store.ts'
+import { dispositionsAbout, dispositionsOnFiles } from '../history/decision-pages.ts'
+import { type Decision, decisionsOfBuild, decisionsOfCommit } from '../history/decision-store.ts'
 import { declaredOfCommit } from '../history/commit-index.ts'
 import { fieldsOf } from '../history/read-records.ts'
 import { checkpointsCovering } from '../ledger/checkpoint-store.ts'
@@ -36,12 +37,15 @@ export async function traceChain(
 ): Promise<{ chain: LineageNode[]; told: StoredRecord[] }> {
   const { commit, record } = start
   if (commit === undefined) return record === undefined ? { chain: [], told: [] } : { chain: [await askedNode(deps, record)], told: [record] } // oxfmt-ignore
-  const [asked, { runs, leftOut }, decisions, notes] = await Promise.all([
+  const [asked, { runs, leftOut }, decisions] = await Promise.all([
     record === undefined ? undefined : askedNode(deps, record),
     findRuns(deps, sizes, commit, start.run, focus),
     findDecisions(deps, sizes, commit, start.build),
-    findNotes(deps, sizes, commit.repository),
   ])
+  const notes = await findNotes(deps, sizes, commit.repository, {
+    subjects: [...runs.map(({ run }) => `run:${run}`), ...decisions.flatMap(subjectOf)],
+    paths: typeof asked?.['path'] === 'string' ? [asked['path']] : [],
+  })
   const moment = notes.length === 0 ? 0 : await momentOf(deps, sizes)
   const build = start.build ?? (start.run === undefined ? undefined : textOf(runs[0]?.fields ?? {}, 'build'))
   const decided = [...decisions, ...notes].map((one) => toDecided(deps.generations, sizes, one))
@@ -114,12 +118,26 @@ async function findDecisions(
   return found.flat().filter(({ kind }) => ['build', 'gate', 'deployment'].includes(kind))
 }
 
-/** Of these kinds a repository has few; those on days, alerts and dead letters stand in no lineage. */
-const notedKinds = ['run', 'gate', 'deployment', 'file', 'lines']
+/** As dispositions name it. */
+const subjectOf = ({ kind, id, name }: Decision): string[] =>
+  kind === 'gate' ? [`gate:${id}`] : kind === 'deployment' ? [`deployment:${name}`] : []
 
-async function findNotes({ db }: LineageDeps, sizes: readonly Sized[], repository: string): Promise<Decision[]> {
-  const found = ofChanges(sizes).map(({ ledger, size }) => notesAbout(db, ledger, size, repository, notedKinds))
-  return (await Promise.all(found)).flat()
+/** On what the chain shows, and on the file of the record that was asked for. */
+async function findNotes(
+  { db }: LineageDeps,
+  sizes: readonly Sized[],
+  repository: string,
+  { subjects, paths }: { subjects: readonly string[]; paths: readonly string[] },
+): Promise<Decision[]> {
+  const found = await Promise.all(
+    ofChanges(sizes).map(({ ledger, size }) =>
+      Promise.all([
+        dispositionsAbout(db, ledger, size, repository, subjects),
+        paths.length === 0 ? [] : dispositionsOnFiles(db, ledger, size, repository, paths),
+      ]),
+    ),
+  )
+  return found.flat(2)
 }
 
 function toDecided(

@@ -1,7 +1,8 @@
 import type { Database } from '../database/database.ts'
 import { type AsOfLedger, type FileFacts, readFileFacts, viewOf } from '../history/file-facts.ts'
 import { type Versions, createVersions } from '../history/follow-line.ts'
-import { type Decision, notesAbout } from '../history/decision-store.ts'
+import { dispositionsOnFiles } from '../history/decision-pages.ts'
+import type { Decision } from '../history/decision-store.ts'
 import type { Histories } from '../history/ledger-history.ts'
 import type { Anchor } from '../history/resolve-line.ts'
 import { type LedgerView, type RefRuns, createRefRuns } from '../history/ref-runs.ts'
@@ -10,7 +11,6 @@ import type { Reader } from '../ledger/read.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, type Micros, ledgerKindOf } from '../record/record.ts'
 import { type ResolvedAsOf, answerStill, resolveAsOf } from './as-of.ts'
-import { notesOfFile } from './file-notes.ts'
 import { parseAsOf } from './position.ts'
 import { momentOf, toWindow } from './window.ts'
 
@@ -69,7 +69,7 @@ const isOfChanges = (ledger: LedgerName): boolean => ledgerKindOf(ledger) === 'c
 async function openAsOf({ db, reader, histories, refs }: HistoryDeps, resolved: ResolvedAsOf, question: FileQuestion): Promise<OpenedFile> {
   const { repository, path } = question
   const { changes = [], runs = [] } = Object.groupBy(resolved.ledgers, ({ ledger }) => (isOfChanges(ledger) ? 'changes' : 'runs'))
-  const [opened, moment, notedUntil, decided] = await Promise.all([
+  const [opened, moment, notedUntil] = await Promise.all([
     Promise.all(
       runs.map(async ({ ledger, generation, size }): Promise<AsOfLedger[]> => {
         const history = await histories.open(ledger, repository, generation, size)
@@ -79,13 +79,13 @@ async function openAsOf({ db, reader, histories, refs }: HistoryDeps, resolved: 
     ),
     momentOf({ db, reader }, runs),
     momentOf({ db, reader }, resolved.ledgers),
-    Promise.all(changes.map(({ ledger, size }) => notesAbout(db, ledger, size, repository, ['file', 'lines']))),
   ])
   const known = opened.flat()
   if (known.every(({ runs: ended }) => ended === 0))
     throw new Problem('not_found', `no run of ${repository} has ended`)
   const window = toWindow(question, moment, known)
   const facts = await readFileFacts(db, known, path)
+  const noted = await Promise.all(changes.map(({ ledger, size }) => dispositionsOnFiles(db, ledger, size, repository, facts.paths)))
   // Runs of a ledger are only added, so their counts say which; a history that was rebuilt has another generation.
   const key = JSON.stringify([repository, window, runs.map(({ ledger, generation }) => [ledger, generation]), known.map(({ history, runs: counted, inventories, commits }) => [history.ledger, counted, inventories, commits])])
   const ref = refs.get(key) ?? createRefRuns(known, window)
@@ -93,7 +93,7 @@ async function openAsOf({ db, reader, histories, refs }: HistoryDeps, resolved: 
   refs.set(key, ref)
   if (refs.size > maxRefs) refs.delete(refs.keys().next().value ?? '')
   const timeline = createTimeline(facts, ref)
-  return { resolved, notes: notesOfFile(decided.flat(), facts.paths), notedUntil, views: known, ref, facts, timeline, versions: createVersions(facts.maps), anchor: findAnchor(facts, timeline, ref, question) }
+  return { resolved, notes: noted.flat(), notedUntil, views: known, ref, facts, timeline, versions: createVersions(facts.maps), anchor: findAnchor(facts, timeline, ref, question) }
 } // oxfmt-ignore
 
 /** The newest commit of the ref that has the file, unless one is named. */

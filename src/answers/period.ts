@@ -1,4 +1,4 @@
-import { type Decision, decisionsBetween } from '../history/decision-store.ts'
+import { type Decision, deploymentsBetween } from '../history/decision-store.ts'
 import { createRefRuns } from '../history/ref-runs.ts'
 import { Problem } from '../record/problem.ts'
 import { type LedgerName, printTime } from '../record/record.ts'
@@ -102,25 +102,13 @@ async function listDeployments(
   return { deployments, next: begin + page.length < all.length ? (page.at(-1)?.id ?? null) : null }
 }
 
-const rowsAtOnce = 1_000
-
 async function deploymentsWithin(
   { db }: SubjectDeps,
   { changes, repository }: Question,
-  { from, to }: { from: number; to: number },
+  window: { from: number; to: number },
 ): Promise<Decision[]> {
-  const found: Decision[] = []
-  for (const { ledger, size } of changes)
-    for (let before = size, own: Decision[] = []; ;) {
-      const window = { kind: 'deployment', from, to, before, limit: rowsAtOnce } as const
-      const page = await decisionsBetween(db, ledger, [repository], window)
-      own = [...page.toReversed(), ...own]
-      before = own[0]?.seq ?? 0
-      if (page.length === rowsAtOnce) continue
-      found.push(...own)
-      break
-    }
-  return found
+  const found = changes.map(({ ledger, size }) => deploymentsBetween(db, ledger, size, repository, window))
+  return (await Promise.all(found)).flat()
 }
 
 /** Of what was executed before it was released. */

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/database.ts'
-import { notesAbout } from '../history/decision-store.ts'
+import { dispositionsOnFiles } from '../history/decision-pages.ts'
 import type { Reader } from '../ledger/read.ts'
 import { type ShownDisposition, toDisposed } from './dispositions.ts'
 import type { Measured } from './measured.ts'
@@ -22,20 +22,20 @@ export async function notesOnFiles(
   { production, other }: Measured,
   prefix = '',
 ): Promise<FileNote[]> {
-  const found = await Promise.all(changes.map(({ ledger, size }) => notesAbout(db, ledger, size, repository, ['file', 'lines']))) // oxfmt-ignore
+  const measured = new Map([...production, ...other].map((file) => [file.path, file]))
+  const known = new Set([...measured.keys(), ...(inventory?.files.keys() ?? [])])
+  const paths = [...known].filter((path) => path.startsWith(prefix))
+  const found = await Promise.all(changes.map(({ ledger, size }) => dispositionsOnFiles(db, ledger, size, repository, paths))) // oxfmt-ignore
   const decisions = found.flat()
   if (decisions.length === 0) return []
   const moment = await momentOf({ db, reader }, resolved.ledgers)
-  const measured = new Map([...production, ...other].map((file) => [file.path, file]))
   const blobOf = (path: string): string | undefined => measured.get(path)?.blob ?? inventory?.files.get(path)
   const notes = decisions.flatMap((decision): FileNote[] => {
     const { target, shown } = toDisposed(decision, moment)
-    if (!('path' in target) || !target.path.startsWith(prefix)) return []
+    if (!('path' in target)) return []
     const { path } = target
-    const isKnown = blobOf(path) !== undefined
-    if (!isKnown && !measured.has(path)) return []
     // Where the content of the file is not known, only its date says whether a note holds.
-    const told = isKnown ? toDisposed(decision, moment, blobOf).shown : shown
+    const told = blobOf(path) === undefined ? shown : toDisposed(decision, moment, blobOf).shown
     return [{ path, ...(target.kind === 'lines' ? { lines: target.lines } : {}), ...told }]
   })
   return notes.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))

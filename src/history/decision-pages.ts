@@ -2,7 +2,7 @@ import type { Queryable } from '../database/database.ts'
 import type { LedgerName } from '../record/record.ts'
 import { type Decision, type DecisionKind, decisionColumns } from './decision-store.ts'
 
-/** Pages of what stands in `changes`, newest first. Each costs what it shows: whatever is asked for is found by an index and not passed over. */
+/** Pages of what stands in `changes`, newest first, and what was noted about something. Each costs what it shows: whatever is asked for is found by an index and not passed over. */
 
 export interface DecisionFilter {
   kind: DecisionKind
@@ -100,3 +100,49 @@ export async function dispositionsAbout(
   })
   return rows
 }
+
+/**
+ * What people noted about these files and about lines of them; in order of seq. Costs what there are fewer of: the notes on files of the
+ * repository, or the files.
+ */
+export async function dispositionsOnFiles(
+  db: Queryable,
+  ledger: LedgerName,
+  size: number,
+  repository: string,
+  paths: readonly string[],
+): Promise<Decision[]> {
+  const all = await dispositionsOnAnyFile(db, ledger, size, repository, paths.length + 1)
+  if (all.length > paths.length) return dispositionsByPath(db, ledger, size, repository, paths)
+  const asked = new Set(paths)
+  return all.filter(({ fields }) => {
+    const { target } = JSON.parse(fields) as { target: { path?: string } } // by dispositionPayload
+    return target.path !== undefined && asked.has(target.path)
+  })
+}
+
+async function dispositionsOnAnyFile(db: Queryable, ledger: LedgerName, size: number, repository: string, limit: number): Promise<Decision[]> {
+  const { rows } = await db.query<Decision>({
+    name: 'dispositions_on_any_file',
+    text: `select ${decisionColumns} from proofline_derived.decisions
+           where ledger = $1 and repository = $2 and kind = 'disposition' and name in ('file', 'lines') and seq < $3 order by seq limit $4`,
+    values: [ledger, repository, size, limit],
+  })
+  return rows
+} // oxfmt-ignore
+
+/** Behind the path and a colon there are numbers: where there is another colon it is the note of a longer path. */
+async function dispositionsByPath(db: Queryable, ledger: LedgerName, size: number, repository: string, paths: readonly string[]): Promise<Decision[]> {
+  const of = 'select * from proofline_derived.decisions where ledger = $1 and repository = $2 and seq < $4'
+  const { rows } = await db.query<Decision>({
+    name: 'dispositions_by_path',
+    text: `select ${decisionColumns} from unnest($3::text[]) as asked (path) cross join lateral (
+             ${of} and subject = 'file:' || asked.path
+             union all
+             ${of} and subject > 'lines:' || asked.path || ':' and subject < 'lines:' || asked.path || ';'
+               and strpos(substr(subject, length('lines:' || asked.path || ':') + 1), ':') = 0) as noted
+           order by seq`,
+    values: [ledger, repository, paths, size],
+  })
+  return rows
+} // oxfmt-ignore

@@ -70,45 +70,19 @@ export async function decisionsOfBuild(db: Queryable, ledger: LedgerName, size: 
   return rows
 } // oxfmt-ignore
 
-/** What people noted about things of these kinds, in one repository; in order of seq. */
-export async function notesAbout(
+/** Of one repository, by recorded_at, half-open. */
+export async function deploymentsBetween(
   db: Queryable,
   ledger: LedgerName,
   size: number,
   repository: string,
-  targets: readonly string[],
+  { from, to }: { from: Micros; to: Micros },
 ): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({
-    name: 'notes_about',
-    text: `select ${decisionColumns} from proofline_derived.decisions
-           where ledger = $1 and repository = $2 and kind = 'disposition' and name = any($3) and seq < $4 order by seq`,
-    values: [ledger, repository, targets, size],
-  })
-  return rows
-}
-
-export interface DecisionWindow {
-  kind: DecisionKind
-  /** recorded_at, half-open. */
-  from: Micros
-  to: Micros
-  /** Only what comes before this seq: how a list is paged. */
-  before: number
-  limit: number
-}
-
-/** Newest first, of these repositories. */
-export async function decisionsBetween(
-  db: Queryable,
-  ledger: LedgerName,
-  repositories: readonly string[],
-  { kind, from, to, before, limit }: DecisionWindow,
-): Promise<Decision[]> {
-  const { rows } = await db.query<Decision>({
-    name: 'decisions_between',
-    text: `select ${decisionColumns} from proofline_derived.decisions where ledger = $1 and kind = $2 and repository = any($3)
-             and recorded_at >= $4 and recorded_at < $5 and seq < $6 order by seq desc limit $7`,
-    values: [ledger, kind, repositories, from, to, before, limit],
+    name: 'deployments_between',
+    text: `select ${decisionColumns} from proofline_derived.decisions where ledger = $1 and repository = $2 and kind = 'deployment'
+             and recorded_at >= $3 and recorded_at < $4 and seq < $5 order by seq`,
+    values: [ledger, repository, from, to, size],
   })
   return rows
 }

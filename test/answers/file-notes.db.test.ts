@@ -6,6 +6,7 @@ import { catchUpDecisions } from '../../src/history/decisions.ts'
 import { createProjection } from '../../src/history/projection.ts'
 import { packSegment } from '../../src/ledger/segments.ts'
 import { dispositionPayload, type DispositionTarget } from '../../src/record/changes.ts'
+import { printTarget } from '../../src/record/change-keys.ts'
 import { parseHunks } from '../../src/record/hunks.ts'
 import { ensurePartitions } from '../../src/service/storage.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
@@ -32,7 +33,7 @@ async function note(target: DispositionTarget, more: { blob?: string; until?: st
   const fields = {
     repository,
     target,
-    subject: 's',
+    subject: printTarget(target),
     note: `note ${++notes}`,
     verdict: 'accepted',
     ...more,

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Queryable } from '../../src/database/database.ts'
+import { dispositionsOnFiles } from '../../src/history/decision-pages.ts'
 import { catchUpDecisions, rebuildDecisions } from '../../src/history/decisions.ts'
 import {
   decidedRepositories,
-  decisionsBetween,
   decisionsByName,
   decisionsOfBuild,
   decisionsOfCommit,
+  deploymentsBetween,
 } from '../../src/history/decision-store.ts'
 import { packSegment } from '../../src/ledger/segments.ts'
 import type { RecordKind } from '../../src/record/record.ts'
@@ -76,14 +78,11 @@ describe('decisions', () => {
       kind: 'deployment',
       repository: 's',
     })
-    const window = { kind: 'deployment', from: 0, to: (found?.recordedAt ?? 0) + 1, before: size, limit: 10 } as const
-    expect(seqs(await decisionsBetween(database.db, ledger, ['r', 's'], window))).toEqual([other, deployment])
-    expect(seqs(await decisionsBetween(database.db, ledger, ['r', 's'], { ...window, to: window.to - 1 }))).toEqual([
-      deployment,
-    ])
-    expect(seqs(await decisionsBetween(database.db, ledger, ['r', 's'], { ...window, before: other }))).toEqual([
-      deployment,
-    ])
+    const window = { from: 0, to: (found?.recordedAt ?? 0) + 1 }
+    expect(seqs(await deploymentsBetween(database.db, ledger, size, 's', window))).toEqual([other])
+    expect(seqs(await deploymentsBetween(database.db, ledger, size, 's', { ...window, to: window.to - 1 }))).toEqual([])
+    expect(seqs(await deploymentsBetween(database.db, ledger, other, 's', window))).toEqual([])
+    expect(seqs(await deploymentsBetween(database.db, ledger, size, 'r', window))).toEqual([deployment])
     expect(await decidedRepositories(database.db, ledger, size)).toEqual(['r', 's'])
     expect(await decidedRepositories(database.db, ledger, other)).toEqual(['r'])
   })
@@ -101,5 +100,39 @@ describe('decisions', () => {
     ])
     expect(rebuilt).toEqual({ size })
     expect(await content()).toEqual(before)
+  })
+
+  it('on files are found by the files, however many there are on others, and no more are read', async () => {
+    const note = (repository: string, path: string, lines?: string): Promise<number> =>
+      decide('disposition', { repository, target: { kind: lines === undefined ? 'file' : 'lines', path, ...(lines === undefined ? {} : { lines }) }, subject: lines === undefined ? `file:${path}` : `lines:${path}:${lines}`, note: 'n' }) // oxfmt-ignore
+    const onFile = await note('n', 'src/a.ts')
+    await note('m', 'src/a.ts')
+    for (let i = 0; i < 40; i++) await note('n', `src/a.ts.${i}`, '1-3')
+    const onLines = await note('n', 'src/a.ts', '3,12-20')
+    const longer = await note('n', 'src/a.ts:2', '4')
+    const later = await note('n', 'src/b.ts')
+    const size = await published()
+    await catchUpDecisions(deps(), ledger, size, going)
+    let rows = 0
+    const counting: Queryable = {
+      async query(statement) {
+        const answer = await database.db.query<never>(statement)
+        rows += answer.rows.length
+        return answer
+      },
+    }
+    const found = async (paths: string[], until = size) =>
+      (await dispositionsOnFiles(counting, ledger, until, 'n', paths)).map(({ seq }) => seq)
+    expect(await found(['src/a.ts'])).toEqual([onFile, onLines])
+    expect(rows).toBe(2 + 2)
+    expect(await found(['src/b.ts', 'src/a.ts'], later)).toEqual([onFile, onLines])
+    expect(await found(['src/a.ts:2', 'src/a.ts'])).toEqual([onFile, onLines, longer])
+    expect(await found([])).toEqual([])
+    // More files than notes: these are looked through instead.
+    const many = Array.from({ length: 100 }, (_, i) => `other/${i}.ts`)
+    rows = 0
+    expect(await found([...many, 'src/a.ts'])).toEqual([onFile, onLines])
+    expect(rows).toBe(44)
+    expect(await found([...many, 'src/a.ts:2', 'src/a.ts', 'src/b.ts'], later)).toEqual([onFile, onLines, longer])
   })
 })
