@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createInventories } from '../../src/answers/inventories.ts'
-import { answerReport } from '../../src/answers/report.ts'
+import { answerPeriod } from '../../src/answers/period.ts'
+import { type ReportAnswer, answerReport } from '../../src/answers/report.ts'
 import { createRunEvidences } from '../../src/answers/run-evidence.ts'
 import type { HeldContract, SubjectDeps } from '../../src/answers/subject.ts'
 import type { Contract } from '../../src/contract/form.ts'
@@ -9,7 +10,7 @@ import { catchUpDecisions } from '../../src/history/decisions.ts'
 import { createHistories } from '../../src/history/ledger-history.ts'
 import { createProjection } from '../../src/history/projection.ts'
 import { packSegment } from '../../src/ledger/segments.ts'
-import { type LedgerName, testTypes } from '../../src/record/record.ts'
+import { type LedgerName, printTime, testTypes } from '../../src/record/record.ts'
 import { printPayload } from '../../src/record/run.ts'
 import { ensurePartitions } from '../../src/service/storage.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
@@ -17,6 +18,7 @@ import { type TestNode, createMemorySigner, openNode } from '../support/ledger.t
 import { inventorySubmissions, runSubmissions } from '../support/record-runs.ts'
 import type { ModelRecord } from '../history/model.ts'
 import { type History, createRandom, makeHistory } from '../history/random-history.ts'
+import { askPeriodModel } from './period-model.ts'
 import { type ModelContract, askReportModel } from './report-model.ts'
 
 /**
@@ -157,30 +159,53 @@ interface Asked {
   deployment?: string | undefined
 }
 
+type Figures = (Omit<ReportAnswer['figures'][number], 'suites'> &
+  Partial<Pick<ReportAnswer['figures'][number], 'suites'>>)[]
+
+function printFigures(figures: Figures) {
+  type Sums = { files: number; found: number; covered: number; partial: number; missed: number }
+  const sum = (sums: Sums | null) => sums && [sums.files, sums.found, sums.covered, sums.partial, sums.missed]
+  return Object.fromEntries(
+    figures.map(({ definition, unit, integration, both, not_comparable, suites }) => [
+      definition,
+      {
+        unit: sum(unit),
+        integration: sum(integration),
+        both: [both.files, both.found, both.executed, both.only_unit, both.only_integration, both.both, both.none],
+        apart: not_comparable.files,
+        ...(suites === undefined ? {} : { suites: Object.fromEntries(suites.map((one) => [`${one.test_type}/${one.suite}`, sum(one)])) }),
+      },
+    ]),
+  )
+} // oxfmt-ignore
+
+function printStanding({ complete, missing, answered_from }: Pick<ReportAnswer, 'complete' | 'missing' | 'answered_from'>) {
+  return {
+    complete,
+    missing: missing.map(({ test_type, suite, reasons }) => `${test_type}/${suite}: ${reasons.join()}`),
+    answered_from: answered_from?.commit ?? null,
+  }
+} // oxfmt-ignore
+
+async function askPeriod(repository: string, ref: string, from: number, to: number) {
+  const answer = await answerPeriod(deps, ledgers, { repository, ref, from: printTime(from), to: printTime(to) })
+  const print = (one: NonNullable<typeof answer.start>) => ({ commit: one.commit, ...printStanding(one), figures: printFigures(one.figures), not_measured: one.not_measured })
+  return {
+    start: answer.start && print(answer.start),
+    end: answer.end && print(answer.end),
+    deployments: answer.deployments.map((one) => ({ deployment: one.deployment, ...printStanding(one), figures: printFigures(one.figures) })),
+  }
+} // oxfmt-ignore
+
 /** In the form of the model. */
 async function ask(repository: string, asked: Asked, asOf: string) {
   const answer = await answerReport(deps, ledgers, { repository, asOf, ...asked })
   expect(answer.as_of).toBe(asOf)
-  type Sums = { files: number; found: number; covered: number; partial: number; missed: number }
-  const sum = (sums: Sums | null) => sums && [sums.files, sums.found, sums.covered, sums.partial, sums.missed]
   return {
-    complete: answer.complete,
-    missing: answer.missing.map(({ test_type, suite, reasons }) => `${test_type}/${suite}: ${reasons.join()}`),
-    answered_from: answer.answered_from?.commit ?? null,
+    ...printStanding(answer),
     runs: answer.runs.map(({ run }) => run).sort(),
     left_out: answer.left_out.map(({ run, reasons }) => ({ run, reasons })).sort((a, b) => (a.run < b.run ? -1 : 1)),
-    figures: Object.fromEntries(
-      answer.figures.map(({ definition, unit, integration, both, not_comparable, suites }) => [
-        definition,
-        {
-          unit: sum(unit),
-          integration: sum(integration),
-          both: [both.files, both.found, both.executed, both.only_unit, both.only_integration, both.both, both.none],
-          apart: not_comparable.files,
-          suites: Object.fromEntries(suites.map((one) => [`${one.test_type}/${one.suite}`, sum(one)])),
-        },
-      ]),
-    ),
+    figures: printFigures(answer.figures),
     hidden: Object.fromEntries(answer.hidden.map(({ path, definition, lines }) => [`${path} ${definition}`, lines])),
     not_measured: answer.not_measured,
     not_comparable: answer.not_comparable.map(({ path }) => path),
@@ -240,5 +265,28 @@ describe('reports of random histories', () => {
         compared += 1
       }
     expect(compared).toBeGreaterThan(histories)
+  }, 600_000)
+
+  it('of a period say how it stood at both ends, and at each deployment between', async () => {
+    const seen = { ends: 0, deployments: 0 }
+    for (const [i, world] of worlds.entries()) {
+      const repository = `h${i}${i % 2 === 0 ? 'a' : 'b'}`
+      const own = byRepository.get(repository) ?? []
+      if (own.every(({ ledger }) => ledger === 'main/changes')) continue
+      const random = createRandom(firstSeed + i + 9_000)
+      const [a, b] = [own[random(own.length)]!.recordedAt, own[random(own.length)]!.recordedAt + random(2)]
+      const [from, to] = [Math.min(a, b), Math.max(a, b) + 1]
+      const ref = random(4) === 0 ? 'refs/heads/other' : 'refs/heads/main'
+      const found = await askPeriod(repository, ref, from, to)
+      const where = `seed ${firstSeed + i} ${repository} ${ref} ${from} ${to}`
+      expect({ where, ...found }).toEqual({
+        where,
+        ...askPeriodModel(own, world.contract, { repository, ref, from, to }),
+      })
+      seen.ends += [found.start, found.end].filter((one) => one !== null).length
+      seen.deployments += found.deployments.length
+    }
+    expect(seen.ends).toBeGreaterThan(histories / 2)
+    expect(seen.deployments).toBeGreaterThan(histories / 10)
   }, 600_000)
 })

@@ -18,13 +18,15 @@ export interface ModelSubject {
   commit: string
   /** Of a deployment: what was recorded from here on is left out. */
   before?: number | undefined
+  /** Why that is left out. */
+  reason?: string
 }
 
 const text = (record: ModelRecord, field: string): string => record.fields[field] as string
 const typeOf = ({ ledger }: ModelRecord): string => ledger.slice('main/'.length)
 const types = ['unit', 'integration']
 
-export function askReportModel(all: readonly ModelRecord[], contract: ModelContract | undefined, { repository, commit, before = Infinity }: ModelSubject) {
+export function askReportModel(all: readonly ModelRecord[], contract: ModelContract | undefined, { repository, commit, before = Infinity, reason = 'after_deployment' }: ModelSubject) {
   const records = all.filter((one) => text(one, 'repository') === repository)
   const ofKind = (kind: string): ModelRecord[] => records.filter((one) => text(one, 'kind') === kind)
   const seals = [...ofKind('seal'), ...ofKind('abandonment')]
@@ -39,8 +41,8 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
         if (seals.some((seal) => own(seal) && counts(seal))) continue
         const reasons = new Set<string>()
         for (const seal of seals.filter(own)) {
-          for (const reason of (seal.fields['reasons'] as string[] | undefined) ?? []) reasons.add(reason)
-          if (seal.recordedAt >= before) reasons.add('after_deployment')
+          for (const one of (seal.fields['reasons'] as string[] | undefined) ?? []) reasons.add(one)
+          if (seal.recordedAt >= before) reasons.add(reason)
         }
         for (const run of ofKind('run').filter(own))
           if (!seals.some((seal) => text(seal, 'run') === text(run, 'run'))) reasons.add('unsealed')
@@ -84,7 +86,7 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
   const leftOut = [
     ...seals.filter((seal) => text(seal, 'commit') === commit && !counts(seal)).map((seal) => ({
       run: text(seal, 'run'),
-      reasons: [...((seal.fields['reasons'] as string[] | undefined) ?? []), ...(seal.recordedAt >= before ? ['after_deployment'] : [])],
+      reasons: [...((seal.fields['reasons'] as string[] | undefined) ?? []), ...(seal.recordedAt >= before ? [reason] : [])],
     })),
     ...ofKind('run').filter((run) => text(run, 'commit') === commit && !seals.some((seal) => text(seal, 'run') === text(run, 'run'))).map((run) => ({ run: text(run, 'run'), reasons: ['unsealed'] })),
   ]
@@ -102,7 +104,7 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
     return there.length === 0 ? null : [there.length, ranks.length, of(3), of(2), of(1)]
   }
   const production = paths.filter(isProduction)
-  const figures: Record<string, unknown> = {}
+  const figures: Record<string, FiguresOfModel> = {}
   for (const definition of definitions) {
     const own = production.filter((path) => types.some((type) => linesIn(path, definition, type) !== undefined))
     if (own.length === 0) continue
@@ -149,6 +151,15 @@ export function askReportModel(all: readonly ModelRecord[], contract: ModelContr
     blob_differs: production.filter((path) => (blobs.get(path)?.size ?? 0) > 1),
   }
 } // oxfmt-ignore
+
+/** Files, lines, and how many of them are what. */
+interface FiguresOfModel {
+  unit: number[] | null
+  integration: number[] | null
+  both: number[]
+  apart: number
+  suites: Record<string, number[] | null>
+}
 
 /** As a seal has it: seen by its inventory or by its runs, the same files are the same. */
 function digestOf(files: [path: string, blob: string][]): string {

@@ -22,7 +22,7 @@ import { type GateWorld, holding, makeGateWorld, orgContract } from './gate-worl
  * contracts, overrides, notes and deployments in between. PROOFLINE_GATES sets how many histories (hundreds for a long run), PROOFLINE_SEED
  * where they begin; by default each run takes others, and prints where it began.
  */
-const histories = Number(process.env['PROOFLINE_GATES'] ?? 20)
+const histories = Number(process.env['PROOFLINE_GATES'] ?? 12)
 const firstSeed = Number(process.env['PROOFLINE_SEED'] ?? Date.now() % 1_000_000)
 const patienceMs = 120_000 + histories * 6_000
 

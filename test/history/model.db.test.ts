@@ -10,6 +10,7 @@ import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { type TestNode, createMemorySigner, openNode } from '../support/ledger.ts'
 import { inventorySubmissions, mapSubmissions, runSubmissions } from '../support/record-runs.ts'
 import { type ModelRecord, askModel } from './model.ts'
+import { lineOfModel, lineOfPicture } from './picture-model.ts'
 import { type History, createRandom, makeHistory } from './random-history.ts'
 
 /**
@@ -135,6 +136,11 @@ async function ask(repository: string, { path, line }: Asked, sizes: readonly nu
   }
 }
 
+function toNothing(error: unknown): undefined {
+  if (error instanceof Problem && error.code === 'not_found') return undefined
+  throw error
+}
+
 type Interval = LinesAnswer['lines'][number]['series'][number]['intervals'][number]
 
 function printInterval({ state, by_number: byNumber, runs, late, first, last }: Interval) {
@@ -180,6 +186,31 @@ describe('random histories', () => {
             }
         }
       expect(intervals).toBeGreaterThan(histories * 5)
+    },
+    patienceMs,
+  )
+
+  it(
+    'are drawn as the model answers line by line',
+    async () => {
+      let lines = 0
+      for (const [i, { asked, seed }] of made.entries()) {
+        const repository = `h${i}${i % 2 === 0 ? 'a' : 'b'}`
+        const { path } = asked[0]!
+        const ref = 'refs/heads/main'
+        const modelOf = (line: number) => askModel(byRepository.get(repository) ?? [], { repository, ref, path, line })
+        const picture = await answers.files(ledgers, { repository, path, ref }).catch(toNothing)
+        if (picture === undefined || modelOf(1) === 'nothing') {
+          expect([picture, modelOf(1)], `seed ${seed}, ${path}`).toEqual([undefined, 'nothing'])
+          continue
+        }
+        for (let line = 1; line <= picture.lines; line++) {
+          const where = `seed ${seed}, ${repository}, ${path}:${line}`
+          expect(lineOfPicture(picture, line), where).toEqual(lineOfModel(modelOf(line)))
+          lines += 1
+        }
+      }
+      expect(lines).toBeGreaterThan(histories)
     },
     patienceMs,
   )

@@ -153,7 +153,7 @@ describe(`a report of ${bytes / 1e6} MB`, () => {
   it('is one too large for an atomic push: use_parts, and the ledger has only the refusal', async () => {
     const run = 'local.big-push.api.unit'
     const query = new URLSearchParams({ ...(aDeclaration() as Record<string, string>), run, name: 'a' })
-    const body = plain(aBigReport({ bytes: 1_000_000, files: 6_000 }).chunks())
+    const body = plain(aBigReport({ bytes: 1, files: 30_000, linesPerFile: 12 }).chunks())
     const { status, body: problem } = await ask(service, `/v1/push?${query.toString()}`, { method: 'POST', body })
     expect({ status, code: problem['code'] }).toEqual({ status: 413, code: 'use_parts' })
     const kinds = (await readLedger(service, 'unit', 'run,coverage,part,seal,rejection')).filter(
