@@ -76,6 +76,7 @@ function visible(destination: Destination, base: string): Destination {
     sum: async (...question) => refresh().then(() => destination.sum(...question)),
     sumBlocks: async (...question) => refresh().then(() => destination.sumBlocks(...question)),
     ids: async (...question) => refresh().then(() => destination.ids(...question)),
+    originals: async (...question) => refresh().then(() => destination.originals(...question)),
   }
 }
 
