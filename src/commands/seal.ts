@@ -89,7 +89,7 @@ function report(sealed: SealReceipt, repeated: boolean, terminal: Terminal): voi
   const heading = `${repeated ? 'already sealed' : 'sealed'}: ${sealed.run} in ${sealed.ledger}\n`
   terminal.print({ repeated, ...sealed }, () => {
     const { seq, recorded_at, outcome, parts, shards, tests, admitted, reasons } = sealed
-    const of = shards === undefined ? '' : ` of ${shards} shards`
+    const of = shards === undefined ? '' : ` of ${count(shards, 'shard')}`
     const counted = tests === null ? '' : `, ${count(tests.total, 'test')}`
     return `${heading}seq ${seq} at ${recorded_at}, ${outcome}, ${count(parts, 'part')}${of}${counted}\n${sealNotes(sealed)}admitted: ${admitted ? 'yes' : `no: ${reasons.join(', ')}`}\n`
   })
