@@ -10,10 +10,13 @@ export interface ChaosFake extends FakeStarted {
   stop(): Promise<void>
 }
 
-/** A fake in a process of its own, whose memory is bounded: what it keeps of a record is its fields and its bytes compressed. */
-export async function forkFake(input: FakeInput): Promise<ChaosFake> {
+/**
+ * A fake in a process of its own, whose memory is bounded: what it keeps of a record is its fields and its bytes compressed, about 1 KB. `heapMb`
+ * is for as many records as will come.
+ */
+export async function forkFake(input: FakeInput, heapMb = 768): Promise<ChaosFake> {
   const file = fileURLToPath(new URL('./fake-child.ts', import.meta.url))
-  const child = fork(file, [JSON.stringify(input)], { execArgv: ['--max-old-space-size=768'] })
+  const child = fork(file, [JSON.stringify(input)], { execArgv: [`--max-old-space-size=${heapMb}`] })
   const started = await answerOf<FakeStarted>(child)
   const give = async <T>(order: FakeOrder): Promise<T> => {
     child.send(order)
