@@ -88,7 +88,8 @@ configuration(program.command('serve').description('run the service'))
     run(options, async (terminal, signal) => {
       // Starts the process anew, so before the service is loaded: that takes longer than the rest of a start, and would be done twice.
       const { keepMemorySteady } = await import('./commands/steady-memory.ts')
-      keepMemorySteady()
+      // What already tells it to stop would be forgotten.
+      if (!signal.aborted) keepMemorySteady()
       return (await import('./commands/serve.ts')).serve(options, terminal, signal)
     }),
   )

@@ -54,6 +54,7 @@ export interface SignInDeps {
 }
 
 const keepDiscoveryMs = 600_000
+const keepRefusingMs = 3_600_000
 const maxTokenLength = 65_536
 /** It was made for this very answer. */
 const maxTokenAgeS = 600
@@ -62,7 +63,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
   const { settings, redirectUri, keys, get, post, now = () => new Date(), nowMs = () => performance.now() } = deps
   const { issuer, client_id: clientId } = settings
   let known: { atMs: number; document: ReturnType<typeof discover> } | undefined
-  let refusing: { sinceMs: number; detail: string } | undefined
+  let refusing: { sinceMs: number; seenMs: number; detail: string } | undefined
 
   const unavailable = (error: unknown): never => {
     deps.onTrouble(error instanceof Error ? error.message : String(error))
@@ -90,7 +91,9 @@ export function createSignIn(deps: SignInDeps): SignIn {
     const { id_token: token, error } = typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>) : {} // oxfmt-ignore
     if (status !== 200) {
       const why = sayError(error)
-      if (ofClient.has(why)) refusing = { sinceMs: refusing?.sinceMs ?? nowMs(), detail: `status ${status}, ${why}` }
+      if (ofClient.has(why))
+        refusing = { sinceMs: refusing?.sinceMs ?? nowMs(), seenMs: nowMs(), detail: `status ${status}, ${why}` } // oxfmt-ignore
+      else if (why === 'invalid_grant') refusing = undefined // it knew the client before it looked at the code
       // The code is the browser's affair; anything else is between the issuer and us.
       if (why !== 'invalid_grant') throw new Error(`it refuses this service with status ${status}: ${why}`)
       throw refused('the issuer takes this code no more')
@@ -160,7 +163,11 @@ export function createSignIn(deps: SignInDeps): SignIn {
       }
     },
 
-    trouble: () => refusing,
+    trouble() {
+      // Sign-ins may go to another node by now, which alone knows how they end.
+      if (refusing !== undefined && nowMs() - refusing.seenMs > keepRefusingMs) refusing = undefined
+      return refusing
+    },
   }
 }
 

@@ -7,12 +7,13 @@ import type { Series } from '../history/timeline.ts'
 import { type LedgerName, type TestType, generationOf, ledgerKindOf, printTime } from '../record/record.ts'
 import { printNotes } from './file-notes.ts'
 import { type FileQuestion, type HistoryDeps, type OpenedFile, openFile } from './open-file.ts'
-import { printAsOf } from './position.ts'
+import { type AsOf, printAsOf } from './position.ts'
 import { readIds, readLayouts, recordSeqs } from './record-places.ts'
 
 /** `GET /v1/history/lines`: what every run said of a line, as intervals of equal state. */
 
-export const historyRules = 'history@1'
+/** The second: with what people noted, where as_of names changes. */
+const rulesOf = ({ changes }: AsOf): string => (changes === undefined ? 'history@1' : 'history@2')
 
 export interface LinesQuestion extends FileQuestion {
   first: number
@@ -78,7 +79,7 @@ export function printHead(
 ) {
   return {
     as_of: printAsOf(resolved.asOf),
-    rules: historyRules,
+    rules: rulesOf(resolved.asOf),
     repository,
     path,
     ref: window.ref,

@@ -8,9 +8,14 @@ import { commit, path, recordId, repository, runId, testType, text } from './sha
 
 const until = z.iso.date()
 
+const goesUp = (lines: string): boolean => {
+  const [first = 0, last = Infinity] = lines.split('-').map(Number)
+  return first < last
+}
+
 const target = z
   .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('lines'), path, lines: z.string().max(40).regex(/^[1-9]\d{0,9}(?:-[1-9]\d{0,9})?$/, '12 or 12-20'), commit: commit.optional() }),
+    z.strictObject({ kind: z.literal('lines'), path, lines: z.string().max(40).regex(/^[1-9]\d{0,9}(?:-[1-9]\d{0,9})?$/, '12 or 12-20').refine(goesUp, 'a range of lines goes upwards: 12 or 12-20'), commit: commit.optional() }),
     z.strictObject({ kind: z.literal('file'), path, commit: commit.optional() }),
     z.strictObject({ kind: z.literal('day'), day: until, test_type: testType.optional(), suite: text.optional() }),
     z.strictObject({ kind: z.literal('run'), run: runId }),

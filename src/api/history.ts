@@ -117,6 +117,7 @@ const dispositions = z
   )
   .optional()
   .describe('what people said of the file and of lines of it; it changes no state. Absent when as_of names no changes')
+const leftOut = count.optional().describe('older ones of the file, which were not looked at: the newest 200 were')
 
 const intervals = z.array(interval)
 export const linesAnswer = z
@@ -135,6 +136,7 @@ export const linesAnswer = z
       }),
     ),
     dispositions,
+    dispositions_left_out: leftOut,
     evidence: z.array(evidence),
   })
   .meta({ id: 'LineHistory' })
@@ -157,6 +159,7 @@ export const filesAnswer = z
     letters: z.record(lineState, z.string()),
     series: z.array(z.object({ ...name, columns, rewritten: columns.optional() })),
     dispositions,
+    dispositions_left_out: leftOut,
     evidence: z.array(evidence),
   })
   .meta({ id: 'FileHistory' })

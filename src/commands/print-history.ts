@@ -7,7 +7,17 @@ import { printBy } from './print-by.ts'
 
 type Head = Pick<
   LinesAnswer,
-  'dispositions' | 'as_of' | 'repository' | 'path' | 'ref' | 'from' | 'to' | 'at' | 'order' | 'evidence'
+  | 'dispositions'
+  | 'dispositions_left_out'
+  | 'as_of'
+  | 'repository'
+  | 'path'
+  | 'ref'
+  | 'from'
+  | 'to'
+  | 'at'
+  | 'order'
+  | 'evidence'
 >
 
 export function printLineHistory(answer: LinesAnswer): string {
@@ -76,16 +86,17 @@ function printHead({ as_of: asOf, repository, path, ref, from, to, at, order }: 
   ].join('\n')
 }
 
-function printNotes({ dispositions = [] }: Head): string[] {
+function printNotes({ dispositions = [], dispositions_left_out: leftOut = 0, path: file }: Head): string[] {
   if (dispositions.length === 0) return []
   const rows = dispositions.map(({ recorded_at: recordedAt, path, lines, at, by_number: isByNumber, verdict, lapsed, by, note }) => [
     recordedAt.slice(0, 10),
-    at === undefined ? 'the file' : at === null ? `${path}:${lines ?? ''}, not here` : `line ${at}${isByNumber === true ? ' by number' : ''}`,
+    at === undefined ? (path === file ? 'the file' : path) : at === null ? `${path}:${lines ?? ''}, not here` : `line ${at}${isByNumber === true ? ' by number' : ''}`,
     lapsed === undefined ? (verdict ?? '') : `lapsed (${lapsed})`,
     printBy(by),
     note,
   ])
-  return ['\nnotes', indent(printTable(rows.map((cells) => cells.map(oneLine))))]
+  const more = leftOut === 0 ? [] : [`    and ${leftOut} older ones`]
+  return ['\nnotes', indent(printTable(rows.map((cells) => cells.map(oneLine)))), ...more]
 } // oxfmt-ignore
 
 function printName({

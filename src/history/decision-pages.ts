@@ -112,6 +112,7 @@ export async function dispositionsOnFiles(
   repository: string,
   paths: readonly string[],
 ): Promise<Decision[]> {
+  if (paths.length <= fewPaths) return dispositionsByPath(db, ledger, size, repository, paths)
   const all = await dispositionsOnAnyFile(db, ledger, size, repository, paths.length + 1)
   if (all.length > paths.length) return dispositionsByPath(db, ledger, size, repository, paths)
   const asked = new Set(paths)
@@ -120,6 +121,9 @@ export async function dispositionsOnFiles(
     return target.path !== undefined && asked.has(target.path)
   })
 }
+
+/** A look into the index for each costs less than to find out how many notes there are. */
+const fewPaths = 8
 
 async function dispositionsOnAnyFile(db: Queryable, ledger: LedgerName, size: number, repository: string, limit: number): Promise<Decision[]> {
   const { rows } = await db.query<Decision>({

@@ -3,7 +3,7 @@ import type { LedgerName } from '../record/record.ts'
 import { countRepositories, findRepository, loadInventoryState, loadRepository, loadRunState } from './load-memory.ts'
 import { type InventoryState, type RepositoryMemory, type RunState, emptyMemory } from './repository-memory.ts'
 import type { Rows } from './rows.ts'
-import { createStateCache, inventoryStateBytes, runStateBytes } from './state-cache.ts'
+import { countRunStates, createStateCache, inventoryStates } from './state-cache.ts'
 
 /**
  * The projection's memory of a ledger: repositories, and the states of the runs and inventories that were looked at last. What is planned is
@@ -28,8 +28,8 @@ const maxRepositories = 200
 
 export function createMemory(db: Queryable, ledger: LedgerName): HistoryMemory {
   const repositories = new Map<string, RepositoryMemory>()
-  const runStates = createStateCache(maxRunBytes, runStateBytes())
-  const inventoryStates = createStateCache(maxInventoryBytes, inventoryStateBytes)
+  const runStates = createStateCache(maxRunBytes, countRunStates())
+  const inventories = createStateCache(maxInventoryBytes, inventoryStates)
   let known: number | undefined
 
   const touch = (name: string, memory: RepositoryMemory): RepositoryMemory => {
@@ -60,12 +60,12 @@ export function createMemory(db: Queryable, ledger: LedgerName): HistoryMemory {
     async inventoryState(memory, seq) {
       if (seq < 0) return new Map()
       const key = keyOf(memory, seq)
-      return inventoryStates.get(key) ?? inventoryStates.set(key, await loadInventoryState(db, ledger, memory, seq))
+      return inventories.get(key) ?? inventories.set(key, await loadInventoryState(db, ledger, memory, seq))
     },
-    rememberInventoryState: (memory, seq, state) => void inventoryStates.set(keyOf(memory, seq), state),
+    rememberInventoryState: (memory, seq, state) => void inventories.set(keyOf(memory, seq), state),
     trim() {
       runStates.trim()
-      inventoryStates.trim()
+      inventories.trim()
       for (const name of repositories.keys()) {
         if (repositories.size <= maxRepositories) break
         repositories.delete(name)

@@ -1,9 +1,6 @@
 import type { InventoryState, Known, RunState } from './repository-memory.ts'
 
-/**
- * States that were looked at last, bounded by what they hold: a state shares with its base whatever did not change, and that is counted once.
- * What outlives the state that it was counted for is at most one whole state a suite.
- */
+/** States that were looked at last, bounded by what they hold: a state shares with its base whatever did not change, and that is counted once. */
 export interface StateCache<S> {
   get(key: string): S | undefined
   /** As the newest. Nothing goes before `trim`. */
@@ -11,29 +8,39 @@ export interface StateCache<S> {
   trim(): void
 }
 
-export function createStateCache<S>(maxBytes: number, bytesOf: (state: S) => number): StateCache<S> {
-  const cache = new Map<string, { state: S; bytes: number }>()
+/** What a state adds to those that are held, and what is free when it goes; in bytes. */
+export interface Counting<S> {
+  add(state: S): number
+  remove(state: S): number
+}
+
+export function createStateCache<S>(maxBytes: number, counting: Counting<S>): StateCache<S> {
+  const cache = new Map<string, S>()
   let held = 0
-  const newest = (key: string, entry: { state: S; bytes: number }): S => {
+  const drop = (key: string): void => {
+    const state = cache.get(key)
+    if (state === undefined) return
     cache.delete(key)
-    cache.set(key, entry)
-    return entry.state
+    held -= counting.remove(state)
   }
   return {
     get(key) {
-      const entry = cache.get(key)
-      return entry === undefined ? undefined : newest(key, entry)
+      const state = cache.get(key)
+      if (state === undefined) return undefined
+      cache.delete(key)
+      cache.set(key, state)
+      return state
     },
     set(key, state) {
-      const bytes = bytesOf(state)
-      held += bytes - (cache.get(key)?.bytes ?? 0)
-      return newest(key, { state, bytes })
+      held += counting.add(state)
+      drop(key)
+      cache.set(key, state)
+      return state
     },
     trim() {
-      for (const [key, { bytes }] of cache) {
+      for (const key of cache.keys()) {
         if (held <= maxBytes || cache.size === 1) break
-        cache.delete(key)
-        held -= bytes
+        drop(key)
       }
     },
   }
@@ -43,18 +50,36 @@ export function createStateCache<S>(maxBytes: number, bytesOf: (state: S) => num
 const placeBytes = 48
 const entryBytes = 400
 
-export function runStateBytes(): (state: RunState) => number {
-  const counted = new WeakSet<Known>()
-  return (state) => {
-    let bytes = placeBytes * state.size
-    for (const known of state.values()) {
-      if (counted.has(known)) continue
-      counted.add(known)
-      bytes += entryBytes + (known.text?.length ?? 0) + known.states.reduce((sum, { packed }) => sum + packed.length, 0)
-    }
-    return bytes
+/** What several states share is free when the last of them goes. */
+export function countRunStates(): Counting<RunState> {
+  const holders = new Map<Known, number>()
+  const bytesOf = ({ text, states }: Known): number =>
+    entryBytes + (text?.length ?? 0) + states.reduce((sum, { packed }) => sum + packed.length, 0)
+  return {
+    add(state) {
+      let bytes = placeBytes * state.size
+      for (const known of state.values()) {
+        const before = holders.get(known) ?? 0
+        holders.set(known, before + 1)
+        if (before === 0) bytes += bytesOf(known)
+      }
+      return bytes
+    },
+    remove(state) {
+      let bytes = placeBytes * state.size
+      for (const known of state.values()) {
+        const left = (holders.get(known) ?? 1) - 1
+        if (left > 0) holders.set(known, left)
+        else {
+          holders.delete(known)
+          bytes += bytesOf(known)
+        }
+      }
+      return bytes
+    },
   }
 }
 
 /** A blob's name is mostly that of the base. */
-export const inventoryStateBytes = (state: InventoryState): number => 2 * placeBytes * state.size
+const bytesOfInventory = (state: InventoryState): number => 2 * placeBytes * state.size
+export const inventoryStates: Counting<InventoryState> = { add: bytesOfInventory, remove: bytesOfInventory }

@@ -39,10 +39,16 @@ export async function openLogin(
     keepMs: identity.keep_ms,
     nowMs: () => performance.now(),
   })
-  void keys.refresh()
-  const timer = setInterval(() => void keys.refresh(), identity.cooldown_ms)
   const publicUrl = http.public_url ?? '' // or the start was refused
   const sessions = createSessions(db, { org, issuer: settings.issuer, hours: settings.session_hours })
+  const sealKey = await ensureSecret(db, `login.${org}`)
+  const refresh = async (): Promise<void> => {
+    await keys.refresh()
+    const trouble = keys.trouble()
+    if (trouble !== undefined) log.warn('issuer.unreachable', { issuer: settings.issuer, detail: trouble.detail })
+  }
+  void refresh()
+  const timer = setInterval(() => void refresh(), identity.cooldown_ms)
   const signIn = createSignIn({
     settings,
     redirectUri: `${publicUrl}/login/callback`,
@@ -59,7 +65,7 @@ export async function openLogin(
       sessions,
       roles: settings.roles,
       sessionHours: settings.session_hours,
-      sealKey: await ensureSecret(db, `login.${org}`),
+      sealKey,
       recordUse,
       cookies: createCookies(publicUrl.startsWith('https:')),
       ownOrigin: new URL(publicUrl).origin,

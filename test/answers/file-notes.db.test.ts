@@ -13,7 +13,7 @@ import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { type TestNode, createMemorySigner, openNode } from '../support/ledger.ts'
 import { recordInventory, recordMaps, recordRun } from '../support/record-runs.ts'
 
-/** Notes on lines, followed to the version that is asked about: two lines are put before all others, then the file gets another name. */
+/** Notes on lines, followed to the version that is asked about: two lines are put before all others, then the file gets another name, and another file gets its old one. */
 
 const going = new AbortController().signal
 const repository = 'acme/pay'
@@ -52,7 +52,11 @@ beforeAll(async () => {
   for (const [i, { path, blob }] of versions.entries()) {
     const commit = commits[i] ?? ''
     const [run, before] = [`local.${i}.api.unit`, versions[i - 1]]
-    await recordInventory(runs.book, repository, commit, { [path]: blob, 'src/other.ts': '9'.repeat(40) })
+    await recordInventory(runs.book, repository, commit, {
+      [path]: blob,
+      'src/other.ts': '9'.repeat(40),
+      ...(i === 2 ? { 'src/old.ts': '8'.repeat(40) } : {}),
+    })
     if (before !== undefined)
       await recordMaps(runs.book, repository, { from: commits[i - 1] ?? '', to: commit, run }, [
         { from: before, to: { path, blob }, hunks: parseHunks(i === 1 ? '-0,0+1,2' : '-20,0+21,1') },
@@ -72,6 +76,11 @@ beforeAll(async () => {
   await note({ kind: 'file', path: 'src/new.ts' }, { blob: versions[2]!.blob })
   await note({ kind: 'lines', path: 'src/other.ts', lines: '1-9' })
   await note({ kind: 'day', day: '2026-11-01' })
+  await note({ kind: 'file', path: 'src/old.ts' }, { blob: '8'.repeat(40) })
+  await note({ kind: 'file', path: 'src/old.ts' })
+  await note({ kind: 'lines', path: 'src/old.ts', lines: '5' }, { blob: '8'.repeat(40) })
+  await note({ kind: 'lines', path: 'src/new.ts', lines: '7-7' })
+  await note({ kind: 'lines', path: 'src/new.ts', lines: '8-7' })
   const noted = (await changes.reader.published('main/changes'))?.size ?? 0
   await catchUpDecisions({ db: database.db, reader: changes.reader }, 'main/changes', noted, going)
 })
@@ -95,7 +104,7 @@ it('are told with the lines that they are now, by number where nothing leads the
     ['note 4', '6', true, 'blob'],
     ['note 6', undefined, undefined, undefined],
   ])
-  expect(answer.as_of).toMatch(/^unit:\d+,changes:8$/)
+  expect(answer.as_of).toMatch(/^unit:\d+,changes:13$/)
   expect(told(await of(9, 9))).toEqual([
     ['note 1', '9', undefined, 'blob'],
     ['note 6', undefined, undefined, undefined],
@@ -105,7 +114,15 @@ it('are told with the lines that they are now, by number where nothing leads the
 
 it('stand beside the picture of the file too, those that are on no line of it with nothing', async () => {
   const answer = await answers().files(ledgers, { repository, path: 'src/new.ts' })
-  expect(told(answer).map(([text, at]) => [text, at])).toEqual([['note 1', '5-6,9'], ['note 2', '5'], ['note 3', '5'], ['note 4', '6'], ['note 5', null], ['note 6', undefined]]) // oxfmt-ignore
+  expect(told(answer).map(([text, at]) => [text, at])).toEqual([['note 1', '5-6,9'], ['note 2', '5'], ['note 3', '5'], ['note 4', '6'], ['note 5', null], ['note 6', undefined], ['note 12', '7'], ['note 13', '7-8']]) // oxfmt-ignore
+})
+
+it('are followed by line maps also from versions of before the time that is asked about', async () => {
+  const { lines } = await of(5, 5)
+  const from = lines[0]?.series[0]?.intervals.at(-1)?.last.recorded_at ?? ''
+  const narrow = await answers().lines(ledgers, { repository, path: 'src/new.ts', first: 5, last: 5, from })
+  expect(narrow.evidence[0]?.runs).toBe(1)
+  expect(told(narrow).slice(0, 2)).toEqual([['note 1', '5', undefined, 'blob'], ['note 2', '5', undefined, 'until']]) // oxfmt-ignore
 })
 
 it('are those of the sizes that are asked as of; an as_of of before they were shown is answered as then', async () => {

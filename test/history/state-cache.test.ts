@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Known, RunState } from '../../src/history/repository-memory.ts'
-import { createStateCache, runStateBytes } from '../../src/history/state-cache.ts'
+import { countRunStates, createStateCache } from '../../src/history/state-cache.ts'
 import { ownBytes } from '../../src/ledger/own-bytes.ts'
 
 const known = (text: string): Known => ({ text, states: [{ definition: 'lcov.da@1', blob: undefined, packed: 'x'.repeat(100) }] }) // oxfmt-ignore
@@ -9,17 +9,22 @@ const stateOf = (files: number, text: string): Map<number, Known> =>
 
 describe('states that are kept', () => {
   it('cost what differs from their base', () => {
-    const bytesOf = runStateBytes()
+    const { add, remove } = countRunStates()
     const base = stateOf(1_000, 'x'.repeat(300))
-    const whole = bytesOf(base)
+    const whole = add(base)
     expect(whole).toBeGreaterThan(1_000 * (300 + 100))
     const next: RunState = new Map([...base, [7, known('y'.repeat(300))]])
-    expect(bytesOf(next)).toBeLessThan(whole / 10)
-    expect(bytesOf(next)).toBeGreaterThan(1_000)
+    const more = add(next)
+    expect(more).toBeLessThan(whole / 8)
+    expect(more).toBeGreaterThan(1_000)
+    // What both hold stays until the last of them goes.
+    expect(remove(base)).toBeLessThan(whole / 8)
+    expect(remove(next)).toBeGreaterThan((whole * 7) / 8)
+    expect(add(base)).toBe(whole)
   })
 
   it('are bounded by their bytes, whatever they have in common; the oldest go first, and never the last', () => {
-    const cache = createStateCache<string>(1_000, (text) => text.length)
+    const cache = createStateCache<string>(1_000, { add: (text) => text.length, remove: (text) => text.length })
     for (const key of ['a', 'b', 'c']) cache.set(key, key.repeat(400))
     cache.get('a')
     cache.trim()

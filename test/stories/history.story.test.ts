@@ -82,6 +82,8 @@ describe('proofline history', () => {
   it('shows what people noted about lines beside what runs said of them', async () => {
     const before = await cli('history', 'src/file0.ts:1', '--repository', repository)
     expect(before.stdout).not.toContain('notes')
+    for (const range of ['2-2', '3-1'])
+      expect(await cli('dispose', `lines:src/file0.ts:${range}`, '--note', 'x', '--repository', repository)).toMatchObject({ code: 2, stderr: expect.stringContaining('goes upwards') }) // oxfmt-ignore
     const noted = await cli('dispose', 'lines:src/file0.ts:1-2', '--note', 'made by a tool', '--verdict', 'accepted', '--repository', repository, '--commit', commits[2] ?? '') // oxfmt-ignore
     expect(noted.code, noted.stderr).toBe(0)
     await expect.poll(async () => (await cli('history', 'src/file0.ts:1', '--repository', repository)).stdout).toMatch(/\nnotes\n {4}\d{4}-\d\d-\d\d {2}line 1 by number {2}accepted {2}token:\S+ {2}made by a tool\n/) // oxfmt-ignore
