@@ -92,7 +92,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     if (status !== 200) {
       const why = sayError(error)
       if (ofClient.has(why))
-        refusing = { sinceMs: refusing?.sinceMs ?? nowMs(), seenMs: nowMs(), detail: `status ${status}, ${why}` } // oxfmt-ignore
+        refusing = { sinceMs: refusing?.sinceMs ?? nowMs(), seenMs: nowMs(), detail: `status ${status}, ${why}` }
       else if (why === 'invalid_grant') refusing = undefined // it knew the client before it looked at the code
       // The code is the browser's affair; anything else is between the issuer and us.
       if (why !== 'invalid_grant') throw new Error(`it refuses this service with status ${status}: ${why}`)

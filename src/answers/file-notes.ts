@@ -82,7 +82,8 @@ function createPlacing({ facts, timeline, versions, anchor, notedUntil }: Opened
     if (stretch >= 0) return choose(placed, atStretch(stretch), noted)
     const version = versionAt(name, blob)
     const numbers = version >= 0 && anchored >= 0 ? atVersion(version) : undefined
-    if (numbers?.there.every((line) => line >= 0) === true) return choose(placed, numbers, noted)
+    // Whether two versions are joined is the same for all lines.
+    if (numbers !== undefined && (numbers.there[0] ?? -1) >= 0) return choose(placed, numbers, noted)
     return { lines: name === anchor.path ? intersect(noted, asked) : noLines, byNumber: true }
   }
 

@@ -87,7 +87,7 @@ function printHead({ as_of: asOf, repository, path, ref, from, to, at, order }: 
 }
 
 function printNotes({ dispositions = [], dispositions_left_out: leftOut = 0, path: file }: Head): string[] {
-  if (dispositions.length === 0) return []
+  if (dispositions.length === 0 && leftOut === 0) return []
   const rows = dispositions.map(({ recorded_at: recordedAt, path, lines, at, by_number: isByNumber, verdict, lapsed, by, note }) => [
     recordedAt.slice(0, 10),
     at === undefined ? (path === file ? 'the file' : path) : at === null ? `${path}:${lines ?? ''}, not here` : `line ${at}${isByNumber === true ? ' by number' : ''}`,
@@ -95,8 +95,9 @@ function printNotes({ dispositions = [], dispositions_left_out: leftOut = 0, pat
     printBy(by),
     note,
   ])
-  const more = leftOut === 0 ? [] : [`    and ${leftOut} older ones`]
-  return ['\nnotes', indent(printTable(rows.map((cells) => cells.map(oneLine)))), ...more]
+  const shown = rows.length === 0 ? [] : [indent(printTable(rows.map((cells) => cells.map(oneLine))))]
+  const more = leftOut === 0 ? [] : [`    and ${leftOut} older ones of the file, which were not looked at`]
+  return ['\nnotes', ...shown, ...more]
 } // oxfmt-ignore
 
 function printName({

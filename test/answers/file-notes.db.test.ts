@@ -8,6 +8,7 @@ import { packSegment } from '../../src/ledger/segments.ts'
 import { dispositionPayload, type DispositionTarget } from '../../src/record/changes.ts'
 import { printTarget } from '../../src/record/change-keys.ts'
 import { parseHunks } from '../../src/record/hunks.ts'
+import { printLineHistory } from '../../src/commands/print-history.ts'
 import { ensurePartitions } from '../../src/service/storage.ts'
 import { type TestDatabase, createTestDatabase } from '../support/database.ts'
 import { type TestNode, createMemorySigner, openNode } from '../support/ledger.ts'
@@ -132,4 +133,15 @@ it('are those of the sizes that are asked as of; an as_of of before they were sh
   const before = await of(5, 5, unit)
   expect([before.as_of, 'dispositions' in before]).toEqual([unit, false])
   expect(await of(5, 5, asOf)).toEqual(await of(5, 5))
+})
+
+it('says that there are more than it looks at, also where none of these is of the lines', async () => {
+  for (let i = 0; i < 200; i++)
+    await note({ kind: 'lines', path: 'src/new.ts', lines: '9' }, { blob: versions[2]!.blob })
+  const size = (await changes.reader.published('main/changes'))?.size ?? 0
+  await catchUpDecisions({ db: database.db, reader: changes.reader }, 'main/changes', size, going)
+  const answer = await of(4, 6)
+  expect([answer.dispositions, answer.dispositions_left_out]).toEqual([[], expect.any(Number)])
+  expect(printLineHistory(answer)).toContain(`notes\n    and ${answer.dispositions_left_out} older ones of the file`)
+  expect((await of(9, 9)).dispositions).toHaveLength(200)
 })
